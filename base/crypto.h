@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace voicectl {
+
+/// SHA-256 as 64 lower-case hexadecimal digits.
+std::string sha256_hex(std::string_view text);
+
+/// HMAC-SHA256 as 64 lower-case hexadecimal digits.
+std::string hmac_sha256_hex(std::string_view key, std::string_view message);
+
+/// SHA-1 of `text`, then base64: the WebSocket handshake asks for it (RFC 6455, 4.2.2).
+std::string sha1_base64(std::string_view text);
+
+/// Compares without telling by its time where two texts differ. Length is not hidden.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace voicectl

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace voicectl {
+
+/// Permission bits, such as 0600.
+enum class FileMode : std::uint32_t {};
+inline constexpr FileMode kPrivateFile{0600};
+inline constexpr FileMode kPrivateDirectory{0700};
+inline constexpr FileMode kSharedDirectory{0711};
+
+/// The files that voicectl keeps: small, replaced whole, durable when a call returns.
+///
+/// Paths are absolute. Nothing follows a symbolic link in the last part of a path.
+/// THREADS: any (each call is independent).
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  /// The whole file; nullopt if there is none.
+  /// ERRORS: kResourceExhausted above `max_bytes`; kPermissionDenied; kInternal on a broken disk.
+  virtual Result<std::optional<std::string>> read(const std::string& path,
+                                                  std::size_t max_bytes) = 0;
+
+  /// After success every reader, also one after loss of power, sees all of `content`; before it,
+  /// the old file. (Temporary file in the same folder, fsync, rename, fsync of the folder.)
+  virtual Status replace_atomically(const std::string& path,
+                                    std::string_view content,
+                                    FileMode mode) = 0;
+
+  /// Points the symbolic link `path` at `target`, replacing an older link in one step.
+  virtual Status replace_link(const std::string& path, const std::string& target) = 0;
+
+  /// Names in a folder, sorted, without "." and ".."; empty if there is no such folder.
+  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
+
+  /// Makes the folder and its missing parents; an existing folder gets `mode`.
+  virtual Status make_directory(const std::string& path, FileMode mode) = 0;
+
+  /// Removes a file, a link or a whole folder. What is not there is success.
+  virtual Status remove(const std::string& path) = 0;
+
+  /// Renames within one file system, replacing a file, durable when it returns.
+  virtual Status move(const std::string& from, const std::string& to) = 0;
+};
+
+}  // namespace voicectl

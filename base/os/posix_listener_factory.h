@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/os/listener_factory.h"
+
+namespace voicectl {
+
+/// The real side of ListenerFactory.
+class PosixListenerFactory final : public ListenerFactory {
+ public:
+  Result<UniqueFd> bind_tcp(Port port) override;
+  Result<UniqueFd> bind_unix(const std::string& path, const SocketAccess& access) override;
+  Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override;
+  std::string describe(const UniqueFd& listener) const override;
+};
+
+}  // namespace voicectl

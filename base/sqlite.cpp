@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/sqlite.h"
+
+#include <fmt/core.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "base/check.h"
+
+namespace voicectl {
+namespace {
+
+ErrorCode code_of(int sqlite_code) {
+  switch (sqlite_code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return ErrorCode::kUnavailable;
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      return ErrorCode::kResourceExhausted;
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+      return ErrorCode::kPermissionDenied;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return ErrorCode::kCorrupt;
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::kAlreadyExists;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
+Error error_of(sqlite3* database, std::string_view doing) {
+  return Error(code_of(sqlite3_errcode(database)),
+               fmt::format("cannot {}: {}", doing, sqlite3_errmsg(database)));
+}
+
+}  // namespace
+
+void SqliteStatement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+SqliteStatement::SqliteStatement(sqlite3* database, sqlite3_stmt* statement)
+    : database_(database), statement_(statement) {}
+
+SqliteStatement& SqliteStatement::bind(int parameter, std::string_view text) {
+  // A null pointer would bind NULL, and an empty view may hold one.
+  const char* const bytes = text.data() == nullptr ? "" : text.data();
+  VC_CHECK(sqlite3_bind_text64(statement_.get(), parameter, bytes, text.size(), SQLITE_TRANSIENT,
+                               SQLITE_UTF8) == SQLITE_OK,
+           "parameters are within the statement");
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::bind(int parameter, std::int64_t number) {
+  VC_CHECK(sqlite3_bind_int64(statement_.get(), parameter, number) == SQLITE_OK,
+           "parameters are within the statement");
+  return *this;
+}
+
+SqliteStatement& SqliteStatement::bind_null(int parameter) {
+  VC_CHECK(sqlite3_bind_null(statement_.get(), parameter) == SQLITE_OK,
+           "parameters are within the statement");
+  return *this;
+}
+
+Result<bool> SqliteStatement::step() {
+  const int outcome = sqlite3_step(statement_.get());
+  if (outcome == SQLITE_ROW) {
+    return true;
+  }
+  if (outcome == SQLITE_DONE) {
+    return false;
+  }
+  const Error error = error_of(database_, "run a statement");
+  reset();
+  return error;
+}
+
+Status SqliteStatement::run() {
+  while (true) {
+    VC_TRY(const bool more, step());
+    if (!more) {
+      reset();
+      return ok_status();
+    }
+  }
+}
+
+void SqliteStatement::reset() {
+  // The code repeats what the last step already reported.
+  (void)sqlite3_reset(statement_.get());
+  (void)sqlite3_clear_bindings(statement_.get());
+}
+
+std::string SqliteStatement::text(int column) const {
+  const auto* const bytes =
+      reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  const int length = sqlite3_column_bytes(statement_.get(), column);
+  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(length));
+}
+
+std::int64_t SqliteStatement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+bool SqliteStatement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+void SqliteDatabase::Close::operator()(sqlite3* database) const {
+  sqlite3_close_v2(database);
+}
+
+Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
+  sqlite3* raw = nullptr;
+  const int outcome = sqlite3_open_v2(
+      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  SqliteDatabase database(raw);
+  if (outcome != SQLITE_OK) {
+    return error_of(raw, fmt::format("open database '{}'", path));
+  }
+  // The files beside it (-wal, -shm) take their mode from the main file.
+  if (path != ":memory:" && ::chmod(path.c_str(), 0600) != 0) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot restrict the mode of database '{}'", path));
+  }
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, 5000);
+  const Status prepared = database.run(
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+      "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;");
+  if (prepared.has_error()) {
+    return prepared.error().with_context(fmt::format("opening database '{}'", path));
+  }
+  return database;
+}
+
+Result<SqliteStatement> SqliteDatabase::prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    return error_of(database_.get(), fmt::format("prepare '{}'", sql.substr(0, 80)));
+  }
+  return SqliteStatement(database_.get(), statement);
+}
+
+Status SqliteDatabase::run(const std::string& sql) {
+  if (sqlite3_exec(database_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return error_of(database_.get(), fmt::format("run '{}'", sql.substr(0, 80)));
+  }
+  return ok_status();
+}
+
+Status SqliteDatabase::in_transaction(const std::function<Status()>& body) {
+  VC_TRY(run("BEGIN IMMEDIATE"));
+  Status outcome = body();
+  if (outcome.has_value()) {
+    outcome = run("COMMIT");
+  }
+  if (outcome.has_error() && sqlite3_get_autocommit(database_.get()) == 0) {
+    // The body's error is the one to tell; a failed rollback leaves nothing committed either.
+    (void)run("ROLLBACK");
+  }
+  return outcome;
+}
+
+Result<int> SqliteDatabase::schema_version() {
+  VC_TRY(SqliteStatement statement, prepare("PRAGMA user_version"));
+  VC_TRY(const bool row, statement.step());
+  return row ? static_cast<int>(statement.integer(0)) : 0;
+}
+
+Status SqliteDatabase::migrate(std::span<const SqliteMigration> migrations) {
+  VC_TRY(const int found, schema_version());
+  const int newest = migrations.empty() ? 0 : migrations.back().number;
+  if (found > newest) {
+    return Error(ErrorCode::kConflict,
+                 fmt::format("cannot use a database of schema {}: this program knows up to {}; "
+                             "install the newer version",
+                             found, newest));
+  }
+  for (const SqliteMigration& step : migrations) {
+    if (step.number <= found) {
+      continue;
+    }
+    VC_TRY(in_transaction([&]() -> Status {
+      VC_TRY(run(std::string(step.sql)));
+      return run(fmt::format("PRAGMA user_version={}", step.number));
+    }));
+  }
+  return ok_status();
+}
+
+}  // namespace voicectl

@@ -1,0 +1,71 @@
+# Flags that every target of ours shares, and the two functions that make targets.
+
+find_program(VOICECTL_CCACHE ccache)
+if(VOICECTL_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${VOICECTL_CCACHE})
+endif()
+find_program(VOICECTL_MOLD mold)
+if(VOICECTL_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(voicectl_flags INTERFACE)
+target_include_directories(voicectl_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(voicectl_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                                -Wswitch-enum -fstack-protector-strong)
+target_compile_definitions(
+  voicectl_flags INTERFACE VOICECTL_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
+                           BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+if(VOICECTL_WERROR)
+  target_compile_options(voicectl_flags INTERFACE -Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_options(voicectl_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  add_link_options(-Wl,-z,relro,-z,now)
+endif()
+if(VOICECTL_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(VOICECTL_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
+  add_link_options(-fsanitize=thread)
+endif()
+
+# voicectl_module(<name> SOURCES <files...> [PUBLIC <targets...>] [PRIVATE <targets...>])
+#
+# One library per module: target voicectl_<name>. Headers are listed beside their sources.
+function(voicectl_module name)
+  cmake_parse_arguments(MODULE "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(voicectl_${name} STATIC ${MODULE_SOURCES})
+  target_link_libraries(
+    voicectl_${name}
+    PUBLIC voicectl_flags ${MODULE_PUBLIC}
+    PRIVATE ${MODULE_PRIVATE})
+endfunction()
+
+# voicectl_test(<name> LABEL <label> SOURCES <files...> LIBS <targets...> [TIMEOUT <seconds>])
+#
+# One GoogleTest program; each of its tests becomes a ctest with the label.
+function(voicectl_test name)
+  cmake_parse_arguments(TEST "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE voicectl_flags ${TEST_LIBS} GTest::gmock_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  gtest_discover_tests(
+    ${name}
+    TEST_PREFIX "${TEST_LABEL}/"
+    DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS ${TEST_LABEL} TIMEOUT ${TEST_TIMEOUT})
+endfunction()
+
+# Adds a folder if it has come into being.
+function(voicectl_add folder)
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+    add_subdirectory(${folder})
+  endif()
+endfunction()

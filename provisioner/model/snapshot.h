@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/units.h"
+#include "provisioner/model/desired_state.h"
+
+namespace voicectl {
+
+enum class InstanceKind { kShared, kDedicated };
+std::string_view name_of(InstanceKind kind);
+
+/// How far a tenant has come. Recorded, so that a restart goes on from there.
+enum class TenantPhase {
+  kCreating,  ///< recorded; its data, listener and placement are being made
+  kServing,
+  kDeleting,  ///< no longer announced; what it holds is being given back
+};
+std::string_view name_of(TenantPhase phase);
+
+/// What the registry last acknowledged about a tenant.
+struct RecordedTenant {
+  /// As it was last applied.
+  TenantSpec spec;
+  TenantPhase phase = TenantPhase::kCreating;
+  /// Version of `spec` as written into its configuration file.
+  Generation generation;
+  std::optional<Port> port;
+  /// Folder and configuration file exist.
+  bool has_data = false;
+  /// Its listeners were bound and are to be kept.
+  bool has_listener = false;
+  /// Instance that it is lent to.
+  std::optional<InstanceId> placement;
+  /// Token of that placement; grows with each one.
+  FencingToken token;
+  /// Hosts that the edge routes to it.
+  std::vector<std::string> routes;
+  WallTime created_at{};
+};
+
+/// What the registry last acknowledged about an instance.
+struct RecordedInstance {
+  InstanceId instance;
+  InstanceKind kind = InstanceKind::kShared;
+  /// Port of its health and metrics.
+  Port admin_port;
+  /// Hash of all that it was started with (program, options): another one means replace.
+  std::string fingerprint;
+  WallTime started_at{};
+};
+
+struct RecordedCertificate {
+  /// Name it is for; "*.<domain>" for the wildcard.
+  std::string name;
+  WallTime not_after{};
+};
+
+/// What the machine shows now.
+struct ObservedInstance {
+  InstanceId instance;
+  /// Process alive and told ready.
+  bool ready = false;
+  /// Given up: its restart budget is spent.
+  bool failed = false;
+};
+
+struct ObservedState {
+  std::vector<ObservedInstance> instances;
+  /// Tenants whose listeners the daemon holds.
+  std::vector<TenantId> listeners;
+  /// nginx runs, and with this configuration; empty if it does not run.
+  std::string edge_fingerprint;
+  /// Certificates that are on disk.
+  std::vector<RecordedCertificate> certificates;
+};
+
+struct PortLease {
+  Port port;
+  /// "tenant/<slug>" or "instance/<name>".
+  std::string holder;
+  /// Set when given back: until the quarantine has passed the port is not leased again.
+  std::optional<WallTime> released_at;
+};
+
+/// Everything that a plan is made from, beside the desired state: recorded and observed, as of one
+/// generation. A value: copying it is how a plan is forecast.
+struct Snapshot {
+  Generation generation;
+  Epoch epoch;
+  /// Last applied platform; nullopt before the first apply.
+  std::optional<PlatformSpec> platform;
+  std::map<TenantId, RecordedTenant> tenants;
+  std::map<InstanceId, RecordedInstance> instances;
+  std::vector<PortLease> leases;
+  /// Fingerprint of the edge configuration last published; empty for none.
+  std::string edge_fingerprint;
+  ObservedState observed;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "provisioner/model/desired_state.h"
+#include "provisioner/model/snapshot.h"
+
+namespace voicectl {
+
+/// Record the platform's settings.
+struct SetPlatform {
+  PlatformSpec platform;
+};
+/// Record a new tenant (phase creating); nothing outside the registry changes.
+struct CreateTenant {
+  TenantSpec spec;
+};
+/// Record a changed specification and write it where the instance reads it.
+struct UpdateTenant {
+  TenantSpec spec;
+  Generation generation;
+};
+/// Forget a tenant whose listener, routes and data are gone.
+struct DeleteTenant {
+  TenantId tenant;
+};
+/// Make the tenant's folder, secrets and configuration file.
+struct PrepareTenantData {
+  TenantId tenant;
+  Generation generation;
+};
+/// Set the tenant's folder aside (it is kept until it is purged).
+struct RetireTenantData {
+  TenantId tenant;
+};
+struct StartInstance {
+  InstanceId instance;
+  InstanceKind kind = InstanceKind::kShared;
+  Port admin_port;
+  std::string fingerprint;
+};
+/// REQUIRES: no tenant is lent to it any more.
+struct StopInstance {
+  InstanceId instance;
+};
+/// Lease `port`, bind it and the unix socket, and keep both for the tenant's life.
+struct BindListener {
+  TenantId tenant;
+  Port port;
+};
+/// Close the listener; the port goes into quarantine.
+struct ReleaseListener {
+  TenantId tenant;
+};
+/// Lend the listener (and with it the tenant) to an instance. From another instance it is taken
+/// back first: a tenant is in one instance at any time.
+struct LendListener {
+  TenantId tenant;
+  InstanceId instance;
+  std::optional<InstanceId> from;
+};
+/// Take the tenant back from its instance, without a successor.
+struct ReclaimListener {
+  TenantId tenant;
+  InstanceId instance;
+};
+/// Make a certificate for `name` ("*.<domain>" for the wildcard).
+struct IssueCertificate {
+  std::string name;
+};
+/// Write, test and load nginx's configuration. Reloads nginx if it runs, starts it if not.
+struct PublishEdge {
+  std::string fingerprint;
+};
+/// Make the tenant reachable under these hosts. No reload in dynamic mode.
+struct PublishRoute {
+  TenantId tenant;
+  std::vector<std::string> hosts;
+};
+struct WithdrawRoute {
+  TenantId tenant;
+};
+
+using Action = std::variant<SetPlatform, CreateTenant, UpdateTenant, DeleteTenant,
+                            PrepareTenantData, RetireTenantData, StartInstance, StopInstance,
+                            BindListener, ReleaseListener, LendListener, ReclaimListener,
+                            IssueCertificate, PublishEdge, PublishRoute, WithdrawRoute>;
+
+/// For std::visit with one lambda per alternative. No `auto` catch-all: a new action does not
+/// compile until everyone knows it.
+template <typename... Ts>
+struct Overload : Ts... {
+  using Ts::operator()...;
+};
+template <typename... Ts>
+Overload(Ts...) -> Overload<Ts...>;
+
+/// What an action does to its subject, for people: + create, ~ change, - remove, > move.
+enum class ActionSymbol { kCreate, kChange, kRemove, kMove };
+std::string_view name_of(ActionSymbol symbol);
+char character_of(ActionSymbol symbol);
+
+/// Stable name of the kind, such as "bind_listener": in JSON, journal and events.
+std::string_view kind_of(const Action& action);
+ActionSymbol symbol_of(const Action& action);
+/// "tenant/mario-pizza", "instance/shared-0", "edge", "certificate/*.example.com", "platform".
+std::string subject_of(const Action& action);
+/// One line for people: "bind listener of mario-pizza on port 21000".
+std::string describe(const Action& action);
+
+/// One action of a plan.
+struct Step {
+  /// Place in the plan, from 0.
+  std::size_t number = 0;
+  Action action;
+  /// Why it is there, with the values that decided: "shared-0 serves fewer tenants (3) than ...".
+  std::string reason;
+  /// Steps that must have succeeded before; each is lower than `number`.
+  std::vector<std::size_t> needs;
+  /// Same action on the same state has the same key; a repeat after a crash is recognised by it.
+  std::string key;
+};
+
+struct PlanSummary {
+  std::size_t tenants_created = 0;
+  std::size_t tenants_changed = 0;
+  std::size_t tenants_moved = 0;
+  std::size_t tenants_deleted = 0;
+  std::size_t instances_started = 0;
+  std::size_t instances_stopped = 0;
+  std::size_t edge_reloads = 0;
+  std::size_t certificates = 0;
+  friend bool operator==(const PlanSummary&, const PlanSummary&) = default;
+};
+
+/// What to do, in an order that is safe, made for one generation of the recorded state.
+struct Plan {
+  /// Hash over everything below: the same plan has the same id.
+  std::string id;
+  Generation base;
+  std::vector<Step> steps;
+  PlanSummary summary;
+  bool empty() const { return steps.empty(); }
+};
+
+/// The plan as JSON text of schema "voicectl/plan/v1" (docs/reference/plan.schema.json).
+std::string render_plan_json(const Plan& plan);
+
+/// The action as text for the journal, with all that its handler needs; and back.
+std::string render_action(const Action& action);
+Result<Action> parse_action(std::string_view text);
+
+}  // namespace voicectl

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "provisioner/model/desired_state.h"
+#include "provisioner/model/snapshot.h"
+
+namespace voicectl {
+
+/// A change of recorded state. Exactly the parts that are set are changed.
+struct RecordedChange {
+  std::optional<PlatformSpec> platform;
+  std::vector<RecordedTenant> put_tenants;
+  std::vector<TenantId> drop_tenants;
+  std::vector<RecordedInstance> put_instances;
+  std::vector<InstanceId> drop_instances;
+  std::vector<PortLease> put_leases;
+  std::vector<Port> drop_leases;
+  std::optional<std::string> edge_fingerprint;
+};
+
+enum class JournalState { kIntent, kDone, kFailed, kUndone };
+std::string_view name_of(JournalState state);
+
+/// One action on its way: written before the effect, closed after it.
+struct JournalEntry {
+  std::int64_t number = 0;  ///< given by the registry, ascending
+  std::string plan_id;
+  std::string key;
+  std::string kind;
+  std::string subject;
+  /// The action itself (render_action).
+  std::string action;
+  Epoch epoch;
+  JournalState state = JournalState::kIntent;
+  /// What came of it, for people; empty while open.
+  std::string outcome;
+  WallTime opened_at{};
+};
+
+/// Something that happened, for `voicectl events`. Numbers ascend without gaps.
+struct EventRecord {
+  std::int64_t number = 0;
+  WallTime at{};
+  std::string name;     ///< "instance.ready"
+  std::string subject;  ///< "instance/shared-0"
+  std::string detail;   ///< JSON object
+};
+
+/// A tenant's API key: only its hash is known.
+struct ApiKeyRecord {
+  std::string key_id;
+  TenantId tenant;
+  std::string sha256;
+  std::string scope;  ///< "admin", "staff", "widget"
+  WallTime created_at{};
+};
+
+/// What survives loss of power: recorded state, desired state, journal, events.
+///
+/// Every call is one transaction: all or nothing, durable when it returns. Recorded changes raise
+/// the generation by one. Calls of an older epoch than the newest that opened the registry are
+/// refused (kFenced), so that a daemon that was taken for dead can do no harm.
+/// THREADS: one at a time; blocking, so call it on an Offload.
+/// ERRORS (all calls): kResourceExhausted when the disk is full, kCorrupt, kFenced.
+class Registry {
+ public:
+  virtual ~Registry() = default;
+
+  /// The epoch of this opening: one more than the last.
+  virtual Epoch epoch() const = 0;
+
+  /// Recorded state (the observed part of the snapshot is empty).
+  virtual Result<Snapshot> load() = 0;
+
+  /// Desired state as last accepted; nullopt before the first apply.
+  virtual Result<std::optional<DesiredState>> load_desired() = 0;
+  virtual Status store_desired(const DesiredState& desired, const std::string& who) = 0;
+
+  /// Writes intents before their effects; returns their numbers in the same order.
+  virtual Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) = 0;
+  /// Closes an intent and records what it changed, in one transaction. Returns the new generation.
+  virtual Result<Generation> close_action(std::int64_t number,
+                                          JournalState state,
+                                          const std::string& outcome,
+                                          const RecordedChange& change) = 0;
+  /// Intents that were never closed, oldest first: what a crash left to be examined.
+  virtual Result<std::vector<JournalEntry>> open_intents() = 0;
+
+  /// Appends events; returns the number of the last one.
+  virtual Result<std::int64_t> append_events(std::vector<EventRecord> events) = 0;
+  /// Events after number `after`, oldest first, at most `limit`.
+  virtual Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) = 0;
+
+  virtual Status put_api_key(const ApiKeyRecord& key) = 0;
+  virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
+  virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
+
+  /// Small texts that a restart must find again, such as the identity of nginx's process.
+  virtual Status put_note(const std::string& name, const std::string& text) = 0;
+  virtual Result<std::optional<std::string>> find_note(const std::string& name) = 0;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "base/units.h"
+
+/// What the daemon and an instance say to each other over their channel (base/os/fd_channel.h).
+///
+/// The instance listens at `<run>/instances/<name>/control.sock`, a socket that the daemon bound
+/// and passed on as descriptor 3; the daemon connects, now and after each of its restarts. Every
+/// message is one JSON object. The daemon asks with an `id`; the instance answers with the same
+/// number as `re`. One connection is served at a time: a newer daemon replaces the older.
+namespace voicectl::control {
+
+/// Both sides refuse a message of another version.
+inline constexpr int kVersion = 1;
+
+/// Numbers under which an instance inherits its descriptors.
+inline constexpr int kControlDescriptor = 3;
+inline constexpr int kAdminDescriptor = 4;
+
+/// Daemon to instance.
+namespace request {
+/// Who asks: {"instance","epoch"}. First message of every connection. An instance that met a
+/// higher epoch refuses (kFenced). Answer `ready`: {"version","tenants":[...]}.
+inline constexpr std::string_view kHello = "hello";
+/// {"tenant","generation","token","config","data"} with two descriptors: unix and TCP listener.
+/// `config` and `data` are the paths of its configuration file and folder. Idempotent: lending
+/// what is there with the same or a newer token takes the new configuration.
+inline constexpr std::string_view kLend = "lend";
+/// {"tenant","generation","config"}: read the configuration file again.
+inline constexpr std::string_view kReconfigure = "reconfigure";
+/// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go.
+inline constexpr std::string_view kReclaim = "reclaim";
+/// {}: answers one `listener` message per tenant, each {"tenant","generation","token"} with its
+/// two descriptors, then `ok` {"count"}.
+inline constexpr std::string_view kRegain = "regain";
+/// {"tenant"?,"after"?,"limit"?}: sessions, newest first, paged. Answer {"sessions":[...],"next"?}.
+inline constexpr std::string_view kListSessions = "list_sessions";
+/// {"session"}: one session with its events. Answer {"session":{...},"events":[...]}.
+inline constexpr std::string_view kShowSession = "show_session";
+/// {"session","reason"}: end it. Answer {"session":{...}}.
+inline constexpr std::string_view kEndSession = "end_session";
+/// {}: load per tenant. Answer {"tenants":[{"tenant","sessions","connections","websockets",
+/// "requests_total","tool_calls_total"}]}.
+inline constexpr std::string_view kStats = "stats";
+/// {}: close everything and exit 0 within the grace of the daemon. Answered before it begins.
+inline constexpr std::string_view kStop = "stop";
+}  // namespace request
+
+/// Instance to daemon.
+namespace reply {
+inline constexpr std::string_view kReady = "ready";
+inline constexpr std::string_view kOk = "ok";
+inline constexpr std::string_view kListener = "listener";
+/// {"code","message"}: the codes of base/result.h.
+inline constexpr std::string_view kError = "error";
+}  // namespace reply
+
+/// A message, either way. `id` is set on requests, `re` on answers.
+struct Message {
+  std::string type;
+  std::optional<std::uint64_t> id;
+  std::optional<std::uint64_t> re;
+  /// Object with everything else.
+  std::string body = "{}";
+};
+
+/// {"v":1,"type":...,"id"|"re":...,"body":{...}}
+std::string encode(const Message& message);
+/// ERRORS: kInvalidArgument for what is no message of this version; never more than 128 KiB.
+Result<Message> decode(std::string_view text);
+
+Message make_error_reply(std::uint64_t re, const Error& error);
+/// The Error that a kError message stands for.
+Error error_of(const Message& message);
+
+}  // namespace voicectl::control

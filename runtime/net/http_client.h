@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/os/asio_reactor.h"
+#include "base/result.h"
+#include "runtime/net/http_message.h"
+
+namespace voicectl {
+
+struct HttpCall {
+  std::string method = "GET";
+  std::string url;
+  HttpHeaders headers;
+  std::string body;
+  /// From start to the last byte of the answer.
+  Duration timeout = std::chrono::seconds(10);
+  /// Longest answer.
+  std::size_t max_body = 4U << 20;
+};
+
+/// Outgoing HTTP(S) with pooled connections: libcurl's multi interface on the loop.
+///
+/// Verifies certificates; follows no redirects; speaks only http and https.
+/// THREADS: loop thread only.
+class HttpClient {
+ public:
+  explicit HttpClient(AsioReactor& reactor);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first.
+  /// ERRORS: kTimeout; kUnavailable (refused, reset, name not found); kPermissionDenied (the
+  /// certificate does not verify); kResourceExhausted (answer too long); kInvalidArgument (URL).
+  void send(HttpCall call, Completion<HttpResponse> done);
+
+ private:
+  struct Inner;
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace voicectl

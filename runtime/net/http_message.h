@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace voicectl {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+/// The first header of that name, compared without case; nullopt if there is none.
+std::optional<std::string_view> find_header(const HttpHeaders& headers, std::string_view name);
+
+/// A whole request, checked: the path is percent-decoded and holds no "..", NUL or "//"; the query
+/// is decoded, and a key that stands twice is refused while reading.
+struct HttpRequest {
+  std::string method;
+  std::string path;
+  std::map<std::string, std::string> query;
+  HttpHeaders headers;
+  std::string body;
+
+  std::optional<std::string_view> header(std::string_view name) const {
+    return find_header(headers, name);
+  }
+};
+
+struct HttpResponse {
+  int status = 200;
+  HttpHeaders headers;
+  std::string body;
+};
+
+/// A response with a JSON body (already rendered) and its content type.
+HttpResponse json_response(int status, std::string body);
+
+/// `{"error":{"code":"not_found","message":"..."}}` with the status that fits.
+HttpResponse error_response(int status, std::string_view code, std::string_view message);
+
+/// The bytes on the wire, with Content-Length and Connection.
+std::string render_response(const HttpResponse& response, bool keep_alive);
+
+}  // namespace voicectl

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/os/asio_reactor.h"
+#include "base/os/unique_fd.h"
+#include "base/result.h"
+#include "runtime/net/http_message.h"
+
+namespace voicectl {
+
+/// What one connection may cost.
+struct ConnectionLimits {
+  std::size_t header_bytes = 16 * 1024;
+  std::size_t body_bytes = 1024 * 1024;
+  /// Longest WebSocket message after joining fragments.
+  std::size_t message_bytes = 64 * 1024;
+  /// Bytes that may wait for a slow reader before the socket is closed with 1013.
+  std::size_t unsent_bytes = 1024 * 1024;
+  /// How long a request may take to arrive once its first byte is there.
+  Duration request_timeout = std::chrono::seconds(30);
+  /// How long an idle connection is kept between requests.
+  Duration idle_timeout = std::chrono::seconds(75);
+  /// Time between pings on a quiet WebSocket; two unanswered ones end it.
+  Duration ping_interval = std::chrono::seconds(30);
+};
+
+/// An established WebSocket (RFC 6455, no extensions).
+///
+/// THREADS: loop thread only.
+class WebSocket {
+ public:
+  struct Handlers {
+    std::function<void(std::string text)> on_text;
+    /// Runs once; `code` is the peer's or ours, 1006 if the connection broke.
+    std::function<void(std::uint16_t code)> on_close;
+  };
+  virtual ~WebSocket() = default;
+  virtual void set_handlers(Handlers handlers) = 0;
+  /// Queues a text message; after close it does nothing.
+  virtual void send_text(std::string_view text) = 0;
+  /// Sends a close frame and ends once the peer answered, or after five seconds.
+  virtual void close(std::uint16_t code, std::string_view reason) = 0;
+  virtual bool is_open() const = 0;
+};
+
+/// The answer to one request. Copyable; the first use wins and later ones do nothing. Dropping the
+/// last copy unused answers 500.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  virtual void send(HttpResponse response) = 0;
+  /// Answers 101 and turns the connection into a WebSocket. `tag` is kept with the connection's
+  /// state (a move to another process needs it to find its handlers again), such as
+  /// "session/<id>".
+  /// ERRORS: kInvalidArgument if the request is no valid upgrade (already answered with 400).
+  virtual Result<std::shared_ptr<WebSocket>> upgrade(std::string tag) = 0;
+};
+
+/// The whole state of a connection as plain data: what another process needs to go on with it.
+struct ConnectionState {
+  bool is_websocket = false;
+  /// Received, not yet consumed: an unfinished request or frame from its first byte.
+  std::string unread;
+  /// Rendered, not yet written.
+  std::string unsent;
+  // Of a WebSocket: the tag of its upgrade, the message being joined, and whether we closed.
+  std::string tag;
+  std::uint8_t fragment_opcode = 0;
+  std::string fragments;
+  bool close_sent = false;
+};
+
+/// A connection that was stopped between two bytes.
+struct DetachedConnection {
+  UniqueFd socket;
+  ConnectionState state;
+};
+
+/// Serves HTTP/1.1 and WebSockets on any number of listeners.
+///
+/// Bytes are read into an explicit buffer and taken from it as whole requests or frames, so that
+/// at any moment a connection is a descriptor and a ConnectionState.
+/// THREADS: loop thread only.
+class HttpServer {
+ public:
+  struct Handlers {
+    /// Called for each request; answers through the responder, at once or later. The connection
+    /// reads no further request until then.
+    std::function<void(HttpRequest request, std::shared_ptr<Responder> responder)> on_request;
+    /// Called for each WebSocket that `adopt` brought, to set its handlers.
+    std::function<void(const std::string& tag, std::shared_ptr<WebSocket> socket)> on_adopted;
+  };
+
+  /// REQUIRES: `reactor` outlives it.
+  HttpServer(AsioReactor& reactor, Handlers handlers, ConnectionLimits limits = {});
+  /// Closes every connection without ceremony.
+  ~HttpServer();
+
+  /// Accepts on `listener` until `stop_accepting`. OWNS: `listener`.
+  void serve(UniqueFd listener);
+  /// Closes the listeners of this process; duplicates elsewhere keep accepting.
+  void stop_accepting();
+
+  /// Ends idle connections now and busy ones after their answer; WebSockets get `code`.
+  void drain(std::uint16_t code, std::string_view reason);
+
+  /// Stops every connection that waits for bytes and gives it up; requests being answered are
+  /// given up when their answer has been queued. Nothing is written or read afterwards.
+  std::vector<DetachedConnection> detach();
+  /// Goes on with a connection that another server gave up.
+  void adopt(DetachedConnection connection);
+
+  std::size_t connections() const;
+  std::size_t websockets() const;
+
+ private:
+  struct Inner;
+  std::shared_ptr<Inner> inner_;
+};
+
+}  // namespace voicectl
