@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct HttpRequest {
   std::map<std::string, std::string> query;
   HttpHeaders headers;
   std::string body;
+  /// User id of the peer process, on unix sockets (SO_PEERCRED, as of connect).
+  std::optional<std::uint32_t> peer_uid;
 
   std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);

@@ -51,12 +51,29 @@ class WebSocket {
   virtual bool is_open() const = 0;
 };
 
+/// An answer that is written piece by piece (chunked): followed logs, progress of long work.
+///
+/// Dropping the last copy ends the answer. THREADS: loop thread only.
+class ResponseStream {
+ public:
+  virtual ~ResponseStream() = default;
+  /// Queues a piece; does nothing once the peer is gone.
+  virtual void write(std::string_view piece) = 0;
+  virtual void end() = 0;
+  virtual bool is_open() const = 0;
+  /// Runs once if the peer goes away before `end`.
+  virtual void on_gone(std::function<void()> task) = 0;
+};
+
 /// The answer to one request. Copyable; the first use wins and later ones do nothing. Dropping the
 /// last copy unused answers 500.
 class Responder {
  public:
   virtual ~Responder() = default;
   virtual void send(HttpResponse response) = 0;
+  /// Sends the head now (`head.body` is the first piece) and leaves the body open. Such a
+  /// connection is closed rather than moved by `detach`.
+  virtual std::shared_ptr<ResponseStream> stream(HttpResponse head) = 0;
   /// Answers 101 and turns the connection into a WebSocket. `tag` is kept with the connection's
   /// state (a move to another process needs it to find its handlers again), such as
   /// "session/<id>".
