@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/api/control_protocol.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+
+namespace voicectl::api {
+namespace {
+
+constexpr std::array<std::string_view, 5> kStates = {"running", "done", "failed", "skipped",
+                                                     "undone"};
+
+std::size_t size_or_zero(const Json& object, std::string_view key) {
+  return static_cast<std::size_t>(std::max<std::int64_t>(0, integer_or(object, key, 0)));
+}
+
+std::optional<StepState> state_named(std::string_view name) {
+  for (std::size_t i = 0; i < kStates.size(); ++i) {
+    if (kStates.at(i) == name) {
+      return static_cast<StepState>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view name_of(StepState state) {
+  return kStates.at(static_cast<std::size_t>(state));
+}
+
+std::string render_started(const std::string& plan_id, std::size_t steps) {
+  return dump_json({{"type", "started"}, {"plan_id", plan_id}, {"steps", steps}});
+}
+
+std::string render_step(const StepProgress& progress) {
+  Json line = {{"type", "step"},
+               {"number", progress.number},
+               {"state", name_of(progress.state)},
+               {"kind", progress.kind},
+               {"subject", progress.subject},
+               {"text", progress.text},
+               {"took_ms", progress.took_ms}};
+  if (!progress.error.empty()) {
+    line["error"] = progress.error;
+  }
+  return dump_json(line);
+}
+
+std::string render_finished(const ApplyOutcome& outcome) {
+  return dump_json({{"type", "finished"},
+                    {"done", outcome.done},
+                    {"failed", outcome.failed},
+                    {"skipped", outcome.skipped},
+                    {"undone", outcome.undone},
+                    {"remedy", outcome.remedy}});
+}
+
+Result<ApplyLine> parse_apply_line(std::string_view line) {
+  VC_TRY(const Json object, parse_json(line));
+  const std::string type = object.is_object() ? string_or(object, "type", "") : "";
+  ApplyLine out;
+  if (type == "started") {
+    out.started_steps = size_or_zero(object, "steps");
+    return out;
+  }
+  if (type == "finished") {
+    out.finished = ApplyOutcome{size_or_zero(object, "done"), size_or_zero(object, "failed"),
+                                size_or_zero(object, "skipped"), size_or_zero(object, "undone"),
+                                string_or(object, "remedy", "")};
+    return out;
+  }
+  const std::optional<StepState> state = state_named(string_or(object, "state", ""));
+  if (type != "step" || !state) {
+    return Error(ErrorCode::kCorrupt, "cannot read the daemon's progress: unknown line");
+  }
+  out.step = StepProgress{size_or_zero(object, "number"),
+                          *state,
+                          string_or(object, "kind", ""),
+                          string_or(object, "subject", ""),
+                          string_or(object, "text", ""),
+                          integer_or(object, "took_ms", 0),
+                          string_or(object, "error", "")};
+  return out;
+}
+
+int http_status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return 400;
+    case ErrorCode::kPermissionDenied:
+      return 403;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kConflict:
+    case ErrorCode::kFenced:
+      return 409;
+    case ErrorCode::kResourceExhausted:
+      return 507;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kCancelled:
+      return 503;
+    case ErrorCode::kTimeout:
+      return 504;
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kInternal:
+      return 500;
+  }
+  return 500;
+}
+
+}  // namespace voicectl::api

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+/// What `voicectl` and `voicectld` say to each other: HTTP/1.1 with JSON over a unix socket.
+///
+/// Every path begins with /v1. Who may connect is decided by the socket file's mode and by the
+/// peer's credentials: root and the user that runs the daemon. Errors are
+/// {"error":{"code","message"}} with the codes of base/result.h.
+///
+///   GET    /v1/version    {"version","api","epoch","pid"}
+///   GET    /v1/status     see `voicectl status -o json`
+///                         {"daemon":{"version","pid","epoch","uptime_s","user","state","run","log"},
+///                          "platform":{"domain","ultravox"}|null,"generation",
+///                          "edge":{"mode","running","pid","reloads","http","https"},
+///                          "counts":{"tenants","instances","sessions"},
+///                          "pending":["text of a step",...],"problems":["..."]}
+///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
+///                          "sessions","cpu_percent","rss_bytes","uptime_s","restarts","version"}]}
+///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
+///                          "instance","port","socket","hosts":[...],"sessions"}]}
+///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document
+///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
+///                         document as text; "document" is null before the first apply
+///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing
+///   POST   /v1/apply      {"document","plan_id","base_generation","who"} -> stream (below)
+///                         409 conflict when the plan is no longer the one that was shown, or
+///                         another apply is running
+///   POST   /v1/tenants/<slug>/keys       {"scope"} -> {"id","scope","key"}; the key is shown once
+///   GET    /v1/tenants/<slug>/keys       {"keys":[{"id","scope","created_at"}]}
+///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}
+///   GET    /v1/sessions?tenant=&limit=   {"sessions":[{...}]}, newest first, at most 200 of a tenant
+///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
+///   DELETE /v1/sessions/<id>             {"session":{...}}
+///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}
+///   GET    /v1/logs?tenant=&instance=&since=<seconds>&follow=1
+///                         stream of {"source","line"}; source is "instance/<name>", "voicectld"
+///                         or "edge"
+///   POST   /v1/stop       {"who"} -> stream like apply's; stops instances and edge, then the daemon
+///
+/// A stream is chunked; each line of it is one JSON object. That of apply:
+///
+///   {"type":"started","plan_id","steps":n}
+///   {"type":"step","number","state":"running|done|failed|skipped|undone","kind","subject","text",
+///    "took_ms","error"?}
+///   {"type":"finished","done","failed","skipped","undone","remedy":"..."}
+///
+/// The daemon goes on when the reader of a stream goes away.
+namespace voicectl::api {
+
+inline constexpr std::string_view kPrefix = "/v1";
+inline constexpr std::string_view kVersion = "v1";
+
+/// How a step of an apply stands.
+enum class StepState { kRunning, kDone, kFailed, kSkipped, kUndone };
+std::string_view name_of(StepState state);
+
+/// Progress of one step, as both sides see it.
+struct StepProgress {
+  std::size_t number = 0;
+  StepState state = StepState::kRunning;
+  std::string kind;
+  std::string subject;
+  std::string text;
+  std::int64_t took_ms = 0;
+  /// Empty unless failed, skipped or undone.
+  std::string error;
+};
+
+struct ApplyOutcome {
+  std::size_t done = 0;
+  std::size_t failed = 0;
+  std::size_t skipped = 0;
+  std::size_t undone = 0;
+  /// What to do about what failed; empty when all is done.
+  std::string remedy;
+};
+
+/// Lines of the stream, without line end.
+std::string render_started(const std::string& plan_id, std::size_t steps);
+std::string render_step(const StepProgress& progress);
+std::string render_finished(const ApplyOutcome& outcome);
+
+/// One line of an apply stream: exactly one member is set.
+struct ApplyLine {
+  std::optional<std::size_t> started_steps;
+  std::optional<StepProgress> step;
+  std::optional<ApplyOutcome> finished;
+};
+/// ERRORS: kCorrupt for what is none of the three.
+Result<ApplyLine> parse_apply_line(std::string_view line);
+
+/// HTTP status that stands for an error code, and back.
+int http_status_of(ErrorCode code);
+
+}  // namespace voicectl::api
