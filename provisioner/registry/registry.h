@@ -44,6 +44,15 @@ struct JournalEntry {
   WallTime opened_at{};
 };
 
+/// How an action ended, and what it changed.
+struct ClosedAction {
+  std::int64_t number = 0;
+  JournalState state = JournalState::kDone;
+  /// For people; the error's text when it failed.
+  std::string outcome;
+  RecordedChange change;
+};
+
 /// Something that happened, for `voicectl events`. Numbers ascend without gaps.
 struct EventRecord {
   std::int64_t number = 0;
@@ -85,11 +94,10 @@ class Registry {
 
   /// Writes intents before their effects; returns their numbers in the same order.
   virtual Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) = 0;
-  /// Closes an intent and records what it changed, in one transaction. Returns the new generation.
-  virtual Result<Generation> close_action(std::int64_t number,
-                                          JournalState state,
-                                          const std::string& outcome,
-                                          const RecordedChange& change) = 0;
+  /// Closes intents and records what they changed, in the given order, in one transaction (one
+  /// fsync for many actions that finished together). Returns the new generation: raised by one if
+  /// anything recorded changed.
+  virtual Result<Generation> close_actions(const std::vector<ClosedAction>& actions) = 0;
   /// Intents that were never closed, oldest first: what a crash left to be examined.
   virtual Result<std::vector<JournalEntry>> open_intents() = 0;
 
