@@ -17,6 +17,13 @@ inline constexpr FileMode kPrivateFile{0600};
 inline constexpr FileMode kPrivateDirectory{0700};
 inline constexpr FileMode kSharedDirectory{0711};
 
+/// User and group that own a file or that a process runs as.
+struct UserIds {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  friend bool operator==(const UserIds&, const UserIds&) = default;
+};
+
 /// The files that voicectl keeps: small, replaced whole, durable when a call returns.
 ///
 /// Paths are absolute. Nothing follows a symbolic link in the last part of a path.
@@ -47,6 +54,9 @@ class FileSystem {
 
   /// Removes a file, a link or a whole folder. What is not there is success.
   virtual Status remove(const std::string& path) = 0;
+
+  /// Gives a file or folder to another user; only root can. Idempotent.
+  virtual Status set_owner(const std::string& path, UserIds owner) = 0;
 
   /// Renames within one file system, replacing a file, durable when it returns.
   virtual Status move(const std::string& from, const std::string& to) = 0;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/os/file_system.h"
 #include "base/result.h"
 #include "base/units.h"
 
@@ -38,12 +39,6 @@ struct ProcessExit {
 struct FdGrant {
   int fd = -1;  ///< ours; stays ours
   int child_number = -1;
-};
-
-/// User and group that the child runs as.
-struct UserIds {
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
 };
 
 struct LaunchSpec {
