@@ -18,7 +18,7 @@ Result<WallTime> parse_timestamp(std::string_view text);
 /// Reads a length as the API writes it: "3600s", "0.384s". ERRORS: kInvalidArgument.
 Result<Duration> parse_seconds(std::string_view text);
 
-/// Writes a length as the API reads it: "30s", "2.500s".
+/// Writes a length as the API reads it: "30s", "2.5s".
 std::string render_seconds(Duration length);
 
 }  // namespace voicectl::ultravox

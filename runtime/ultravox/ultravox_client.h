@@ -4,37 +4,18 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/os/file_system.h"
+#include "base/os/reactor.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "runtime/net/http_client.h"
 #include "runtime/ultravox/call.h"
+#include "runtime/ultravox/ultravox_error.h"
 
 namespace voicectl::ultravox {
-
-/// Why the service did not do what it was asked.
-struct UltravoxError {
-  Error error;
-  /// Its answer; absent when there was none (time-out, no connection).
-  std::optional<int> status;
-  /// How long it asks us to wait before the next try (429 and 503).
-  std::optional<std::chrono::seconds> retry_after;
-};
-
-[[noreturn]] void throw_exception_from_error(const UltravoxError& error,
-                                             const boost::source_location&);
-
-/// The value, or why there is none. Used like Result: has_error(), error(), *result.
-template <typename T>
-using UltravoxResult = boost::system::result<T, UltravoxError>;
-
-/// Called once, in a later turn of the loop.
-template <typename T>
-using UltravoxCompletion = std::function<void(UltravoxResult<T>)>;
 
 /// Gives the API key when a request needs it, so that a new key needs no restart.
 using ApiKeySource = std::function<Result<Secret>()>;
@@ -64,8 +45,8 @@ struct UltravoxOptions {
 /// THREADS: loop thread only. Completions do not run once the client is gone.
 class UltravoxClient {
  public:
-  /// REQUIRES: `http` outlives it; `options.api_key` is set.
-  UltravoxClient(HttpClient& http, UltravoxOptions options);
+  /// REQUIRES: `reactor` and `http` outlive it; `options.api_key` is set.
+  UltravoxClient(Reactor& reactor, HttpClient& http, UltravoxOptions options);
   ~UltravoxClient();
   UltravoxClient(const UltravoxClient&) = delete;
   UltravoxClient& operator=(const UltravoxClient&) = delete;
