@@ -30,7 +30,8 @@ inline constexpr int kAdminDescriptor = 4;
 /// Daemon to instance.
 namespace request {
 /// Who asks: {"instance","epoch"}. First message of every connection. An instance that met a
-/// higher epoch refuses (kFenced). Answer `ready`: {"version","tenants":[...]}.
+/// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants":[...]}, where `pid` is
+/// the number of the instance's own process.
 inline constexpr std::string_view kHello = "hello";
 /// {"tenant","generation","token","config","data"} with two descriptors: unix and TCP listener.
 /// `config` and `data` are the paths of its configuration file and folder. Idempotent: lending

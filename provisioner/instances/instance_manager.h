@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/os/fd_channel.h"
+#include "base/os/file_system.h"
+#include "base/os/listener_factory.h"
+#include "base/os/process_spawner.h"
+#include "base/os/reactor.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "provisioner/instances/instance_types.h"
+#include "provisioner/instances/launch_template.h"
+#include "provisioner/instances/listeners.h"
+#include "provisioner/instances/log_pipe.h"
+#include "provisioner/instances/restart_policy.h"
+
+namespace voicectl {
+
+class Adoption;
+class SupervisedInstance;
+
+/// How patient supervision is.
+struct SupervisionTimes {
+  /// From spawn to ready.
+  Duration ready = std::chrono::seconds(15);
+  /// For a running instance to answer a daemon that came back.
+  Duration adopt = std::chrono::seconds(5);
+  /// For the answer to a request that opens, moves or closes sockets.
+  Duration request = std::chrono::seconds(10);
+  /// Between tries to connect again after a broken channel.
+  Duration reconnect_wait = std::chrono::milliseconds(200);
+  /// Tries before the instance counts as hung.
+  int reconnect_tries = 5;
+  /// Between SIGTERM and SIGKILL for an instance without a record.
+  Duration orphan_grace = std::chrono::seconds(10);
+};
+
+/// Starts, watches, restarts, stops and adopts the native processes that serve tenants, and speaks
+/// with them.
+///
+/// Everything is idempotent: asking for what is there already is success. Results and callbacks
+/// come in a later turn of the loop, never within the call. Once an instance was ready (or was
+/// adopted), the manager keeps it up by itself until `stop`.
+/// THREADS: loop thread only.
+class InstanceManager {
+ public:
+  /// Collaborators; all must outlive the manager.
+  struct Deps {
+    Reactor& reactor;
+    ProcessSpawner& processes;
+    ListenerFactory& listeners;
+    /// Gets the tenants' listeners that `adopt` regains.
+    ListenerBank& bank;
+    FdChannelFactory& channels;
+    FileSystem& files;
+    LogPipeFactory& log_pipes;
+    Random& random;
+  };
+
+  struct Settings {
+    LaunchTemplate launch;
+    InstancePaths paths;
+    /// This run of the daemon; instances refuse an older one.
+    Epoch epoch;
+    /// Our own user id: who must be at the other end of a control socket.
+    std::uint32_t own_uid = 0;
+    RestartPolicy restart;
+    SupervisionTimes times;
+  };
+
+  InstanceManager(const Deps& deps, Settings settings, InstanceCallbacks callbacks);
+  /// As `detach`, but drops what is pending without an answer.
+  ~InstanceManager();
+  InstanceManager(const InstanceManager&) = delete;
+  InstanceManager& operator=(const InstanceManager&) = delete;
+
+  /// Makes the folder and sockets, spawns the program, and answers when it has said that it is
+  /// ready. Calling it for one that waits or has failed starts it now; for one that is ready it
+  /// answers at once.
+  /// ERRORS: kTimeout if it does not get ready; kUnavailable if it ends while starting (both name
+  /// the step and its last log lines); kAlreadyExists if the admin port is taken; kConflict while
+  /// it is stopping.
+  void start(const InstanceOptions& options, Completion<InstanceReady> done);
+
+  /// Asks it to end (kStop, then SIGTERM), kills its group after `grace`, removes its folder and
+  /// forgets it. One that is not known is success.
+  void stop(const InstanceId& instance, Duration grace, Completion<void> done);
+
+  /// Gives it a tenant with its listeners.
+  /// ERRORS: kUnavailable if it is not ready (lend again when told on_ready); kFenced if it has
+  /// the tenant with a newer token; kTimeout; what the instance answers.
+  void lend(const LendOptions& options, Completion<void> done);
+
+  /// Takes a tenant from it: it finishes requests, closes its sockets and lets go. An instance
+  /// that has no process has nothing to let go of: success.
+  /// ERRORS: kFenced if it has the tenant with a newer token; kUnavailable; kTimeout.
+  void reclaim(const InstanceId& instance,
+               const TenantId& tenant,
+               FencingToken token,
+               Completion<void> done);
+
+  /// Makes it read a tenant's configuration file again.
+  void reconfigure(const InstanceId& instance,
+                   const TenantId& tenant,
+                   Generation generation,
+                   const std::string& config_path,
+                   Completion<void> done);
+
+  /// Any other question of runtime/control/protocol.h: `body` is a JSON object, the answer is the
+  /// body of its `ok`.
+  /// ERRORS: kNotFound for an unknown instance; kUnavailable if it is not ready or goes away;
+  /// kTimeout; what the instance answers.
+  void request(const InstanceId& instance,
+               std::string_view type,
+               std::string body,
+               Duration timeout,
+               Completion<std::string> done);
+
+  /// After a restart of the daemon: takes over what runs, ends what nobody recorded, regains the
+  /// tenants' listeners into the bank, cleans up what is gone. Once, before anything else.
+  void adopt(std::vector<AdoptRecord> records, Completion<AdoptReport> done);
+
+  /// All instances known, in order of their names.
+  std::vector<InstanceView> observe() const;
+
+  /// Forgets everything and touches no process: the daemon ends, instances go on. What is pending
+  /// is answered with kCancelled.
+  void detach();
+
+ private:
+  friend class Adoption;
+
+  SupervisedInstance* find(const InstanceId& instance);
+
+  Deps deps_;
+  Settings settings_;
+  InstanceCallbacks callbacks_;
+  std::map<InstanceId, std::unique_ptr<SupervisedInstance>> instances_;
+  std::unique_ptr<Adoption> adoption_;
+};
+
+}  // namespace voicectl

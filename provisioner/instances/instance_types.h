@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/os/process_spawner.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "provisioner/instances/instance_fsm.h"
+#include "provisioner/instances/listeners.h"
+#include "provisioner/model/snapshot.h"
+
+namespace voicectl {
+
+/// What becomes of an instance whose very first start fails.
+enum class FirstFailure {
+  kForget,     ///< ended, cleaned away and forgotten: the caller decides
+  kKeepTrying  ///< restarted by policy like one that had been ready: for what is recorded already
+};
+
+struct InstanceOptions {
+  InstanceId instance;
+  InstanceKind kind = InstanceKind::kShared;
+  /// Port of its health and metrics on 127.0.0.1.
+  Port admin_port;
+  FirstFailure first_failure = FirstFailure::kForget;
+};
+
+struct InstanceReady {
+  ProcessIdentity process;
+  /// Version that the program says it has.
+  std::string version;
+  /// From spawn to ready; zero if it was ready already.
+  Duration took{};
+};
+
+struct LendOptions {
+  InstanceId instance;
+  TenantId tenant;
+  Generation generation;
+  FencingToken token;
+  /// The tenant's configuration file, readable by the instance.
+  std::string config_path;
+  /// The tenant's folder, writable by the instance.
+  std::string data_dir;
+  /// From ListenerBank::descriptors; duplicated at once.
+  ListenerDescriptors listeners;
+};
+
+/// A tenant as lent to an instance.
+struct LentTenant {
+  Generation generation;
+  FencingToken token;
+  friend bool operator==(const LentTenant&, const LentTenant&) = default;
+};
+
+struct InstanceView {
+  InstanceId instance;
+  InstanceKind kind = InstanceKind::kShared;
+  InstanceState state = InstanceState::kStopped;
+  /// Running process, if there is one.
+  std::optional<ProcessIdentity> process;
+  Port admin_port;
+  /// Starts again after an end nobody asked for, in this run of the daemon.
+  int restarts = 0;
+  /// In `state` since then.
+  MonoTime since{};
+  std::map<TenantId, LentTenant> tenants;
+  /// Empty until it was ready once.
+  std::string version;
+  std::optional<ProcessExit> last_exit;
+  /// Why the last start failed or the last process was killed.
+  std::optional<Error> last_error;
+};
+
+enum class ReadyCause {
+  kStarted,    ///< a start that was asked for
+  kRestarted,  ///< it had ended by itself: it has none of its tenants any more
+};
+
+/// What the manager tells by itself, each in a turn of its own. Any may be empty.
+struct InstanceCallbacks {
+  /// Ready with no tenants: lend it its own.
+  std::function<void(const InstanceId&, ReadyCause)> on_ready;
+  /// Ended without being asked; `next_try` is the wait before it is started again.
+  std::function<void(const InstanceId&, const ProcessExit&, Duration next_try)> on_exit;
+  /// Given up: a person should look. Tried again when started, or after a long wait.
+  std::function<void(const InstanceId&, const Error& why)> on_failed;
+};
+
+/// An instance that the records say should run.
+struct AdoptRecord {
+  InstanceId instance;
+  InstanceKind kind = InstanceKind::kShared;
+  Port admin_port;
+};
+
+/// A tenant whose listeners came back from a running instance into the ListenerBank.
+struct RegainedTenant {
+  TenantId tenant;
+  InstanceId instance;
+  Generation generation;
+  FencingToken token;
+};
+
+/// A running process that is neither ours to end nor ours to keep.
+struct LeftAlone {
+  InstanceId instance;
+  Error why;
+};
+
+struct AdoptReport {
+  /// Running, and supervised from now on.
+  std::vector<InstanceId> adopted;
+  /// Recorded but not running (gone, or hung and killed): start them.
+  std::vector<InstanceId> lost;
+  /// Found without a record and ended.
+  std::vector<InstanceId> ended;
+  /// One for each tenant and instance. A tenant stands here twice if a move was cut in half: the
+  /// higher token is the younger lease.
+  std::vector<RegainedTenant> regained;
+  std::vector<LeftAlone> left_alone;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/os/process_spawner.h"
+#include "base/units.h"
+
+namespace voicectl {
+
+/// What all instances are started with.
+struct LaunchTemplate {
+  /// Absolute path of voice-runtime.
+  std::string program;
+  /// Arguments after `--instance <name>`. Never a secret.
+  std::vector<std::string> arguments;
+  std::map<std::string, std::string> environment;
+  /// Run as this user; needs root.
+  std::optional<UserIds> user;
+  /// Two listeners a tenant, two descriptors a connection, and room for files.
+  std::uint64_t max_descriptors = 65'536;
+  std::optional<Bytes> max_address_space;
+};
+
+/// Where instances have their files: `<run>/instances/<name>/` and `<log>/instances/<name>.log`.
+struct InstancePaths {
+  std::string run_dir;
+  std::string log_dir;
+
+  std::string folders() const { return run_dir + "/instances"; }
+  std::string folder(const InstanceId& id) const { return folders() + "/" + id.str(); }
+  std::string control_socket(const InstanceId& id) const { return folder(id) + "/control.sock"; }
+  std::string log_fifo(const InstanceId& id) const { return folder(id) + "/log.fifo"; }
+  /// Identity of its process: who to end if it does not answer after a restart of the daemon.
+  std::string process_file(const InstanceId& id) const { return folder(id) + "/process.json"; }
+  std::string log_folder() const { return log_dir + "/instances"; }
+  std::string log_file(const InstanceId& id) const {
+    return log_folder() + "/" + id.str() + ".log";
+  }
+};
+
+/// Descriptors that the child inherits; they stay the caller's.
+struct InstanceDescriptors {
+  int control = -1;
+  int admin = -1;
+  /// Standard output and standard error.
+  int log = -1;
+};
+
+LaunchSpec make_launch_spec(const LaunchTemplate& launch,
+                            const InstanceId& instance,
+                            const InstanceDescriptors& descriptors);
+
+}  // namespace voicectl
