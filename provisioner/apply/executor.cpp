@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/executor.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+
+namespace voicectl {
+namespace {
+
+enum class Stage { kWaiting, kOpening, kPerforming, kClosing, kDone, kFailed, kSkipped };
+
+bool is_final(Stage stage) {
+  return stage == Stage::kDone || stage == Stage::kFailed || stage == Stage::kSkipped;
+}
+
+struct Progress {
+  Stage stage = Stage::kWaiting;
+  std::int64_t journal_number = 0;
+  MonoTime since{};
+  std::string error;
+};
+
+}  // namespace
+
+struct Executor::Run {
+  Plan plan;
+  OnProgress on_progress;
+  OnFinished on_finished;
+  std::vector<Progress> steps;
+  std::vector<std::pair<std::size_t, ClosedAction>> finished;
+  std::vector<std::size_t> closing;
+  bool is_closing = false;
+  std::optional<Error> halted;
+  /// Numbers of plan steps that the appended undo steps take back, by undo step.
+  std::vector<std::size_t> undoes;
+  std::size_t planned = 0;
+
+  bool is_undo(std::size_t step) const { return step >= planned; }
+};
+
+Executor::Executor(Deps deps) : deps_(deps) {}
+Executor::~Executor() = default;
+
+void Executor::run(Plan plan, OnProgress on_progress, OnFinished on_finished) {
+  VC_CHECK(!is_running(), "the daemon applies one plan at a time");
+  run_ = std::make_shared<Run>();
+  run_->plan = std::move(plan);
+  run_->on_progress = std::move(on_progress);
+  run_->on_finished = std::move(on_finished);
+  run_->steps.resize(run_->plan.steps.size());
+  run_->planned = run_->plan.steps.size();
+  advance();
+}
+
+void Executor::advance() {
+  skip_what_cannot_run();
+  std::vector<std::size_t> ready;
+  std::size_t in_flight = 0;
+  for (const Progress& progress : run_->steps) {
+    in_flight += progress.stage != Stage::kWaiting && !is_final(progress.stage) ? 1 : 0;
+  }
+  for (std::size_t i = 0; i < run_->steps.size() && in_flight + ready.size() < kActionsInFlight;
+       ++i) {
+    const std::vector<std::size_t>& needs = run_->plan.steps[i].needs;
+    const bool is_ready = std::all_of(needs.begin(), needs.end(), [&](std::size_t need) {
+      return run_->steps[need].stage == Stage::kDone;
+    });
+    if (run_->steps[i].stage == Stage::kWaiting && is_ready) {
+      ready.push_back(i);
+    }
+  }
+  if (!ready.empty()) {
+    open(ready);
+  } else if (in_flight == 0) {
+    finish();
+  }
+}
+
+void Executor::skip_what_cannot_run() {
+  // Needs point backwards, so one pass reaches everything that hangs on a failed step.
+  for (std::size_t i = 0; i < run_->steps.size(); ++i) {
+    if (run_->steps[i].stage != Stage::kWaiting) {
+      continue;
+    }
+    const std::vector<std::size_t>& needs = run_->plan.steps[i].needs;
+    const auto broken = std::find_if(needs.begin(), needs.end(), [&](std::size_t need) {
+      const Stage stage = run_->steps[need].stage;
+      return stage == Stage::kFailed || stage == Stage::kSkipped;
+    });
+    if (run_->halted || broken != needs.end()) {
+      run_->steps[i].stage = Stage::kSkipped;
+      report(i, api::StepState::kSkipped,
+             run_->halted ? run_->halted->text()
+                          : fmt::format("needs: {}", describe(run_->plan.steps[*broken].action)));
+    }
+  }
+}
+
+void Executor::open(const std::vector<std::size_t>& ready) {
+  std::vector<JournalEntry> entries;
+  for (const std::size_t i : ready) {
+    const Step& step = run_->plan.steps[i];
+    run_->steps[i].stage = Stage::kOpening;
+    run_->steps[i].since = deps_.reactor.now();
+    JournalEntry entry;
+    entry.plan_id = run_->plan.id;
+    entry.key = step.key;
+    entry.kind = kind_of(step.action);
+    entry.subject = subject_of(step.action);
+    entry.action = render_action(step.action);
+    entry.epoch = deps_.recorded.snapshot().epoch;
+    entry.opened_at = deps_.wall.now();
+    entries.push_back(std::move(entry));
+  }
+  deps_.registry.run<std::vector<std::int64_t>>(
+      [entries](Registry& registry) { return registry.open_actions(entries); },
+      [this, ready](const Result<std::vector<std::int64_t>>& numbers) {
+        for (std::size_t i = 0; i < ready.size(); ++i) {
+          if (numbers.has_error()) {
+            run_->steps[ready[i]].stage = Stage::kFailed;
+            report(ready[i], api::StepState::kFailed, numbers.error().text());
+          } else {
+            run_->steps[ready[i]].journal_number = (*numbers)[i];
+            run_->steps[ready[i]].stage = Stage::kPerforming;
+          }
+        }
+        if (numbers.has_error()) {
+          halt(numbers.error().with_context("writing the journal"));
+          advance();
+          return;
+        }
+        for (const std::size_t step : ready) {
+          perform(step);
+        }
+      });
+}
+
+void Executor::perform(std::size_t step) {
+  report(step, api::StepState::kRunning, "");
+  const std::weak_ptr<Run> run = run_;
+  deps_.runner.perform(run_->plan.steps[step].action,
+                       [this, run, step](Result<RecordedChange> outcome) {
+                         if (!run.expired()) {
+                           effect_done(step, std::move(outcome));
+                         }
+                       });
+}
+
+void Executor::effect_done(std::size_t step, Result<RecordedChange> outcome) {
+  Progress& progress = run_->steps[step];
+  VC_CHECK(progress.stage == Stage::kPerforming, "an effect ends once");
+  progress.stage = Stage::kClosing;
+  ClosedAction closed;
+  closed.number = progress.journal_number;
+  if (outcome.has_error()) {
+    progress.error = outcome.error().text();
+    closed.state = JournalState::kFailed;
+    closed.outcome = progress.error;
+  } else {
+    closed.state = run_->is_undo(step) ? JournalState::kUndone : JournalState::kDone;
+    closed.change = std::move(*outcome);
+  }
+  run_->finished.emplace_back(step, std::move(closed));
+  // Posted, so that effects that end in the same turn are recorded by one transaction.
+  const std::weak_ptr<Run> run = run_;
+  deps_.reactor.post([this, run] {
+    if (!run.expired()) {
+      close_finished();
+    }
+  });
+}
+
+void Executor::close_finished() {
+  if (run_->is_closing || run_->finished.empty()) {
+    return;
+  }
+  run_->is_closing = true;
+  std::vector<ClosedAction> batch;
+  for (auto& [step, closed] : std::exchange(run_->finished, {})) {
+    run_->closing.push_back(step);
+    batch.push_back(std::move(closed));
+  }
+  deps_.registry.run<Generation>(
+      [batch](Registry& registry) { return registry.close_actions(batch); },
+      [this, batch](const Result<Generation>& generation) { closed(batch, generation); });
+}
+
+void Executor::closed(const std::vector<ClosedAction>& batch,
+                      const Result<Generation>& generation) {
+  run_->is_closing = false;
+  const std::vector<std::size_t> steps = std::exchange(run_->closing, {});
+  if (generation.has_error()) {
+    halt(generation.error().with_context("recording what was done"));
+  }
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Progress& progress = run_->steps[steps[i]];
+    if (generation.has_value()) {
+      deps_.recorded.acknowledge(batch[i].change, *generation);
+    } else if (progress.error.empty()) {
+      progress.error = run_->halted->text();
+    }
+    progress.stage = progress.error.empty() ? Stage::kDone : Stage::kFailed;
+    report(steps[i], progress.error.empty() ? api::StepState::kDone : api::StepState::kFailed,
+           progress.error);
+  }
+  close_finished();
+  advance();
+}
+
+void Executor::halt(const Error& error) {
+  if (!run_->halted) {
+    run_->halted = error;
+  }
+}
+
+void Executor::undo_idle_instances() {
+  std::set<InstanceId> used;
+  for (std::size_t i = 0; i < run_->planned; ++i) {
+    const auto* lend = std::get_if<LendListener>(&run_->plan.steps[i].action);
+    if (lend != nullptr && run_->steps[i].stage == Stage::kDone) {
+      used.insert(lend->instance);
+    }
+  }
+  for (std::size_t i = 0; i < run_->planned; ++i) {
+    const auto* start = std::get_if<StartInstance>(&run_->plan.steps[i].action);
+    if (start == nullptr || start->kind != InstanceKind::kDedicated ||
+        run_->steps[i].stage != Stage::kDone || used.contains(start->instance)) {
+      continue;
+    }
+    Step undo;
+    undo.number = run_->plan.steps.size();
+    undo.action = StopInstance{start->instance};
+    undo.reason = "its tenant could not be lent to it";
+    undo.key = "undo:" + run_->plan.steps[i].key;
+    run_->plan.steps.push_back(std::move(undo));
+    run_->steps.emplace_back();
+    run_->undoes.push_back(i);
+  }
+}
+
+void Executor::finish() {
+  if (run_->undoes.empty() && !run_->halted) {
+    undo_idle_instances();
+    if (!run_->undoes.empty()) {
+      advance();
+      return;
+    }
+  }
+  api::ApplyOutcome outcome;
+  for (std::size_t i = 0; i < run_->planned; ++i) {
+    outcome.done += run_->steps[i].stage == Stage::kDone ? 1 : 0;
+    outcome.failed += run_->steps[i].stage == Stage::kFailed ? 1 : 0;
+    outcome.skipped += run_->steps[i].stage == Stage::kSkipped ? 1 : 0;
+  }
+  for (std::size_t i = run_->planned; i < run_->steps.size(); ++i) {
+    const std::size_t taken_back = run_->steps[i].stage == Stage::kDone ? 1 : 0;
+    outcome.undone += taken_back;
+    outcome.done -= taken_back;
+  }
+  if (outcome.failed > 0) {
+    outcome.remedy =
+        "what worked is kept; mend what the failed steps name, then run 'voicectl apply' again";
+  }
+  const std::shared_ptr<Run> run = std::exchange(run_, nullptr);
+  run->on_finished(outcome);
+}
+
+void Executor::report(std::size_t step, api::StepState state, const std::string& error) {
+  const bool is_undo = run_->is_undo(step);
+  if (is_undo && state != api::StepState::kDone) {
+    return;
+  }
+  const std::size_t shown = is_undo ? run_->undoes[step - run_->planned] : step;
+  const Step& planned = run_->plan.steps[step];
+  const Duration took = state == api::StepState::kRunning || run_->steps[step].since == MonoTime{}
+                            ? Duration::zero()
+                            : deps_.reactor.now() - run_->steps[step].since;
+  run_->on_progress(api::StepProgress{
+      shown, is_undo ? api::StepState::kUndone : state, std::string(kind_of(planned.action)),
+      subject_of(planned.action), describe(planned.action),
+      std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
+      is_undo ? planned.reason : error});
+}
+
+}  // namespace voicectl

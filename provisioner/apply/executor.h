@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/os/reactor.h"
+#include "base/result.h"
+#include "provisioner/api/control_protocol.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/apply/registry_queue.h"
+#include "provisioner/plan/action.h"
+
+namespace voicectl {
+
+/// The effects of actions, one family per file in this folder.
+///
+/// An effect is whole or not at all: what a failed one had begun it has taken back. Repeating one
+/// that is done is success.
+class ActionRunner {
+ public:
+  virtual ~ActionRunner() = default;
+
+  /// `done` runs once, in this turn or later, with what is to be recorded.
+  virtual void perform(const Action& action, Completion<RecordedChange> done) = 0;
+};
+
+/// Most actions between intent and outcome at one time.
+inline constexpr std::size_t kActionsInFlight = 32;
+
+/// Carries out plans. Each action is journaled before its effect and recorded after it; actions
+/// that do not need each other go side by side, so that one fsync serves many of them.
+///
+/// What fails takes along only what needs it; the rest goes on. An instance that was started for
+/// tenants that then could not be lent to it is stopped again.
+/// THREADS: loop thread only.
+class Executor {
+ public:
+  using OnProgress = std::function<void(const api::StepProgress&)>;
+  using OnFinished = std::function<void(const api::ApplyOutcome&)>;
+
+  struct Deps {
+    Reactor& reactor;
+    RegistryQueue& registry;
+    RecordedState& recorded;
+    ActionRunner& runner;
+    const WallClock& wall;
+  };
+  explicit Executor(Deps deps);
+  ~Executor();
+
+  /// REQUIRES: no other run is under way.
+  void run(Plan plan, OnProgress on_progress, OnFinished on_finished);
+  bool is_running() const { return run_ != nullptr; }
+
+ private:
+  struct Run;
+  void advance();
+  void skip_what_cannot_run();
+  void open(const std::vector<std::size_t>& ready);
+  void perform(std::size_t step);
+  void effect_done(std::size_t step, Result<RecordedChange> outcome);
+  void close_finished();
+  void closed(const std::vector<ClosedAction>& batch, const Result<Generation>& generation);
+  void undo_idle_instances();
+  void finish();
+  void report(std::size_t step, api::StepState state, const std::string& error);
+  void halt(const Error& error);
+
+  Deps deps_;
+  std::shared_ptr<Run> run_;
+};
+
+}  // namespace voicectl
