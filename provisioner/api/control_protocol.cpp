@@ -76,12 +76,9 @@ Result<ApplyLine> parse_apply_line(std::string_view line) {
   if (type != "step" || !state) {
     return Error(ErrorCode::kCorrupt, "cannot read the daemon's progress: unknown line");
   }
-  out.step = StepProgress{size_or_zero(object, "number"),
-                          *state,
-                          string_or(object, "kind", ""),
-                          string_or(object, "subject", ""),
-                          string_or(object, "text", ""),
-                          integer_or(object, "took_ms", 0),
+  out.step = StepProgress{size_or_zero(object, "number"), *state,
+                          string_or(object, "kind", ""),  string_or(object, "subject", ""),
+                          string_or(object, "text", ""),  integer_or(object, "took_ms", 0),
                           string_or(object, "error", "")};
   return out;
 }

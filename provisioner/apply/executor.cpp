@@ -142,27 +142,26 @@ void Executor::open(const std::vector<std::size_t>& ready) {
 void Executor::perform(std::size_t step) {
   report(step, api::StepState::kRunning, "");
   const std::weak_ptr<Run> run = run_;
-  deps_.runner.perform(run_->plan.steps[step].action,
-                       [this, run, step](Result<RecordedChange> outcome) {
-                         if (!run.expired()) {
-                           effect_done(step, std::move(outcome));
-                         }
-                       });
+  deps_.runner.perform(run_->plan.steps[step].action, [this, run, step](ActionOutcome outcome) {
+    if (!run.expired()) {
+      effect_done(step, std::move(outcome));
+    }
+  });
 }
 
-void Executor::effect_done(std::size_t step, Result<RecordedChange> outcome) {
+void Executor::effect_done(std::size_t step, ActionOutcome outcome) {
   Progress& progress = run_->steps[step];
   VC_CHECK(progress.stage == Stage::kPerforming, "an effect ends once");
   progress.stage = Stage::kClosing;
   ClosedAction closed;
   closed.number = progress.journal_number;
-  if (outcome.has_error()) {
-    progress.error = outcome.error().text();
+  closed.change = std::move(outcome.change);
+  if (outcome.status.has_error()) {
+    progress.error = outcome.status.error().text();
     closed.state = JournalState::kFailed;
     closed.outcome = progress.error;
   } else {
     closed.state = run_->is_undo(step) ? JournalState::kUndone : JournalState::kDone;
-    closed.change = std::move(*outcome);
   }
   run_->finished.emplace_back(step, std::move(closed));
   // Posted, so that effects that end in the same turn are recorded by one transaction.

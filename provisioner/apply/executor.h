@@ -14,6 +14,13 @@
 
 namespace voicectl {
 
+/// What came of an action. A failed one may have something to record too: a token that was used up.
+struct ActionOutcome {
+  Status status;
+  RecordedChange change;
+};
+using OnActionDone = std::function<void(ActionOutcome)>;
+
 /// The effects of actions, one family per file in this folder.
 ///
 /// An effect is whole or not at all: what a failed one had begun it has taken back. Repeating one
@@ -22,8 +29,8 @@ class ActionRunner {
  public:
   virtual ~ActionRunner() = default;
 
-  /// `done` runs once, in this turn or later, with what is to be recorded.
-  virtual void perform(const Action& action, Completion<RecordedChange> done) = 0;
+  /// `done` runs once, in this turn or later.
+  virtual void perform(const Action& action, OnActionDone done) = 0;
 };
 
 /// Most actions between intent and outcome at one time.
@@ -60,7 +67,7 @@ class Executor {
   void skip_what_cannot_run();
   void open(const std::vector<std::size_t>& ready);
   void perform(std::size_t step);
-  void effect_done(std::size_t step, Result<RecordedChange> outcome);
+  void effect_done(std::size_t step, ActionOutcome outcome);
   void close_finished();
   void closed(const std::vector<ClosedAction>& batch, const Result<Generation>& generation);
   void undo_idle_instances();

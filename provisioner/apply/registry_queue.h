@@ -22,8 +22,7 @@ class RegistryQueue {
   void run(std::function<Result<T>(Registry&)> work, Completion<T> done) {
     auto outcome = std::make_shared<std::optional<Result<T>>>();
     Registry& registry = registry_;
-    offload_.run([outcome, work = std::move(work),
-                  &registry] { outcome->emplace(work(registry)); },
+    offload_.run([outcome, work = std::move(work), &registry] { outcome->emplace(work(registry)); },
                  [outcome, done = std::move(done)] { done(std::move(**outcome)); });
   }
 

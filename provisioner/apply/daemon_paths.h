@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/ids.h"
+
+namespace voicectl {
+
+/// Where the daemon keeps what: see provisioner/daemon/README.md for the whole picture.
+struct DaemonPaths {
+  /// What must survive.
+  std::string state;
+  /// Sockets and process files.
+  std::string run;
+  std::string log;
+
+  std::string registry() const { return state + "/registry.db"; }
+  std::string ultravox_key() const { return state + "/keys/ultravox.key"; }
+  std::string tenant_folder(const TenantId& tenant) const {
+    return state + "/tenants/" + tenant.str();
+  }
+  std::string tenant_config(const TenantId& tenant) const {
+    return tenant_folder(tenant) + "/config.json";
+  }
+  std::string tenant_secrets(const TenantId& tenant) const {
+    return tenant_folder(tenant) + "/secrets.json";
+  }
+  std::string tenant_data(const TenantId& tenant) const { return tenant_folder(tenant) + "/data"; }
+  std::string tenant_socket(const TenantId& tenant) const {
+    return run + "/tenants/" + tenant.str() + ".sock";
+  }
+};
+
+}  // namespace voicectl

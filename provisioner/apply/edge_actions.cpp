@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/edge_actions.h"
+
+#include <fmt/core.h>
+
+#include "provisioner/apply/tenant_actions.h"
+
+namespace voicectl {
+namespace {
+
+Result<std::vector<HostName>> parse_hosts(const std::vector<std::string>& hosts) {
+  std::vector<HostName> out;
+  for (const std::string& host : hosts) {
+    VC_TRY(HostName parsed, HostName::parse(host));
+    out.push_back(std::move(parsed));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> hosts_of(const PlatformSpec& platform, const TenantSpec& tenant) {
+  std::vector<std::string> hosts = {tenant.tenant.str() + "." + platform.domain};
+  for (const HostName& domain : tenant.domains) {
+    hosts.push_back(domain.str());
+  }
+  return hosts;
+}
+
+Result<std::optional<EdgeConfig>> make_edge_config(const EdgeSettings& settings,
+                                                   const PlatformSpec& platform,
+                                                   const std::vector<TenantSpec>& tenants) {
+  if (platform.edge.mode == EdgeMode::kNone) {
+    return std::optional<EdgeConfig>();
+  }
+  VC_TRY(const Port http, Port::make(platform.edge.http_port));
+  VC_TRY(const Port https, Port::make(platform.edge.https_port));
+  VC_TRY(HostName domain, HostName::parse(platform.domain));
+  EdgeConfig config{.mode = platform.edge.mode,
+                    .address = platform.edge.address,
+                    .http_port = http,
+                    .https_port = https,
+                    .domain = std::move(domain),
+                    .folders = settings.folders,
+                    .plain_http = settings.plain_http,
+                    .user = settings.user,
+                    .processes = std::nullopt,
+                    .api_limit = std::nullopt,
+                    .voice_limit = std::nullopt,
+                    .tenants = {}};
+  if (platform.edge.mode == EdgeMode::kStatic) {
+    for (const TenantSpec& tenant : tenants) {
+      VC_TRY(std::vector<HostName> hosts, parse_hosts(hosts_of(platform, tenant)));
+      config.tenants.push_back(EdgeTenant{tenant.tenant, std::move(hosts)});
+    }
+  }
+  return std::optional<EdgeConfig>(std::move(config));
+}
+
+void EdgeActions::perform(const IssueCertificate& action, OnActionDone done) {
+  deps_.authority.issue(
+      CertificateRequest{action.name, {}}, [this, done](const Result<Certificate>& certificate) {
+        done(ActionOutcome{certificate.has_error() ? Status(certificate.error())
+                                                   : deps_.certificates.put(*certificate),
+                           {}});
+      });
+}
+
+void EdgeActions::perform(const PublishEdge& action, OnActionDone done) {
+  std::vector<TenantSpec> tenants;
+  for (const auto& [name, tenant] : deps_.recorded.snapshot().tenants) {
+    if (tenant.phase != TenantPhase::kDeleting) {
+      tenants.push_back(tenant.spec);
+    }
+  }
+  const std::optional<PlatformSpec>& platform = deps_.recorded.snapshot().platform;
+  if (!platform) {
+    done(failed(Error(ErrorCode::kNotFound, "cannot configure the edge: no platform yet")));
+    return;
+  }
+  const Result<std::optional<EdgeConfig>> config =
+      make_edge_config(deps_.settings, *platform, tenants);
+  if (config.has_error()) {
+    done(failed(config.error()));
+    return;
+  }
+  RecordedChange change;
+  change.edge_fingerprint = action.fingerprint;
+  if (!*config) {
+    deps_.edge.stop([change, done](const Status& stopped) {
+      done(ActionOutcome{stopped, change});
+    });
+    return;
+  }
+  deps_.edge.configure(**config, [change, done](const Result<EdgeOutcome>& outcome) {
+    done(outcome.has_error() ? failed(outcome.error()) : ActionOutcome{ok_status(), change});
+  });
+}
+
+Status EdgeActions::publish(const TenantId& tenant, const std::vector<std::string>& hosts) {
+  VC_TRY(const std::vector<HostName> names, parse_hosts(hosts));
+  return deps_.edge.publish_route(tenant, names, deps_.files.paths().tenant_socket(tenant));
+}
+
+void EdgeActions::perform(const PublishRoute& action, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
+  const Status published =
+      tenant.has_error() ? Status(tenant.error()) : publish(action.tenant, action.hosts);
+  if (published.has_error()) {
+    done(failed(published.error()));
+    return;
+  }
+  tenant->routes = action.hosts;
+  tenant->phase = TenantPhase::kServing;
+  RecordedChange change;
+  change.put_tenants.push_back(*tenant);
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+void EdgeActions::perform(const WithdrawRoute& action, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
+  const Status withdrawn =
+      tenant.has_error() ? Status(tenant.error()) : deps_.edge.withdraw_route(action.tenant);
+  if (withdrawn.has_error()) {
+    done(failed(withdrawn.error()));
+    return;
+  }
+  tenant->routes.clear();
+  tenant->phase = TenantPhase::kDeleting;
+  RecordedChange change;
+  change.put_tenants.push_back(*tenant);
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+Status EdgeActions::publish_recorded_routes() {
+  for (const auto& [name, tenant] : deps_.recorded.snapshot().tenants) {
+    if (!tenant.routes.empty()) {
+      VC_TRY(publish(name, tenant.routes));
+    }
+  }
+  return ok_status();
+}
+
+}  // namespace voicectl

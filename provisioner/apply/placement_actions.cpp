@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/placement_actions.h"
+
+#include <fmt/core.h>
+
+#include "provisioner/apply/tenant_actions.h"
+
+namespace voicectl {
+namespace {
+
+std::string holder_of(const InstanceId& instance) {
+  return "instance/" + instance.str();
+}
+
+RecordedChange put(RecordedTenant tenant) {
+  RecordedChange change;
+  change.put_tenants.push_back(std::move(tenant));
+  return change;
+}
+
+}  // namespace
+
+void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
+  const InstanceOptions options{action.instance, action.kind, action.admin_port,
+                                FirstFailure::kForget};
+  deps_.instances.start(options, [this, action, done](const Result<InstanceReady>& ready) {
+    if (ready.has_error()) {
+      done(failed(ready.error()));
+      return;
+    }
+    RecordedChange change;
+    change.put_instances.push_back(RecordedInstance{action.instance, action.kind, action.admin_port,
+                                                    action.fingerprint, deps_.wall.now()});
+    change.put_leases.push_back(
+        PortLease{action.admin_port, holder_of(action.instance), std::nullopt});
+    done(ActionOutcome{ok_status(), std::move(change)});
+  });
+}
+
+void PlacementActions::perform(const StopInstance& action, OnActionDone done) {
+  deps_.instances.stop(action.instance, kStopGrace, [this, action, done](const Status& stopped) {
+    if (stopped.has_error()) {
+      done(failed(stopped.error()));
+      return;
+    }
+    RecordedChange change;
+    change.drop_instances.push_back(action.instance);
+    for (const PortLease& lease : deps_.recorded.snapshot().leases) {
+      if (lease.holder == holder_of(action.instance)) {
+        change.put_leases.push_back(PortLease{lease.port, lease.holder, deps_.wall.now()});
+      }
+    }
+    done(ActionOutcome{ok_status(), std::move(change)});
+  });
+}
+
+void PlacementActions::perform(const BindListener& action, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
+  if (tenant.has_error()) {
+    done(failed(tenant.error()));
+    return;
+  }
+  const Status bound =
+      deps_.bank.bind(action.tenant, deps_.files.paths().tenant_socket(action.tenant),
+                      deps_.socket_access, action.port);
+  if (bound.has_error()) {
+    done(failed(bound.error()));
+    return;
+  }
+  tenant->has_listener = true;
+  tenant->port = action.port;
+  RecordedChange change = put(*tenant);
+  change.put_leases.push_back(
+      PortLease{action.port, "tenant/" + action.tenant.str(), std::nullopt});
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+void PlacementActions::perform(const ReleaseListener& action, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
+  if (tenant.has_error()) {
+    done(failed(tenant.error()));
+    return;
+  }
+  const Status released =
+      deps_.bank.release(action.tenant, deps_.files.paths().tenant_socket(action.tenant));
+  if (released.has_error()) {
+    done(failed(released.error()));
+    return;
+  }
+  const std::optional<Port> port = tenant->port;
+  tenant->has_listener = false;
+  tenant->port = std::nullopt;
+  RecordedChange change = put(*tenant);
+  if (port) {
+    change.put_leases.push_back(
+        PortLease{*port, "tenant/" + action.tenant.str(), deps_.wall.now()});
+  }
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+void PlacementActions::lend(const RecordedTenant& tenant,
+                            const InstanceId& instance,
+                            FencingToken token,
+                            Completion<void> done) {
+  const TenantId& name = tenant.spec.tenant;
+  const std::optional<ListenerDescriptors> listeners = deps_.bank.descriptors(name);
+  if (!listeners) {
+    done(Error(ErrorCode::kNotFound,
+               fmt::format("cannot lend tenant '{}': its listener is not bound", name.str())));
+    return;
+  }
+  deps_.instances.lend(
+      LendOptions{instance, name, tenant.generation, token, deps_.files.paths().tenant_config(name),
+                  deps_.files.paths().tenant_data(name), *listeners},
+      std::move(done));
+}
+
+void PlacementActions::lend_again(const RecordedTenant& tenant, Completion<void> done) {
+  if (!tenant.placement) {
+    done(ok_status());
+    return;
+  }
+  lend(tenant, *tenant.placement, tenant.token, std::move(done));
+}
+
+void PlacementActions::perform(const LendListener& action, OnActionDone done) {
+  Result<RecordedTenant> found = require_tenant(deps_.recorded, action.tenant);
+  if (found.has_error()) {
+    done(failed(found.error()));
+    return;
+  }
+  RecordedTenant tenant = *found;
+  // Used up whether or not the move works: no two leases ever share a token.
+  tenant.token.value += 1;
+  const auto go_on = [this, action, tenant, done](const Status& reclaimed) {
+    if (reclaimed.has_error()) {
+      done(ActionOutcome{
+          reclaimed.error().with_context(fmt::format("taking it from '{}'", action.from->str())),
+          put(tenant)});
+      return;
+    }
+    lend(tenant, action.instance, tenant.token, [this, action, tenant, done](const Status& lent) {
+      if (lent.has_error()) {
+        give_back(action, tenant, lent.error(), done);
+        return;
+      }
+      RecordedTenant placed = tenant;
+      placed.placement = action.instance;
+      done(ActionOutcome{ok_status(), put(placed)});
+    });
+  };
+  if (action.from && *action.from != action.instance) {
+    deps_.instances.reclaim(*action.from, action.tenant, tenant.token, go_on);
+  } else {
+    go_on(ok_status());
+  }
+}
+
+void PlacementActions::give_back(const LendListener& action,
+                                 const RecordedTenant& tenant,
+                                 const Error& why,
+                                 const OnActionDone& done) {
+  // The new instance may hold the tenant although its answer is missing: it must let go first.
+  RecordedTenant after = tenant;
+  after.token.value += 1;
+  deps_.instances.reclaim(
+      action.instance, action.tenant, after.token,
+      [this, action, after, why, done](const Status& reclaimed) {
+        if (reclaimed.has_error() || !action.from) {
+          RecordedTenant nowhere = after;
+          nowhere.placement = std::nullopt;
+          done(ActionOutcome{why, put(nowhere)});
+          return;
+        }
+        lend(after, *action.from, after.token, [action, after, why, done](const Status& returned) {
+          RecordedTenant kept = after;
+          if (returned.has_error()) {
+            kept.placement = std::nullopt;
+          }
+          const std::string_view state = returned.has_error() ? "it is nowhere now" : "it stays";
+          done(ActionOutcome{
+              why.with_context(fmt::format("moving it to '{}' ({})", action.instance.str(), state)),
+              put(kept)});
+        });
+      });
+}
+
+void PlacementActions::perform(const ReclaimListener& action, OnActionDone done) {
+  Result<RecordedTenant> found = require_tenant(deps_.recorded, action.tenant);
+  if (found.has_error()) {
+    done(failed(found.error()));
+    return;
+  }
+  RecordedTenant tenant = *found;
+  tenant.token.value += 1;
+  deps_.instances.reclaim(action.instance, action.tenant, tenant.token,
+                          [tenant, done](const Status& reclaimed) {
+                            RecordedTenant after = tenant;
+                            if (reclaimed.has_value()) {
+                              after.placement = std::nullopt;
+                            }
+                            done(ActionOutcome{reclaimed, put(after)});
+                          });
+}
+
+}  // namespace voicectl

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.h"
+#include "provisioner/apply/executor.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/apply/tenant_files.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/instances/listeners.h"
+#include "provisioner/plan/action.h"
+
+namespace voicectl {
+
+/// Time for an instance to end by itself before it is killed.
+inline constexpr Duration kStopGrace = std::chrono::seconds(10);
+
+/// Instances, listeners, and who holds which.
+///
+/// THREADS: loop thread only.
+class PlacementActions {
+ public:
+  struct Deps {
+    RecordedState& recorded;
+    TenantFiles& files;
+    InstanceManager& instances;
+    ListenerBank& bank;
+    const WallClock& wall;
+    /// How tenants' socket files are made reachable for nginx.
+    SocketAccess socket_access;
+  };
+  explicit PlacementActions(Deps deps) : deps_(std::move(deps)) {}
+
+  void perform(const StartInstance& action, OnActionDone done);
+  void perform(const StopInstance& action, OnActionDone done);
+  void perform(const BindListener& action, OnActionDone done);
+  void perform(const ReleaseListener& action, OnActionDone done);
+  /// With `from`: take back, lend; if the new instance does not take it, the old one gets it again.
+  void perform(const LendListener& action, OnActionDone done);
+  void perform(const ReclaimListener& action, OnActionDone done);
+
+  /// Lends a recorded tenant to the instance that it is placed on, with its recorded token: after
+  /// the instance has started anew.
+  void lend_again(const RecordedTenant& tenant, Completion<void> done);
+
+ private:
+  void lend(const RecordedTenant& tenant,
+            const InstanceId& instance,
+            FencingToken token,
+            Completion<void> done);
+  void give_back(const LendListener& action,
+                 const RecordedTenant& tenant,
+                 const Error& why,
+                 const OnActionDone& done);
+
+  Deps deps_;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "base/clock.h"
+#include "provisioner/apply/executor.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/apply/tenant_files.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/plan/action.h"
+
+namespace voicectl {
+
+/// Platform and tenants: records, folders, configuration files.
+///
+/// THREADS: loop thread only.
+class TenantActions {
+ public:
+  struct Deps {
+    RecordedState& recorded;
+    TenantFiles& files;
+    InstanceManager& instances;
+    const std::vector<ApiKeyRecord>& keys;
+    const WallClock& wall;
+  };
+  explicit TenantActions(Deps deps) : deps_(deps) {}
+
+  /// Writes every tenant's configuration again too: it names the platform's addresses.
+  void perform(const SetPlatform& action, OnActionDone done);
+  void perform(const CreateTenant& action, OnActionDone done);
+  void perform(const UpdateTenant& action, OnActionDone done);
+  void perform(const DeleteTenant& action, OnActionDone done);
+  void perform(const PrepareTenantData& action, OnActionDone done);
+  void perform(const RetireTenantData& action, OnActionDone done);
+
+ private:
+  Result<PlatformSpec> platform() const;
+
+  Deps deps_;
+};
+
+/// The recorded tenant, or the error of an action that names one nobody recorded.
+Result<RecordedTenant> require_tenant(const RecordedState& recorded, const TenantId& tenant);
+
+/// The outcome of an action that failed and has nothing to record.
+ActionOutcome failed(const Error& error);
+
+}  // namespace voicectl

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/tenant_files.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/model/desired_state_yaml.h"
+
+namespace voicectl {
+namespace {
+
+/// 40 characters of 36: more than 200 bits.
+constexpr std::size_t kSecretLength = 40;
+constexpr std::size_t kMaxSecretsFile = 64 * 1024;
+constexpr std::size_t kMaxKeyFile = 4096;
+
+std::string host_of(const PlatformSpec& platform, const TenantId& tenant) {
+  return tenant.str() + "." + platform.domain;
+}
+
+std::string with_port(std::string address, std::uint16_t port, std::uint16_t usual) {
+  return port == usual ? address : fmt::format("{}:{}", address, port);
+}
+
+bool is_loopback(const std::string& url) {
+  return url.starts_with("http://127.") || url.starts_with("http://localhost") ||
+         url.starts_with("http://[::1]");
+}
+
+std::string trim(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
+    text.pop_back();
+  }
+  return text;
+}
+
+}  // namespace
+
+Status TenantFiles::write_owned(const std::string& path, const std::string& content) {
+  VC_TRY(files_.replace_atomically(path, content, kPrivateFile));
+  return options_.owner ? files_.set_owner(path, *options_.owner) : ok_status();
+}
+
+Status TenantFiles::make_owned_directory(const std::string& path) {
+  VC_TRY(files_.make_directory(path, kPrivateDirectory));
+  return options_.owner ? files_.set_owner(path, *options_.owner) : ok_status();
+}
+
+Result<std::string> TenantFiles::load_or_make_secrets(const TenantId& tenant) {
+  const std::string path = paths().tenant_secrets(tenant);
+  VC_TRY(const std::optional<std::string> known, files_.read(path, kMaxSecretsFile));
+  if (known) {
+    return *known;
+  }
+  const Json secrets = {{"webhook_secrets", {random_.token(kSecretLength)}},
+                        {"tool_secret", random_.token(kSecretLength)}};
+  VC_TRY(write_owned(path, dump_json(secrets)));
+  return dump_json(secrets);
+}
+
+Status TenantFiles::prepare(const TenantSpec& tenant,
+                            const PlatformSpec& platform,
+                            Generation generation,
+                            const std::vector<ApiKeyRecord>& keys) {
+  VC_TRY(make_owned_directory(paths().tenant_folder(tenant.tenant)));
+  VC_TRY(make_owned_directory(paths().tenant_data(tenant.tenant)));
+  return write_config(tenant, platform, generation, keys);
+}
+
+Status TenantFiles::write_config(const TenantSpec& tenant,
+                                 const PlatformSpec& platform,
+                                 Generation generation,
+                                 const std::vector<ApiKeyRecord>& keys) {
+  VC_TRY(const std::string secrets_text, load_or_make_secrets(tenant.tenant));
+  const Result<Json> secrets = parse_json(secrets_text);
+  if (secrets.has_error()) {
+    return secrets.error().with_context(
+        fmt::format("reading '{}'", paths().tenant_secrets(tenant.tenant)));
+  }
+  VC_TRY(const Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
+  Json api_keys = Json::array();
+  for (const ApiKeyRecord& key : keys) {
+    if (key.tenant == tenant.tenant) {
+      api_keys.push_back({{"id", key.key_id}, {"sha256", key.sha256}, {"scope", key.scope}});
+    }
+  }
+  const Json config = {
+      {"apiVersion", kApiVersion},
+      {"kind", "TenantConfig"},
+      {"generation", generation.value},
+      {"platform",
+       {{"domain", platform.domain},
+        {"base_url", base_url(platform, tenant.tenant)},
+        {"webhook_base", webhook_base(platform, tenant.tenant)},
+        {"ultravox",
+         {{"endpoint", platform.ultravox.endpoint},
+          {"api_key_file",
+           platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
+      {"secrets", *secrets},
+      {"api_keys", api_keys},
+      {"tenant", document}};
+  return write_owned(paths().tenant_config(tenant.tenant), dump_json(config));
+}
+
+Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
+  VC_TRY(const std::vector<std::string> names, files_.list(paths().state + "/tenants"));
+  if (std::find(names.begin(), names.end(), tenant.str()) == names.end()) {
+    return ok_status();
+  }
+  VC_TRY(files_.make_directory(paths().state + "/retired", kPrivateDirectory));
+  return files_.move(
+      paths().tenant_folder(tenant),
+      fmt::format("{}/retired/{}-{}", paths().state, tenant.str(), now.time_since_epoch().count()));
+}
+
+Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {
+  const std::string& source = platform.ultravox.api_key_file;
+  if (source.empty()) {
+    return files_.remove(paths().ultravox_key());
+  }
+  VC_TRY(const std::optional<std::string> key, files_.read(source, kMaxKeyFile));
+  if (!key || trim(*key).empty()) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot read the Ultravox key: '{}' is missing or empty; write the "
+                             "key into it, mode 0600",
+                             source));
+  }
+  VC_TRY(files_.make_directory(paths().state + "/keys", kSharedDirectory));
+  return write_owned(paths().ultravox_key(), trim(*key) + "\n");
+}
+
+std::string TenantFiles::base_url(const PlatformSpec& platform, const TenantId& tenant) const {
+  if (platform.edge.mode == EdgeMode::kNone) {
+    return "http://" + host_of(platform, tenant);
+  }
+  return with_port("https://" + host_of(platform, tenant), platform.edge.https_port, 443);
+}
+
+std::string TenantFiles::webhook_base(const PlatformSpec& platform, const TenantId& tenant) const {
+  constexpr std::string_view kPlaceholder = "{tenant}";
+  std::string base = platform.ultravox.webhook_base;
+  if (base.empty()) {
+    // The stand-in runs on this machine and knows nothing of the local authority.
+    return is_loopback(platform.ultravox.endpoint) && options_.plain_http
+               ? with_port("http://" + host_of(platform, tenant), platform.edge.http_port, 80)
+               : base_url(platform, tenant);
+  }
+  for (std::size_t at = base.find(kPlaceholder); at != std::string::npos;
+       at = base.find(kPlaceholder, at + tenant.str().size())) {
+    base.replace(at, kPlaceholder.size(), tenant.str());
+  }
+  return base;
+}
+
+}  // namespace voicectl

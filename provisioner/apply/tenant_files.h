@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/os/file_system.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "provisioner/apply/daemon_paths.h"
+#include "provisioner/model/desired_state.h"
+#include "provisioner/registry/registry.h"
+
+namespace voicectl {
+
+/// The folder of each tenant: what its instance reads and where it keeps its data.
+///
+/// config.json carries secrets (webhook secrets, hashes of keys) and is 0600, like the folder's
+/// other files; where root, all belong to the user of the instances.
+/// THREADS: loop thread only.
+class TenantFiles {
+ public:
+  struct Options {
+    DaemonPaths paths;
+    /// User of the instances; nullopt: the daemon's own.
+    std::optional<UserIds> owner;
+    /// Tenants are served on the http port too (development).
+    bool plain_http = false;
+  };
+  /// REQUIRES: both outlive it.
+  TenantFiles(FileSystem& files, Random& random, Options options)
+      : files_(files), random_(random), options_(std::move(options)) {}
+
+  const DaemonPaths& paths() const { return options_.paths; }
+
+  /// Makes the folder, its secrets (once) and its configuration file. Idempotent.
+  Status prepare(const TenantSpec& tenant,
+                 const PlatformSpec& platform,
+                 Generation generation,
+                 const std::vector<ApiKeyRecord>& keys);
+
+  /// Writes the configuration file again.
+  Status write_config(const TenantSpec& tenant,
+                      const PlatformSpec& platform,
+                      Generation generation,
+                      const std::vector<ApiKeyRecord>& keys);
+
+  /// Sets the folder aside under `<state>/retired/`. One that is not there is success.
+  Status retire(const TenantId& tenant, WallTime now);
+
+  /// Copies the platform's Ultravox key to where the instances may read it. An empty
+  /// `api_key_file` leaves none (the stand-in needs none).
+  Status install_ultravox_key(const PlatformSpec& platform);
+
+  /// Address at which callers reach a tenant: "https://mario-pizza.qastco.com:8443".
+  std::string base_url(const PlatformSpec& platform, const TenantId& tenant) const;
+  /// Address at which Ultravox reaches its webhooks.
+  std::string webhook_base(const PlatformSpec& platform, const TenantId& tenant) const;
+
+ private:
+  Status write_owned(const std::string& path, const std::string& content);
+  Status make_owned_directory(const std::string& path);
+  Result<std::string> load_or_make_secrets(const TenantId& tenant);
+
+  FileSystem& files_;
+  Random& random_;
+  Options options_;
+};
+
+}  // namespace voicectl
