@@ -19,11 +19,12 @@ namespace voicectl {
 struct SetPlatform {
   PlatformSpec platform;
 };
-/// Record a new tenant (phase creating); nothing outside the registry changes.
+/// Record a new tenant (phase creating, generation 1); nothing outside the registry changes.
 struct CreateTenant {
   TenantSpec spec;
 };
-/// Record a changed specification and write it where the instance reads it.
+/// Record a changed specification and write it where the instance reads it. Without a folder there
+/// is nothing to write: PrepareTenantData does it.
 struct UpdateTenant {
   TenantSpec spec;
   Generation generation;
@@ -41,6 +42,8 @@ struct PrepareTenantData {
 struct RetireTenantData {
   TenantId tenant;
 };
+/// Start an instance that is missing or has failed, and wait until it is ready. It gets the tenants
+/// that are recorded as placed on it, as after any restart.
 struct StartInstance {
   InstanceId instance;
   InstanceKind kind = InstanceKind::kShared;
@@ -51,7 +54,8 @@ struct StartInstance {
 struct StopInstance {
   InstanceId instance;
 };
-/// Lease `port`, bind it and the unix socket, and keep both for the tenant's life.
+/// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that is
+/// bound anew is lent to nobody: a recorded placement is cleared.
 struct BindListener {
   TenantId tenant;
   Port port;
@@ -72,19 +76,22 @@ struct ReclaimListener {
   TenantId tenant;
   InstanceId instance;
 };
-/// Make a certificate for `name` ("*.<domain>" for the wildcard).
+/// Make a certificate for `name` ("*.<domain>" for the wildcard). It is observed, not recorded.
 struct IssueCertificate {
   std::string name;
 };
-/// Write, test and load nginx's configuration. Reloads nginx if it runs, starts it if not.
+/// Write, test and load nginx's configuration. Reloads nginx if it runs, starts it if not. An empty
+/// fingerprint (edge mode none) stops it.
 struct PublishEdge {
   std::string fingerprint;
 };
-/// Make the tenant reachable under these hosts. No reload in dynamic mode.
+/// Make the tenant reachable under these hosts and no others; it is serving from then on. No reload
+/// in dynamic mode.
 struct PublishRoute {
   TenantId tenant;
   std::vector<std::string> hosts;
 };
+/// Announce the tenant no more: it is being deleted from then on.
 struct WithdrawRoute {
   TenantId tenant;
 };
