@@ -58,25 +58,25 @@ struct OpeningSpan {
 using OpeningHours = std::map<Weekday, std::vector<OpeningSpan>>;
 
 struct MenuItem {
-  std::string name;
-  std::string category;
-  Money price;
+  std::string name{};
+  std::string category{};
+  Money price{};
   /// Minutes.
   std::uint32_t prep_time = 10;
-  std::string description;
-  std::vector<std::string> voice_keywords;
+  std::string description{};
+  std::vector<std::string> voice_keywords{};
   bool customizable = false;
   friend bool operator==(const MenuItem&, const MenuItem&) = default;
 };
 
 struct ServiceItem {
-  std::string name;
-  std::string category;
-  Money price;
+  std::string name{};
+  std::string category{};
+  Money price{};
   /// Minutes.
   std::uint32_t duration = 30;
-  std::string description;
-  std::vector<std::string> voice_keywords;
+  std::string description{};
+  std::vector<std::string> voice_keywords{};
   /// How long before its start a slot can be booked at the latest.
   std::uint32_t booking_lead_time_hours = 0;
   friend bool operator==(const ServiceItem&, const ServiceItem&) = default;
@@ -86,32 +86,32 @@ enum class Priority { kLow, kMedium, kHigh, kUrgent };
 std::string_view name_of(Priority priority);
 
 struct SupportCategory {
-  std::string name;
+  std::string name{};
   Priority priority = Priority::kMedium;
   /// Minutes.
   std::uint32_t resolution_time = 240;
-  std::string description;
-  std::vector<std::string> voice_keywords;
+  std::string description{};
+  std::vector<std::string> voice_keywords{};
   friend bool operator==(const SupportCategory&, const SupportCategory&) = default;
 };
 
 struct StaffMember {
-  std::string name;
-  std::string specialty;
-  std::string email;
-  std::string phone;
+  std::string name{};
+  std::string specialty{};
+  std::string email{};
+  std::string phone{};
   friend bool operator==(const StaffMember&, const StaffMember&) = default;
 };
 
 struct VoiceConfig {
   /// Ultravox voice id or name; empty takes the service's default.
-  std::string voice;
+  std::string voice{};
   /// BCP 47, such as "en" or "de-AT".
   std::string language = "en";
-  std::string model;
-  std::string greeting;
+  std::string model{};
+  std::string greeting{};
   /// Added to the instructions that voicectl writes for the business type.
-  std::string instructions;
+  std::string instructions{};
   friend bool operator==(const VoiceConfig&, const VoiceConfig&) = default;
 };
 
@@ -119,7 +119,7 @@ struct TenantLimits {
   /// Sessions that may be live at once.
   std::uint32_t concurrent_sessions = 50;
   /// Sessions per calendar month; absent takes the plan's figure (none for enterprise).
-  std::optional<std::uint32_t> sessions_per_month;
+  std::optional<std::uint32_t> sessions_per_month{};
   /// Longest session.
   std::chrono::seconds session_duration{3600};
   friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
@@ -128,33 +128,33 @@ struct TenantLimits {
 struct Backend {
   BackendKind kind = BackendKind::kBuiltin;
   /// erpnext: base address of the site, company, and the file that holds "<key>:<secret>".
-  std::string url;
-  std::string company;
-  std::string credentials_file;
+  std::string url{};
+  std::string company{};
+  std::string credentials_file{};
   friend bool operator==(const Backend&, const Backend&) = default;
 };
 
 struct TenantSpec {
   TenantId tenant;
-  std::string name;
+  std::string name{};
   BusinessType business_type = BusinessType::kCustom;
   PricePlan plan = PricePlan::kStarter;
   Tier tier = Tier::kAuto;
   /// The platform's own demo businesses may use the names reserved for them; no other tenant may.
   bool demo = false;
-  std::string email;
-  std::string phone;
+  std::string email{};
+  std::string phone{};
   /// IANA name, such as "America/New_York".
   std::string time_zone = "UTC";
-  std::vector<HostName> domains;
-  TenantLimits limits;
-  Backend backend;
-  VoiceConfig voice;
-  OpeningHours opening_hours;
-  std::vector<MenuItem> menu;
-  std::vector<ServiceItem> services;
-  std::vector<SupportCategory> support_categories;
-  std::vector<StaffMember> staff;
+  std::vector<HostName> domains{};
+  TenantLimits limits{};
+  Backend backend{};
+  VoiceConfig voice{};
+  OpeningHours opening_hours{};
+  std::vector<MenuItem> menu{};
+  std::vector<ServiceItem> services{};
+  std::vector<SupportCategory> support_categories{};
+  std::vector<StaffMember> staff{};
   friend bool operator==(const TenantSpec&, const TenantSpec&) = default;
 };
 
@@ -171,45 +171,48 @@ struct UltravoxSpec {
   /// Base address, as in "https://api.ultravox.ai/api".
   std::string endpoint = "https://api.ultravox.ai/api";
   /// File that holds the API key and nothing else. Never the key itself.
-  std::string api_key_file;
+  std::string api_key_file{};
   /// Address at which Ultravox reaches this platform's webhooks. "{tenant}" stands for the slug.
   /// Empty: "https://{tenant}.<domain>" with the edge's port where it is not 443.
-  std::string webhook_base;
+  std::string webhook_base{};
   friend bool operator==(const UltravoxSpec&, const UltravoxSpec&) = default;
 };
 
 struct StoreSpec {
   SessionStoreKind kind = SessionStoreKind::kEmbedded;
-  std::string redis_url;
+  std::string redis_url{};
   friend bool operator==(const StoreSpec&, const StoreSpec&) = default;
 };
 
 struct PlatformSpec {
   /// Tenants live at <slug>.<domain>.
   std::string domain = "voice.localhost";
-  EdgeSpec edge;
+  EdgeSpec edge{};
   /// Ports leased to tenants and instances. Outside the kernel's ephemeral range.
   std::uint16_t first_port = 21000;
   std::uint16_t last_port = 25999;
   /// Empty: the daemon's own folders.
-  std::string state_directory;
-  std::string log_directory;
+  std::string state_directory{};
+  std::string log_directory{};
   /// Shared instances in the pool.
   std::uint32_t pool_size = 1;
-  StoreSpec store;
-  UltravoxSpec ultravox;
+  StoreSpec store{};
+  UltravoxSpec ultravox{};
   friend bool operator==(const PlatformSpec&, const PlatformSpec&) = default;
 };
 
 /// What the YAML asks for, validated. Tenants are sorted by slug and unique; so are domains.
 struct DesiredState {
-  PlatformSpec platform;
-  std::vector<TenantSpec> tenants;
+  PlatformSpec platform{};
+  std::vector<TenantSpec> tenants{};
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 
 /// The tenant with that slug, or null. The pointer lives as long as `state`.
 const TenantSpec* find_tenant(const DesiredState& state, const TenantId& tenant);
+
+/// Sessions per month that a plan includes; nullopt is unlimited.
+std::optional<std::uint32_t> monthly_sessions(PricePlan plan);
 
 /// Sessions per month that the plan and the tenant's own limit allow; nullopt is unlimited.
 std::optional<std::uint32_t> monthly_sessions(const TenantSpec& tenant);

@@ -19,15 +19,15 @@ struct SourceText {
 
 /// Something wrong in a document, said so that a person can mend it.
 struct Diagnostic {
-  std::string file;
+  std::string file{};
   int line = 0;    ///< from 1; 0 where there is no place
   int column = 0;  ///< from 1
   /// Where in the document: "tenants[1].limits.concurrent_sessions".
-  std::string key_path;
+  std::string key_path{};
   /// What was found and what is allowed.
-  std::string message;
+  std::string message{};
   /// What to write instead, or empty.
-  std::string suggestion;
+  std::string suggestion{};
 
   /// "platform.yaml:12:7: tenants[1].tier: found 'gold', allowed are auto, pooled, dedicated; did
   /// you mean ...?"
@@ -63,6 +63,12 @@ using FileReader = std::function<Result<std::string>(const std::string& path)>;
 ParsedState parse_desired_state(const std::vector<SourceText>& sources,
                                 const FileReader& read_file,
                                 const YamlBudget& budget = {});
+
+/// Files that `state` names by a relative path (keys, credentials) get `folder` before it.
+///
+/// Reading has put the document's folder before such paths; if that was relative itself, they are
+/// relative to where the reader of the document stood, and only it can make them absolute.
+DesiredState with_absolute_paths(DesiredState state, const std::string& folder);
 
 /// The state as one canonical document (JSON, every key present, sorted). parse(render(s)) == s.
 std::string render_desired_state(const DesiredState& state);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+
+#include "provisioner/model/readers.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::size_t kLongestHost = 253;
+
+std::string where(const Spot& spot) {
+  return spot.place.line > 0 ? fmt::format("{}:{}", spot.file, spot.place.line)
+                             : fmt::format("{} ({})", spot.file, spot.path);
+}
+
+/// Names seen so far and where.
+class SeenNames {
+ public:
+  SeenNames(std::string_view what, Problems& problems) : what_(what), problems_(&problems) {}
+
+  void add(const std::string& name, const Spot& spot) {
+    const auto [earlier, is_new] = spots_.emplace(name, &spot);
+    if (!is_new) {
+      problems_->add(spot.problem(fmt::format("found the {} '{}' a second time; the first is at {}",
+                                              what_, name, where(*earlier->second)),
+                                  "keep one of them"));
+    }
+  }
+
+ private:
+  std::string_view what_;
+  Problems* problems_;
+  std::map<std::string, const Spot*> spots_;
+};
+
+void check_hosts(const PlatformDraft& platform, const TenantDraft& tenant, Problems& problems) {
+  const std::string& domain = platform.spec.domain;
+  const std::string host = tenant.spec.tenant.str() + "." + domain;
+  if (host.size() > kLongestHost) {
+    problems.add(tenant.slug.problem(
+        fmt::format("found a slug whose host name '{}' has more than {} characters",
+                    shown_text(host), kLongestHost),
+        "shorten the slug or platform.domain"));
+  }
+  for (std::size_t i = 0; i < tenant.domains.size(); ++i) {
+    const std::string& own = tenant.spec.domains[i].str();
+    if (own == domain || own.ends_with("." + domain)) {
+      problems.add(tenant.domains[i].problem(
+          fmt::format("found '{}', which lies under the platform's own domain '{}'", own, domain),
+          "remove it: the tenant is served at " + host + " already"));
+    }
+  }
+}
+
+}  // namespace
+
+void check_together(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems) {
+  SeenNames slugs("slug", problems);
+  SeenNames domains("domain", problems);
+  for (const TenantDraft& tenant : tenants) {
+    slugs.add(tenant.spec.tenant.str(), tenant.slug);
+    for (std::size_t i = 0; i < tenant.domains.size(); ++i) {
+      domains.add(tenant.spec.domains[i].str(), tenant.domains[i]);
+    }
+    check_hosts(platform, tenant, problems);
+  }
+  // A port for each tenant, and one for the administration of each instance. Promotions by the
+  // monitor need more; this is what is needed without any.
+  const auto dedicated =
+      std::count_if(tenants.begin(), tenants.end(),
+                    [](const TenantDraft& tenant) { return tenant.spec.tier == Tier::kDedicated; });
+  const std::size_t ports = 1U + platform.spec.last_port - platform.spec.first_port;
+  const std::size_t needed =
+      tenants.size() + static_cast<std::size_t>(dedicated) + platform.spec.pool_size;
+  if (needed > ports) {
+    problems.add(platform.port_range.problem(
+        fmt::format("found a range of {} ports; {} tenants, {} of them dedicated, and {} shared "
+                    "instances need {}",
+                    ports, tenants.size(), dedicated, platform.spec.pool_size, needed),
+        "widen ports.range"));
+  }
+}
+
+}  // namespace voicectl

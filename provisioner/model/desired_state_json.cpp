@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/model/names.h"
+#include "provisioner/model/yaml_text.h"
+
+namespace voicectl {
+namespace {
+
+std::string clock_time(std::uint16_t minutes) {
+  return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60);
+}
+
+Json json_of(const OpeningHours& hours) {
+  Json out = Json::object();
+  for (const NamedValue<Weekday>& day : named_values<Weekday>()) {
+    Json spans = Json::array();
+    if (const auto found = hours.find(day.value); found != hours.end()) {
+      for (const OpeningSpan span : found->second) {
+        spans.push_back(clock_time(span.open) + "-" + clock_time(span.close));
+      }
+    }
+    out[std::string(day.name)] = std::move(spans);
+  }
+  return out;
+}
+
+Json json_of(const MenuItem& item) {
+  return {{"name", item.name},
+          {"category", item.category},
+          {"price", item.price.str()},
+          {"prep_time", item.prep_time},
+          {"description", item.description},
+          {"voice_keywords", item.voice_keywords},
+          {"customizable", item.customizable}};
+}
+
+Json json_of(const ServiceItem& item) {
+  return {{"name", item.name},
+          {"category", item.category},
+          {"price", item.price.str()},
+          {"duration", item.duration},
+          {"description", item.description},
+          {"voice_keywords", item.voice_keywords},
+          {"booking_lead_time_hours", item.booking_lead_time_hours}};
+}
+
+Json json_of(const SupportCategory& category) {
+  return {{"name", category.name},
+          {"priority", name_of(category.priority)},
+          {"resolution_time", category.resolution_time},
+          {"description", category.description},
+          {"voice_keywords", category.voice_keywords}};
+}
+
+Json json_of(const StaffMember& member) {
+  return {{"name", member.name},
+          {"specialty", member.specialty},
+          {"email", member.email},
+          {"phone", member.phone}};
+}
+
+Json json_of(const TenantSpec& spec);
+
+template <typename Item>
+Json json_list(const std::vector<Item>& items) {
+  Json out = Json::array();
+  for (const Item& item : items) {
+    out.push_back(json_of(item));
+  }
+  return out;
+}
+
+Json json_of(const TenantLimits& limits) {
+  Json out = {{"concurrent_sessions", limits.concurrent_sessions},
+              {"sessions_per_month", nullptr},
+              {"session_duration", limits.session_duration.count()}};
+  if (limits.sessions_per_month) {
+    out["sessions_per_month"] = *limits.sessions_per_month;
+  }
+  return out;
+}
+
+Json json_of(const Backend& backend) {
+  return {{"kind", name_of(backend.kind)},
+          {"url", backend.url},
+          {"company", backend.company},
+          {"credentials_file", backend.credentials_file}};
+}
+
+Json json_of(const VoiceConfig& voice) {
+  return {{"voice", voice.voice},
+          {"language", voice.language},
+          {"model", voice.model},
+          {"greeting", voice.greeting},
+          {"instructions", voice.instructions}};
+}
+
+Json json_of(const TenantSpec& spec) {
+  Json domains = Json::array();
+  for (const HostName& domain : spec.domains) {
+    domains.push_back(domain.str());
+  }
+  return {{"slug", spec.tenant.str()},
+          {"name", spec.name},
+          {"business_type", name_of(spec.business_type)},
+          {"plan", name_of(spec.plan)},
+          {"tier", name_of(spec.tier)},
+          {"demo", spec.demo},
+          {"email", spec.email},
+          {"phone", spec.phone},
+          {"time_zone", spec.time_zone},
+          {"domains", std::move(domains)},
+          {"limits", json_of(spec.limits)},
+          {"backend", json_of(spec.backend)},
+          {"voice", json_of(spec.voice)},
+          {"opening_hours", json_of(spec.opening_hours)},
+          {"menu", json_list(spec.menu)},
+          {"services", json_list(spec.services)},
+          {"support_categories", json_list(spec.support_categories)},
+          {"staff", json_list(spec.staff)}};
+}
+
+Json json_of(const PlatformSpec& spec) {
+  return {{"domain", spec.domain},
+          {"edge",
+           {{"mode", name_of(spec.edge.mode)},
+            {"address", spec.edge.address},
+            {"http_port", spec.edge.http_port},
+            {"https_port", spec.edge.https_port}}},
+          {"ports", {{"range", fmt::format("{}-{}", spec.first_port, spec.last_port)}}},
+          {"state_directory", spec.state_directory},
+          {"log_directory", spec.log_directory},
+          {"pool", {{"size", spec.pool_size}}},
+          {"store", {{"kind", name_of(spec.store.kind)}, {"redis_url", spec.store.redis_url}}},
+          {"ultravox",
+           {{"endpoint", spec.ultravox.endpoint},
+            {"api_key_file", spec.ultravox.api_key_file},
+            {"webhook_base", spec.ultravox.webhook_base}}}};
+}
+
+Json json_of(const DesiredState& state) {
+  return {{"apiVersion", kApiVersion},
+          {"platform", json_of(state.platform)},
+          {"tenants", json_list(state.tenants)}};
+}
+
+/// `value` without what is the same in `defaults`, at every depth of maps.
+Json difference(const Json& value, const Json& defaults) {
+  Json out = Json::object();
+  for (const auto& [key, member] : value.items()) {
+    const Json standard = defaults.value(key, Json());
+    if (member == standard) {
+      continue;
+    }
+    out[key] = member.is_object() && standard.is_object() ? difference(member, standard) : member;
+  }
+  return out;
+}
+
+Json differences(const Json& list, const Json& defaults) {
+  Json out = Json::array();
+  for (const Json& item : list) {
+    out.push_back(difference(item, defaults));
+  }
+  return out;
+}
+
+/// A tenant as a person would write it: what says nothing is left out, what is required stays.
+Json terse(const TenantSpec& spec) {
+  const Json full = json_of(spec);
+  Json out = difference(full, json_of(TenantSpec{.tenant = spec.tenant}));
+  for (const char* required : {"slug", "name", "business_type"}) {
+    out[required] = full.at(required);
+  }
+  // A price of 0.00 is still required: the defaults to compare with have none.
+  const std::pair<const char*, Json> lists[] = {{"menu", json_of(MenuItem{})},
+                                                {"services", json_of(ServiceItem{})},
+                                                {"support_categories", json_of(SupportCategory{})},
+                                                {"staff", json_of(StaffMember{})}};
+  for (auto [key, defaults] : lists) {
+    if (out.contains(key)) {
+      defaults.erase("price");
+      out[key] = differences(out.at(key), defaults);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string render_desired_state(const DesiredState& state) {
+  return dump_json(json_of(state));
+}
+
+std::string render_tenant(const TenantSpec& tenant) {
+  return dump_json(json_of(tenant));
+}
+
+std::string render_platform(const PlatformSpec& platform) {
+  return dump_json(json_of(platform));
+}
+
+std::string render_desired_state_yaml(const DesiredState& state) {
+  Json out = {{"apiVersion", kApiVersion}};
+  Json platform = difference(json_of(state.platform), json_of(PlatformSpec{}));
+  if (!platform.empty()) {
+    out["platform"] = std::move(platform);
+  }
+  Json tenants = Json::array();
+  for (const TenantSpec& tenant : state.tenants) {
+    tenants.push_back(terse(tenant));
+  }
+  if (!tenants.empty()) {
+    out["tenants"] = std::move(tenants);
+  }
+  return render_yaml(out);
+}
+
+}  // namespace voicectl

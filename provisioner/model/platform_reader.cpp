@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "base/units.h"
+#include "provisioner/model/readers.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::int64_t kHighestPort = 65535;
+/// Below are the ports that only root may bind.
+constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+/// net.ipv4.ip_local_port_range as Linux sets it. A listener cannot be bound to a port that an
+/// outgoing connection happens to have, not even to one whose connection has just ended.
+constexpr std::uint16_t kFirstEphemeralPort = 32768;
+constexpr std::uint16_t kLastEphemeralPort = 60999;
+constexpr std::int64_t kLargestPool = 64;
+constexpr TextRule kUrl{.form = TextForm::kHttpUrl, .least = 1, .most = 500};
+constexpr TextRule kFolder{.form = TextForm::kAbsolutePath, .most = 400};
+
+EdgeSpec read_edge(const ValueReader& value) {
+  MapReader map = value.map();
+  EdgeSpec edge;
+  edge.mode = map.choice("mode", edge.mode);
+  edge.address = map.text("address", {.form = TextForm::kIpAddress, .least = 1}, edge.address);
+  edge.http_port =
+      static_cast<std::uint16_t>(map.number("http_port", 1, kHighestPort, edge.http_port));
+  edge.https_port =
+      static_cast<std::uint16_t>(map.number("https_port", 1, kHighestPort, edge.https_port));
+  map.finish();
+  return edge;
+}
+
+void read_ports(const ValueReader& value, PlatformDraft& draft) {
+  MapReader map = value.map();
+  if (const std::optional<ValueReader> range = map.find("range")) {
+    draft.port_range = range->spot();
+    const std::optional<std::string> text = range->text({.least = 1, .most = 20});
+    const Result<PortRange> ports = PortRange::parse(text.value_or("1-1"));
+    if (ports.has_error()) {
+      range->refuse_value("a range of ports such as '21000-25999', the first not above the last");
+    } else if (text) {
+      draft.spec.first_port = ports->first().value();
+      draft.spec.last_port = ports->last().value();
+    }
+  }
+  map.finish();
+}
+
+StoreSpec read_store(const ValueReader& value) {
+  MapReader map = value.map();
+  StoreSpec store;
+  store.kind = map.choice("kind", store.kind);
+  store.redis_url = map.text("redis_url", {.form = TextForm::kRedisUrl, .most = 500}, "");
+  if (store.kind == SessionStoreKind::kRedis && store.redis_url.empty()) {
+    value.problems().add(map.spot_of("redis_url")
+                             .problem("found no address for the session store 'redis'",
+                                      "add redis_url: redis://127.0.0.1:6379"));
+  }
+  map.finish();
+  return store;
+}
+
+UltravoxSpec read_ultravox(const ValueReader& value) {
+  MapReader map = value.map();
+  UltravoxSpec ultravox;
+  ultravox.endpoint = map.text("endpoint", kUrl, ultravox.endpoint);
+  const TextRule file{.form = TextForm::kFilePath, .most = 400};
+  ultravox.api_key_file =
+      resolve_path(value.spot().file, map.text("api_key_file", file, ultravox.api_key_file));
+  TextRule base = kUrl;
+  base.least = 0;
+  ultravox.webhook_base = map.text("webhook_base", base, ultravox.webhook_base);
+  map.finish();
+  return ultravox;
+}
+
+void read_pool(const ValueReader& value, PlatformSpec& spec) {
+  MapReader map = value.map();
+  spec.pool_size = map.number("size", 1, kLargestPool, spec.pool_size);
+  map.finish();
+}
+
+void read_parts(MapReader& map, PlatformDraft& draft) {
+  if (const std::optional<ValueReader> edge = map.find("edge")) {
+    draft.spec.edge = read_edge(*edge);
+  }
+  if (const std::optional<ValueReader> ports = map.find("ports")) {
+    read_ports(*ports, draft);
+  }
+  if (const std::optional<ValueReader> pool = map.find("pool")) {
+    read_pool(*pool, draft.spec);
+  }
+  if (const std::optional<ValueReader> store = map.find("store")) {
+    draft.spec.store = read_store(*store);
+  }
+  if (const std::optional<ValueReader> ultravox = map.find("ultravox")) {
+    draft.spec.ultravox = read_ultravox(*ultravox);
+  }
+}
+
+bool is_in_range(const PlatformSpec& spec, std::uint16_t port) {
+  return spec.first_port <= port && port <= spec.last_port;
+}
+
+}  // namespace
+
+PlatformDraft read_platform(const ValueReader& value) {
+  MapReader map = value.map();
+  PlatformDraft draft;
+  draft.platform = value.spot();
+  draft.domain = map.spot_of("domain");
+  draft.port_range = map.spot_of("ports");
+  if (const std::optional<ValueReader> domain = map.find("domain")) {
+    const std::optional<std::string> text = domain->text({.least = 1, .most = 253});
+    if (text && HostName::parse(*text).has_error()) {
+      domain->refuse_value(
+          "a host name in lower case with at least two labels, such as "
+          "'example.com'");
+    } else if (text) {
+      draft.spec.domain = *text;
+    }
+  }
+  read_parts(map, draft);
+  draft.spec.state_directory = map.text("state_directory", kFolder, "");
+  draft.spec.log_directory = map.text("log_directory", kFolder, "");
+  map.finish();
+  return draft;
+}
+
+void check_platform(const PlatformDraft& draft, Problems& problems) {
+  const PlatformSpec& spec = draft.spec;
+  const std::string range = fmt::format("'{}-{}'", spec.first_port, spec.last_port);
+  if (spec.first_port < kFirstUnprivilegedPort) {
+    problems.add(draft.port_range.problem(
+        fmt::format("found the range {}, which begins below {}", range, kFirstUnprivilegedPort),
+        "take a range such as 21000-25999"));
+  }
+  if (spec.first_port <= kLastEphemeralPort && spec.last_port >= kFirstEphemeralPort) {
+    problems.add(draft.port_range.problem(
+        fmt::format("found the range {}, which overlaps the ports {}-{} that the kernel gives to "
+                    "outgoing connections",
+                    range, kFirstEphemeralPort, kLastEphemeralPort),
+        "take a range such as 21000-25999"));
+  }
+  if (spec.edge.mode == EdgeMode::kNone) {
+    return;
+  }
+  if (spec.edge.http_port == spec.edge.https_port) {
+    problems.add(draft.platform.problem(
+        fmt::format("found port {} for both edge.http_port and edge.https_port",
+                    spec.edge.http_port),
+        "give them different ports"));
+  }
+  for (const std::uint16_t port : {spec.edge.http_port, spec.edge.https_port}) {
+    if (is_in_range(spec, port)) {
+      problems.add(draft.port_range.problem(
+          fmt::format("found the range {}, which contains the edge's port {}", range, port),
+          "move the range or the edge's port"));
+    }
+  }
+}
+
+}  // namespace voicectl

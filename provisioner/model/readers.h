@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "provisioner/model/desired_state.h"
+#include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/model/value_reader.h"
+
+namespace voicectl {
+
+/// Files that documents name, each read and parsed once.
+///
+/// OWNS: the trees of those files; values read from them live as long.
+class IncludedFiles {
+ public:
+  IncludedFiles(FileReader read_file, const YamlBudget& budget, Problems& problems);
+
+  /// The one document in the file named by `value`; nullopt after telling why not.
+  std::optional<ValueReader> open(const ValueReader& value);
+
+ private:
+  TreeRef load(const std::string& path, const ValueReader& asked_by);
+
+  FileReader read_file_;
+  YamlBudget budget_;
+  Problems* problems_;
+  std::map<std::string, TreeRef> trees_;
+};
+
+/// A tenant as it was read, and where, for rules that look at several tenants.
+struct TenantDraft {
+  TenantSpec spec;
+  Spot slug;
+  /// Same order as `spec.domains`.
+  std::vector<Spot> domains;
+};
+
+/// A platform as it was read, and where its parts stand.
+struct PlatformDraft {
+  PlatformSpec spec;
+  Spot platform;
+  Spot domain;
+  Spot port_range;
+};
+
+/// `path` as named in `document`: below the document's folder unless it is absolute.
+std::string resolve_path(const std::string& document, const std::string& path);
+
+/// Fields that are wrong have their defaults in the result, and a problem.
+PlatformDraft read_platform(const ValueReader& value);
+TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files);
+
+/// What a business offers and who works there, inline or from files, into `spec`.
+void read_catalogue(MapReader& tenant, IncludedFiles& files, TenantSpec& spec);
+OpeningHours read_opening_hours(const ValueReader& value);
+
+/// Rules that hold between the parts of one platform or tenant.
+void check_platform(const PlatformDraft& draft, Problems& problems);
+void check_tenant(const TenantSpec& spec, const MapReader& tenant);
+
+/// Rules that hold between all tenants, and between them and the platform.
+void check_together(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems);
+
+}  // namespace voicectl

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include "provisioner/model/readers.h"
+
+namespace voicectl {
+namespace {
+
+/// The dedicated instance of a tenant is named "dedicated-<slug>", which has to be one label too.
+constexpr std::size_t kLongestSlug = 63 - std::string_view("dedicated-").size();
+constexpr std::int64_t kMostSessions = 100'000;
+constexpr std::int64_t kMostMonthlySessions = 1'000'000'000;
+/// Longest session: a day.
+constexpr std::int64_t kLongestSession = 24 * 3600;
+constexpr std::size_t kMostDomains = 50;
+constexpr std::size_t kLongestInstructions = 20'000;
+constexpr TextRule kRequiredName{.least = 1, .most = 140};
+
+/// Stands for a slug that could not be read, so that the rest of its tenant is still checked.
+TenantId unreadable_slug() {
+  return *TenantId::parse("unreadable");
+}
+
+TenantId read_slug(const ValueReader& value) {
+  const std::optional<std::string> text = value.text({.least = 1, .most = 200});
+  if (!text) {
+    return unreadable_slug();
+  }
+  const Result<TenantId> slug = TenantId::parse(*text);
+  if (slug.has_error()) {
+    value.refuse_value(
+        fmt::format("a name of 1 to {} lower-case letters, digits and inner '-', with no '--' in "
+                    "its third and fourth place",
+                    kLongestSlug));
+    return unreadable_slug();
+  }
+  if (text->size() > kLongestSlug) {
+    value.refuse(
+        fmt::format("found a name of {} characters; allowed are {}, so that "
+                    "'dedicated-<slug>' can name its instance",
+                    text->size(), kLongestSlug));
+    return unreadable_slug();
+  }
+  return *slug;
+}
+
+void check_reserved(const ValueReader& slug, const TenantSpec& spec) {
+  const std::string& name = spec.tenant.str();
+  if (is_reserved_name(name)) {
+    slug.refuse(fmt::format("found '{}', which is reserved for the platform itself", name),
+                "choose another name");
+  } else if (is_demo_name(name) && !spec.demo) {
+    slug.refuse(fmt::format("found '{}', which is reserved for the demo businesses", name),
+                "choose another name, or add demo: true if this is the demo business");
+  }
+}
+
+TenantLimits read_limits(const ValueReader& value) {
+  MapReader map = value.map();
+  TenantLimits limits;
+  limits.concurrent_sessions =
+      map.number("concurrent_sessions", 1, kMostSessions, limits.concurrent_sessions);
+  const std::optional<ValueReader> monthly = map.find("sessions_per_month");
+  if (monthly && monthly->kind() != TreeNode::Kind::kNothing) {
+    if (const auto number = monthly->whole_number(0, kMostMonthlySessions)) {
+      limits.sessions_per_month = static_cast<std::uint32_t>(*number);
+    }
+  }
+  if (const std::optional<ValueReader> longest = map.find("session_duration")) {
+    limits.session_duration = std::chrono::seconds(
+        longest->seconds(1, kLongestSession).value_or(limits.session_duration.count()));
+  }
+  map.finish();
+  return limits;
+}
+
+Backend read_backend(const ValueReader& value) {
+  MapReader map = value.map();
+  Backend backend;
+  backend.kind = map.choice("kind", backend.kind);
+  backend.url = map.text("url", {.form = TextForm::kHttpUrl, .most = 500}, "");
+  backend.company = map.text("company", {.most = 140}, "");
+  backend.credentials_file =
+      resolve_path(value.spot().file,
+                   map.text("credentials_file", {.form = TextForm::kFilePath, .most = 400}, ""));
+  if (backend.kind == BackendKind::kErpnext) {
+    for (const auto& [key, text] :
+         {std::pair("url", backend.url), std::pair("credentials_file", backend.credentials_file)}) {
+      if (text.empty()) {
+        value.problems().add(
+            map.spot_of(key).problem("found nothing here, which the backend 'erpnext' requires",
+                                     fmt::format("add {}, or take kind: builtin", key)));
+      }
+    }
+  }
+  map.finish();
+  return backend;
+}
+
+VoiceConfig read_voice(const ValueReader& value) {
+  MapReader map = value.map();
+  VoiceConfig voice;
+  voice.voice = map.text("voice", {.most = 100}, voice.voice);
+  voice.language = map.text("language", {.form = TextForm::kLanguage, .least = 1}, voice.language);
+  voice.model = map.text("model", {.most = 100}, voice.model);
+  voice.greeting = map.text("greeting", {.lines = Lines::kMany, .most = 2000}, voice.greeting);
+  voice.instructions = map.text(
+      "instructions", {.lines = Lines::kMany, .most = kLongestInstructions}, voice.instructions);
+  map.finish();
+  return voice;
+}
+
+void read_domains(MapReader& map, TenantDraft& draft) {
+  const std::optional<ValueReader> list = map.find("domains");
+  if (!list) {
+    return;
+  }
+  const std::vector<ValueReader> items = list->items();
+  if (items.size() > kMostDomains) {
+    list->refuse(fmt::format("found {} domains; allowed are {}", items.size(), kMostDomains));
+    return;
+  }
+  for (const ValueReader& item : items) {
+    const std::optional<std::string> text = item.text({.least = 1, .most = 253});
+    if (!text) {
+      continue;
+    }
+    const Result<HostName> host = HostName::parse(*text);
+    if (host.has_error()) {
+      item.refuse_value(
+          "a host name in lower case with at least two labels, such as "
+          "'orders.example.com'");
+      continue;
+    }
+    draft.spec.domains.push_back(*host);
+    draft.domains.push_back(item.spot());
+  }
+}
+
+void read_contact(MapReader& map, TenantSpec& spec) {
+  spec.email = map.text("email", {.form = TextForm::kEmail, .most = 254}, "");
+  spec.phone = map.text("phone", {.form = TextForm::kPhone}, "");
+  spec.time_zone = map.text("time_zone", {.form = TextForm::kTimeZone, .least = 1}, spec.time_zone);
+}
+
+void read_parts(MapReader& map, TenantSpec& spec) {
+  if (const std::optional<ValueReader> limits = map.find("limits")) {
+    spec.limits = read_limits(*limits);
+  }
+  if (const std::optional<ValueReader> backend = map.find("backend")) {
+    spec.backend = read_backend(*backend);
+  }
+  if (const std::optional<ValueReader> voice = map.find("voice")) {
+    spec.voice = read_voice(*voice);
+  }
+  if (const std::optional<ValueReader> hours = map.find("opening_hours")) {
+    spec.opening_hours = read_opening_hours(*hours);
+  }
+}
+
+void demand(const MapReader& tenant, BusinessType type, std::string_view key, bool is_there) {
+  if (!is_there) {
+    tenant.value().problems().add(tenant.spot_of(key).problem(
+        fmt::format("found nothing here, which the business type '{}' requires", name_of(type)),
+        fmt::format("add {}", key)));
+  }
+}
+
+}  // namespace
+
+TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
+  MapReader map = value.map();
+  const std::optional<ValueReader> slug = map.require("slug", "slug: my-business");
+  TenantDraft draft{.spec = TenantSpec{.tenant = slug ? read_slug(*slug) : unreadable_slug()},
+                    .slug = slug ? slug->spot() : value.spot(),
+                    .domains = {}};
+  TenantSpec& spec = draft.spec;
+  if (const auto name = map.require("name", "name: My Business")) {
+    spec.name = name->text(kRequiredName).value_or("");
+  }
+  if (const auto type = map.require("business_type",
+                                    "business_type: restaurant (or appointment, "
+                                    "support, custom)")) {
+    spec.business_type = type->choice<BusinessType>().value_or(spec.business_type);
+  }
+  spec.plan = map.choice("plan", spec.plan);
+  spec.tier = map.choice("tier", spec.tier);
+  spec.demo = map.flag("demo", spec.demo);
+  if (slug) {
+    check_reserved(*slug, spec);
+  }
+  read_contact(map, spec);
+  read_domains(map, draft);
+  read_parts(map, spec);
+  read_catalogue(map, files, spec);
+  check_tenant(spec, map);
+  map.finish();
+  return draft;
+}
+
+void check_tenant(const TenantSpec& spec, const MapReader& tenant) {
+  switch (spec.business_type) {
+    case BusinessType::kRestaurant:
+      demand(tenant, spec.business_type, "menu", !spec.menu.empty());
+      break;
+    case BusinessType::kAppointment:
+      demand(tenant, spec.business_type, "services", !spec.services.empty());
+      demand(tenant, spec.business_type, "opening_hours", !spec.opening_hours.empty());
+      break;
+    case BusinessType::kSupport:
+      demand(tenant, spec.business_type, "support_categories", !spec.support_categories.empty());
+      break;
+    case BusinessType::kCustom:
+      break;
+  }
+  const std::optional<std::uint32_t> of_plan = monthly_sessions(spec.plan);
+  const std::optional<std::uint32_t> own = spec.limits.sessions_per_month;
+  if (of_plan && own && *own > *of_plan) {
+    tenant.value().problems().add(tenant.spot_of("limits").problem(
+        fmt::format("found {} sessions per month; the plan '{}' includes {}", *own,
+                    name_of(spec.plan), *of_plan),
+        "lower limits.sessions_per_month or take a higher plan"));
+  }
+}
+
+}  // namespace voicectl
