@@ -31,7 +31,10 @@ std::string edge_challenge_folder(const EdgeFolders& folders);
 /// Answers the fingerprint of the configuration that is served. In a folder of mode 0700.
 std::string edge_status_socket(const EdgeFolders& folders);
 std::string edge_error_log(const EdgeFolders& folders);
-/// The link that routes a host to a tenant's socket.
+/// The link that routes a tenant's subdomain to its socket: no link, no route. By slug and not by
+/// host, because a socket's address holds 107 bytes.
+std::string edge_route_link(const EdgeFolders& folders, const TenantId& tenant);
+/// The same for a custom domain. A host name has a dot and a slug has none: they never meet.
 std::string edge_route_link(const EdgeFolders& folders, const HostName& host);
 /// A tenant's own listener.
 std::string tenant_socket(const EdgeFolders& folders, const TenantId& tenant);
@@ -85,7 +88,8 @@ struct EdgeConfig {
   std::optional<std::uint32_t> processes;
   /// Open connections per process, both sides counted.
   std::uint32_t connections_per_process = 8192;
-  /// Absent is no limit: right behind a load balancer and for measurements on loopback.
+  /// For /api/ and for /ws; absent is no limit: right behind a load balancer, and for measurements
+  /// on loopback. Webhooks have none: those of all tenants come from few addresses.
   std::optional<RateLimit> api_limit;
   std::optional<RateLimit> voice_limit;
   /// Static mode only, sorted by tenant.

@@ -63,6 +63,7 @@ std::string escape_regex(std::string_view text);
 
 /// One directive, with a block or without.
 struct NginxDirective {
+  /// Empty for an entry of `map` or `types`: its first argument is the key.
   std::string name;
   std::vector<NginxArgument> arguments;
   std::optional<std::vector<NginxDirective>> block;
