@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/session/embedded_store.h"
+
+#include <utility>
+
+#include "runtime/session/tenant_database.h"
+
+namespace voicectl::runtime {
+
+/// What lives on the helper thread.
+struct EmbeddedStore::Files {
+  Files(std::string at, FencingToken fence) : path(std::move(at)), token(fence) {}
+
+  const std::string path;
+  const FencingToken token;
+  std::optional<TenantDatabase> database;
+  /// Why nothing may be written until the file is opened again.
+  std::optional<Error> broken =
+      Error(ErrorCode::kUnavailable, "cannot use the session store: it is not open");
+
+  Result<StoreContents> open(WallTime now) {
+    database.reset();
+    Result<TenantDatabase> opened = TenantDatabase::open(path, token);
+    if (opened.has_error()) {
+      return *(broken = opened.error());
+    }
+    database.emplace(std::move(*opened));
+    broken.reset();
+    return database->load(now);
+  }
+
+  Status write(const std::vector<Pending>& group) {
+    if (broken) {
+      return *broken;
+    }
+    std::vector<const StoreBatch*> batches;
+    for (const Pending& one : group) {
+      batches.push_back(&one.batch);
+    }
+    Status outcome = database->write(batches);
+    if (outcome.has_error()) {
+      // What follows was decided on top of what was lost, so it may not be written either.
+      broken = outcome.error();
+    }
+    return outcome;
+  }
+};
+
+EmbeddedStore::EmbeddedStore(std::string path, FencingToken token, Offload& offload)
+    : offload_(offload),
+      files_(std::make_shared<Files>(std::move(path), token)),
+      self_(std::make_shared<EmbeddedStore*>(this)) {}
+
+EmbeddedStore::~EmbeddedStore() = default;
+
+template <typename T, typename Work>
+void EmbeddedStore::run(Work work, Completion<T> done) {
+  auto outcome = std::make_shared<std::optional<Result<T>>>();
+  offload_.run(
+      [files = files_, work = std::move(work), outcome] { outcome->emplace(work(*files)); },
+      [outcome, done = std::move(done), alive = std::weak_ptr(self_)] {
+        if (!alive.expired()) {
+          done(std::move(**outcome));
+        }
+      });
+}
+
+void EmbeddedStore::open(WallTime now, Completion<StoreContents> done) {
+  run<StoreContents>([now](Files& files) { return files.open(now); }, std::move(done));
+}
+
+void EmbeddedStore::commit(StoreBatch batch, std::function<void(Status)> done) {
+  pending_.push_back({std::move(batch), std::move(done)});
+  if (!committing_) {
+    commit_pending();
+  }
+}
+
+void EmbeddedStore::commit_pending() {
+  committing_ = true;
+  auto group = std::make_shared<std::vector<Pending>>(std::exchange(pending_, {}));
+  auto outcome = std::make_shared<Status>();
+  offload_.run([files = files_, group, outcome] { *outcome = files->write(*group); },
+               [alive = std::weak_ptr(self_), group, outcome] {
+                 if (const auto self = alive.lock()) {
+                   (*self)->finish_commit(*group, *outcome);
+                 }
+               });
+}
+
+void EmbeddedStore::finish_commit(const std::vector<Pending>& group, const Status& outcome) {
+  committing_ = false;
+  // The next group starts first: its time on the disk overlaps with the answers of this one.
+  if (!pending_.empty()) {
+    commit_pending();
+  }
+  const std::weak_ptr<EmbeddedStore*> alive(self_);
+  for (const Pending& one : group) {
+    one.done(outcome);
+    if (alive.expired()) {
+      return;
+    }
+  }
+}
+
+namespace {
+
+Error not_open() {
+  return {ErrorCode::kUnavailable, "cannot read the session store: it is not open; try again"};
+}
+
+}  // namespace
+
+void EmbeddedStore::list_sessions(SessionQuery query, Completion<SessionPage> done) {
+  run<SessionPage>(
+      [query = std::move(query)](Files& files) -> Result<SessionPage> {
+        return files.database ? files.database->list_sessions(query) : not_open();
+      },
+      std::move(done));
+}
+
+void EmbeddedStore::find_session(const SessionId& id, Completion<std::optional<Session>> done) {
+  run<std::optional<Session>>(
+      [name = id.str()](Files& files) -> Result<std::optional<Session>> {
+        return files.database ? files.database->find_session(name) : not_open();
+      },
+      std::move(done));
+}
+
+void EmbeddedStore::find_session_by_call(const std::string& call_id,
+                                         Completion<std::optional<Session>> done) {
+  run<std::optional<Session>>(
+      [call_id](Files& files) -> Result<std::optional<Session>> {
+        return files.database ? files.database->find_session_by_call(call_id) : not_open();
+      },
+      std::move(done));
+}
+
+void EmbeddedStore::read_session_events(const SessionId& id,
+                                        std::uint64_t after,
+                                        std::uint32_t limit,
+                                        Completion<std::vector<SessionEvent>> done) {
+  run<std::vector<SessionEvent>>(
+      [name = id.str(), after, limit](Files& files) -> Result<std::vector<SessionEvent>> {
+        return files.database ? files.database->read_session_events(name, after, limit)
+                              : not_open();
+      },
+      std::move(done));
+}
+
+void EmbeddedStore::read_tenant_events(std::uint64_t after,
+                                       std::uint32_t limit,
+                                       Completion<std::vector<SessionEvent>> done) {
+  run<std::vector<SessionEvent>>(
+      [after, limit](Files& files) -> Result<std::vector<SessionEvent>> {
+        return files.database ? files.database->read_tenant_events(after, limit) : not_open();
+      },
+      std::move(done));
+}
+
+void EmbeddedStore::close(std::function<void()> done) {
+  // An empty batch is done when everything before it is.
+  commit({}, [this, done = std::move(done)](const Status&) {
+    run<bool>(
+        [](Files& files) -> Result<bool> {
+          files.database.reset();
+          files.broken = not_open();
+          return true;
+        },
+        [done](const Result<bool>&) { done(); });
+  });
+}
+
+}  // namespace voicectl::runtime

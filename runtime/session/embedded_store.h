@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/os/reactor.h"
+#include "base/units.h"
+#include "runtime/session/session_store.h"
+
+namespace voicectl::runtime {
+
+/// The session store of one host: one SQLite file per tenant.
+///
+/// Batches that come while a commit runs wait and go into the next transaction together, so that
+/// many requests share one flush to the disk.
+class EmbeddedStore final : public SessionStore {
+ public:
+  /// REQUIRES: `offload` outlives it; only this store uses the file in this process.
+  EmbeddedStore(std::string path, FencingToken token, Offload& offload);
+  ~EmbeddedStore() override;
+
+  void open(WallTime now, Completion<StoreContents> done) override;
+  void commit(StoreBatch batch, std::function<void(Status)> done) override;
+  void list_sessions(SessionQuery query, Completion<SessionPage> done) override;
+  void find_session(const SessionId& id, Completion<std::optional<Session>> done) override;
+  void find_session_by_call(const std::string& call_id,
+                            Completion<std::optional<Session>> done) override;
+  void read_session_events(const SessionId& id,
+                           std::uint64_t after,
+                           std::uint32_t limit,
+                           Completion<std::vector<SessionEvent>> done) override;
+  void read_tenant_events(std::uint64_t after,
+                          std::uint32_t limit,
+                          Completion<std::vector<SessionEvent>> done) override;
+  void close(std::function<void()> done) override;
+
+ private:
+  struct Files;
+  struct Pending {
+    StoreBatch batch;
+    std::function<void(Status)> done;
+  };
+
+  template <typename T, typename Work>
+  void run(Work work, Completion<T> done);
+  void commit_pending();
+  void finish_commit(const std::vector<Pending>& group, const Status& outcome);
+
+  Offload& offload_;
+  std::shared_ptr<Files> files_;
+  /// Dies with the store, so that a completion that comes later is dropped.
+  std::shared_ptr<EmbeddedStore*> self_;
+  std::vector<Pending> pending_;
+  bool committing_ = false;
+};
+
+}  // namespace voicectl::runtime

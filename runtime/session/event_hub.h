@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "runtime/session/session_event.h"
+
+namespace voicectl::runtime {
+
+/// Passes durable events on to whoever listens: the channel of one session, or the tenant's own.
+///
+/// THREADS: loop thread only.
+class EventHub {
+ public:
+  /// Gets the number of the event in its channel, and its text.
+  using Sink = std::function<void(std::uint64_t seq, const std::string& text)>;
+  /// Listening ends when it is dropped.
+  using Subscription = std::shared_ptr<void>;
+
+  Subscription listen_to_session(const SessionId& session, Sink sink);
+  Subscription listen_to_tenant(Sink sink);
+
+  void publish(const SessionEvent& event);
+
+ private:
+  using Sinks = std::vector<std::weak_ptr<Sink>>;
+
+  static void pass_on(Sinks& sinks, std::uint64_t seq, const std::string& text);
+
+  std::unordered_map<SessionId, Sinks> by_session_;
+  Sinks tenant_;
+};
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/session/session_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/session/tenant_database.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr BackoffPolicy kReopen{.first = std::chrono::seconds(1), .cap = std::chrono::seconds(30)};
+
+/// How often old answers are dropped. A tenth of how long they are kept, so that the table stays
+/// small without a write of its own for each.
+constexpr Duration kDropInterval = kResponsesKept / 10;
+
+std::chrono::milliseconds in_milliseconds(Duration length) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(length);
+}
+
+}  // namespace
+
+SessionBook::SessionBook(Deps deps, Handlers handlers)
+    : deps_(deps),
+      handlers_(std::move(handlers)),
+      broken_(Error(ErrorCode::kUnavailable, "cannot change sessions: the store is not open yet")),
+      self_(std::make_shared<SessionBook*>(this)) {}
+
+SessionBook::~SessionBook() {
+  if (timer_) {
+    deps_.reactor.cancel(*timer_);
+  }
+}
+
+void SessionBook::open(std::function<void(Status)> done) {
+  deps_.store.open(deps_.clock.now(), [this, done = std::move(done), alive = std::weak_ptr(self_)](
+                                          Result<StoreContents> contents) {
+    if (alive.expired()) {
+      return;
+    }
+    if (contents.has_error()) {
+      done(contents.error());
+      return;
+    }
+    take(*contents);
+    done(ok_status());
+  });
+}
+
+void SessionBook::take(const StoreContents& contents) {
+  table_.clear();
+  for (const Session& session : contents.sessions) {
+    table_.put(session);
+  }
+  last_tenant_seq_ = contents.last_tenant_seq;
+  month_ = month_start(deps_.clock.now());
+  month_count_ = contents.sessions_this_month;
+  broken_.reset();
+  attempt_ = 0;
+  ++era_;
+  handlers_.on_opened(contents);
+}
+
+std::vector<SessionEvent> SessionBook::number_events(Change& change) {
+  std::vector<SessionEvent> events;
+  const WallTime now = deps_.clock.now();
+  for (NewEvent& event : change.events) {
+    VC_CHECK(change.session.has_value(), "events belong to a session");
+    events.push_back({change.session->session, ++change.session->last_seq, ++last_tenant_seq_,
+                      std::string(name_of(event.type)), now, std::move(event.data)});
+  }
+  return events;
+}
+
+void SessionBook::count_usage(const Session& session) {
+  const Session* before = table_.find(session.session);
+  const bool counted = before != nullptr && before->status != SessionStatus::kFailed;
+  const bool counts = session.status != SessionStatus::kFailed;
+  if (session.created_at < month_ || counted == counts) {
+    return;
+  }
+  month_count_ += counts ? 1 : 0;
+  // A failed session of another run of the count may come without having been counted.
+  month_count_ -= !counts && before != nullptr && month_count_ > 0 ? 1 : 0;
+}
+
+std::uint64_t SessionBook::sessions_this_month() {
+  const WallTime month = month_start(deps_.clock.now());
+  if (month != month_) {
+    month_ = month;
+    month_count_ = 0;
+  }
+  return month_count_;
+}
+
+void SessionBook::commit(Change change, std::function<void(Status)> done) {
+  if (broken_) {
+    deps_.reactor.post([done = std::move(done), error = *broken_] { done(error); });
+    return;
+  }
+  const MonoTime decided = deps_.reactor.now();
+  const WallTime now = deps_.clock.now();
+  StoreBatch batch;
+  batch.events = number_events(change);
+  if (change.session) {
+    count_usage(*change.session);
+    table_.put(*change.session);
+    batch.sessions.push_back(std::move(*change.session));
+  }
+  batch.records = std::move(change.records);
+  batch.inbox = std::move(change.inbox);
+  batch.response = std::move(change.response);
+  if (batch.response && now - last_drop_ >= kDropInterval) {
+    last_drop_ = now;
+    batch.drop_responses_before = now - in_milliseconds(kResponsesKept);
+  }
+  auto events = std::make_shared<std::vector<SessionEvent>>(batch.events);
+  deps_.store.commit(std::move(batch), [this, events, decided, era = era_, done = std::move(done),
+                                        alive = std::weak_ptr(self_)](const Status& outcome) {
+    if (alive.expired()) {
+      return;
+    }
+    if (era == era_) {
+      finish(*events, decided, outcome);
+    }
+    done(outcome);
+  });
+}
+
+void SessionBook::finish(const std::vector<SessionEvent>& events,
+                         MonoTime decided,
+                         const Status& outcome) {
+  if (outcome.has_error()) {
+    if (!broken_) {
+      break_down(outcome.error());
+    }
+    return;
+  }
+  const Duration lag = deps_.reactor.now() - decided;
+  for (const SessionEvent& event : events) {
+    ++lag_.events;
+    lag_.total += lag;
+    lag_.longest = std::max(lag_.longest, lag);
+    deps_.hub.publish(event);
+  }
+}
+
+void SessionBook::break_down(const Error& error) {
+  broken_ = error;
+  table_.clear();
+  if (error.code() == ErrorCode::kFenced) {
+    handlers_.on_broken(error, std::nullopt);
+    return;
+  }
+  const Duration wait = backoff(kReopen, ++attempt_, deps_.random);
+  timer_ = deps_.reactor.call_after(wait, [this] { open_again(); });
+  handlers_.on_broken(error, wait);
+}
+
+void SessionBook::open_again() {
+  timer_.reset();
+  open([this](const Status& outcome) {
+    if (outcome.has_error()) {
+      break_down(outcome.error());
+    }
+  });
+}
+
+void SessionBook::fetch(const SessionId& id, Completion<std::optional<Session>> done) {
+  if (const Session* session = table_.find(id)) {
+    deps_.reactor.post([done = std::move(done), copy = *session] { done(std::optional(copy)); });
+    return;
+  }
+  deps_.store.find_session(id, std::move(done));
+}
+
+void SessionBook::fetch_by_call(const std::string& call_id,
+                                Completion<std::optional<Session>> done) {
+  if (const Session* session = table_.find_by_call(call_id)) {
+    deps_.reactor.post([done = std::move(done), copy = *session] { done(std::optional(copy)); });
+    return;
+  }
+  deps_.store.find_session_by_call(call_id, std::move(done));
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "runtime/backend/backend.h"
+#include "runtime/session/session.h"
+#include "runtime/session/session_event.h"
+
+namespace voicectl::runtime {
+
+/// The answer that a request got, kept so that its repetition gets the same.
+struct StoredResponse {
+  /// What makes two requests the same one.
+  std::string request_key;
+  int status = 200;
+  std::string body;
+  WallTime at;
+};
+
+/// How long answers are kept. Longer than any edge repeats a request.
+inline constexpr Duration kResponsesKept = std::chrono::minutes(10);
+
+/// What a tool call brought about, one row of the tenant's book of orders, appointments or tickets.
+struct BusinessRecord {
+  enum class Kind { kOrder, kAppointment, kTicket };
+  Kind kind = Kind::kOrder;
+  std::string id;
+  SessionId session;
+  WallTime at;
+  /// Set for appointments.
+  std::optional<Booking> booking;
+  /// JSON object with everything.
+  std::string data = "{}";
+};
+
+/// A webhook as it came, so that nothing that was acknowledged is lost.
+struct InboxEntry {
+  std::string call_id;
+  std::string event;
+  std::string body;
+  WallTime at;
+};
+
+/// Everything that one request changes. It becomes durable as a whole or not at all.
+struct StoreBatch {
+  std::vector<Session> sessions;
+  std::vector<SessionEvent> events;
+  std::vector<BusinessRecord> records;
+  std::vector<InboxEntry> inbox;
+  std::optional<StoredResponse> response;
+  /// Answers older than this are dropped along the way.
+  std::optional<WallTime> drop_responses_before;
+};
+
+/// What an instance takes into memory when it begins to serve a tenant.
+struct StoreContents {
+  /// Live sessions, and some that ended lately.
+  std::vector<Session> sessions;
+  std::vector<StoredResponse> responses;
+  /// Appointments that are not over.
+  std::vector<Booking> bookings;
+  /// Number of the tenant's last event.
+  std::uint64_t last_tenant_seq = 0;
+  /// Sessions since the beginning of the month that count as usage.
+  std::uint64_t sessions_this_month = 0;
+};
+
+struct SessionQuery {
+  std::optional<SessionStatus> status;
+  /// `next` of the page before; empty begins with the newest.
+  std::string after;
+  std::uint32_t limit = 50;
+};
+
+struct SessionPage {
+  std::vector<Session> sessions;
+  /// Where the next page begins; empty at the end.
+  std::string next;
+};
+
+/// A page's place in the order newest first: "<milliseconds>.<session>".
+std::string page_cursor(const Session& session);
+
+/// Keeps the sessions of one tenant.
+///
+/// Every write carries the fencing token that the store was opened with, and is refused when a
+/// later holder has been there.
+/// THREADS: loop thread only. Completions run in a later turn, in the order of the calls, and not
+/// after the store's death.
+class SessionStore {
+ public:
+  virtual ~SessionStore() = default;
+
+  /// Opens, or opens again after a failure, and reads what is needed in memory.
+  /// ERRORS: kFenced; kCorrupt; kResourceExhausted (disk full); kPermissionDenied; kUnavailable.
+  virtual void open(WallTime now, Completion<StoreContents> done) = 0;
+
+  /// Success means that the batch survives loss of power. After a failure nothing is written
+  /// until `open` succeeds, and every batch behind it fails too.
+  /// ERRORS: as `open`.
+  virtual void commit(StoreBatch batch, std::function<void(Status)> done) = 0;
+
+  virtual void list_sessions(SessionQuery query, Completion<SessionPage> done) = 0;
+  virtual void find_session(const SessionId& id, Completion<std::optional<Session>> done) = 0;
+  virtual void find_session_by_call(const std::string& call_id,
+                                    Completion<std::optional<Session>> done) = 0;
+
+  /// Events of a session with a number above `after`, in order, at most `limit`.
+  virtual void read_session_events(const SessionId& id,
+                                   std::uint64_t after,
+                                   std::uint32_t limit,
+                                   Completion<std::vector<SessionEvent>> done) = 0;
+  /// Events of the tenant with a tenant-wide number above `after`, in order, at most `limit`.
+  virtual void read_tenant_events(std::uint64_t after,
+                                  std::uint32_t limit,
+                                  Completion<std::vector<SessionEvent>> done) = 0;
+
+  /// Finishes what was asked before, then closes the files.
+  virtual void close(std::function<void()> done) = 0;
+};
+
+}  // namespace voicectl::runtime

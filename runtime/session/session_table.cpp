@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/session/session_table.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace voicectl::runtime {
+
+void SessionTable::put(Session session) {
+  const SessionId id = session.session;
+  const auto old = sessions_.find(id);
+  const bool was_live = old != sessions_.end() && is_live(old->second.status);
+  const bool lives = is_live(session.status);
+  const bool is_new_ended = !lives && (old == sessions_.end() || was_live);
+  live_ += lives ? 1 : 0;
+  live_ -= was_live ? 1 : 0;
+  if (!session.ultravox_call_id.empty()) {
+    by_call_.insert_or_assign(session.ultravox_call_id, id);
+  }
+  sessions_.insert_or_assign(id, std::move(session));
+  if (is_new_ended) {
+    keep_few_ended(id);
+  }
+}
+
+void SessionTable::keep_few_ended(const SessionId& ended) {
+  ended_.push_back(ended);
+  if (ended_.size() <= kEndedKept) {
+    return;
+  }
+  const auto oldest = sessions_.find(ended_.front());
+  if (oldest != sessions_.end()) {
+    by_call_.erase(oldest->second.ultravox_call_id);
+    sessions_.erase(oldest);
+  }
+  ended_.pop_front();
+}
+
+const Session* SessionTable::find(const SessionId& id) const {
+  const auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+const Session* SessionTable::find_by_call(const std::string& call_id) const {
+  const auto found = by_call_.find(call_id);
+  return found == by_call_.end() ? nullptr : find(found->second);
+}
+
+const Session* SessionTable::find_by_request(const std::string& request_key) const {
+  // Asked only for a request whose answer was lost, so a walk is cheap enough.
+  for (const auto& [id, session] : sessions_) {
+    if (session.request_key == request_key) {
+      return &session;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const Session*> SessionTable::all() const {
+  std::vector<const Session*> out;
+  for (const auto& [id, session] : sessions_) {
+    out.push_back(&session);
+  }
+  return out;
+}
+
+void SessionTable::clear() {
+  sessions_.clear();
+  by_call_.clear();
+  ended_.clear();
+  live_ = 0;
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "runtime/session/session.h"
+
+namespace voicectl::runtime {
+
+/// The sessions of one tenant that are live, and the last ones that ended: their bill and late
+/// events still come.
+///
+/// THREADS: loop thread only.
+class SessionTable {
+ public:
+  /// How many ended sessions are kept at hand; older ones are in the store.
+  static constexpr std::size_t kEndedKept = 1000;
+
+  /// Puts in or replaces.
+  void put(Session session);
+  /// Borrowed until the next change of the table; nullptr if it is not at hand.
+  const Session* find(const SessionId& id) const;
+  const Session* find_by_call(const std::string& call_id) const;
+  const Session* find_by_request(const std::string& request_key) const;
+
+  std::size_t live() const { return live_; }
+  std::vector<const Session*> all() const;
+  void clear();
+
+ private:
+  void keep_few_ended(const SessionId& ended);
+
+  std::unordered_map<SessionId, Session> sessions_;
+  std::unordered_map<std::string, SessionId> by_call_;
+  std::deque<SessionId> ended_;
+  std::size_t live_ = 0;
+};
+
+}  // namespace voicectl::runtime

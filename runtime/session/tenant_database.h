@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/sqlite.h"
+#include "base/units.h"
+#include "runtime/session/session_store.h"
+
+namespace voicectl::runtime {
+
+/// The one database file of a tenant: its schema, and what is read from and written to it.
+///
+/// THREADS: one thread at a time; every call blocks on the disk.
+class TenantDatabase {
+ public:
+  /// Opens or creates the file, brings its schema up to date, and takes it over with `token`.
+  /// ERRORS: kFenced if a holder with a higher token has been there; else as SqliteDatabase.
+  static Result<TenantDatabase> open(const std::string& path, FencingToken token);
+
+  Result<StoreContents> load(WallTime now);
+
+  /// Writes all batches in one transaction, hence with one flush to the disk.
+  /// ERRORS: kFenced if the file was taken over since; else as SqliteDatabase.
+  Status write(std::span<const StoreBatch* const> batches);
+
+  Result<SessionPage> list_sessions(const SessionQuery& query);
+  Result<std::optional<Session>> find_session(const std::string& id);
+  Result<std::optional<Session>> find_session_by_call(const std::string& call_id);
+  Result<std::vector<SessionEvent>> read_session_events(const std::string& id,
+                                                        std::uint64_t after,
+                                                        std::uint32_t limit);
+  Result<std::vector<SessionEvent>> read_tenant_events(std::uint64_t after, std::uint32_t limit);
+
+ private:
+  struct Writers;
+
+  TenantDatabase(SqliteDatabase database, FencingToken token)
+      : database_(std::move(database)), token_(token) {}
+
+  Status take_over();
+  Status check_fence();
+  Status write_batch(Writers& writers, const StoreBatch& batch);
+  Result<std::vector<StoredResponse>> load_responses(WallTime now);
+  Result<std::vector<Booking>> load_bookings(WallTime now);
+  Result<std::uint64_t> count(const std::string& sql, std::int64_t argument);
+  Result<std::vector<Session>> read_sessions(SqliteStatement& statement);
+  Result<std::vector<SessionEvent>> read_events(SqliteStatement& statement);
+
+  SqliteDatabase database_;
+  FencingToken token_;
+};
+
+/// Midnight UTC at the beginning of the month of `now`: where the count of usage begins.
+WallTime month_start(WallTime now);
+
+}  // namespace voicectl::runtime
