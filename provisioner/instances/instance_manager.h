@@ -25,6 +25,7 @@ namespace voicectl {
 
 class Adoption;
 class SupervisedInstance;
+struct Supervision;
 
 /// How patient supervision is.
 struct SupervisionTimes {
@@ -40,6 +41,8 @@ struct SupervisionTimes {
   int reconnect_tries = 5;
   /// Between SIGTERM and SIGKILL for an instance without a record.
   Duration orphan_grace = std::chrono::seconds(10);
+  /// For a killed process to be gone; then who waits is told, and the wait goes on.
+  Duration kill = std::chrono::seconds(10);
 };
 
 /// Starts, watches, restarts, stops and adopts the native processes that serve tenants, and speaks
@@ -138,10 +141,10 @@ class InstanceManager {
   friend class Adoption;
 
   SupervisedInstance* find(const InstanceId& instance);
+  SupervisedInstance& find_or_make(const InstanceOptions& options);
+  void forget(const InstanceId& instance);
 
-  Deps deps_;
-  Settings settings_;
-  InstanceCallbacks callbacks_;
+  std::unique_ptr<Supervision> supervision_;
   std::map<InstanceId, std::unique_ptr<SupervisedInstance>> instances_;
   std::unique_ptr<Adoption> adoption_;
 };

@@ -84,12 +84,24 @@ enum class ReadyCause {
   kRestarted,  ///< it had ended by itself: it has none of its tenants any more
 };
 
+/// An end that nobody asked for.
+struct InstanceExit {
+  /// How its process ended; nullopt if there was none to end (its spawn went wrong).
+  std::optional<ProcessExit> process;
+  /// With the last lines of its log.
+  Error why;
+  /// Wait before it is started again.
+  Duration next_try{};
+  /// Number of that restart in the present series, from 1.
+  int attempt = 1;
+};
+
 /// What the manager tells by itself, each in a turn of its own. Any may be empty.
 struct InstanceCallbacks {
   /// Ready with no tenants: lend it its own.
   std::function<void(const InstanceId&, ReadyCause)> on_ready;
-  /// Ended without being asked; `next_try` is the wait before it is started again.
-  std::function<void(const InstanceId&, const ProcessExit&, Duration next_try)> on_exit;
+  /// Ended without being asked; it will be started again.
+  std::function<void(const InstanceId&, const InstanceExit&)> on_exit;
   /// Given up: a person should look. Tried again when started, or after a long wait.
   std::function<void(const InstanceId&, const Error& why)> on_failed;
 };

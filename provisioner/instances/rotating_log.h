@@ -75,13 +75,12 @@ class RotatingLog {
  public:
   /// OWNS nothing: `files` and `clock` must outlive it.
   RotatingLog(LogFiles& files, const WallClock& clock, std::string path, LogRotation rotation);
-  /// Writes the unfinished last line.
-  ~RotatingLog();
-  RotatingLog(const RotatingLog&) = delete;
-  RotatingLog& operator=(const RotatingLog&) = delete;
 
   /// Takes in bytes; every finished line is in the file when it returns.
   void take(std::string_view bytes);
+
+  /// Ends the unfinished last line: nothing more will come.
+  void finish();
 
   /// Last lines, oldest first, the unfinished one included.
   std::vector<std::string> last_lines() const;
@@ -89,8 +88,8 @@ class RotatingLog {
  private:
   void remember(std::string_view line);
   void write(std::string_view lines);
-  bool is_due() const;
-  void rotate();
+  bool is_due(std::size_t more) const;
+  Status rotate();
   void enforce_cap();
   std::string aside(int number) const;
 
@@ -98,7 +97,6 @@ class RotatingLog {
   const WallClock& clock_;
   std::string path_;
   LogRotation rotation_;
-  std::optional<LogFileState> current_;
   std::string unfinished_;
   std::deque<std::string> remembered_;
   Bytes dropped_;

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/instances/listeners.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+namespace voicectl {
+
+Status ListenerBank::bind(const TenantId& tenant,
+                          const std::string& unix_path,
+                          const SocketAccess& access,
+                          Port port) {
+  if (const auto held = held_.find(tenant); held != held_.end()) {
+    const std::string where = factory_.describe(held->second.tcp_listener);
+    if (where == "127.0.0.1:" + port.str()) {
+      return ok_status();
+    }
+    return Error(
+        ErrorCode::kConflict,
+        fmt::format("cannot bind the listeners of tenant '{}' at port {}: they are held at "
+                    "'{}'; release them first",
+                    tenant.str(), port.value(), where));
+  }
+  Result<UniqueFd> unix_listener = factory_.bind_unix(unix_path, access);
+  if (unix_listener.has_error()) {
+    return unix_listener.error().with_context("binding tenant '" + tenant.str() + "'");
+  }
+  Result<UniqueFd> tcp_listener = factory_.bind_tcp(port);
+  if (tcp_listener.has_error()) {
+    // A file that nobody keeps would look like an announced tenant.
+    (void)files_.remove(unix_path);  // the reason to tell is the port
+    return tcp_listener.error().with_context("binding tenant '" + tenant.str() + "'");
+  }
+  held_.emplace(tenant, Pair{std::move(*unix_listener), std::move(*tcp_listener)});
+  return ok_status();
+}
+
+void ListenerBank::take_over(const TenantId& tenant,
+                             UniqueFd unix_listener,
+                             UniqueFd tcp_listener) {
+  held_.try_emplace(tenant, Pair{std::move(unix_listener), std::move(tcp_listener)});
+}
+
+bool ListenerBank::holds(const TenantId& tenant) const {
+  return held_.contains(tenant);
+}
+
+std::optional<ListenerDescriptors> ListenerBank::descriptors(const TenantId& tenant) const {
+  const auto held = held_.find(tenant);
+  if (held == held_.end()) {
+    return std::nullopt;
+  }
+  return ListenerDescriptors{held->second.unix_listener.get(), held->second.tcp_listener.get()};
+}
+
+Status ListenerBank::release(const TenantId& tenant, const std::string& unix_path) {
+  held_.erase(tenant);
+  return files_.remove(unix_path);
+}
+
+std::vector<TenantId> ListenerBank::tenants() const {
+  std::vector<TenantId> out;
+  out.reserve(held_.size());
+  for (const auto& [tenant, pair] : held_) {
+    out.push_back(tenant);
+  }
+  return out;
+}
+
+}  // namespace voicectl

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/instances/process_file.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+
+namespace voicectl {
+namespace {
+
+Result<ProcessFile> read_fields(const Json& object) {
+  VC_TRY(const std::int64_t port_number, require_integer(object, "admin_port"));
+  VC_TRY(const Port port, Port::make(port_number));
+  ProcessFile file{port, std::nullopt};
+  if (!object.contains("pid")) {
+    return file;
+  }
+  VC_TRY(const std::int64_t pid, require_integer(object, "pid"));
+  VC_TRY(const std::int64_t start_ticks, require_integer(object, "start_ticks"));
+  VC_TRY(const std::string boot_id, require_string(object, "boot_id"));
+  // 1 is init, 0 and below are groups: nothing that we started.
+  if (pid <= 1 || pid > std::numeric_limits<int>::max() || start_ticks < 0) {
+    return Error(ErrorCode::kInvalidArgument, "cannot take such a process number");
+  }
+  file.process =
+      ProcessIdentity{static_cast<int>(pid), static_cast<std::uint64_t>(start_ticks), boot_id};
+  return file;
+}
+
+}  // namespace
+
+std::string render_process_file(const ProcessFile& file) {
+  Json object = {{"admin_port", file.admin_port.value()}};
+  if (file.process) {
+    object["pid"] = file.process->pid;
+    object["start_ticks"] = file.process->start_ticks;
+    object["boot_id"] = file.process->boot_id;
+  }
+  return dump_json(object);
+}
+
+Result<ProcessFile> parse_process_file(std::string_view text) {
+  const Result<Json> object = parse_json(text, JsonBudget{.bytes = kMaxProcessFile});
+  const Result<ProcessFile> file =
+      object.has_error() ? Result<ProcessFile>(object.error()) : read_fields(*object);
+  if (file.has_error()) {
+    return Error(ErrorCode::kCorrupt, "cannot read a process file: " + file.error().text());
+  }
+  return file;
+}
+
+}  // namespace voicectl

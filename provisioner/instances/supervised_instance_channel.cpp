@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "provisioner/instances/supervised_instance.h"
+
+namespace voicectl {
+
+void SupervisedInstance::connect() {
+  start_step_ = "connecting to its control socket";
+  Result<std::unique_ptr<FdChannel>> channel = supervision_.deps.channels.connect(
+      supervision_.settings.paths.control_socket(options_.instance));
+  if (channel.has_error()) {
+    return lose_channel(channel.error());
+  }
+  hold(std::make_unique<ControlLink>(supervision_.deps.reactor, std::move(*channel)));
+  say_hello();
+}
+
+void SupervisedInstance::hold(std::unique_ptr<ControlLink> link) {
+  link_ = std::move(link);
+  ++link_number_;
+  link_->when_closed(guarded([this] {
+    lose_channel(Error(ErrorCode::kUnavailable,
+                       fmt::format("cannot ask {}: it closed its channel", quoted())));
+  }));
+}
+
+void SupervisedInstance::say_hello() {
+  start_step_ = "waiting for its answer to 'hello'";
+  const SupervisionTimes& times = supervision_.settings.times;
+  const Json body = {{"instance", options_.instance.str()},
+                     {"epoch", supervision_.settings.epoch.value}};
+  const ControlLink::Question question{
+      .type = std::string(control::request::kHello),
+      .body = dump_json(body),
+      .timeout = state_ == InstanceState::kStarting ? times.ready : times.adopt};
+  link_->ask(question, guarded([this, mine = link_number_](const Result<std::string>& answer) {
+               if (link_ && mine == link_number_) {
+                 take_hello(answer);
+               }
+             }));
+}
+
+void SupervisedInstance::take_hello(const Result<std::string>& answer) {
+  if (!answer.has_error()) {
+    return become_ready(*answer);
+  }
+  const Error why = answer.error();
+  if (why.code() == ErrorCode::kUnavailable) {
+    return lose_channel(why);
+  }
+  if (why.code() == ErrorCode::kFenced && state_ == InstanceState::kReady) {
+    // A newer daemon has it: from here on it is not ours to end.
+    last_error_ = why;
+    return drop_link(why);
+  }
+  abandon(InstanceEvent::kUnresponsive, why.with_context("greeting " + quoted()));
+}
+
+void SupervisedInstance::lose_channel(const Error& why) {
+  drop_link(why);
+  if (take(InstanceEvent::kChannelLost).has_error()) {
+    return;  // on its way out
+  }
+  // While it starts, the deadline for ready bounds the tries.
+  if (state_ == InstanceState::kReady &&
+      ++reconnects_ > supervision_.settings.times.reconnect_tries) {
+    return abandon(
+        InstanceEvent::kUnresponsive,
+        Error(why.code(), fmt::format("cannot reach {} any more: {}", quoted(), why.text())));
+  }
+  set_timer(Timer::kReconnect, supervision_.settings.times.reconnect_wait,
+            &SupervisedInstance::connect);
+}
+
+void SupervisedInstance::drop_link(const Error& why) {
+  if (link_) {
+    link_->close(why);
+    link_.reset();
+  }
+}
+
+Error SupervisedInstance::not_ready() const {
+  const std::string_view reason =
+      state_ == InstanceState::kReady ? "reconnecting" : name_of(state_);
+  return Error(
+      ErrorCode::kUnavailable,
+      fmt::format("cannot ask {}: it is {}; try again when it is ready", quoted(), reason));
+}
+
+void SupervisedInstance::ask(const ControlLink::Question& question, Completion<std::string> done) {
+  if (state_ != InstanceState::kReady || !link_) {
+    return supervision_.answer<std::string>(std::move(done), not_ready());
+  }
+  link_->ask(question, supervision_.guarded<std::string>(std::move(done)));
+}
+
+void SupervisedInstance::change_tenants(const ControlLink::Question& question,
+                                        Completion<void> done,
+                                        std::function<void()> on_success) {
+  auto noted = guarded([this, mine = incarnation_, on_success = std::move(on_success)] {
+    if (mine == incarnation_) {
+      on_success();
+    }
+  });
+  ask(question, [done = std::move(done), noted,
+                 what = question.type + " at " + quoted()](const Result<std::string>& answer) {
+    if (answer.has_error()) {
+      return done(answer.error().with_context(what));
+    }
+    noted();
+    done(ok_status());
+  });
+}
+
+void SupervisedInstance::lend(const LendOptions& options, Completion<void> done) {
+  const Json body = {{"tenant", options.tenant.str()},
+                     {"generation", options.generation.value},
+                     {"token", options.token.value},
+                     {"config", options.config_path},
+                     {"data", options.data_dir}};
+  const ControlLink::Question question{
+      .type = std::string(control::request::kLend),
+      .body = dump_json(body),
+      .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener},
+      .timeout = supervision_.settings.times.request};
+  change_tenants(
+      question, std::move(done),
+      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}] {
+        tenants_.insert_or_assign(tenant, lent);
+      });
+}
+
+void SupervisedInstance::reclaim(const TenantId& tenant,
+                                 FencingToken token,
+                                 Completion<void> done) {
+  const bool has_nothing = state_ == InstanceState::kStopped || state_ == InstanceState::kBackoff ||
+                           state_ == InstanceState::kFailed || state_ == InstanceState::kStarting;
+  if (has_nothing) {
+    return supervision_.answer<void>(std::move(done), ok_status());
+  }
+  const Json body = {{"tenant", tenant.str()}, {"token", token.value}};
+  const ControlLink::Question question{.type = std::string(control::request::kReclaim),
+                                       .body = dump_json(body),
+                                       .timeout = supervision_.settings.times.request};
+  const Completion<void> absent_is_success = [done = std::move(done)](const Status& result) {
+    done(result.has_error() && result.error().code() == ErrorCode::kNotFound ? ok_status()
+                                                                             : result);
+  };
+  change_tenants(question, absent_is_success, [this, tenant] { tenants_.erase(tenant); });
+}
+
+void SupervisedInstance::reconfigure(const TenantId& tenant,
+                                     Generation generation,
+                                     const std::string& config_path,
+                                     Completion<void> done) {
+  const Json body = {
+      {"tenant", tenant.str()}, {"generation", generation.value}, {"config", config_path}};
+  const ControlLink::Question question{.type = std::string(control::request::kReconfigure),
+                                       .body = dump_json(body),
+                                       .timeout = supervision_.settings.times.request};
+  change_tenants(question, std::move(done), [this, tenant, generation] {
+    if (const auto lent = tenants_.find(tenant); lent != tenants_.end()) {
+      lent->second.generation = generation;
+    }
+  });
+}
+
+}  // namespace voicectl

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/fake_instance.h"
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/check.h"
+#include "base/json.h"
+
+namespace voicectl {
+namespace {
+
+/// The name after `--instance`; empty if the program is no instance.
+std::string instance_name(const LaunchSpec& spec) {
+  const auto flag = std::find(spec.argv.begin(), spec.argv.end(), "--instance");
+  return flag == spec.argv.end() || flag + 1 == spec.argv.end() ? "" : *(flag + 1);
+}
+
+Json fields_of(const control::Message& question) {
+  const Result<Json> fields = parse_json(question.body);
+  VC_CHECK(!fields.has_error(), "decode() has parsed it");
+  return *fields;
+}
+
+std::uint64_t number(const Json& fields, std::string_view key) {
+  return static_cast<std::uint64_t>(integer_or(fields, key, 0));
+}
+
+Error fenced(const Json& fields) {
+  return Error(ErrorCode::kFenced,
+               "cannot obey: a newer token for tenant '" + string_or(fields, "tenant", "") + "'");
+}
+
+}  // namespace
+
+FakeInstances::FakeInstances(Reactor& reactor,
+                             FakeProcesses& processes,
+                             FakeChannelHub& hub,
+                             FakeNetwork& network)
+    : reactor_(reactor), processes_(processes), observer_(processes), hub_(hub), network_(network) {
+  processes_.on_spawn = [this, next = std::move(processes_.on_spawn)](const LaunchSpec& spec,
+                                                                      const ProcessIdentity& who) {
+    if (!instance_name(spec).empty()) {
+      return begin(spec, who);
+    }
+    if (next) {
+      next(spec, who);
+    }
+  };
+  processes_.on_signal = [this, next = std::move(processes_.on_signal)](const ProcessIdentity& who,
+                                                                        int signal_number) {
+    if (name_of_process(who)) {
+      return take_signal(who, signal_number);
+    }
+    return next ? next(who, signal_number) : false;
+  };
+}
+
+InstanceScript& FakeInstances::script_of_running(const std::string& name) {
+  return running_.at(name).script;
+}
+
+void FakeInstances::begin(const LaunchSpec& spec, const ProcessIdentity& who) {
+  const std::string name = instance_name(spec);
+  const std::string address =
+      network_.address_of(processes_.descriptor_of(who, control::kControlDescriptor));
+  VC_CHECK(address.starts_with("unix:"), "an instance inherits its control socket");
+  Instance instance;
+  instance.who = who;
+  instance.script = scripts_.contains(name) ? scripts_.at(name) : default_script_;
+  instance.control_path = address.substr(5);
+  const InstanceScript script = instance.script;
+  running_.insert_or_assign(name, std::move(instance));
+  ++starts_[name];
+  (void)observer_.adopt(who, [this, name, who](const ProcessExit&) { forget(name, who); });
+  if (script.ready_after) {
+    reactor_.call_after(*script.ready_after, [this, name, who] {
+      if (identity(name) == who) {
+        listen(name);
+      }
+    });
+  }
+  if (script.ends_after) {
+    end_later(name, *script.ends_after, script.ends_with);
+  }
+}
+
+void FakeInstances::forget(const std::string& name, const ProcessIdentity& who) {
+  const auto found = running_.find(name);
+  if (found == running_.end() || found->second.who != who) {
+    return;
+  }
+  const std::string path = found->second.control_path;
+  running_.erase(found);
+  hub_.stop_listening(path);
+  hub_.drop(path);
+}
+
+void FakeInstances::end_later(const std::string& name, Duration wait, ProcessExit how) {
+  reactor_.call_after(wait, [this, who = running_.at(name).who, how] { processes_.end(who, how); });
+}
+
+void FakeInstances::listen(const std::string& name) {
+  hub_.listen(running_.at(name).control_path, [this, name](std::unique_ptr<FdChannel> channel) {
+    const auto found = running_.find(name);
+    if (found == running_.end()) {
+      return;
+    }
+    FdChannel::Handlers handlers;
+    handlers.on_message = [this, name](const std::string& text, std::vector<UniqueFd> descriptors) {
+      take(name, text, std::move(descriptors));
+    };
+    // A newer daemon replaces the older.
+    found->second.channel = std::move(channel);
+    found->second.channel->start(std::move(handlers));
+  });
+}
+
+void FakeInstances::crash(const std::string& name, ProcessExit how) {
+  processes_.end(running_.at(name).who, how);
+}
+
+void FakeInstances::drop_channel(const std::string& name) {
+  hub_.drop(running_.at(name).control_path);
+}
+
+void FakeInstances::stop_accepting(const std::string& name) {
+  hub_.stop_listening(running_.at(name).control_path);
+  drop_channel(name);
+}
+
+std::optional<ProcessIdentity> FakeInstances::identity(const std::string& name) const {
+  const auto found = running_.find(name);
+  return found == running_.end() ? std::nullopt : std::optional(found->second.who);
+}
+
+int FakeInstances::starts(const std::string& name) const {
+  const auto found = starts_.find(name);
+  return found == starts_.end() ? 0 : found->second;
+}
+
+std::vector<std::string> FakeInstances::holders(const TenantId& tenant) const {
+  std::vector<std::string> out;
+  for (const auto& [name, instance] : running_) {
+    if (instance.tenants.contains(tenant)) {
+      out.push_back(name);
+    }
+  }
+  return out;
+}
+
+const FakeInstances::Lent* FakeInstances::find(const std::string& name,
+                                               const TenantId& tenant) const {
+  const auto instance = running_.find(name);
+  if (instance == running_.end() || !instance->second.tenants.contains(tenant)) {
+    return nullptr;
+  }
+  return &instance->second.tenants.at(tenant).lent;
+}
+
+void FakeInstances::take(const std::string& name,
+                         const std::string& text,
+                         std::vector<UniqueFd> descriptors) {
+  const auto found = running_.find(name);
+  const Result<control::Message> question = control::decode(text);
+  if (found == running_.end() || question.has_error() || !question->id ||
+      found->second.script.is_mute) {
+    return;
+  }
+  Instance& instance = found->second;
+  const Result<std::string> body = answer(name, instance, *question, std::move(descriptors));
+  const control::Message reply =
+      body.has_error() ? control::make_error_reply(*question->id, body.error())
+                       : control::Message{std::string(question->type == control::request::kHello
+                                                          ? control::reply::kReady
+                                                          : control::reply::kOk),
+                                          std::nullopt, question->id, *body};
+  (void)instance.channel->send(control::encode(reply), {});  // a daemon that went away
+}
+
+Result<std::string> FakeInstances::answer(const std::string& name,
+                                          Instance& instance,
+                                          const control::Message& question,
+                                          std::vector<UniqueFd> descriptors) {
+  if (on_request) {
+    if (std::optional<Result<std::string>> scripted = on_request(name, question)) {
+      return *scripted;
+    }
+  }
+  using Answer = Result<std::string>;
+  const std::map<std::string_view, std::function<Answer()>> answers = {
+      {control::request::kHello, [&] { return greet(instance, question); }},
+      {control::request::kLend, [&] { return lend(instance, question, std::move(descriptors)); }},
+      {control::request::kReclaim, [&] { return reclaim(instance, question); }},
+      {control::request::kReconfigure, [&] { return reconfigure(instance, question); }},
+      {control::request::kRegain, [&] { return regain(instance, question); }},
+      {control::request::kStats, [&] { return stats(instance); }},
+      {control::request::kListSessions, [] { return Answer(R"({"sessions":[]})"); }},
+      {control::request::kStop,
+       [&] {
+         if (instance.script.stops_after) {
+           end_later(name, *instance.script.stops_after, FakeProcesses::exited(0));
+         }
+         return Answer("{}");
+       }},
+  };
+  const auto known = answers.find(question.type);
+  if (known == answers.end()) {
+    return Error(ErrorCode::kInvalidArgument, "cannot answer '" + question.type + "'");
+  }
+  return known->second();
+}
+
+Result<std::string> FakeInstances::greet(Instance& instance, const control::Message& question) {
+  const std::uint64_t epoch = number(fields_of(question), "epoch");
+  if (epoch < instance.highest_epoch) {
+    return Error(ErrorCode::kFenced, "cannot obey: a newer daemon was here");
+  }
+  instance.highest_epoch = epoch;
+  Json tenants = Json::array();
+  for (const auto& [tenant, held] : instance.tenants) {
+    tenants.push_back(tenant.str());
+  }
+  return dump_json({{"version", "1.0-fake"},
+                    {"pid", instance.script.claimed_pid.value_or(instance.who.pid)},
+                    {"tenants", tenants}});
+}
+
+Result<std::string> FakeInstances::lend(Instance& instance,
+                                        const control::Message& question,
+                                        std::vector<UniqueFd> descriptors) {
+  const Json fields = fields_of(question);
+  VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
+  if (descriptors.size() != 2) {
+    return Error(ErrorCode::kInvalidArgument, "cannot serve a tenant without two listeners");
+  }
+  const FencingToken token{number(fields, "token")};
+  if (const auto held = instance.tenants.find(tenant);
+      held != instance.tenants.end() && token < held->second.lent.token) {
+    return fenced(fields);
+  }
+  Lent lent{Generation{number(fields, "generation")},  token,
+            string_or(fields, "config", ""),           string_or(fields, "data", ""),
+            network_.address_of(descriptors[0].get()), network_.address_of(descriptors[1].get())};
+  instance.tenants.insert_or_assign(
+      tenant, Tenant{std::move(lent), std::move(descriptors[0]), std::move(descriptors[1])});
+  return std::string("{}");
+}
+
+Result<std::string> FakeInstances::reclaim(Instance& instance, const control::Message& question) {
+  const Json fields = fields_of(question);
+  VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
+  const auto held = instance.tenants.find(tenant);
+  if (held == instance.tenants.end()) {
+    return Error(ErrorCode::kNotFound, "cannot let go of what is not here");
+  }
+  if (FencingToken{number(fields, "token")} < held->second.lent.token) {
+    return fenced(fields);
+  }
+  instance.tenants.erase(held);
+  return std::string("{}");
+}
+
+Result<std::string> FakeInstances::reconfigure(Instance& instance,
+                                               const control::Message& question) {
+  const Json fields = fields_of(question);
+  VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
+  const auto held = instance.tenants.find(tenant);
+  if (held == instance.tenants.end()) {
+    return Error(ErrorCode::kNotFound, "cannot configure what is not here");
+  }
+  held->second.lent.generation = Generation{number(fields, "generation")};
+  held->second.lent.config = string_or(fields, "config", "");
+  return std::string("{}");
+}
+
+Result<std::string> FakeInstances::regain(Instance& instance, const control::Message& question) {
+  for (const auto& [tenant, held] : instance.tenants) {
+    const Json body = {{"tenant", tenant.str()},
+                       {"generation", held.lent.generation.value},
+                       {"token", held.lent.token.value}};
+    const control::Message part{std::string(control::reply::kListener), std::nullopt, question.id,
+                                dump_json(body)};
+    VC_TRY(instance.channel->send(control::encode(part),
+                                  {held.unix_listener.get(), held.tcp_listener.get()}));
+  }
+  return dump_json({{"count", instance.tenants.size()}});
+}
+
+Result<std::string> FakeInstances::stats(const Instance& instance) const {
+  Json tenants = Json::array();
+  for (const auto& [tenant, held] : instance.tenants) {
+    tenants.push_back({{"tenant", tenant.str()},
+                       {"sessions", 0},
+                       {"connections", 0},
+                       {"websockets", 0},
+                       {"requests_total", 0},
+                       {"tool_calls_total", 0}});
+  }
+  return dump_json({{"tenants", tenants}});
+}
+
+bool FakeInstances::take_signal(const ProcessIdentity& who, int signal_number) {
+  const std::string name = *name_of_process(who);
+  if (signal_number != SIGTERM) {
+    return false;
+  }
+  if (const std::optional<Duration> wait = running_.at(name).script.stops_after) {
+    end_later(name, *wait, FakeProcesses::exited(0));
+  }
+  return true;
+}
+
+std::optional<std::string> FakeInstances::name_of_process(const ProcessIdentity& who) const {
+  for (const auto& [name, instance] : running_) {
+    if (instance.who == who) {
+      return name;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace voicectl

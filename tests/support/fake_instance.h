@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/os/reactor.h"
+#include "base/os/unique_fd.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "runtime/control/protocol.h"
+#include "tests/support/fake_fd_channel.h"
+#include "tests/support/fake_listener_factory.h"
+#include "tests/support/fake_process_spawner.h"
+
+namespace voicectl {
+
+/// How a simulated instance behaves. What is not said goes well.
+struct InstanceScript {
+  /// From its start to its first answer; nullopt for never.
+  std::optional<Duration> ready_after = std::chrono::milliseconds(50);
+  /// It ends by itself this long after its start.
+  std::optional<Duration> ends_after;
+  ProcessExit ends_with = FakeProcesses::exited(3);
+  /// From kStop or SIGTERM to its end; nullopt if it ignores both.
+  std::optional<Duration> stops_after = std::chrono::milliseconds(20);
+  /// Answers nothing on its channel any more, though it accepts connections.
+  bool is_mute = false;
+  /// The number that it says it has, instead of its own.
+  std::optional<int> claimed_pid;
+};
+
+/// voice-runtime as the simulated machine runs it: every process that is started with
+/// `--instance <name>` speaks runtime/control/protocol.h on its control socket. The instances
+/// outlive the daemon, with the listeners that were lent to them.
+class FakeInstances {
+ public:
+  struct Lent {
+    Generation generation;
+    FencingToken token;
+    std::string config;
+    std::string data;
+    /// Where the two listeners are bound, as FakeNetwork says.
+    std::string unix_address;
+    std::string tcp_address;
+  };
+
+  /// Adds to the hooks of `processes` that are there already.
+  /// OWNS nothing: all must outlive it. `reactor` is the world's, not a daemon's.
+  FakeInstances(Reactor& reactor,
+                FakeProcesses& processes,
+                FakeChannelHub& hub,
+                FakeNetwork& network);
+  FakeInstances(const FakeInstances&) = delete;
+  FakeInstances& operator=(const FakeInstances&) = delete;
+
+  /// How instances of that name behave from their next start on.
+  void script(const std::string& name, InstanceScript script) { scripts_[name] = script; }
+  /// How all others do.
+  void script_all(InstanceScript script) { default_script_ = script; }
+  /// Changes how the running instance behaves.
+  InstanceScript& script_of_running(const std::string& name);
+
+  /// Answers instead of the instance: the body of `ok`, or an error; nullopt to leave it to it.
+  std::function<std::optional<Result<std::string>>(const std::string& name,
+                                                   const control::Message& question)>
+      on_request;
+
+  /// Ends the running instance of that name.
+  void crash(const std::string& name, ProcessExit how = FakeProcesses::killed_by(11));
+  /// Breaks its connections; it goes on and accepts new ones.
+  void drop_channel(const std::string& name);
+  /// Its control socket is gone for good, as when its loop stands still with a full queue.
+  void stop_accepting(const std::string& name);
+
+  bool is_running(const std::string& name) const { return running_.contains(name); }
+  std::optional<ProcessIdentity> identity(const std::string& name) const;
+  /// Starts of that name so far.
+  int starts(const std::string& name) const;
+  /// Names of running instances that hold the tenant.
+  std::vector<std::string> holders(const TenantId& tenant) const;
+  /// nullptr if it does not hold the tenant.
+  const Lent* find(const std::string& name, const TenantId& tenant) const;
+
+ private:
+  struct Tenant {
+    Lent lent;
+    UniqueFd unix_listener;
+    UniqueFd tcp_listener;
+  };
+  struct Instance {
+    ProcessIdentity who;
+    InstanceScript script;
+    std::string control_path;
+    std::unique_ptr<FdChannel> channel;
+    std::uint64_t highest_epoch = 0;
+    std::map<TenantId, Tenant> tenants;
+  };
+
+  void begin(const LaunchSpec& spec, const ProcessIdentity& who);
+  void forget(const std::string& name, const ProcessIdentity& who);
+  void end_later(const std::string& name, Duration wait, ProcessExit how);
+  void listen(const std::string& name);
+  void take(const std::string& name, const std::string& text, std::vector<UniqueFd> descriptors);
+  Result<std::string> answer(const std::string& name,
+                             Instance& instance,
+                             const control::Message& question,
+                             std::vector<UniqueFd> descriptors);
+  Result<std::string> greet(Instance& instance, const control::Message& question);
+  Result<std::string> lend(Instance& instance,
+                           const control::Message& question,
+                           std::vector<UniqueFd> descriptors);
+  Result<std::string> reclaim(Instance& instance, const control::Message& question);
+  Result<std::string> regain(Instance& instance, const control::Message& question);
+  Result<std::string> reconfigure(Instance& instance, const control::Message& question);
+  Result<std::string> stats(const Instance& instance) const;
+  bool take_signal(const ProcessIdentity& who, int number);
+  std::optional<std::string> name_of_process(const ProcessIdentity& who) const;
+
+  Reactor& reactor_;
+  FakeProcesses& processes_;
+  FakeProcessSpawner observer_;
+  FakeChannelHub& hub_;
+  FakeNetwork& network_;
+  InstanceScript default_script_;
+  std::map<std::string, InstanceScript> scripts_;
+  std::map<std::string, Instance> running_;
+  std::map<std::string, int> starts_;
+};
+
+}  // namespace voicectl
