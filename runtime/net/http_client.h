@@ -21,11 +21,16 @@ struct HttpCall {
   Duration timeout = std::chrono::seconds(10);
   /// Longest answer.
   std::size_t max_body = 4U << 20;
+  /// Path of a unix socket to connect to instead of the URL's host; empty for none.
+  std::string unix_socket;
+  /// PEM file of the authorities to trust instead of the system's; empty for those.
+  std::string ca_file;
 };
 
 /// Outgoing HTTP(S) with pooled connections: libcurl's multi interface on the loop.
 ///
-/// Verifies certificates; follows no redirects; speaks only http and https.
+/// Verifies certificates; follows no redirects; speaks only http and https; keeps no cookies;
+/// takes nothing from the environment, proxies included.
 /// THREADS: loop thread only.
 class HttpClient {
  public:
@@ -34,14 +39,15 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first.
+  /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first,
+  /// which it may do in `done`.
   /// ERRORS: kTimeout; kUnavailable (refused, reset, name not found); kPermissionDenied (the
   /// certificate does not verify); kResourceExhausted (answer too long); kInvalidArgument (URL).
   void send(HttpCall call, Completion<HttpResponse> done);
 
  private:
   struct Inner;
-  std::unique_ptr<Inner> inner_;
+  std::shared_ptr<Inner> inner_;
 };
 
 }  // namespace voicectl

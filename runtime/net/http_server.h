@@ -39,10 +39,11 @@ class WebSocket {
  public:
   struct Handlers {
     std::function<void(std::string text)> on_text;
-    /// Runs once; `code` is the peer's or ours, 1006 if the connection broke.
+    /// Runs once, in a later turn; `code` is the peer's or ours, 1006 if the connection broke.
     std::function<void(std::uint16_t code)> on_close;
   };
   virtual ~WebSocket() = default;
+  /// Nothing is read before the first call, so no message is lost however late it comes.
   virtual void set_handlers(Handlers handlers) = 0;
   /// Queues a text message; after close it does nothing.
   virtual void send_text(std::string_view text) = 0;
@@ -61,7 +62,8 @@ class ResponseStream {
   virtual void write(std::string_view piece) = 0;
   virtual void end() = 0;
   virtual bool is_open() const = 0;
-  /// Runs once if the peer goes away before `end`.
+  /// Runs once, in a later turn, if the peer goes away before `end`, or stops reading for more
+  /// than ConnectionLimits::unsent_bytes.
   virtual void on_gone(std::function<void()> task) = 0;
 };
 
@@ -114,6 +116,9 @@ class HttpServer {
     std::function<void(HttpRequest request, std::shared_ptr<Responder> responder)> on_request;
     /// Called for each WebSocket that `adopt` brought, to set its handlers.
     std::function<void(const std::string& tag, std::shared_ptr<WebSocket> socket)> on_adopted;
+    /// Called after `detach`, in a later turn, for each connection whose answer was still to come
+    /// then. Without it such a connection ends after its answer.
+    std::function<void(DetachedConnection connection)> on_late_detach;
   };
 
   /// REQUIRES: `reactor` outlives it.
@@ -129,8 +134,10 @@ class HttpServer {
   /// Ends idle connections now and busy ones after their answer; WebSockets get `code`.
   void drain(std::uint16_t code, std::string_view reason);
 
-  /// Stops every connection that waits for bytes and gives it up; requests being answered are
-  /// given up when their answer has been queued. Nothing is written or read afterwards.
+  /// Stops every connection that waits for bytes and gives it up; requests being answered go to
+  /// `on_late_detach` when their answer has been queued. Nothing is written or read afterwards, and
+  /// no handler of a WebSocket that was given up runs again. Connections that are ending (after a
+  /// refusal, a close, or `Connection: close`) finish here.
   std::vector<DetachedConnection> detach();
   /// Goes on with a connection that another server gave up.
   void adopt(DetachedConnection connection);

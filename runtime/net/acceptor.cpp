@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/net/acceptor.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+namespace voicectl {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+constexpr Duration kExhaustedPause = std::chrono::milliseconds(100);
+
+enum class AcceptTrouble {
+  kNoneWaiting,
+  kThatOneLeft,  ///< it is gone before we came; the next may be there
+  kExhausted,
+};
+
+AcceptTrouble accept_trouble() {
+  switch (errno) {
+    case EAGAIN:
+      return AcceptTrouble::kNoneWaiting;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return AcceptTrouble::kExhausted;
+    default:
+      return AcceptTrouble::kThatOneLeft;
+  }
+}
+
+}  // namespace
+
+struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
+  using Descriptor =
+      boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+
+  Inner(AsioReactor& loop, Handlers wanted)
+      : reactor(loop), descriptor(loop.context()), handlers(std::move(wanted)) {}
+
+  void wait() {
+    descriptor.async_wait(Descriptor::wait_read,
+                          [self = shared_from_this()](boost::system::error_code error) {
+                            if (!error && self->descriptor.is_open()) {
+                              self->accept_waiting();
+                            }
+                          });
+  }
+
+  void accept_waiting() {
+    for (int i = 0; i < kAcceptsPerTurn && descriptor.is_open(); ++i) {
+      UniqueFd socket(
+          ::accept4(descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (socket.is_open()) {
+        handlers.on_connection(std::move(socket));
+        continue;
+      }
+      const AcceptTrouble trouble = accept_trouble();
+      if (trouble == AcceptTrouble::kNoneWaiting) {
+        break;
+      }
+      if (trouble == AcceptTrouble::kExhausted) {
+        pause();
+        return;
+      }
+    }
+    if (descriptor.is_open()) {
+      wait();
+    }
+  }
+
+  void pause() {
+    timer = reactor.call_after(kExhaustedPause, [self = shared_from_this()] {
+      self->timer.reset();
+      self->accept_waiting();
+    });
+    handlers.on_exhausted();
+  }
+
+  void stop() {
+    if (timer) {
+      reactor.cancel(*timer);
+      timer.reset();
+    }
+    if (descriptor.is_open()) {
+      // Leaves epoll before closing: a duplicate elsewhere keeps the open file alive, and with it
+      // a registration that was not taken back.
+      UniqueFd(descriptor.release()).close();
+    }
+  }
+
+  AsioReactor& reactor;
+  Descriptor descriptor;
+  Handlers handlers;
+  std::optional<TimerId> timer;
+};
+
+Acceptor::Acceptor(AsioReactor& reactor, UniqueFd listener, Handlers handlers)
+    : inner_(std::make_shared<Inner>(reactor, std::move(handlers))) {
+  const int flags = ::fcntl(listener.get(), F_GETFL);
+  (void)::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);  // fails only for a closed one
+  boost::system::error_code error;
+  inner_->descriptor.assign(listener.release(), error);
+  if (!error) {
+    inner_->wait();
+  }
+}
+
+Acceptor::~Acceptor() {
+  inner_->stop();
+}
+
+}  // namespace voicectl

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/net/curl_transfer.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "runtime/net/http_text.h"
+
+namespace voicectl {
+namespace {
+
+/// Headers of an answer, in bytes, before it counts as an attempt to fill our memory.
+constexpr std::size_t kMostHeaderBytes = 64 * 1024;
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7F;
+  });
+}
+
+Status check_call(const HttpCall& call) {
+  if (!is_token(call.method)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot send a request with method '" + call.method + "': it is no token");
+  }
+  for (const auto& [name, value] : call.headers) {
+    if (!is_token(name) || has_control(value)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "cannot send header '" + name + "': its name or value is not allowed");
+    }
+  }
+  return ok_status();
+}
+
+/// The part of a URL that may be shown: no query, which can hold secrets, and no user.
+std::string shown(const std::string& url) {
+  const std::size_t begin = url.find("://");
+  const std::size_t host = begin == std::string::npos ? 0 : begin + 3;
+  const std::size_t end = url.find_first_of("?#", host);
+  const std::string head = url.substr(0, end);
+  const std::size_t path = head.find('/', host);
+  const std::size_t user_end = head.substr(0, path).rfind('@');
+  return user_end == std::string::npos ? head : head.substr(0, host) + head.substr(user_end + 1);
+}
+
+ErrorCode code_of(CURLcode code) {
+  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+    return ErrorCode::kInvalidArgument;
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return ErrorCode::kTimeout;
+  }
+  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+    return ErrorCode::kPermissionDenied;
+  }
+  return code == CURLE_OUT_OF_MEMORY ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable;
+}
+
+long in_milliseconds(Duration length) {
+  const auto count = std::chrono::ceil<std::chrono::milliseconds>(length).count();
+  // Zero would mean "no limit" to libcurl.
+  return static_cast<long>(std::clamp<std::int64_t>(count, 1, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CurlTransfer>> CurlTransfer::make(HttpCall call,
+                                                         Completion<HttpResponse> done) {
+  VC_TRY(check_call(call));
+  std::unique_ptr<CurlTransfer> transfer(new CurlTransfer(std::move(call), std::move(done)));
+  if (transfer->handle_ == nullptr) {
+    return Error(ErrorCode::kResourceExhausted, "cannot send a request: out of memory");
+  }
+  transfer->set_options();
+  return transfer;
+}
+
+CurlTransfer::CurlTransfer(HttpCall call, Completion<HttpResponse> done)
+    : call_(std::move(call)), done_(std::move(done)), handle_(curl_easy_init()) {}
+
+CurlTransfer::~CurlTransfer() {
+  curl_easy_cleanup(handle_);
+  curl_slist_free_all(headers_);
+}
+
+void CurlTransfer::set_options() {
+  curl_easy_setopt(handle_, CURLOPT_URL, call_.url.c_str());
+  curl_easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
+  // An empty proxy is what keeps http_proxy of the environment out.
+  curl_easy_setopt(handle_, CURLOPT_PROXY, "");
+  curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_easy_setopt(handle_, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+  curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, in_milliseconds(call_.timeout));
+  curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(call_.timeout));
+  curl_easy_setopt(handle_, CURLOPT_USERAGENT, "voicectl/" VOICECTL_VERSION);
+  curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, detail_);
+  if (!call_.unix_socket.empty()) {
+    curl_easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
+  }
+  if (!call_.ca_file.empty()) {
+    curl_easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());
+    curl_easy_setopt(handle_, CURLOPT_CAPATH, nullptr);
+  }
+  curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
+  curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
+  curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
+  set_method();
+  set_headers();
+}
+
+void CurlTransfer::set_method() {
+  const bool takes_body = !call_.body.empty() || call_.method == "POST" || call_.method == "PUT" ||
+                          call_.method == "PATCH";
+  if (takes_body) {
+    curl_easy_setopt(handle_, CURLOPT_POST, 1L);
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, call_.body.data());
+    curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(call_.body.size()));
+  } else if (call_.method == "HEAD") {
+    curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
+  }
+  curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, call_.method.c_str());
+}
+
+void CurlTransfer::set_headers() {
+  for (const auto& [name, value] : call_.headers) {
+    // libcurl sends an empty value only when told so with a semicolon.
+    const std::string line = value.empty() ? name + ";" : name + ": " + value;
+    headers_ = curl_slist_append(headers_, line.c_str());
+  }
+  // Neither the wait for "100 Continue" nor the form content type is wanted by default.
+  for (const char* const name : {"Expect", "Content-Type"}) {
+    if (!find_header(call_.headers, name)) {
+      headers_ = curl_slist_append(headers_, (std::string(name) + ":").c_str());
+    }
+  }
+  curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_);
+}
+
+std::size_t CurlTransfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  const std::size_t length = size * count;
+  if (length > transfer.call_.max_body - transfer.response_.body.size()) {
+    transfer.is_too_long_ = true;
+    return 0;
+  }
+  transfer.response_.body.append(bytes, length);
+  return length;
+}
+
+std::size_t CurlTransfer::on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  const std::size_t length = size * count;
+  transfer.add_header_line(std::string_view(bytes, length));
+  return transfer.is_too_long_ ? 0 : length;
+}
+
+void CurlTransfer::add_header_line(std::string_view line) {
+  if (line.starts_with("HTTP/")) {
+    // An informational answer came before the real one.
+    response_.headers.clear();
+    return;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) {
+    return;
+  }
+  std::size_t total = line.size();
+  for (const auto& [name, value] : response_.headers) {
+    total += name.size() + value.size();
+  }
+  if (total > kMostHeaderBytes) {
+    is_too_long_ = true;
+    return;
+  }
+  std::string_view value = line.substr(colon + 1);
+  value = value.substr(0, value.find_last_not_of("\r\n") + 1);
+  response_.headers.emplace_back(line.substr(0, colon), trim_blanks(value));
+}
+
+Error CurlTransfer::error_for(CURLcode code) const {
+  const std::string what =
+      "cannot get an answer to " + call_.method + " '" + shown(call_.url) + "'";
+  if (is_too_long_) {
+    return Error(ErrorCode::kResourceExhausted,
+                 what + ": it is longer than " + std::to_string(call_.max_body) + " bytes");
+  }
+  const std::string reason = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
+  return Error(code_of(code), what + ": " + reason);
+}
+
+Result<HttpResponse> CurlTransfer::outcome(CURLcode code) {
+  if (code != CURLE_OK) {
+    return error_for(code);
+  }
+  long status = 0;
+  curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  response_.status = static_cast<int>(status);
+  return std::move(response_);
+}
+
+}  // namespace voicectl

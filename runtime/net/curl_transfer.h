@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "runtime/net/http_client.h"
+
+namespace voicectl {
+
+/// One call in libcurl's hands: the handle, and what the handle points into.
+class CurlTransfer {
+ public:
+  /// ERRORS: kInvalidArgument if the method or a header would break the request apart.
+  static Result<std::unique_ptr<CurlTransfer>> make(HttpCall call, Completion<HttpResponse> done);
+  ~CurlTransfer();
+  CurlTransfer(const CurlTransfer&) = delete;
+  CurlTransfer& operator=(const CurlTransfer&) = delete;
+
+  CURL* handle() const { return handle_; }
+  /// The answer, or why there is none. REQUIRES: the transfer is over, with `code`.
+  Result<HttpResponse> outcome(CURLcode code);
+  /// The completion; to be called once.
+  Completion<HttpResponse> take_done() { return std::move(done_); }
+
+ private:
+  CurlTransfer(HttpCall call, Completion<HttpResponse> done);
+
+  void set_options();
+  void set_method();
+  void set_headers();
+  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self);
+  void add_header_line(std::string_view line);
+  Error error_for(CURLcode code) const;
+
+  HttpCall call_;
+  Completion<HttpResponse> done_;
+  CURL* handle_;
+  curl_slist* headers_ = nullptr;
+  HttpResponse response_;
+  bool is_too_long_ = false;
+  char detail_[CURL_ERROR_SIZE] = {};
+};
+
+}  // namespace voicectl

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/net/deadline_lanes.h"
+
+#include <algorithm>
+
+namespace voicectl {
+namespace {
+
+constexpr Duration kLongestTick = std::chrono::seconds(1);
+constexpr Duration kShortestTick = std::chrono::milliseconds(1);
+
+std::size_t index_of(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
+
+}  // namespace
+
+DeadlineLanes::DeadlineLanes(Reactor& reactor, const Lengths& lengths)
+    : reactor_(reactor),
+      lengths_(lengths),
+      tick_(std::clamp(
+          *std::min_element(lengths.begin(), lengths.end()) / 4, kShortestTick, kLongestTick)) {}
+
+DeadlineLanes::~DeadlineLanes() {
+  if (timer_) {
+    reactor_.cancel(*timer_);
+  }
+}
+
+void DeadlineLanes::arm(DeadlineEntry& entry, Lane lane) {
+  disarm(entry);
+  entry.deadline_ = reactor_.now() + lengths_[index_of(lane)];
+  lanes_[index_of(lane)].push_back(entry);
+  schedule();
+}
+
+void DeadlineLanes::disarm(DeadlineEntry& entry) {
+  if (entry.is_linked()) {
+    entry.unlink();
+  }
+}
+
+void DeadlineLanes::expire(Lane lane, std::size_t count) {
+  List& list = lanes_[index_of(lane)];
+  for (std::size_t i = 0; i < count && !list.empty(); ++i) {
+    DeadlineEntry& entry = list.front();
+    list.pop_front();
+    entry.on_deadline(lane);
+  }
+}
+
+void DeadlineLanes::schedule() {
+  if (!timer_) {
+    timer_ = reactor_.call_after(tick_, [this] { sweep(); });
+  }
+}
+
+void DeadlineLanes::sweep() {
+  timer_.reset();
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    sweep_lane(static_cast<Lane>(lane));
+  }
+  const bool is_empty =
+      std::all_of(lanes_.begin(), lanes_.end(), [](const List& list) { return list.empty(); });
+  if (!is_empty) {
+    schedule();
+  }
+}
+
+void DeadlineLanes::sweep_lane(Lane lane) {
+  List& list = lanes_[index_of(lane)];
+  const MonoTime now = reactor_.now();
+  while (!list.empty() && list.front().deadline_ <= now) {
+    DeadlineEntry& entry = list.front();
+    list.pop_front();
+    entry.on_deadline(lane);
+  }
+}
+
+}  // namespace voicectl

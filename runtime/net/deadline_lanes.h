@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <boost/intrusive/list.hpp>
+#include <cstddef>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/os/reactor.h"
+
+namespace voicectl {
+
+/// Why a connection is watched. Each lane has one length.
+enum class Lane {
+  kRequest,  ///< a request has begun to arrive
+  kIdle,     ///< nothing arrives, or the peer does not read
+  kPing,     ///< a quiet WebSocket
+  kClose,    ///< our close frame waits for the peer's
+  kLinger,   ///< everything is written, the peer has not hung up
+};
+inline constexpr std::size_t kLanes = static_cast<std::size_t>(Lane::kLinger) + 1;
+
+/// Something that waits in at most one lane. Leaves it when it dies.
+class DeadlineEntry : public boost::intrusive::list_base_hook<
+                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  DeadlineEntry() = default;
+  DeadlineEntry(const DeadlineEntry&) = delete;
+  DeadlineEntry& operator=(const DeadlineEntry&) = delete;
+
+  /// The lane's length has passed since the last `arm`. The entry has left its lane.
+  virtual void on_deadline(Lane lane) = 0;
+
+ protected:
+  ~DeadlineEntry() = default;
+
+ private:
+  friend class DeadlineLanes;
+  MonoTime deadline_;
+};
+
+/// Deadlines of many connections for the price of one timer.
+///
+/// All waits in a lane are equally long, so a lane is ordered by itself: arming is a move to its
+/// end, and one sweep a second looks only at the fronts. A deadline is met up to a quarter of its
+/// length late, at most a second.
+/// THREADS: loop thread only.
+class DeadlineLanes {
+ public:
+  using Lengths = std::array<Duration, kLanes>;
+
+  DeadlineLanes(Reactor& reactor, const Lengths& lengths);
+  ~DeadlineLanes();
+  DeadlineLanes(const DeadlineLanes&) = delete;
+  DeadlineLanes& operator=(const DeadlineLanes&) = delete;
+
+  /// (Re)starts the wait of `entry` in `lane`, leaving any other.
+  void arm(DeadlineEntry& entry, Lane lane);
+  static void disarm(DeadlineEntry& entry);
+  /// Lets up to `count` entries of a lane have their deadline now, the longest waiting first.
+  void expire(Lane lane, std::size_t count);
+
+ private:
+  using List = boost::intrusive::list<DeadlineEntry, boost::intrusive::constant_time_size<false>>;
+
+  void sweep();
+  void sweep_lane(Lane lane);
+  void schedule();
+
+  Reactor& reactor_;
+  Lengths lengths_;
+  Duration tick_;
+  std::array<List, kLanes> lanes_;
+  std::optional<TimerId> timer_;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/net/websocket_connection.h"
+
+#include <utility>
+#include <variant>
+
+namespace voicectl {
+namespace {
+
+constexpr std::uint8_t kMostUnansweredPings = 2;
+
+template <typename... Cases>
+struct Overload : Cases... {
+  using Cases::operator()...;
+};
+template <typename... Cases>
+Overload(Cases...) -> Overload<Cases...>;
+
+}  // namespace
+
+WebSocketConnection::WebSocketConnection(std::shared_ptr<ConnectionHost> host, WebSocketStart start)
+    : host_(std::move(host)),
+      wire_(std::move(start.wire)),
+      codec_(start.role, host_->limits().message_bytes, std::move(start.codec)),
+      random_(start.random),
+      role_(start.role),
+      phase_(start.close_sent ? Phase::kClosing : Phase::kOpen),
+      tag_(std::move(start.tag)) {
+  wire_->set_owner(*this);
+  host_->lanes().arm(*this, start.close_sent ? Lane::kClose : Lane::kPing);
+}
+
+WebSocketConnection::~WebSocketConnection() {
+  drop_wire();
+}
+
+void WebSocketConnection::set_handlers(Handlers handlers) {
+  const bool is_first = handlers_ == nullptr;
+  handlers_ = std::make_shared<Handlers>(std::move(handlers));
+  if (!is_first || !wire_) {
+    return;
+  }
+  wire_->resume();
+  // Frames that came with the handshake, or from another process, wait in the codec.
+  host_->reactor().post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->pump();
+    }
+  });
+}
+
+void WebSocketConnection::on_bytes(std::string_view bytes) {
+  unanswered_pings_ = 0;
+  codec_.feed(bytes);
+  pump();
+}
+
+void WebSocketConnection::pump() {
+  if (is_pumping_ || !handlers_) {
+    return;
+  }
+  const auto self = shared_from_this();
+  is_pumping_ = true;
+  while (is_live()) {
+    auto event = codec_.next();
+    if (!event) {
+      break;
+    }
+    act_on(std::move(*event));
+  }
+  is_pumping_ = false;
+  if (wire_) {
+    wire_->flush();
+  }
+  if (phase_ == Phase::kOpen) {
+    host_->lanes().arm(*this, Lane::kPing);
+  }
+}
+
+void WebSocketConnection::act_on(WebSocketEvent event) {
+  std::visit(
+      Overload{
+          [this](TextMessage& message) { act_on_text(std::move(message.text)); },
+          [this](BinaryMessage&) {
+            finish(close_code::kUnsupported, close_code::kUnsupported, "only text is understood");
+          },
+          [this](Ping& ping) {
+            if (phase_ == Phase::kOpen) {
+              send_frame(Opcode::kPong, ping.payload);
+            }
+          },
+          [](Pong&) {},
+          [this](PeerClose& close) { finish(close.code, close.code, ""); },
+          [this](ProtocolFailure& failure) { finish(failure.code, failure.code, failure.reason); },
+      },
+      event);
+}
+
+void WebSocketConnection::act_on_text(std::string text) {
+  // The copy keeps the handler alive should it set others.
+  const std::shared_ptr<Handlers> handlers = handlers_;
+  if (phase_ == Phase::kOpen && handlers && handlers->on_text) {
+    handlers->on_text(std::move(text));
+  }
+}
+
+void WebSocketConnection::send_text(std::string_view text) {
+  if (phase_ == Phase::kOpen) {
+    send_frame(Opcode::kText, text);
+  }
+}
+
+void WebSocketConnection::send_frame(Opcode opcode, std::string_view payload) {
+  std::string frame;
+  if (role_ == WebSocketRole::kServer) {
+    append_frame(frame, opcode, payload);
+  } else {
+    append_masked_frame(frame, opcode, payload, static_cast<std::uint32_t>(random_->next()));
+  }
+  wire_->queue(std::move(frame));
+  const std::size_t most_unsent = host_->limits().unsent_bytes;
+  if (!is_pumping_ || wire_->unsent_size() > most_unsent) {
+    wire_->flush();
+  }
+  if (phase_ == Phase::kOpen && opcode != Opcode::kClose && wire_->unsent_size() > most_unsent) {
+    finish(close_code::kTryLater, close_code::kTryLater, "the peer does not read");
+  }
+}
+
+void WebSocketConnection::close(std::uint16_t code, std::string_view reason) {
+  if (phase_ != Phase::kOpen) {
+    return;
+  }
+  phase_ = Phase::kClosing;
+  sent_code_ = code;
+  send_frame(Opcode::kClose, close_payload(code, reason));
+  host_->lanes().arm(*this, Lane::kClose);
+  if (!handlers_) {
+    // Nobody will ask for messages any more, but the peer's close frame must be read.
+    set_handlers({});
+  }
+}
+
+void WebSocketConnection::finish(std::uint16_t send_code,
+                                 std::uint16_t told_code,
+                                 std::string_view reason) {
+  const bool must_send = phase_ == Phase::kOpen;
+  phase_ = Phase::kFinishing;
+  if (must_send) {
+    send_frame(Opcode::kClose, close_payload(send_code, reason));
+  }
+  wire_->finish();
+  host_->lanes().arm(*this, Lane::kLinger);
+  tell_closed_later(told_code);
+}
+
+void WebSocketConnection::cut(std::uint16_t told_code) {
+  const bool was_live = is_live();
+  phase_ = Phase::kEnded;
+  drop_wire();
+  if (was_live) {
+    tell_closed_later(told_code);
+  }
+  leave_host_if_done();
+}
+
+void WebSocketConnection::tell_closed_later(std::uint16_t code) {
+  host_->reactor().post([self = shared_from_this(), code] {
+    const std::shared_ptr<Handlers> handlers = std::exchange(self->handlers_, nullptr);
+    self->is_told_ = true;
+    if (handlers && handlers->on_close) {
+      handlers->on_close(code);
+    }
+    self->leave_host_if_done();
+  });
+}
+
+void WebSocketConnection::on_end() {
+  cut(close_code::kBroken);
+}
+
+void WebSocketConnection::on_broken() {
+  cut(close_code::kBroken);
+}
+
+void WebSocketConnection::on_deadline(Lane lane) {
+  switch (lane) {
+    case Lane::kPing:
+      send_ping();
+      return;
+    case Lane::kClose:
+      cut(sent_code_);
+      return;
+    case Lane::kLinger:
+    case Lane::kRequest:
+    case Lane::kIdle:
+      cut(close_code::kBroken);
+      return;
+  }
+}
+
+void WebSocketConnection::send_ping() {
+  if (unanswered_pings_ == kMostUnansweredPings) {
+    cut(close_code::kBroken);
+    return;
+  }
+  ++unanswered_pings_;
+  send_frame(Opcode::kPing, "");
+  if (phase_ == Phase::kOpen) {
+    host_->lanes().arm(*this, Lane::kPing);
+  }
+}
+
+std::optional<DetachedConnection> WebSocketConnection::detach(LateDetach) {
+  if (!is_live()) {
+    return std::nullopt;
+  }
+  ReleasedWire released = std::exchange(wire_, nullptr)->release();
+  WebSocketCodecState codec = codec_.release();
+  DetachedConnection detached;
+  detached.socket = std::move(released.socket);
+  detached.state.is_websocket = true;
+  detached.state.unread = std::move(codec.unread);
+  detached.state.unsent = std::move(released.unsent);
+  detached.state.tag = tag_;
+  detached.state.fragment_opcode = static_cast<std::uint8_t>(codec.fragment_opcode);
+  detached.state.fragments = std::move(codec.fragments);
+  detached.state.close_sent = phase_ == Phase::kClosing;
+  phase_ = Phase::kEnded;
+  is_told_ = true;
+  handlers_.reset();
+  leave_host_if_done();
+  return detached;
+}
+
+void WebSocketConnection::abandon() {
+  phase_ = Phase::kEnded;
+  is_told_ = true;
+  handlers_.reset();
+  drop_wire();
+  host_.reset();
+}
+
+void WebSocketConnection::drop_wire() {
+  DeadlineLanes::disarm(*this);
+  if (const auto wire = std::exchange(wire_, nullptr)) {
+    wire->close();
+  }
+}
+
+void WebSocketConnection::leave_host_if_done() {
+  if (!is_told_ || wire_ || !host_) {
+    return;
+  }
+  DeadlineLanes::disarm(*this);
+  const auto self = shared_from_this();
+  std::exchange(host_, nullptr)->forget(*this);
+}
+
+}  // namespace voicectl

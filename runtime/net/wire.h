@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/os/unique_fd.h"
+
+namespace voicectl {
+
+/// Hears what happens on a Wire. Nothing is called from within a call to the wire.
+class WireOwner {
+ public:
+  virtual void on_bytes(std::string_view bytes) = 0;
+  /// The peer sent its last byte; it may still read.
+  virtual void on_end() = 0;
+  /// Nothing can be sent or received any more.
+  virtual void on_broken() = 0;
+  /// What had to wait for the peer has been written.
+  virtual void on_written() = 0;
+
+ protected:
+  ~WireOwner() = default;
+};
+
+/// What remains of a wire that was given up.
+struct ReleasedWire {
+  UniqueFd socket;
+  std::string unsent;
+};
+
+/// A connected stream socket on the loop that hides no byte: what was received has been given to
+/// the owner, what was not written is in `unsent`. It waits for readiness and then moves bytes
+/// itself, so no operation in flight can hold any.
+///
+/// THREADS: loop thread only.
+class Wire : public std::enable_shared_from_this<Wire> {
+ public:
+  Wire(boost::asio::io_context& context, UniqueFd socket, std::string unsent);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  /// From now on `owner` hears what happens. REQUIRES: it closes the wire, releases it or names
+  /// another owner before it dies.
+  void set_owner(WireOwner& owner) { owner_ = &owner; }
+
+  /// Begins, or goes on, to read and to write what is unsent.
+  void resume();
+  /// Stops reading; the kernel's buffer then holds the peer back.
+  void pause();
+
+  void queue(std::string bytes);
+  /// Writes as much as the kernel takes.
+  void flush();
+  std::size_t unsent_size() const { return unsent_.size() - written_; }
+
+  /// Writes what is queued, then tells the peer that nothing follows and drops what it still
+  /// sends, so that a reset cannot overtake the last answer. Ends with on_end or on_broken.
+  void finish();
+  /// Closes at once. Nothing is called afterwards.
+  void close();
+  /// Gives the socket up. Nothing is called afterwards.
+  ReleasedWire release();
+  bool is_open() const { return descriptor_.is_open(); }
+
+ private:
+  using Descriptor =
+      boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+
+  void wait_readable();
+  void wait_writable();
+  void read();
+  /// What one recv gave: returns false when there is no more to read now.
+  bool take_received(std::string_view bytes);
+  void send_some();
+  void report_later(void (WireOwner::*event)());
+
+  Descriptor descriptor_;
+  WireOwner* owner_ = nullptr;
+  std::string unsent_;
+  /// Bytes at the front of `unsent_` that the kernel has.
+  std::size_t written_ = 0;
+  bool is_reading_ = false;
+  bool waits_readable_ = false;
+  bool waits_writable_ = false;
+  bool is_finishing_ = false;
+  bool has_ended_ = false;
+  bool is_broken_ = false;
+};
+
+}  // namespace voicectl
