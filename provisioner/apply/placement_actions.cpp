@@ -60,6 +60,9 @@ void PlacementActions::perform(const BindListener& action, OnActionDone done) {
     done(failed(tenant.error()));
     return;
   }
+  if (!deps_.bank.holds(action.tenant)) {
+    tenant->placement = std::nullopt;  // bound anew, it is lent to nobody
+  }
   const Status bound =
       deps_.bank.bind(action.tenant, deps_.files.paths().tenant_socket(action.tenant),
                       deps_.socket_access, action.port);
@@ -121,6 +124,11 @@ void PlacementActions::lend_again(const RecordedTenant& tenant, Completion<void>
     return;
   }
   lend(tenant, *tenant.placement, tenant.token, std::move(done));
+}
+
+void PlacementActions::forget_listener(const TenantId& tenant) {
+  // A file that stays behind is replaced when its path is bound again.
+  (void)deps_.bank.release(tenant, deps_.files.paths().tenant_socket(tenant));
 }
 
 void PlacementActions::perform(const LendListener& action, OnActionDone done) {

@@ -42,6 +42,9 @@ class PlacementActions {
   /// the instance has started anew.
   void lend_again(const RecordedTenant& tenant, Completion<void> done);
 
+  /// Closes the listener of a tenant that nobody recorded.
+  void forget_listener(const TenantId& tenant);
+
  private:
   void lend(const RecordedTenant& tenant,
             const InstanceId& instance,

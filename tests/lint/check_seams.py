@@ -26,10 +26,10 @@ RULES = [
      ["cli/", "runtime/ultravox/stand_in/"]),
     (r"(?<![\w])::open(at)?\(", "FileSystem",
      [OS, "provisioner/instances/posix_log_file.cpp", "provisioner/registry/sqlite_registry.cpp",
-      "provisioner/registry/registry_lock.cpp", "runtime/tenant/time_zone.cpp",
+      "provisioner/registry/registry_lock.cpp", "provisioner/daemon/log_tail.cpp", "runtime/tenant/time_zone.cpp",
       "runtime/net/", "cli/"]),
     (r"(?<![\w])::connect\(", "FdChannelFactory or HttpClient", NET + ["cli/", "playbooks/"]),
-    (r"\b(secure_)?getenv\(", "flags and configuration", ["cli/"]),
+    (r"\b(secure_)?getenv\(", "flags and configuration", ["cli/", OS + "service_notify.cpp"]),
     (r"\bsystem\(|\bpopen\(", "ProcessSpawner with an argument list", []),
     (r"\bstrcpy\(|\bsprintf\(|\bgets\(", "std::string and fmt", []),
 ]

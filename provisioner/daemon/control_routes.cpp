@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API that plan, apply, and look.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/api/control_protocol.h"
+#include "provisioner/daemon/control_server.h"
+#include "provisioner/model/desired_state_yaml.h"
+
+namespace voicectl {
+namespace {
+
+constexpr JsonBudget kRequestBudget{.bytes = 64U << 20, .depth = 8, .nodes = 10'000};
+
+Json show_key(const ApiKeyRecord& key) {
+  return {
+      {"id", key.key_id}, {"scope", key.scope}, {"created_at", format_wall_time(key.created_at)}};
+}
+
+/// The document of a request, checked again: what the CLI has validated is still from outside.
+Result<DesiredState> parse_document(const Json& body) {
+  VC_TRY(const std::string document, require_string(body, "document"));
+  const auto no_files = [](const std::string& path) -> Result<std::string> {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot read '{}': the daemon takes whole documents only", path));
+  };
+  YamlBudget budget;
+  budget.bytes = kRequestBudget.bytes;
+  ParsedState parsed = parse_desired_state({SourceText{"document", document}}, no_files, budget);
+  if (!parsed.ok()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot use this desired state: " + parsed.problems.front().str());
+  }
+  return std::move(parsed.state);
+}
+
+}  // namespace
+
+void ControlServer::show_version(const Call& call) {
+  answer(call, deps_.status.version());
+}
+void ControlServer::show_status(const Call& call) {
+  answer(call, deps_.status.status());
+}
+void ControlServer::list_instances(const Call& call) {
+  answer(call, deps_.status.instances());
+}
+void ControlServer::list_tenants(const Call& call) {
+  answer(call, deps_.status.tenants());
+}
+void ControlServer::show_desired(const Call& call) {
+  answer(call, deps_.status.desired());
+}
+
+void ControlServer::show_tenant(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  const std::optional<Json> found =
+      tenant.has_value() ? deps_.status.tenant(*tenant) : std::nullopt;
+  if (!found) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot find tenant '{}'", call.captures[0].substr(0, 80))));
+    return;
+  }
+  answer(call, *found);
+}
+
+void ControlServer::make_plan(const Call& call) {
+  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
+  const Result<DesiredState> desired =
+      body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
+  const Result<Plan> plan =
+      desired.has_error() ? Result<Plan>(desired.error()) : deps_.loop.plan(*desired);
+  if (plan.has_error()) {
+    refuse(call, plan.error());
+    return;
+  }
+  call.responder->send(json_response(200, R"({"plan":)" + render_plan_json(*plan) + "}"));
+}
+
+void ControlServer::apply(const Call& call) {
+  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
+  Result<DesiredState> desired =
+      body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
+  if (desired.has_error()) {
+    refuse(call, desired.error());
+    return;
+  }
+  const std::string plan_id = string_or(*body, "plan_id", "");
+  ReconcileLoop::ApplyRequest request{
+      std::move(*desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
+      string_or(*body, "who", "unknown")};
+  // The stream begins with the first line, so that a refusal can still be a plain answer.
+  auto stream = std::make_shared<std::shared_ptr<ResponseStream>>();
+  const auto write = [stream, responder = call.responder](const std::string& line) {
+    if (*stream == nullptr) {
+      *stream = responder->stream(
+          HttpResponse{200, {{"Content-Type", "application/x-ndjson"}}, line + "\n"});
+    } else {
+      (*stream)->write(line + "\n");
+    }
+  };
+  const Status begun = deps_.loop.apply(
+      std::move(request),
+      ReconcileLoop::ApplyListener{
+          [write](const Plan& plan) { write(api::render_started(plan.id, plan.steps.size())); },
+          [write](const api::StepProgress& progress) { write(api::render_step(progress)); },
+          [write, stream](const api::ApplyOutcome& outcome) {
+            write(api::render_finished(outcome));
+            (*stream)->end();
+          }});
+  if (begun.has_error()) {
+    refuse(call, begun.error());
+  }
+}
+
+void ControlServer::stop(const Call& call) {
+  const std::shared_ptr<ResponseStream> stream =
+      call.responder->stream(HttpResponse{200, {{"Content-Type", "application/x-ndjson"}}, ""});
+  auto number = std::make_shared<std::size_t>(0);
+  deps_.loop.stop_everything(
+      [stream, number](const std::string& what) {
+        stream->write(api::render_step(api::StepProgress{(*number)++, api::StepState::kDone, "stop",
+                                                         "", what, 0, ""}) +
+                      "\n");
+      },
+      [this, stream, number] {
+        stream->write(api::render_finished(api::ApplyOutcome{*number, 0, 0, 0, ""}) + "\n");
+        stream->end();
+        deps_.on_stopped();
+      });
+}
+
+void ControlServer::create_key(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
+  if (tenant.has_error() || body.has_error() || !body->is_object()) {
+    refuse(call, tenant.has_error() ? tenant.error()
+                 : body.has_error()
+                     ? body.error()
+                     : Error(ErrorCode::kInvalidArgument, "cannot make a key: no object given"));
+    return;
+  }
+  deps_.keys.create(*tenant, string_or(*body, "scope", ""),
+                    [this, call](const Result<NewApiKey>& made) {
+                      if (made.has_error()) {
+                        refuse(call, made.error());
+                        return;
+                      }
+                      Json shown = show_key(made->record);
+                      shown["key"] = made->key.reveal();
+                      answer(call, shown);
+                    });
+}
+
+void ControlServer::list_keys(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  if (tenant.has_error() || deps_.recorded.find_tenant(*tenant) == nullptr) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot find tenant '{}'", call.captures[0].substr(0, 80))));
+    return;
+  }
+  Json list = Json::array();
+  for (const ApiKeyRecord& key : deps_.keys.of(*tenant)) {
+    list.push_back(show_key(key));
+  }
+  answer(call, {{"keys", list}});
+}
+
+void ControlServer::revoke_key(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  if (tenant.has_error()) {
+    refuse(call, tenant.error());
+    return;
+  }
+  deps_.keys.revoke(*tenant, call.captures[1], [this, call](const Status& revoked) {
+    if (revoked.has_error()) {
+      refuse(call, revoked.error());
+    } else {
+      answer(call, {{"id", call.captures[1]}});
+    }
+  });
+}
+
+}  // namespace voicectl

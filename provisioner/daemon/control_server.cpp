@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/control_server.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/json.h"
+#include "provisioner/api/control_protocol.h"
+
+namespace voicectl {
+namespace {
+
+/// A desired state of ten thousand tenants with menus of their own.
+constexpr std::size_t kMaxDocument = 64U << 20;
+
+std::vector<std::string> split_path(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    path.remove_prefix(1);  // each part begins with a slash
+    const std::size_t slash = path.find('/');
+    parts.emplace_back(path.substr(0, slash));
+    path = slash == std::string_view::npos ? "" : path.substr(slash);
+  }
+  return parts;
+}
+
+/// What stands for each "*" if `path` is of the pattern.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  const std::vector<std::string> wanted = split_path(pattern);
+  const std::vector<std::string> given = split_path(path);
+  if (wanted.size() != given.size()) {
+    return std::nullopt;
+  }
+  std::vector<std::string> captures;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i] == "*") {
+      captures.push_back(given[i]);
+    } else if (wanted[i] != given[i]) {
+      return std::nullopt;
+    }
+  }
+  return captures;
+}
+
+}  // namespace
+
+ControlServer::ControlServer(Deps deps) : deps_(std::move(deps)) {
+  ConnectionLimits limits;
+  limits.body_bytes = kMaxDocument;
+  limits.unsent_bytes = kMaxDocument;
+  HttpServer::Handlers handlers;
+  handlers.on_request = [this](HttpRequest request, std::shared_ptr<Responder> responder) {
+    dispatch(std::move(request), std::move(responder));
+  };
+  server_ = std::make_unique<HttpServer>(deps_.reactor, std::move(handlers), limits);
+}
+
+ControlServer::~ControlServer() = default;
+
+void ControlServer::serve(UniqueFd listener) {
+  server_->serve(std::move(listener));
+}
+
+const std::vector<ControlServer::Route>& ControlServer::routes() {
+  static const std::vector<Route> kRoutes = {
+      {"GET", "/v1/version", &ControlServer::show_version},
+      {"GET", "/v1/status", &ControlServer::show_status},
+      {"GET", "/v1/instances", &ControlServer::list_instances},
+      {"GET", "/v1/tenants", &ControlServer::list_tenants},
+      {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
+      {"GET", "/v1/desired", &ControlServer::show_desired},
+      {"POST", "/v1/plan", &ControlServer::make_plan},
+      {"POST", "/v1/apply", &ControlServer::apply},
+      {"POST", "/v1/stop", &ControlServer::stop},
+      {"POST", "/v1/tenants/*/keys", &ControlServer::create_key},
+      {"GET", "/v1/tenants/*/keys", &ControlServer::list_keys},
+      {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key},
+      {"GET", "/v1/sessions", &ControlServer::list_sessions},
+      {"GET", "/v1/sessions/*", &ControlServer::show_session},
+      {"DELETE", "/v1/sessions/*", &ControlServer::end_session},
+      {"GET", "/v1/events", &ControlServer::stream_events},
+      {"GET", "/v1/logs", &ControlServer::stream_logs},
+  };
+  return kRoutes;
+}
+
+void ControlServer::dispatch(HttpRequest request, std::shared_ptr<Responder> responder) {
+  Call call{std::move(request), std::move(responder), {}};
+  // The socket's mode lets only these in already; this also holds if the mode was changed.
+  if (!call.request.peer_uid ||
+      (*call.request.peer_uid != 0 && *call.request.peer_uid != deps_.own_uid)) {
+    refuse(call, Error(ErrorCode::kPermissionDenied,
+                       "cannot answer: only root and the daemon's own user may ask"));
+    return;
+  }
+  bool is_known_path = false;
+  for (const Route& route : routes()) {
+    std::optional<std::vector<std::string>> captures = match(route.pattern, call.request.path);
+    is_known_path = is_known_path || captures.has_value();
+    if (captures && route.method == call.request.method) {
+      call.captures = std::move(*captures);
+      (this->*route.serve)(call);
+      return;
+    }
+  }
+  if (is_known_path) {
+    call.responder->send(error_response(405, "invalid_argument", "cannot use this method here"));
+    return;
+  }
+  refuse(call, Error(ErrorCode::kNotFound,
+                     fmt::format("cannot find '{}' in version {} of the control API",
+                                 call.request.path.substr(0, 80), api::kVersion)));
+}
+
+void ControlServer::answer(const Call& call, const Json& body) {
+  call.responder->send(json_response(200, dump_json(body)));
+}
+
+void ControlServer::refuse(const Call& call, const Error& error) {
+  call.responder->send(
+      error_response(api::http_status_of(error.code()), name_of(error.code()), error.text()));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/os/asio_reactor.h"
+#include "base/os/unique_fd.h"
+#include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/daemon/status_view.h"
+#include "runtime/net/http_server.h"
+
+namespace voicectl {
+
+/// Serves the control API (provisioner/api/control_protocol.h) on a unix socket: checks who asks,
+/// finds the route, and hands the work to the modules.
+///
+/// THREADS: loop thread only.
+class ControlServer {
+ public:
+  struct Deps {
+    AsioReactor& reactor;
+    ReconcileLoop& loop;
+    const RecordedState& recorded;
+    RegistryQueue& registry;
+    InstanceManager& instances;
+    ApiKeys& keys;
+    EventLog& events;
+    const StatusView& status;
+    const WallClock& wall;
+    DaemonPaths paths;
+    /// User that may ask, beside root.
+    std::uint32_t own_uid = 0;
+    /// Ends the daemon, after everything was stopped.
+    std::function<void()> on_stopped;
+  };
+
+  explicit ControlServer(Deps deps);
+  ~ControlServer();
+
+  /// OWNS: `listener`.
+  void serve(UniqueFd listener);
+
+ private:
+  struct Call {
+    HttpRequest request;
+    std::shared_ptr<Responder> responder;
+    /// What stood for each "*" of the route.
+    std::vector<std::string> captures;
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    void (ControlServer::*serve)(const Call&);
+  };
+  static const std::vector<Route>& routes();
+
+  void dispatch(HttpRequest request, std::shared_ptr<Responder> responder);
+  void answer(const Call& call, const Json& body);
+  void refuse(const Call& call, const Error& error);
+
+  // control_routes.cpp
+  void show_version(const Call& call);
+  void show_status(const Call& call);
+  void list_instances(const Call& call);
+  void list_tenants(const Call& call);
+  void show_tenant(const Call& call);
+  void show_desired(const Call& call);
+  void make_plan(const Call& call);
+  void apply(const Call& call);
+  void stop(const Call& call);
+  void create_key(const Call& call);
+  void list_keys(const Call& call);
+  void revoke_key(const Call& call);
+
+  // control_sessions.cpp
+  void list_sessions(const Call& call);
+  void show_session(const Call& call);
+  void end_session(const Call& call);
+  void ask_about_session(const Call& call, std::string_view type);
+
+  // control_streams.cpp
+  void stream_events(const Call& call);
+  void stream_logs(const Call& call);
+
+  Deps deps_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace voicectl

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API about sessions: the instances know them, so they are asked.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/daemon/control_server.h"
+#include "runtime/control/protocol.h"
+
+namespace voicectl {
+namespace {
+
+constexpr Duration kSessionDeadline = std::chrono::seconds(5);
+constexpr std::int64_t kMostSessions = 200;
+
+struct Gathering {
+  Json sessions = Json::array();
+  std::size_t waiting = 0;
+  std::vector<std::string> problems;
+};
+
+void sort_newest_first(Json& sessions, std::size_t limit) {
+  std::sort(sessions.begin(), sessions.end(), [](const Json& a, const Json& b) {
+    return string_or(a, "created_at", "") > string_or(b, "created_at", "");
+  });
+  if (sessions.size() > limit) {
+    sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(limit), sessions.end());
+  }
+}
+
+}  // namespace
+
+void ControlServer::list_sessions(const Call& call) {
+  const auto wanted = call.request.query.find("tenant");
+  const auto limit_text = call.request.query.find("limit");
+  std::int64_t limit = 50;
+  if (limit_text != call.request.query.end()) {
+    limit = std::clamp<std::int64_t>(std::atoll(limit_text->second.c_str()), 1, kMostSessions);
+  }
+  auto gathering = std::make_shared<Gathering>();
+  const auto finish = [this, call, gathering, limit] {
+    sort_newest_first(gathering->sessions, static_cast<std::size_t>(limit));
+    answer(call, {{"sessions", gathering->sessions}, {"problems", gathering->problems}});
+  };
+  Json question = {{"limit", limit}};
+  if (wanted != call.request.query.end()) {
+    question["tenant"] = wanted->second;
+  }
+  for (const InstanceView& view : deps_.instances.observe()) {
+    const bool is_asked =
+        wanted == call.request.query.end() ||
+        std::any_of(view.tenants.begin(), view.tenants.end(),
+                    [&](const auto& lent) { return lent.first.str() == wanted->second; });
+    if (!is_asked) {
+      continue;
+    }
+    ++gathering->waiting;
+    deps_.instances.request(
+        view.instance, control::request::kListSessions, dump_json(question), kSessionDeadline,
+        [gathering, finish](const Result<std::string>& reply) {
+          const Result<Json> body =
+              reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply);
+          if (body.has_error()) {
+            gathering->problems.push_back(body.error().text());
+          } else if (body->contains("sessions")) {
+            for (const Json& session : (*body)["sessions"]) {
+              gathering->sessions.push_back(session);
+            }
+          }
+          if (--gathering->waiting == 0) {
+            finish();
+          }
+        });
+  }
+  if (gathering->waiting == 0) {
+    finish();
+  }
+}
+
+void ControlServer::ask_about_session(const Call& call, std::string_view type) {
+  const Result<SessionId> session = SessionId::parse(call.captures[0]);
+  if (session.has_error()) {
+    refuse(call, session.error());
+    return;
+  }
+  // The name of a session begins with its tenant's.
+  const Result<TenantId> tenant =
+      TenantId::parse(session->str().substr(0, session->str().find('_')));
+  const RecordedTenant* const recorded =
+      tenant.has_value() ? deps_.recorded.find_tenant(*tenant) : nullptr;
+  if (recorded == nullptr || !recorded->placement) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot find session '{}': no instance serves its tenant",
+                                   session->str())));
+    return;
+  }
+  const Json question = {{"session", session->str()}, {"reason", "ended by the operator"}};
+  deps_.instances.request(*recorded->placement, type, dump_json(question), kSessionDeadline,
+                          [this, call](const Result<std::string>& reply) {
+                            if (reply.has_error()) {
+                              refuse(call, reply.error());
+                            } else {
+                              call.responder->send(json_response(200, *reply));
+                            }
+                          });
+}
+
+void ControlServer::show_session(const Call& call) {
+  ask_about_session(call, control::request::kShowSession);
+}
+
+void ControlServer::end_session(const Call& call) {
+  ask_about_session(call, control::request::kEndSession);
+}
+
+}  // namespace voicectl

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/daemon.h"
+
+namespace voicectl {
+
+Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
+  LoadedState loaded;
+  VC_TRY(loaded.snapshot, registry.load());
+  loaded.snapshot.epoch = epoch;
+  VC_TRY(loaded.desired, registry.load_desired());
+  VC_TRY(loaded.keys, registry.load_api_keys());
+  VC_TRY(loaded.open_intents, registry.open_intents());
+  return loaded;
+}
+
+Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState loaded)
+    : seams_(seams),
+      options_(std::move(options)),
+      open_intents_(std::move(loaded.open_intents)),
+      key_records_(std::move(loaded.keys)),
+      recorded_(std::move(loaded.snapshot)),
+      registry_(seams_.registry, seams_.registry_offload),
+      events_(registry_, seams_.wall, seams_.log),
+      files_(seams_.files,
+             seams_.random,
+             TenantFiles::Options{options_.paths, options_.launch.user,
+                                  options_.edge.plain_http == PlainHttp::kServe}),
+      bank_(seams_.listeners, seams_.files),
+      certificates_(seams_.files,
+                    CertificateFolders{options_.paths.state + "/certs",
+                                       edge_certificate_folder(options_.edge.folders),
+                                       options_.certificate_owner}) {
+  instances_ = std::make_unique<InstanceManager>(
+      InstanceManager::Deps{seams_.reactor, seams_.processes, seams_.listeners, bank_,
+                            seams_.channels, seams_.files, seams_.log_pipes, seams_.random},
+      InstanceManager::Settings{
+          options_.launch, InstancePaths{options_.paths.run, options_.paths.log},
+          recorded_.snapshot().epoch, options_.own_uid, options_.restart, options_.times},
+      callbacks());
+  tenant_actions_ = std::make_unique<TenantActions>(
+      TenantActions::Deps{recorded_, files_, *instances_, key_records_, seams_.wall});
+  placement_actions_ = std::make_unique<PlacementActions>(PlacementActions::Deps{
+      recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access});
+  edge_actions_ = std::make_unique<EdgeActions>(EdgeActions::Deps{
+      recorded_, files_, seams_.edge, seams_.authority, certificates_, options_.edge});
+  actions_ = std::make_unique<HostActions>(*tenant_actions_, *placement_actions_, *edge_actions_);
+  executor_ = std::make_unique<Executor>(
+      Executor::Deps{seams_.reactor, registry_, recorded_, *actions_, seams_.wall});
+  loop_ = std::make_unique<ReconcileLoop>(
+      ReconcileLoop::Deps{seams_.reactor, registry_, recorded_, *executor_, *placement_actions_,
+                          *edge_actions_, *instances_, bank_, seams_.edge, certificates_, events_,
+                          seams_.log, seams_.wall, options_.edge, seams_.instance_fingerprint,
+                          seams_.adopt_edge},
+      std::move(loaded.desired));
+  keys_ = std::make_unique<ApiKeys>(registry_, recorded_, *loop_, seams_.random, seams_.wall,
+                                    key_records_);
+}
+
+Daemon::~Daemon() = default;
+
+InstanceCallbacks Daemon::callbacks() {
+  return InstanceCallbacks{[this](const InstanceId& instance, ReadyCause cause) {
+                             loop_->on_instance_ready(instance, cause);
+                           },
+                           [this](const InstanceId& instance, const InstanceExit& exit) {
+                             loop_->on_instance_exit(instance, exit);
+                           },
+                           [this](const InstanceId& instance, const Error& why) {
+                             loop_->on_instance_failed(instance, why);
+                           }};
+}
+
+Status Daemon::start(std::function<void()> done) {
+  const DaemonPaths& paths = options_.paths;
+  for (const std::string& folder : {paths.state, paths.state + "/certs"}) {
+    VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
+  }
+  // Instances of another user must be able to pass through to their own tenants' folders.
+  const bool is_shared = options_.launch.user.has_value();
+  VC_TRY(
+      seams_.files.make_directory(paths.state, is_shared ? kSharedDirectory : kPrivateDirectory));
+  VC_TRY(seams_.files.make_directory(paths.state + "/tenants",
+                                     is_shared ? kSharedDirectory : kPrivateDirectory));
+  for (const std::string& folder :
+       {paths.run, paths.run + "/tenants", paths.run + "/domains", paths.run + "/instances"}) {
+    VC_TRY(seams_.files.make_directory(folder, kSharedDirectory));
+  }
+  VC_TRY(seams_.files.make_directory(paths.log, kPrivateDirectory));
+  loop_->start(std::move(open_intents_), std::move(done));
+  return ok_status();
+}
+
+}  // namespace voicectl

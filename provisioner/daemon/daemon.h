@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/os/fd_channel.h"
+#include "base/os/file_system.h"
+#include "base/os/listener_factory.h"
+#include "base/os/process_spawner.h"
+#include "base/os/reactor.h"
+#include "base/random.h"
+#include "provisioner/apply/host_actions.h"
+#include "provisioner/certs/certificate_store.h"
+#include "provisioner/certs/certificates.h"
+#include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/registry/registry.h"
+
+namespace voicectl {
+
+/// Everything that the daemon reaches the world through. All must outlive the Daemon.
+struct DaemonSeams {
+  Reactor& reactor;
+  Offload& registry_offload;
+  Registry& registry;
+  FileSystem& files;
+  ProcessSpawner& processes;
+  ListenerFactory& listeners;
+  FdChannelFactory& channels;
+  LogPipeFactory& log_pipes;
+  Random& random;
+  const WallClock& wall;
+  const Log& log;
+  CertificateSource& authority;
+  EdgeProxy& edge;
+  /// Takes over an edge of an earlier run.
+  std::function<void(Completion<bool>)> adopt_edge;
+  /// Hash of what an instance would be started with now.
+  std::function<std::string()> instance_fingerprint;
+};
+
+struct DaemonOptions {
+  DaemonPaths paths;
+  LaunchTemplate launch;
+  std::uint32_t own_uid = 0;
+  /// How tenants' socket files are made reachable for nginx.
+  SocketAccess tenant_socket_access;
+  /// Owner of the certificates' copies when nginx's processes are another user.
+  std::optional<UserIds> certificate_owner;
+  EdgeSettings edge;
+  RestartPolicy restart;
+  SupervisionTimes times;
+};
+
+/// What the registry held when the daemon started.
+struct LoadedState {
+  Snapshot snapshot;
+  std::optional<DesiredState> desired;
+  std::vector<ApiKeyRecord> keys;
+  std::vector<JournalEntry> open_intents;
+};
+
+/// Reads all of it.
+Result<LoadedState> load_state(Registry& registry, Epoch epoch);
+
+/// The daemon without its sockets: all modules put together. The simulator runs this very class.
+///
+/// THREADS: loop thread only.
+class Daemon {
+ public:
+  Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState loaded);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// Makes the folders, takes over what runs and brings it to the desired state.
+  Status start(std::function<void()> done);
+
+  ReconcileLoop& loop() { return *loop_; }
+  const RecordedState& recorded() const { return recorded_; }
+  InstanceManager& instances() { return *instances_; }
+  RegistryQueue& registry() { return registry_; }
+  EventLog& events() { return events_; }
+  ApiKeys& keys() { return *keys_; }
+  EdgeProxy& edge() { return seams_.edge; }
+
+ private:
+  InstanceCallbacks callbacks();
+
+  DaemonSeams seams_;
+  DaemonOptions options_;
+  std::vector<JournalEntry> open_intents_;
+  std::vector<ApiKeyRecord> key_records_;
+  RecordedState recorded_;
+  RegistryQueue registry_;
+  EventLog events_;
+  TenantFiles files_;
+  ListenerBank bank_;
+  CertificateStore certificates_;
+  std::unique_ptr<InstanceManager> instances_;
+  std::unique_ptr<TenantActions> tenant_actions_;
+  std::unique_ptr<PlacementActions> placement_actions_;
+  std::unique_ptr<EdgeActions> edge_actions_;
+  std::unique_ptr<HostActions> actions_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<ReconcileLoop> loop_;
+  std::unique_ptr<ApiKeys> keys_;
+};
+
+}  // namespace voicectl

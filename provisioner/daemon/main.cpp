@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "base/os/service_notify.h"
+#include "provisioner/daemon/real_host.h"
+
+namespace voicectl {
+namespace {
+
+int serve(const HostOptions& options) {
+  AsioReactor reactor;
+  // Taken before anything is built, so that an early SIGTERM is neither lost nor acted on half way.
+  boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT, SIGUSR1);
+  Result<std::unique_ptr<RealHost>> host = RealHost::open(reactor, options);
+  if (host.has_error()) {
+    std::fprintf(stderr, "voicectld: %s\n", host.error().text().c_str());
+    return 1;
+  }
+  const std::function<void()> wait_for_signal = [&] {
+    signals.async_wait([&](const boost::system::error_code& error, int number) {
+      if (error) {
+        return;
+      }
+      if (number == SIGUSR1) {
+        (*host)->reopen_logs();
+        wait_for_signal();
+        return;
+      }
+      (*host)->detach();
+    });
+  };
+  wait_for_signal();
+  (*host)->start([] { notify_service_manager("READY=1"); });
+  reactor.run();
+  notify_service_manager("STOPPING=1");
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  HostOptions options;
+  std::string level = "info";
+  CLI::App app("voicectld: runs the instances of this host's tenants", "voicectld");
+  app.set_version_flag("--version", VOICECTL_VERSION);
+  app.add_option("--state", options.paths.state, "folder of what must survive")
+      ->capture_default_str();
+  app.add_option("--run", options.paths.run, "folder of sockets and process files")
+      ->capture_default_str();
+  app.add_option("--log", options.paths.log, "folder of logs")->capture_default_str();
+  app.add_option("--runtime", options.runtime, "program of the instances")->required();
+  app.add_option("--nginx", options.nginx, "nginx")->capture_default_str();
+  app.add_option("--control", options.control, "control socket; default <run>/control.sock");
+  app.add_option("--instance-user", options.instance_user, "user of the instances (root only)");
+  app.add_option("--edge-user", options.edge_user, "user of nginx's workers (root only)");
+  app.add_flag("--plain-http", options.plain_http, "serve tenants on the http port too");
+  app.add_option("--log-level", level, "debug, info, warn or error")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  const Result<LogLevel> parsed = parse_log_level(level);
+  if (parsed.has_error()) {
+    std::fprintf(stderr, "voicectld: %s\n", parsed.error().text().c_str());
+    return 2;
+  }
+  options.log_level = *parsed;
+  return serve(options);
+}
+
+}  // namespace
+}  // namespace voicectl
+
+int main(int argc, char** argv) {
+  try {
+    return voicectl::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "voicectld: cannot go on: %s\n", error.what());
+    return 1;
+  }
+}

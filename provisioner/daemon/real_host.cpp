@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/real_host.h"
+
+#include <fmt/core.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/json.h"
+#include "base/os/fd_channel.h"
+#include "base/os/posix_file_system.h"
+#include "base/os/posix_listener_factory.h"
+#include "base/os/posix_process_spawner.h"
+#include "base/os/system_clock.h"
+#include "provisioner/certs/dev_authority.h"
+#include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/daemon.h"
+#include "provisioner/daemon/load_feed.h"
+#include "provisioner/daemon/program_fingerprint.h"
+#include "provisioner/daemon/status_view.h"
+#include "provisioner/edge/nginx_edge.h"
+#include "provisioner/instances/posix_log_files.h"
+#include "provisioner/instances/posix_log_pipe.h"
+#include "provisioner/registry/sqlite_registry.h"
+
+namespace voicectl {
+namespace {
+
+/// Longest run folder: the longest socket below it is tenants/<63 characters>.sock, and an address
+/// holds 107 bytes.
+constexpr std::size_t kMaxRunFolder =
+    107 - std::string_view("/tenants/").size() - 63 - std::string_view(".sock").size();
+static_assert(kMaxRunFolder == 30, "as provisioner/daemon/README.md says");
+
+struct Users {
+  std::optional<UserIds> instances;
+  std::optional<EdgeUser> edge;
+  std::optional<std::uint32_t> edge_group;
+};
+
+Result<UserIds> find_user(const std::string& name) {
+  const passwd* const found = ::getpwnam(name.c_str());
+  if (found == nullptr) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot find user '{}'; name one that exists", name));
+  }
+  return UserIds{found->pw_uid, found->pw_gid};
+}
+
+Result<Users> find_users(const HostOptions& options) {
+  Users users;
+  const bool is_root = ::geteuid() == 0;
+  if (!is_root && !(options.instance_user.empty() && options.edge_user.empty())) {
+    return Error(ErrorCode::kPermissionDenied,
+                 "cannot use --instance-user or --edge-user: only root can change users");
+  }
+  if (!options.instance_user.empty()) {
+    VC_TRY(users.instances, find_user(options.instance_user));
+  }
+  if (is_root) {
+    const std::string name = options.edge_user.empty() ? "www-data" : options.edge_user;
+    VC_TRY(const UserIds ids, find_user(name));
+    const group* const found = ::getgrgid(ids.gid);
+    users.edge = EdgeUser{name, found == nullptr ? name : found->gr_name};
+    users.edge_group = ids.gid;
+  }
+  return users;
+}
+
+std::string own_name() {
+  const passwd* const found = ::getpwuid(::geteuid());
+  return found == nullptr ? std::to_string(::geteuid()) : found->pw_name;
+}
+
+/// Two descriptors for each tenant's listeners: the soft limit of many systems ends at 500 tenants.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    // Refused, the daemon goes on with what it has and says so when it runs out.
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+std::string render_identity(const ProcessIdentity& who) {
+  return dump_json({{"pid", who.pid}, {"start_ticks", who.start_ticks}, {"boot_id", who.boot_id}});
+}
+
+std::optional<ProcessIdentity> parse_identity(const std::optional<std::string>& text) {
+  const Result<Json> parsed = text ? parse_json(*text) : Result<Json>(Json());
+  if (!text || parsed.has_error() || !parsed->is_object()) {
+    return std::nullopt;
+  }
+  return ProcessIdentity{static_cast<int>(integer_or(*parsed, "pid", 0)),
+                         static_cast<std::uint64_t>(integer_or(*parsed, "start_ticks", 0)),
+                         string_or(*parsed, "boot_id", "")};
+}
+
+constexpr const char* kEdgeNote = "edge.process";
+
+}  // namespace
+
+struct RealHost::Inner {
+  Inner(AsioReactor& loop, HostOptions given, Users who)
+      : reactor(loop), options(std::move(given)), users(std::move(who)) {}
+
+  NginxEdgeOptions edge_options() const;
+  DaemonOptions daemon_options() const;
+  DaemonSeams seams();
+  void adopt_edge(Completion<bool> done);
+  void remember_edge();
+  Status serve_control();
+  void stop();
+
+  AsioReactor& reactor;
+  HostOptions options;
+  Users users;
+  SystemWallClock wall;
+  SystemRandom random;
+  std::unique_ptr<LogSink> sink = make_stderr_sink();
+  Log log{*sink, wall, options.log_level};
+  PosixFileSystem files;
+  PosixListenerFactory listeners;
+  PosixLogFiles log_files;
+  std::unique_ptr<Registry> registry;
+  std::optional<ProcessIdentity> recorded_edge;
+  PosixProcessSpawner processes{reactor, reactor};
+  PosixFdChannelFactory channels{reactor, reactor};
+  PosixLogPipeFactory log_pipes{reactor, log_files, wall};
+  UnixEdgeStatusSource edge_status{reactor, reactor};
+  std::unique_ptr<NginxEdge> edge;
+  // Helper threads end before what they work on.
+  ThreadOffload registry_offload{reactor};
+  ThreadOffload key_offload{reactor};
+  std::unique_ptr<DevAuthority> authority;
+  ProgramFingerprint fingerprint;
+  std::unique_ptr<Daemon> daemon;
+  std::unique_ptr<LoadFeed> load;
+  std::unique_ptr<StatusView> status;
+  std::unique_ptr<ControlServer> control;
+};
+
+NginxEdgeOptions RealHost::Inner::edge_options() const {
+  NginxEdgeOptions out;
+  out.program = options.nginx;
+  out.folders = EdgeFolders{options.paths.run, options.paths.log};
+  out.group = users.edge_group;
+  return out;
+}
+
+DaemonOptions RealHost::Inner::daemon_options() const {
+  DaemonOptions out;
+  out.paths = options.paths;
+  out.launch.program = options.runtime;
+  out.launch.user = users.instances;
+  out.own_uid = ::geteuid();
+  out.edge.folders = EdgeFolders{options.paths.run, options.paths.log};
+  out.edge.plain_http = options.plain_http ? PlainHttp::kServe : PlainHttp::kRedirect;
+  out.edge.user = users.edge;
+  if (users.edge_group) {
+    out.certificate_owner = UserIds{0, *users.edge_group};
+    out.tenant_socket_access = SocketAccess{FileMode{0660}, users.edge_group};
+  }
+  return out;
+}
+
+DaemonSeams RealHost::Inner::seams() {
+  return DaemonSeams{reactor,
+                     registry_offload,
+                     *registry,
+                     files,
+                     processes,
+                     listeners,
+                     channels,
+                     log_pipes,
+                     random,
+                     wall,
+                     log,
+                     *authority,
+                     *edge,
+                     [this](Completion<bool> done) { adopt_edge(std::move(done)); },
+                     [this] { return fingerprint.of(options.runtime); }};
+}
+
+void RealHost::Inner::adopt_edge(Completion<bool> done) {
+  edge->adopt(recorded_edge, std::move(done));
+}
+
+void RealHost::Inner::remember_edge() {
+  const std::optional<ProcessIdentity> now = edge->observe().process;
+  if (now == recorded_edge) {
+    return;
+  }
+  recorded_edge = now;
+  daemon->registry().run<void>([text = now ? render_identity(*now) : ""](
+                                   Registry& target) { return target.put_note(kEdgeNote, text); },
+                               [this](const Status& stored) {
+                                 if (stored.has_error()) {
+                                   log.error("edge.not_recorded", {{"error", stored.error()}});
+                                 }
+                               });
+}
+
+Status RealHost::Inner::serve_control() {
+  const std::string path =
+      options.control.empty() ? options.paths.run + "/control.sock" : options.control;
+  VC_TRY(UniqueFd listener, listeners.bind_unix(path, SocketAccess{FileMode{0600}, std::nullopt}));
+  control->serve(std::move(listener));
+  log.info("daemon.serving", {{"reason", path}});
+  return ok_status();
+}
+
+void RealHost::Inner::stop() {
+  daemon->instances().detach();
+  reactor.stop();
+}
+
+RealHost::RealHost(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+RealHost::~RealHost() = default;
+
+Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor, HostOptions options) {
+  if (options.paths.run.size() > kMaxRunFolder) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot use --run '{}': at most {} bytes, so that the sockets below "
+                             "it have addresses",
+                             options.paths.run, kMaxRunFolder));
+  }
+  VC_TRY(Users users, find_users(options));
+  raise_descriptor_limit();
+  auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users));
+  VC_TRY(inner->files.make_directory(inner->options.paths.state, kPrivateDirectory));
+  VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
+  VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));
+  VC_TRY(const std::optional<std::string> note, inner->registry->find_note(kEdgeNote));
+  inner->recorded_edge = parse_identity(note);
+  inner->authority = std::make_unique<DevAuthority>(
+      inner->files, inner->key_offload, inner->wall,
+      DevAuthorityOptions{inner->options.paths.state + "/authority.pem",
+                          inner->options.paths.state + "/authority-root.pem",
+                          {}});
+  Inner* const raw = inner.get();
+  inner->edge = std::make_unique<NginxEdge>(
+      NginxEdgeDeps{reactor, inner->files, inner->processes, inner->edge_status, inner->random},
+      inner->edge_options(), [raw](const EdgeEvent& event) {
+        raw->daemon->loop().on_edge_event(event);
+        raw->remember_edge();
+      });
+  inner->daemon =
+      std::make_unique<Daemon>(inner->seams(), inner->daemon_options(), std::move(loaded));
+  inner->load = std::make_unique<LoadFeed>(reactor, inner->daemon->instances());
+  inner->status = std::make_unique<StatusView>(
+      StatusView::Deps{inner->daemon->loop(), inner->daemon->instances(), *inner->edge, reactor,
+                       inner->options.paths, VOICECTL_VERSION, own_name(), ::getpid(),
+                       [raw] { return raw->load->view(); }});
+  inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
+      reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
+      inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(), *inner->status,
+      inner->wall, inner->options.paths, ::geteuid(), [raw] {
+        // Later, so that the end of the answer still leaves.
+        raw->reactor.call_after(std::chrono::milliseconds(50), [raw] { raw->stop(); });
+      }});
+  return std::unique_ptr<RealHost>(new RealHost(std::move(inner)));
+}
+
+void RealHost::start(std::function<void()> on_ready) {
+  Inner& inner = *inner_;
+  inner.reactor.post([&inner, on_ready] {
+    const Status started = inner.daemon->start([&inner, on_ready] {
+      inner.remember_edge();
+      inner.load->start();
+      if (const Status served = inner.serve_control(); served.has_error()) {
+        inner.log.error("daemon.not_serving", {{"error", served.error()}});
+        inner.stop();
+        return;
+      }
+      on_ready();
+    });
+    if (started.has_error()) {
+      inner.log.error("daemon.not_started", {{"error", started.error()}});
+      inner.stop();
+    }
+  });
+}
+
+void RealHost::detach() {
+  inner_->log.info("daemon.ends", {{"reason", "asked to; instances and edge go on"}});
+  inner_->stop();
+}
+
+void RealHost::reopen_logs() {
+  if (const Status reopened = inner_->edge->reopen_logs(); reopened.has_error()) {
+    inner_->log.error("edge.logs_not_reopened", {{"error", reopened.error()}});
+  }
+}
+
+}  // namespace voicectl

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/os/asio_reactor.h"
+#include "base/result.h"
+#include "provisioner/apply/daemon_paths.h"
+
+namespace voicectl {
+
+/// What voicectld is started with; see provisioner/daemon/README.md.
+struct HostOptions {
+  DaemonPaths paths{"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
+  std::string runtime;
+  std::string nginx = "/usr/sbin/nginx";
+  /// Empty: `<run>/control.sock`.
+  std::string control;
+  std::string instance_user;
+  std::string edge_user;
+  bool plain_http = false;
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+/// The daemon on a real machine: every seam with its real side, and the control server.
+///
+/// THREADS: the thread that runs the reactor.
+class RealHost {
+ public:
+  /// Opens the registry and puts everything together; touches no process yet.
+  /// ERRORS: kConflict if another daemon has the state folder; kInvalidArgument for folders that
+  /// are too long or users that do not exist; those of the registry.
+  static Result<std::unique_ptr<RealHost>> open(AsioReactor& reactor, HostOptions options);
+  ~RealHost();
+  RealHost(const RealHost&) = delete;
+  RealHost& operator=(const RealHost&) = delete;
+
+  /// Serves the control API, takes over what runs, brings everything to the desired state.
+  void start(std::function<void()> on_ready);
+  /// Ends the daemon and leaves instances and nginx running.
+  void detach();
+  void reopen_logs();
+
+ private:
+  struct Inner;
+  explicit RealHost(std::unique_ptr<Inner> inner);
+
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace voicectl

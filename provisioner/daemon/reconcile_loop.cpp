@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/reconcile_loop.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "base/json.h"
+
+namespace voicectl {
+namespace {
+
+std::string subject_of_instance(const InstanceId& instance) {
+  return "instance/" + instance.str();
+}
+
+}  // namespace
+
+ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
+    : deps_(std::move(deps)), desired_(std::move(desired)) {}
+
+Snapshot ReconcileLoop::snapshot() const {
+  Snapshot out = deps_.recorded.snapshot();
+  for (const InstanceView& view : deps_.instances.observe()) {
+    out.observed.instances.push_back(ObservedInstance{
+        view.instance, view.state == InstanceState::kReady, view.state == InstanceState::kFailed});
+  }
+  out.observed.listeners = deps_.bank.tenants();
+  const EdgeObservation edge = deps_.edge.observe();
+  out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
+  if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
+      certificates.has_value()) {
+    out.observed.certificates = std::move(*certificates);
+  }
+  return out;
+}
+
+Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
+  PlanInputs inputs;
+  inputs.instance_fingerprint = deps_.instance_fingerprint();
+  VC_TRY(const std::optional<EdgeConfig> edge,
+         make_edge_config(deps_.edge_settings, desired.platform, desired.tenants));
+  if (edge) {
+    VC_TRY(inputs.edge_fingerprint, edge_fingerprint(*edge));
+  }
+  return make_plan(desired, snapshot(), inputs, deps_.wall.now());
+}
+
+Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
+  if (executor_busy_ || is_stopping_) {
+    return Error(ErrorCode::kConflict,
+                 "cannot apply now: another apply is running; try again when it has finished");
+  }
+  VC_TRY(Plan plan, this->plan(request.desired));
+  if (request.plan_id && *request.plan_id != plan.id) {
+    return Error(ErrorCode::kConflict,
+                 "cannot apply this plan: the platform has changed since it was made; plan again");
+  }
+  executor_busy_ = true;
+  const auto accepted = [this, plan = std::move(plan), listener,
+                         desired = request.desired](const Status& stored) mutable {
+    if (stored.has_error()) {
+      executor_busy_ = false;
+      api::ApplyOutcome outcome;
+      outcome.failed = 1;
+      outcome.remedy = stored.error().text();
+      listener.on_finished(outcome);
+      return;
+    }
+    desired_ = std::move(desired);
+    execute(std::move(plan), listener);
+  };
+  deps_.registry.run<void>([desired = request.desired, who = request.who](
+                               Registry& registry) { return registry.store_desired(desired, who); },
+                           accepted);
+  return ok_status();
+}
+
+void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
+  listener.on_started(plan);
+  const bool has_work = !plan.empty();
+  const std::string plan_id = plan.id.substr(0, 12);
+  if (has_work) {
+    deps_.events.add("apply.started", "plan/" + plan_id, dump_json({{"steps", plan.steps.size()}}));
+  }
+  const auto finished = [this, listener, has_work, plan_id](const api::ApplyOutcome& outcome) {
+    executor_busy_ = false;
+    if (has_work) {
+      deps_.events.add("apply.finished", "plan/" + plan_id,
+                       dump_json({{"done", outcome.done},
+                                  {"failed", outcome.failed},
+                                  {"skipped", outcome.skipped},
+                                  {"undone", outcome.undone}}));
+    }
+    listener.on_finished(outcome);
+  };
+  deps_.executor.run(
+      std::move(plan),
+      [this, listener](const api::StepProgress& progress) {
+        if (progress.state == api::StepState::kFailed) {
+          deps_.events.add("action.failed", progress.subject,
+                           dump_json({{"action", progress.kind}, {"error", progress.error}}));
+        }
+        listener.on_progress(progress);
+      },
+      finished);
+}
+
+Status ReconcileLoop::run_single(const Action& action, std::string reason, Completion<void> done) {
+  if (executor_busy_ || is_stopping_) {
+    return Error(ErrorCode::kConflict,
+                 "cannot do this now: an apply is running; try again when it has finished");
+  }
+  executor_busy_ = true;
+  Plan plan;
+  plan.base = deps_.recorded.snapshot().generation;
+  plan.id = fmt::format("single-{}-{}", kind_of(action), plan.base.value);
+  plan.steps.push_back(Step{0, action, std::move(reason), {}, plan.id});
+  auto error = std::make_shared<std::string>();
+  deps_.executor.run(
+      std::move(plan),
+      [error](const api::StepProgress& progress) {
+        if (!progress.error.empty()) {
+          *error = progress.error;
+        }
+      },
+      [this, error, done = std::move(done)](const api::ApplyOutcome& outcome) {
+        executor_busy_ = false;
+        done(outcome.failed + outcome.skipped == 0 ? ok_status()
+                                                   : Status(Error(ErrorCode::kInternal, *error)));
+      });
+  return ok_status();
+}
+
+void ReconcileLoop::converge(const std::string& who, std::function<void()> done) {
+  if (!desired_ || executor_busy_ || is_stopping_) {
+    done();
+    return;
+  }
+  Result<Plan> plan = this->plan(*desired_);
+  if (plan.has_error()) {
+    deps_.log.error("converge.impossible", {{"error", plan.error()}});
+    done();
+    return;
+  }
+  if (plan->empty()) {
+    done();
+    return;
+  }
+  executor_busy_ = true;
+  deps_.log.info("converge", {{"reason", who}, {"action", plan->steps.size()}});
+  execute(std::move(*plan), ApplyListener{[](const Plan&) {}, [](const api::StepProgress&) {},
+                                          [done](const api::ApplyOutcome&) { done(); }});
+}
+
+void ReconcileLoop::converge_later() {
+  deps_.reactor.call_after(kConvergeInterval,
+                           [this] { converge("hourly look", [this] { converge_later(); }); });
+}
+
+void ReconcileLoop::stop_everything(std::function<void(const std::string& what)> on_progress,
+                                    std::function<void()> done) {
+  is_stopping_ = true;
+  auto left = std::make_shared<std::size_t>(1);
+  const auto one_less = [left, done = std::move(done)] {
+    if (--*left == 0) {
+      done();
+    }
+  };
+  for (const InstanceView& view : deps_.instances.observe()) {
+    ++*left;
+    deps_.instances.stop(view.instance, kStopGrace,
+                         [on_progress, one_less, id = view.instance](const Status& stopped) {
+                           on_progress(stopped.has_error() ? stopped.error().text()
+                                                           : "stopped " + subject_of_instance(id));
+                           one_less();
+                         });
+  }
+  deps_.edge.stop([on_progress, one_less](const Status& stopped) {
+    on_progress(stopped.has_error() ? stopped.error().text() : "stopped edge");
+    one_less();
+  });
+}
+
+void ReconcileLoop::on_instance_ready(const InstanceId& instance, ReadyCause cause) {
+  const std::vector<TenantId> tenants = deps_.recorded.tenants_of(instance);
+  deps_.events.add(
+      "instance.ready", subject_of_instance(instance),
+      dump_json({{"restarted", cause == ReadyCause::kRestarted}, {"tenants", tenants.size()}}));
+  for (const TenantId& tenant : tenants) {
+    const RecordedTenant* const recorded = deps_.recorded.find_tenant(tenant);
+    if (!deps_.bank.holds(tenant)) {
+      continue;  // the plan binds it first, then lends it
+    }
+    deps_.placement.lend_again(*recorded, [this, tenant](const Status& lent) {
+      if (lent.has_error()) {
+        deps_.log.warn("tenant.not_lent", {{"tenant", tenant}, {"error", lent.error()}});
+      }
+    });
+  }
+}
+
+void ReconcileLoop::on_instance_exit(const InstanceId& instance, const InstanceExit& exit) {
+  deps_.events.add("instance.exited", subject_of_instance(instance),
+                   dump_json({{"reason", exit.process ? exit.process->str() : "did not start"},
+                              {"error", exit.why.text()},
+                              {"attempt", exit.attempt},
+                              {"next_try", format_duration(exit.next_try)}}));
+}
+
+void ReconcileLoop::on_instance_failed(const InstanceId& instance, const Error& why) {
+  deps_.log.error("instance.failed", {{"instance", instance}, {"error", why}});
+  deps_.events.add("instance.failed", subject_of_instance(instance),
+                   dump_json({{"error", why.text()}}));
+}
+
+void ReconcileLoop::on_edge_event(const EdgeEvent& event) {
+  deps_.events.add(std::string(name_of(event.kind)), "edge", dump_json({{"reason", event.detail}}));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/os/reactor.h"
+#include "base/result.h"
+#include "provisioner/apply/edge_actions.h"
+#include "provisioner/apply/executor.h"
+#include "provisioner/apply/placement_actions.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/apply/registry_queue.h"
+#include "provisioner/certs/certificate_store.h"
+#include "provisioner/daemon/event_log.h"
+#include "provisioner/edge/edge_proxy.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/instances/listeners.h"
+#include "provisioner/model/desired_state.h"
+#include "provisioner/plan/planner.h"
+
+namespace voicectl {
+
+/// How often the daemon looks for certificates that are due, and for anything else that is not as
+/// it should be.
+inline constexpr std::chrono::hours kConvergeInterval{1};
+
+/// Brings the machine to what is asked for: takes over what runs when the daemon starts, plans,
+/// applies, and lends tenants again to an instance that had to be restarted.
+///
+/// THREADS: loop thread only.
+class ReconcileLoop {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    RegistryQueue& registry;
+    RecordedState& recorded;
+    Executor& executor;
+    PlacementActions& placement;
+    EdgeActions& edge_actions;
+    InstanceManager& instances;
+    ListenerBank& bank;
+    EdgeProxy& edge;
+    CertificateStore& certificates;
+    EventLog& events;
+    const Log& log;
+    const WallClock& wall;
+    EdgeSettings edge_settings;
+    /// Hash of what an instance would be started with now.
+    std::function<std::string()> instance_fingerprint;
+    /// Takes over an edge of an earlier run.
+    std::function<void(Completion<bool>)> adopt_edge;
+  };
+
+  ReconcileLoop(Deps deps, std::optional<DesiredState> desired);
+
+  /// Takes over instances, listeners and edge of an earlier run, closes what it left open in the
+  /// journal, and brings everything to the desired state. `done` runs when that is finished,
+  /// also if some of it failed (see problems()).
+  void start(std::vector<JournalEntry> open_intents, std::function<void()> done);
+
+  /// What would be done for `desired`. Changes nothing.
+  Result<Plan> plan(const DesiredState& desired) const;
+
+  struct ApplyRequest {
+    DesiredState desired;
+    /// The plan that was shown; the apply is refused if it would be another one now.
+    std::optional<std::string> plan_id;
+    /// Who asks: "operator@host", "voicectld".
+    std::string who;
+  };
+  struct ApplyListener {
+    std::function<void(const Plan&)> on_started;
+    Executor::OnProgress on_progress;
+    Executor::OnFinished on_finished;
+  };
+  /// Accepts `desired` and carries out its plan.
+  /// ERRORS: kConflict if another apply runs or the plan is not the one that was shown. After
+  /// success `on_finished` runs once; failures of steps are told there.
+  Status apply(ApplyRequest request, ApplyListener listener);
+
+  /// Carries out one action outside of an apply, journaled like any other.
+  /// ERRORS: kConflict if an apply runs.
+  Status run_single(const Action& action, std::string reason, Completion<void> done);
+
+  /// Ends all instances and the edge, touching no record: the next start brings them back.
+  void stop_everything(std::function<void(const std::string& what)> on_progress,
+                       std::function<void()> done);
+
+  void on_instance_ready(const InstanceId& instance, ReadyCause cause);
+  void on_instance_exit(const InstanceId& instance, const InstanceExit& exit);
+  void on_instance_failed(const InstanceId& instance, const Error& why);
+  void on_edge_event(const EdgeEvent& event);
+
+  const std::optional<DesiredState>& desired() const { return desired_; }
+  /// Recorded and observed state, as of this turn.
+  Snapshot snapshot() const;
+  bool is_busy() const { return executor_busy_; }
+
+ private:
+  void adopt_instances(std::vector<JournalEntry> open_intents, std::function<void()> done);
+  void settle_placements(const AdoptReport& report,
+                         const std::vector<JournalEntry>& open_intents,
+                         std::function<void()> done);
+  RecordedChange change_after(const AdoptReport& report,
+                              const std::vector<JournalEntry>& open_intents) const;
+  void take_back_doubles(const AdoptReport& report);
+  void close_intents(const std::vector<JournalEntry>& open_intents,
+                     RecordedChange change,
+                     std::function<void()> done);
+  void converge(const std::string& who, std::function<void()> done);
+  void converge_later();
+  void execute(Plan plan, const ApplyListener& listener);
+
+  Deps deps_;
+  std::optional<DesiredState> desired_;
+  bool executor_busy_ = false;
+  bool is_stopping_ = false;
+};
+
+}  // namespace voicectl

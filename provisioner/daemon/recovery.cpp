@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a daemon does first: finds out what an earlier run left, and makes records and machine
+// agree.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/daemon/reconcile_loop.h"
+
+namespace voicectl {
+namespace {
+
+/// The younger of two leases wins: it was given out later.
+std::map<TenantId, RegainedTenant> youngest_leases(const AdoptReport& report) {
+  std::map<TenantId, RegainedTenant> out;
+  for (const RegainedTenant& regained : report.regained) {
+    const auto known = out.find(regained.tenant);
+    if (known == out.end() || known->second.token < regained.token) {
+      out.insert_or_assign(regained.tenant, regained);
+    }
+  }
+  return out;
+}
+
+bool is_adopted(const AdoptReport& report, const InstanceId& instance) {
+  return std::find(report.adopted.begin(), report.adopted.end(), instance) != report.adopted.end();
+}
+
+}  // namespace
+
+void ReconcileLoop::start(std::vector<JournalEntry> open_intents, std::function<void()> done) {
+  if (const Status served = deps_.certificates.publish_all(); served.has_error()) {
+    deps_.log.error("certificates.not_served", {{"error", served.error()}});
+  }
+  deps_.adopt_edge([this, open_intents = std::move(open_intents),
+                    done = std::move(done)](const Result<bool>& adopted) mutable {
+    if (adopted.has_error()) {
+      deps_.log.warn("edge.not_adopted", {{"error", adopted.error()}});
+    }
+    if (const Status routes = deps_.edge_actions.publish_recorded_routes(); routes.has_error()) {
+      deps_.log.error("routes.not_published", {{"error", routes.error()}});
+    }
+    adopt_instances(std::move(open_intents), std::move(done));
+  });
+}
+
+void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
+                                    std::function<void()> done) {
+  std::vector<AdoptRecord> records;
+  for (const auto& [id, instance] : deps_.recorded.snapshot().instances) {
+    records.push_back(AdoptRecord{id, instance.kind, instance.admin_port});
+  }
+  for (const JournalEntry& intent : open_intents) {
+    const Result<Action> action = parse_action(intent.action);
+    const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
+    if (start != nullptr && deps_.recorded.find_instance(start->instance) == nullptr) {
+      records.push_back(AdoptRecord{start->instance, start->kind, start->admin_port});
+    }
+  }
+  deps_.instances.adopt(records, [this, open_intents = std::move(open_intents),
+                                  done = std::move(done)](const Result<AdoptReport>& report) {
+    if (report.has_error()) {
+      deps_.log.error("instances.not_adopted", {{"error", report.error()}});
+    }
+    const AdoptReport found = report.has_error() ? AdoptReport{} : *report;
+    deps_.events.add("daemon.started", "daemon",
+                     dump_json({{"adopted", found.adopted.size()},
+                                {"lost", found.lost.size()},
+                                {"ended", found.ended.size()},
+                                {"regained", found.regained.size()},
+                                {"open_intents", open_intents.size()}}));
+    settle_placements(found, open_intents, done);
+  });
+}
+
+RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
+                                           const std::vector<JournalEntry>& open_intents) const {
+  RecordedChange change;
+  const std::map<TenantId, RegainedTenant> leases = youngest_leases(report);
+  for (const auto& [name, recorded] : deps_.recorded.snapshot().tenants) {
+    const auto lease = leases.find(name);
+    RecordedTenant tenant = recorded;
+    if (lease != leases.end()) {
+      tenant.placement = lease->second.instance;
+      tenant.token = std::max(tenant.token, lease->second.token);
+    } else if (tenant.placement && is_adopted(report, *tenant.placement)) {
+      // It runs but has let go: the earlier run died between taking back and lending.
+      tenant.placement = std::nullopt;
+    }
+    if (tenant.placement != recorded.placement || tenant.token != recorded.token) {
+      change.put_tenants.push_back(tenant);
+    }
+  }
+  for (const JournalEntry& intent : open_intents) {
+    const Result<Action> action = parse_action(intent.action);
+    const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
+    if (start != nullptr && is_adopted(report, start->instance)) {
+      change.put_instances.push_back(RecordedInstance{
+          start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now()});
+      change.put_leases.push_back(
+          PortLease{start->admin_port, "instance/" + start->instance.str(), std::nullopt});
+    }
+  }
+  return change;
+}
+
+void ReconcileLoop::take_back_doubles(const AdoptReport& report) {
+  const std::map<TenantId, RegainedTenant> leases = youngest_leases(report);
+  for (const RegainedTenant& regained : report.regained) {
+    const RegainedTenant& owner = leases.at(regained.tenant);
+    const bool is_known = deps_.recorded.find_tenant(regained.tenant) != nullptr;
+    if (is_known && owner.instance == regained.instance) {
+      continue;
+    }
+    deps_.instances.reclaim(regained.instance, regained.tenant, owner.token,
+                            [this, is_known, tenant = regained.tenant](const Status& reclaimed) {
+                              if (reclaimed.has_error()) {
+                                deps_.log.error("tenant.not_reclaimed",
+                                                {{"tenant", tenant}, {"error", reclaimed.error()}});
+                              } else if (!is_known) {
+                                deps_.placement.forget_listener(tenant);
+                              }
+                            });
+  }
+}
+
+void ReconcileLoop::settle_placements(const AdoptReport& report,
+                                      const std::vector<JournalEntry>& open_intents,
+                                      std::function<void()> done) {
+  take_back_doubles(report);
+  close_intents(open_intents, change_after(report, open_intents), [this, done] {
+    converge("start of the daemon", [this, done] {
+      converge_later();
+      done();
+    });
+  });
+}
+
+void ReconcileLoop::close_intents(const std::vector<JournalEntry>& open_intents,
+                                  RecordedChange change,
+                                  std::function<void()> done) {
+  if (open_intents.empty() && is_empty(change)) {
+    done();
+    return;
+  }
+  JournalEntry own;
+  own.kind = "recover";
+  own.subject = "daemon";
+  own.epoch = deps_.recorded.snapshot().epoch;
+  own.key = fmt::format("recover-{}", own.epoch.value);
+  own.opened_at = deps_.wall.now();
+  const auto work = [open_intents, change, own](Registry& registry) -> Result<Generation> {
+    VC_TRY(const std::vector<std::int64_t> numbers, registry.open_actions({own}));
+    std::vector<ClosedAction> closed;
+    for (const JournalEntry& intent : open_intents) {
+      closed.push_back(ClosedAction{intent.number,
+                                    JournalState::kFailed,
+                                    "the daemon ended meanwhile; examined and planned again",
+                                    {}});
+    }
+    closed.push_back(ClosedAction{numbers.front(), JournalState::kDone, "", change});
+    return registry.close_actions(closed);
+  };
+  deps_.registry.run<Generation>(work, [this, change, done](const Result<Generation>& generation) {
+    if (generation.has_error()) {
+      deps_.log.error("recovery.not_recorded", {{"error", generation.error()}});
+    } else {
+      deps_.recorded.acknowledge(change, *generation);
+    }
+    done();
+  });
+}
+
+}  // namespace voicectl

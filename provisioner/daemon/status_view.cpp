@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/status_view.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "provisioner/api/control_protocol.h"
+#include "provisioner/model/desired_state_yaml.h"
+
+namespace voicectl {
+namespace {
+
+std::int64_t seconds_since(MonoTime since, MonoTime now) {
+  return std::chrono::duration_cast<std::chrono::seconds>(now - since).count();
+}
+
+Json optional_json(const std::optional<std::uint64_t>& number) {
+  return number ? Json(*number) : Json();
+}
+
+}  // namespace
+
+Json StatusView::version() const {
+  return {{"version", deps_.version},
+          {"api", api::kVersion},
+          {"schema", kApiVersion},
+          {"epoch", deps_.loop.snapshot().epoch.value},
+          {"pid", deps_.pid}};
+}
+
+Json StatusView::status() const {
+  const Snapshot snapshot = deps_.loop.snapshot();
+  const EdgeObservation edge = deps_.edge.observe();
+  Json pending = Json::array();
+  if (const std::optional<DesiredState>& desired = deps_.loop.desired();
+      desired && !deps_.loop.is_busy()) {
+    if (const Result<Plan> plan = deps_.loop.plan(*desired); plan.has_value()) {
+      for (const Step& step : plan->steps) {
+        pending.push_back(describe(step.action));
+      }
+    }
+  }
+  std::uint64_t sessions = 0;
+  for (const auto& [tenant, count] : deps_.load().sessions) {
+    sessions += count;
+  }
+  Json platform;
+  Json edge_json = {{"mode", "none"}, {"running", edge.running}, {"reloads", edge.reloads}};
+  if (snapshot.platform) {
+    platform = {{"domain", snapshot.platform->domain},
+                {"ultravox", snapshot.platform->ultravox.endpoint}};
+    edge_json["mode"] = name_of(snapshot.platform->edge.mode);
+    edge_json["http"] = snapshot.platform->edge.http_port;
+    edge_json["https"] = snapshot.platform->edge.https_port;
+  }
+  if (edge.process) {
+    edge_json["pid"] = edge.process->pid;
+  }
+  return {{"daemon",
+           {{"version", deps_.version},
+            {"pid", deps_.pid},
+            {"epoch", snapshot.epoch.value},
+            {"uptime_s", seconds_since(started_, deps_.clock.now())},
+            {"user", deps_.user},
+            {"state", deps_.paths.state},
+            {"run", deps_.paths.run},
+            {"log", deps_.paths.log}}},
+          {"platform", platform},
+          {"generation", snapshot.generation.value},
+          {"edge", edge_json},
+          {"counts",
+           {{"tenants", snapshot.tenants.size()},
+            {"instances", deps_.instances.observe().size()},
+            {"sessions", sessions}}},
+          {"applying", deps_.loop.is_busy()},
+          {"pending", pending},
+          {"problems", problems(snapshot)}};
+}
+
+std::vector<std::string> StatusView::problems(const Snapshot& snapshot) const {
+  std::vector<std::string> out;
+  for (const InstanceView& view : deps_.instances.observe()) {
+    if (view.state == InstanceState::kReady) {
+      continue;
+    }
+    out.push_back(fmt::format("instance '{}' is {}{}", view.instance.str(), name_of(view.state),
+                              view.last_error ? ": " + view.last_error->text() : ""));
+  }
+  for (const auto& [name, tenant] : snapshot.tenants) {
+    if (tenant.phase != TenantPhase::kServing) {
+      out.push_back(fmt::format("tenant '{}' is {}; run 'voicectl apply' to go on", name.str(),
+                                name_of(tenant.phase)));
+    } else if (!tenant.placement) {
+      out.push_back(
+          fmt::format("tenant '{}' is served by no instance; run 'voicectl apply'", name.str()));
+    }
+  }
+  const bool wants_edge = snapshot.platform && snapshot.platform->edge.mode != EdgeMode::kNone;
+  if (wants_edge && !deps_.edge.observe().running) {
+    out.push_back("the edge does not run; see '" + deps_.paths.log + "/edge/error.log'");
+  }
+  return out;
+}
+
+Json StatusView::describe_instance(const InstanceView& view, const LoadView& load) const {
+  const auto found = load.instances.find(view.instance);
+  const InstanceLoad seen = found == load.instances.end() ? InstanceLoad{} : found->second;
+  Json tenants = Json::array();
+  for (const auto& [tenant, lent] : view.tenants) {
+    tenants.push_back(tenant.str());
+  }
+  return {{"instance", view.instance.str()},
+          {"kind", name_of(view.kind)},
+          {"state", name_of(view.state)},
+          {"pid", view.process ? Json(view.process->pid) : Json()},
+          {"port", view.admin_port.value()},
+          {"tenants", view.tenants.size()},
+          {"tenant_names", tenants},
+          {"sessions", seen.sessions},
+          {"cpu_percent", seen.cpu_percent ? Json(*seen.cpu_percent) : Json()},
+          {"rss_bytes", optional_json(seen.rss_bytes)},
+          {"uptime_s", seconds_since(view.since, deps_.clock.now())},
+          {"restarts", view.restarts},
+          {"version", view.version}};
+}
+
+Json StatusView::instances() const {
+  Json list = Json::array();
+  const LoadView load = deps_.load();
+  for (const InstanceView& view : deps_.instances.observe()) {
+    list.push_back(describe_instance(view, load));
+  }
+  return {{"instances", list}};
+}
+
+Json StatusView::describe_tenant(const RecordedTenant& tenant, const LoadView& load) const {
+  const auto sessions = load.sessions.find(tenant.spec.tenant);
+  return {{"tenant", tenant.spec.tenant.str()},
+          {"name", tenant.spec.name},
+          {"business_type", name_of(tenant.spec.business_type)},
+          {"plan", name_of(tenant.spec.plan)},
+          {"tier", name_of(tenant.spec.tier)},
+          {"phase", name_of(tenant.phase)},
+          {"instance", tenant.placement ? Json(tenant.placement->str()) : Json()},
+          {"port", tenant.port ? Json(tenant.port->value()) : Json()},
+          {"socket", deps_.paths.tenant_socket(tenant.spec.tenant)},
+          {"hosts", tenant.routes},
+          {"generation", tenant.generation.value},
+          {"sessions", sessions == load.sessions.end() ? 0 : sessions->second},
+          {"created_at", format_wall_time(tenant.created_at)}};
+}
+
+Json StatusView::tenants() const {
+  Json list = Json::array();
+  const LoadView load = deps_.load();
+  for (const auto& [name, tenant] : deps_.loop.snapshot().tenants) {
+    list.push_back(describe_tenant(tenant, load));
+  }
+  return {{"tenants", list}};
+}
+
+std::optional<Json> StatusView::tenant(const TenantId& tenant) const {
+  const Snapshot snapshot = deps_.loop.snapshot();
+  const auto found = snapshot.tenants.find(tenant);
+  if (found == snapshot.tenants.end()) {
+    return std::nullopt;
+  }
+  Json out = describe_tenant(found->second, deps_.load());
+  // The text was rendered by us: it parses.
+  out["spec"] = Json::parse(render_tenant(found->second.spec));
+  return out;
+}
+
+Json StatusView::desired() const {
+  const std::optional<DesiredState>& desired = deps_.loop.desired();
+  return {{"generation", deps_.loop.snapshot().generation.value},
+          {"document", desired ? Json(render_desired_state(*desired)) : Json()}};
+}
+
+}  // namespace voicectl
