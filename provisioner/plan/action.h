@@ -54,8 +54,8 @@ struct StartInstance {
 struct StopInstance {
   InstanceId instance;
 };
-/// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that is
-/// bound anew is lent to nobody: a recorded placement is cleared.
+/// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that
+/// is bound anew is lent to nobody: a recorded placement is cleared.
 struct BindListener {
   TenantId tenant;
   Port port;
@@ -96,10 +96,22 @@ struct WithdrawRoute {
   TenantId tenant;
 };
 
-using Action = std::variant<SetPlatform, CreateTenant, UpdateTenant, DeleteTenant,
-                            PrepareTenantData, RetireTenantData, StartInstance, StopInstance,
-                            BindListener, ReleaseListener, LendListener, ReclaimListener,
-                            IssueCertificate, PublishEdge, PublishRoute, WithdrawRoute>;
+using Action = std::variant<SetPlatform,
+                            CreateTenant,
+                            UpdateTenant,
+                            DeleteTenant,
+                            PrepareTenantData,
+                            RetireTenantData,
+                            StartInstance,
+                            StopInstance,
+                            BindListener,
+                            ReleaseListener,
+                            LendListener,
+                            ReclaimListener,
+                            IssueCertificate,
+                            PublishEdge,
+                            PublishRoute,
+                            WithdrawRoute>;
 
 /// For std::visit with one lambda per alternative. No `auto` catch-all: a new action does not
 /// compile until everyone knows it.

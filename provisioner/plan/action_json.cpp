@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/plan/action.h"
+
+namespace voicectl {
+namespace {
+
+/// A tenant's document may hold a menu of thousands of items.
+constexpr JsonBudget kActionBudget{.bytes = 16U << 20, .depth = 16, .nodes = 100'000};
+
+Json of_tenant(const TenantId& tenant) {
+  return {{"tenant", tenant.str()}};
+}
+
+Json of_lend(const LendListener& a) {
+  Json out = {{"tenant", a.tenant.str()}, {"instance", a.instance.str()}};
+  if (a.from) {
+    out["from"] = a.from->str();
+  }
+  return out;
+}
+
+/// What the handler needs. Documents stay text: they have their own reader, with its own checks.
+Json content_of(const Action& action) {
+  return std::visit(
+      Overload{[](const SetPlatform& a) {
+                 return Json{{"platform", render_platform(a.platform)}};
+               },
+               [](const CreateTenant& a) {
+                 return Json{{"spec", render_tenant(a.spec)}};
+               },
+               [](const UpdateTenant& a) {
+                 return Json{{"spec", render_tenant(a.spec)}, {"generation", a.generation.value}};
+               },
+               [](const DeleteTenant& a) { return of_tenant(a.tenant); },
+               [](const PrepareTenantData& a) {
+                 return Json{{"tenant", a.tenant.str()}, {"generation", a.generation.value}};
+               },
+               [](const RetireTenantData& a) { return of_tenant(a.tenant); },
+               [](const StartInstance& a) {
+                 return Json{{"instance", a.instance.str()},
+                             {"instance_kind", name_of(a.kind)},
+                             {"admin_port", a.admin_port.value()},
+                             {"fingerprint", a.fingerprint}};
+               },
+               [](const StopInstance& a) {
+                 return Json{{"instance", a.instance.str()}};
+               },
+               [](const BindListener& a) {
+                 return Json{{"tenant", a.tenant.str()}, {"port", a.port.value()}};
+               },
+               [](const ReleaseListener& a) { return of_tenant(a.tenant); },
+               [](const LendListener& a) { return of_lend(a); },
+               [](const ReclaimListener& a) {
+                 return Json{{"tenant", a.tenant.str()}, {"instance", a.instance.str()}};
+               },
+               [](const IssueCertificate& a) {
+                 return Json{{"name", a.name}};
+               },
+               [](const PublishEdge& a) {
+                 return Json{{"fingerprint", a.fingerprint}};
+               },
+               [](const PublishRoute& a) {
+                 return Json{{"tenant", a.tenant.str()}, {"hosts", a.hosts}};
+               },
+               [](const WithdrawRoute& a) { return of_tenant(a.tenant); }},
+      action);
+}
+
+Result<TenantId> tenant_in(const Json& json) {
+  VC_TRY(const std::string text, require_string(json, "tenant"));
+  return TenantId::parse(text);
+}
+
+Result<InstanceId> instance_in(const Json& json, std::string_view key) {
+  VC_TRY(const std::string text, require_string(json, key));
+  return InstanceId::parse(text);
+}
+
+Result<Port> port_in(const Json& json, std::string_view key) {
+  VC_TRY(const std::int64_t number, require_integer(json, key));
+  return Port::make(number);
+}
+
+Result<Generation> generation_in(const Json& json) {
+  VC_TRY(const std::int64_t number, require_integer(json, "generation"));
+  return Generation{static_cast<std::uint64_t>(number)};
+}
+
+Result<TenantSpec> spec_in(const Json& json) {
+  VC_TRY(const std::string text, require_string(json, "spec"));
+  return parse_tenant(text);
+}
+
+Result<Action> read_set_platform(const Json& json) {
+  VC_TRY(const std::string text, require_string(json, "platform"));
+  VC_TRY(PlatformSpec platform, parse_platform(text));
+  return Action(SetPlatform{std::move(platform)});
+}
+
+Result<Action> read_create_tenant(const Json& json) {
+  VC_TRY(TenantSpec spec, spec_in(json));
+  return Action(CreateTenant{std::move(spec)});
+}
+
+Result<Action> read_update_tenant(const Json& json) {
+  VC_TRY(TenantSpec spec, spec_in(json));
+  VC_TRY(const Generation generation, generation_in(json));
+  return Action(UpdateTenant{std::move(spec), generation});
+}
+
+Result<Action> read_prepare_tenant_data(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  VC_TRY(const Generation generation, generation_in(json));
+  return Action(PrepareTenantData{std::move(tenant), generation});
+}
+
+/// Actions that name a tenant and nothing else.
+template <typename T>
+Result<Action> read_tenant_action(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  return Action(T{std::move(tenant)});
+}
+
+Result<Action> read_start_instance(const Json& json) {
+  VC_TRY(InstanceId instance, instance_in(json, "instance"));
+  VC_TRY(const std::string kind, require_string(json, "instance_kind"));
+  VC_TRY(const Port admin_port, port_in(json, "admin_port"));
+  VC_TRY(std::string fingerprint, require_string(json, "fingerprint"));
+  for (const InstanceKind known : {InstanceKind::kShared, InstanceKind::kDedicated}) {
+    if (name_of(known) == kind) {
+      return Action(StartInstance{std::move(instance), known, admin_port, std::move(fingerprint)});
+    }
+  }
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("cannot read an action: '{}' is no kind of instance", kind));
+}
+
+Result<Action> read_stop_instance(const Json& json) {
+  VC_TRY(InstanceId instance, instance_in(json, "instance"));
+  return Action(StopInstance{std::move(instance)});
+}
+
+Result<Action> read_bind_listener(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  VC_TRY(const Port port, port_in(json, "port"));
+  return Action(BindListener{std::move(tenant), port});
+}
+
+Result<Action> read_lend_listener(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  VC_TRY(InstanceId instance, instance_in(json, "instance"));
+  LendListener out{std::move(tenant), std::move(instance), std::nullopt};
+  if (json.contains("from")) {
+    VC_TRY(InstanceId from, instance_in(json, "from"));
+    out.from = std::move(from);
+  }
+  return Action(std::move(out));
+}
+
+Result<Action> read_reclaim_listener(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  VC_TRY(InstanceId instance, instance_in(json, "instance"));
+  return Action(ReclaimListener{std::move(tenant), std::move(instance)});
+}
+
+Result<Action> read_issue_certificate(const Json& json) {
+  VC_TRY(std::string name, require_string(json, "name"));
+  return Action(IssueCertificate{std::move(name)});
+}
+
+Result<Action> read_publish_edge(const Json& json) {
+  VC_TRY(std::string fingerprint, require_string(json, "fingerprint"));
+  return Action(PublishEdge{std::move(fingerprint)});
+}
+
+Result<Action> read_publish_route(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  const auto hosts = json.find("hosts");
+  if (hosts == json.end() || !hosts->is_array()) {
+    return Error(ErrorCode::kCorrupt, "cannot read an action: 'hosts' must be a list");
+  }
+  PublishRoute out{std::move(tenant), {}};
+  for (const Json& host : *hosts) {
+    if (!host.is_string()) {
+      return Error(ErrorCode::kCorrupt, "cannot read an action: a host must be text");
+    }
+    out.hosts.push_back(host.get<std::string>());
+  }
+  return Action(std::move(out));
+}
+
+struct Reader {
+  std::string_view kind;
+  Result<Action> (*read)(const Json&);
+};
+
+constexpr Reader kReaders[] = {
+    {"set_platform", read_set_platform},
+    {"create_tenant", read_create_tenant},
+    {"update_tenant", read_update_tenant},
+    {"delete_tenant", read_tenant_action<DeleteTenant>},
+    {"prepare_tenant_data", read_prepare_tenant_data},
+    {"retire_tenant_data", read_tenant_action<RetireTenantData>},
+    {"start_instance", read_start_instance},
+    {"stop_instance", read_stop_instance},
+    {"bind_listener", read_bind_listener},
+    {"release_listener", read_tenant_action<ReleaseListener>},
+    {"lend_listener", read_lend_listener},
+    {"reclaim_listener", read_reclaim_listener},
+    {"issue_certificate", read_issue_certificate},
+    {"publish_edge", read_publish_edge},
+    {"publish_route", read_publish_route},
+    {"withdraw_route", read_tenant_action<WithdrawRoute>},
+};
+static_assert(std::size(kReaders) == std::variant_size_v<Action>, "every action can be read back");
+
+}  // namespace
+
+std::string render_action(const Action& action) {
+  Json out = content_of(action);
+  out["kind"] = kind_of(action);
+  return dump_json(out);
+}
+
+Result<Action> parse_action(std::string_view text) {
+  VC_TRY(const Json json, parse_json(text, kActionBudget));
+  VC_TRY(const std::string kind, require_string(json, "kind"));
+  for (const Reader& reader : kReaders) {
+    if (reader.kind == kind) {
+      return reader.read(json);
+    }
+  }
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("cannot read an action: this version knows no kind '{}'", kind));
+}
+
+}  // namespace voicectl

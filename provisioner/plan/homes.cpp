@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/plan/homes.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "provisioner/plan/instance_names.h"
+
+namespace voicectl {
+namespace {
+
+Result<StepRef> start(PlanContext& context,
+                      const InstanceId& instance,
+                      InstanceKind kind,
+                      std::string reason) {
+  const RecordedInstance* const recorded = context.find_recorded(instance);
+  std::optional<Port> port;
+  if (recorded != nullptr) {
+    port = recorded->admin_port;
+  } else {
+    VC_TRY(const Port leased, context.ports.lease(holder_of(instance)));
+    port = leased;
+  }
+  return context.draft.add(
+      StartInstance{instance, kind, *port, context.inputs().instance_fingerprint},
+      std::move(reason));
+}
+
+/// A recorded instance of the right fingerprint: started again only if nobody else does it. One
+/// that is merely restarting is left to its supervisor.
+Result<Home> keep(PlanContext& context, const RecordedInstance& recorded) {
+  const ObservedInstance* const observed = context.find_observed(recorded.instance);
+  Home home{recorded.instance, std::nullopt, true, 0};
+  if (observed == nullptr) {
+    VC_TRY(home.start, start(context, recorded.instance, recorded.kind,
+                             "it is recorded and the machine does not show it"));
+  } else if (observed->failed) {
+    VC_TRY(home.start, start(context, recorded.instance, recorded.kind,
+                             "it failed and its restart budget is spent"));
+  } else {
+    home.is_ready = observed->ready;
+  }
+  return home;
+}
+
+bool is_current(const PlanContext& context, const RecordedInstance& recorded) {
+  return recorded.fingerprint == context.inputs().instance_fingerprint;
+}
+
+/// Pool members of the right fingerprint, lowest number first.
+std::vector<const RecordedInstance*> current_pool(const PlanContext& context) {
+  std::vector<const RecordedInstance*> out;
+  for (const auto& [name, recorded] : context.snapshot().instances) {
+    if (recorded.kind == InstanceKind::kShared && is_current(context, recorded)) {
+      out.push_back(&recorded);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) {
+    return shared_instance_number(a->instance) < shared_instance_number(b->instance);
+  });
+  return out;
+}
+
+std::size_t count_shared(const PlanContext& context) {
+  return static_cast<std::size_t>(
+      std::count_if(context.snapshot().instances.begin(), context.snapshot().instances.end(),
+                    [](const auto& entry) { return entry.second.kind == InstanceKind::kShared; }));
+}
+
+}  // namespace
+
+Status Homes::plan_pool(PlanContext& context) {
+  const std::size_t wanted = context.desired().platform.pool_size;
+  const std::size_t recorded = count_shared(context);
+  const std::vector<const RecordedInstance*> current = current_pool(context);
+  for (std::size_t i = 0; i < std::min(wanted, current.size()); ++i) {
+    VC_TRY(Home home, keep(context, *current[i]));
+    shared_.emplace(home.instance, std::move(home));
+  }
+  const std::string reason =
+      recorded > current.size()
+          ? fmt::format("{} of {} shared instances were started with another program or options",
+                        recorded - current.size(), recorded)
+          : fmt::format("the pool has {} of {} instances", current.size(), wanted);
+  for (std::uint32_t number = 0; shared_.size() < wanted; ++number) {
+    const InstanceId name = shared_instance_name(number);
+    if (context.find_recorded(name) == nullptr) {
+      VC_TRY(const StepRef step, start(context, name, InstanceKind::kShared, reason));
+      shared_.emplace(name, Home{name, step, true, 0});
+    }
+  }
+  return ok_status();
+}
+
+Status Homes::plan_dedicated(PlanContext& context) {
+  std::map<std::string, std::vector<const RecordedInstance*>> recorded;
+  for (const auto& [name, instance] : context.snapshot().instances) {
+    const std::optional<std::string> tail = dedicated_tail(name);
+    if (tail && instance.kind == InstanceKind::kDedicated && is_current(context, instance)) {
+      recorded[*tail].push_back(&instance);
+    }
+  }
+  for (const TenantSpec& spec : context.desired().tenants) {
+    if (spec.tier != Tier::kDedicated) {
+      continue;
+    }
+    const std::vector<const RecordedInstance*>& known = recorded[dedicated_tail(spec.tenant)];
+    const RecordedTenant* const tenant = context.find_recorded(spec.tenant);
+    const auto own = std::find_if(known.begin(), known.end(), [&](const RecordedInstance* i) {
+      return tenant != nullptr && tenant->placement == i->instance;
+    });
+    if (!known.empty()) {
+      VC_TRY(Home home, keep(context, own == known.end() ? *known.front() : **own));
+      dedicated_.emplace(spec.tenant, std::move(home));
+      continue;
+    }
+    std::uint32_t number = 1;
+    while (context.find_recorded(dedicated_instance_name(spec.tenant, number)) != nullptr) {
+      ++number;
+    }
+    const InstanceId name = dedicated_instance_name(spec.tenant, number);
+    const std::string reason =
+        number == 1 ? fmt::format("tenant {} has tier dedicated", spec.tenant.str())
+                    : fmt::format(
+                          "the instance of tenant {} was started with another program or "
+                          "options",
+                          spec.tenant.str());
+    VC_TRY(const StepRef step, start(context, name, InstanceKind::kDedicated, reason));
+    dedicated_.emplace(spec.tenant, Home{name, step, true, 0});
+  }
+  return ok_status();
+}
+
+Result<Homes> Homes::plan(PlanContext& context) {
+  Homes homes;
+  VC_TRY(homes.plan_pool(context));
+  VC_TRY(homes.plan_dedicated(context));
+  for (const auto& [tenant, home] : homes.dedicated_) {
+    homes.dedicated_starts_.emplace(home.instance, home.start);
+  }
+  return homes;
+}
+
+Placement Homes::place_in_pool(const RecordedTenant* recorded) {
+  const auto before = [](const auto& a, const auto& b) {
+    return std::make_tuple(!a.second.is_ready, a.second.tenants) <
+           std::make_tuple(!b.second.is_ready, b.second.tenants);
+  };
+  // The map is in the order of names and the first of equals wins: ties go by name.
+  Home& home = std::min_element(shared_.begin(), shared_.end(), before)->second;
+  std::string why = shared_.size() == 1
+                        ? fmt::format("{} is the pool", home.instance.str())
+                        : fmt::format("{} serves the fewest tenants ({}) of {} shared instances",
+                                      home.instance.str(), home.tenants, shared_.size());
+  if (recorded != nullptr && recorded->placement) {
+    why = fmt::format("{} is not to serve it any more; {}", recorded->placement->str(), why);
+  }
+  ++home.tenants;
+  return Placement{home.instance, home.start, std::move(why)};
+}
+
+Result<std::map<TenantId, Placement>> Homes::place(const PlanContext& context) {
+  std::map<TenantId, Placement> out;
+  std::vector<const TenantSpec*> homeless;
+  for (const TenantSpec& spec : context.desired().tenants) {
+    if (const auto own = dedicated_.find(spec.tenant); own != dedicated_.end()) {
+      out.emplace(spec.tenant,
+                  Placement{own->second.instance, own->second.start, "its tier is dedicated"});
+      continue;
+    }
+    const RecordedTenant* const recorded = context.find_recorded(spec.tenant);
+    const auto stays = recorded != nullptr && recorded->placement
+                           ? shared_.find(*recorded->placement)
+                           : shared_.end();
+    if (stays == shared_.end()) {
+      homeless.push_back(&spec);
+      continue;
+    }
+    ++stays->second.tenants;
+    out.emplace(spec.tenant,
+                Placement{stays->second.instance, stays->second.start, "it is there already"});
+  }
+  for (const TenantSpec* const spec : homeless) {
+    if (shared_.empty()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot place tenant '{}': the pool has no instances; raise "
+                               "pool.size or give it tier dedicated",
+                               spec->tenant.str()));
+    }
+    out.emplace(spec->tenant, place_in_pool(context.find_recorded(spec->tenant)));
+  }
+  return out;
+}
+
+bool Homes::contains(const InstanceId& instance) const {
+  return shared_.contains(instance) || dedicated_starts_.contains(instance);
+}
+
+std::optional<StepRef> Homes::start_of(const InstanceId& instance) const {
+  if (const auto pooled = shared_.find(instance); pooled != shared_.end()) {
+    return pooled->second.start;
+  }
+  const auto found = dedicated_starts_.find(instance);
+  return found == dedicated_starts_.end() ? std::nullopt : found->second;
+}
+
+}  // namespace voicectl

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "provisioner/plan/plan_context.h"
+
+namespace voicectl {
+
+/// An instance that the plan keeps or starts.
+struct Home {
+  InstanceId instance;
+  /// The step that starts it; absent while it runs.
+  std::optional<StepRef> start;
+  /// Ready now, or after `start`. False while it is being restarted without us.
+  bool is_ready = false;
+  /// Tenants that stay or were sent here.
+  std::size_t tenants = 0;
+};
+
+/// The home of one tenant, and why it is that one.
+struct Placement {
+  InstanceId instance;
+  std::optional<StepRef> start;
+  std::string reason;
+};
+
+/// Where tenants can be. Everything recorded that is not among the homes is to be emptied and then
+/// stopped.
+class Homes {
+ public:
+  /// Adds the steps that start what is missing: the pool, and an instance for each tenant of tier
+  /// dedicated. One with another fingerprint than the desired one is no home: a new one is started
+  /// beside it.
+  /// ERRORS: kResourceExhausted when the port range is full.
+  static Result<Homes> plan(PlanContext& context);
+
+  /// Sends every desired tenant to a home: who is in a home that suits its tier stays; others go to
+  /// the shared instance with the fewest tenants, ties by name, those that are ready first.
+  /// ERRORS: kInvalidArgument if the pool is empty and a tenant needs it.
+  Result<std::map<TenantId, Placement>> place(const PlanContext& context);
+
+  bool contains(const InstanceId& instance) const;
+  /// The step that starts the instance, if there is one.
+  std::optional<StepRef> start_of(const InstanceId& instance) const;
+
+ private:
+  Status plan_pool(PlanContext& context);
+  Status plan_dedicated(PlanContext& context);
+  Placement place_in_pool(const RecordedTenant* recorded);
+
+  std::map<InstanceId, Home> shared_;
+  std::map<TenantId, Home> dedicated_;
+  /// By the instances of `dedicated_`.
+  std::map<InstanceId, std::optional<StepRef>> dedicated_starts_;
+};
+
+}  // namespace voicectl

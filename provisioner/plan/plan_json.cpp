@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/plan/action.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::string_view kPlanSchema = "voicectl/plan/v1";
+
+Json summary_json(const PlanSummary& summary) {
+  return {{"tenants_created", summary.tenants_created},
+          {"tenants_changed", summary.tenants_changed},
+          {"tenants_moved", summary.tenants_moved},
+          {"tenants_deleted", summary.tenants_deleted},
+          {"instances_started", summary.instances_started},
+          {"instances_stopped", summary.instances_stopped},
+          {"edge_reloads", summary.edge_reloads},
+          {"certificates", summary.certificates}};
+}
+
+Json step_json(const Step& step) {
+  return {{"number", step.number},
+          {"kind", kind_of(step.action)},
+          {"symbol", std::string(1, character_of(symbol_of(step.action)))},
+          {"subject", subject_of(step.action)},
+          {"text", describe(step.action)},
+          {"reason", step.reason},
+          {"needs", step.needs},
+          {"key", step.key}};
+}
+
+}  // namespace
+
+std::string render_plan_json(const Plan& plan) {
+  Json steps = Json::array();
+  for (const Step& step : plan.steps) {
+    steps.push_back(step_json(step));
+  }
+  return dump_json({{"schema", kPlanSchema},
+                    {"id", plan.id},
+                    {"base_generation", plan.base.value},
+                    {"summary", summary_json(plan.summary)},
+                    {"steps", std::move(steps)}});
+}
+
+}  // namespace voicectl

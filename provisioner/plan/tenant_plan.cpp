@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/plan/tenant_plan.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "provisioner/plan/spec_changes.h"
+
+namespace voicectl {
+namespace {
+
+/// An instance reads the configuration when it gets the tenant, and is told of later changes.
+bool is_lent(const RecordedTenant* recorded) {
+  return recorded != nullptr && recorded->placement;
+}
+
+bool is_changed(const TenantSpec& spec, const RecordedTenant* recorded) {
+  return recorded != nullptr && !(recorded->spec == spec);
+}
+
+Generation next(Generation generation) {
+  return Generation{generation.value + 1};
+}
+
+StepRef add_update(PlanContext& context, const TenantSpec& spec, const RecordedTenant& recorded) {
+  return context.draft.add(UpdateTenant{spec, next(recorded.generation)},
+                           "changed: " + describe_changes(recorded.spec, spec));
+}
+
+}  // namespace
+
+std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const RecordedTenant* recorded) {
+  if (recorded == nullptr) {
+    const StepRef step = context_.draft.add(CreateTenant{spec}, "it is desired and not recorded");
+    edge_.note_change_of_tenants(step);
+    return step;
+  }
+  if (!is_changed(spec, recorded)) {
+    return std::nullopt;
+  }
+  const StepRef step = add_update(context_, spec, *recorded);
+  if (spec.domains != recorded->spec.domains) {
+    edge_.note_change_of_tenants(step);
+  }
+  return step;
+}
+
+std::optional<StepRef> TenantPlan::prepare(const TenantSpec& spec,
+                                           const RecordedTenant* recorded,
+                                           const Chain& chain) {
+  if (recorded != nullptr && recorded->has_data) {
+    return std::nullopt;
+  }
+  Generation generation{1};
+  // Who is lent already is updated after this, when its instance can be told.
+  const std::optional<StepRef> before = is_lent(recorded) ? std::nullopt : chain.record;
+  if (recorded != nullptr) {
+    generation = before ? next(recorded->generation) : recorded->generation;
+  }
+  const StepRef step = context_.draft.add(PrepareTenantData{spec.tenant, generation},
+                                          "it has no folder and no configuration yet");
+  context_.draft.need(step, before);
+  return step;
+}
+
+Result<std::optional<StepRef>> TenantPlan::bind(const TenantSpec& spec,
+                                                const RecordedTenant* recorded,
+                                                const Chain& chain) {
+  const bool is_bound = recorded != nullptr && recorded->has_listener && recorded->port;
+  if (is_bound && context_.has_listener(spec.tenant)) {
+    return std::optional<StepRef>();
+  }
+  std::optional<Port> port = recorded != nullptr ? recorded->port : std::nullopt;
+  if (!port) {
+    VC_TRY(const Port leased, context_.ports.lease(holder_of(spec.tenant)));
+    port = leased;
+  }
+  const StepRef step = context_.draft.add(
+      BindListener{spec.tenant, *port},
+      is_bound
+          ? fmt::format("its listener on port {} is recorded and nobody holds it", port->value())
+          : fmt::format("{} is the lowest free port", port->value()));
+  if (recorded == nullptr) {
+    context_.draft.need(step, chain.record);
+  }
+  return std::optional(step);
+}
+
+std::optional<StepRef> TenantPlan::lend(const TenantSpec& spec,
+                                        const RecordedTenant* recorded,
+                                        const Placement& placement,
+                                        const Chain& chain) {
+  const bool is_there = is_lent(recorded) && *recorded->placement == placement.instance;
+  if (is_there && !chain.bind) {
+    return std::nullopt;
+  }
+  LendListener action{spec.tenant, placement.instance, std::nullopt};
+  if (is_lent(recorded) && !is_there && context_.find_recorded(*recorded->placement) != nullptr) {
+    action.from = recorded->placement;
+  }
+  const StepRef step =
+      context_.draft.add(action, is_there ? "its listener is bound anew" : placement.reason);
+  if (!is_lent(recorded)) {
+    context_.draft.need(step, chain.record);
+  }
+  for (const std::optional<StepRef>& need : {chain.prepare, chain.bind, placement.start}) {
+    context_.draft.need(step, need);
+  }
+  if (action.from) {
+    departures_[*action.from].push_back(step);
+  }
+  return step;
+}
+
+Status TenantPlan::make(const TenantSpec& spec, const Placement& placement) {
+  const RecordedTenant* const recorded = context_.find_recorded(spec.tenant);
+  Chain chain;
+  chain.record = record(spec, recorded);
+  chain.prepare = prepare(spec, recorded, chain);
+  VC_TRY(chain.bind, bind(spec, recorded, chain));
+  chain.lend = lend(spec, recorded, placement, chain);
+  if (is_lent(recorded) && chain.record) {
+    // The instance is told of a change; it must be there, and the one to stay. A tenant whose old
+    // instance is dead could not be changed before it has moved.
+    context_.draft.need(*chain.record,
+                        chain.lend ? chain.lend : homes_.start_of(*recorded->placement));
+  }
+  std::vector<StepRef> before_routes;
+  for (const std::optional<StepRef>& step : {chain.record, chain.lend}) {
+    if (step) {
+      before_routes.push_back(*step);
+    }
+  }
+  edge_.plan_tenant(spec, before_routes);
+  return ok_status();
+}
+
+void TenantPlan::remove(const RecordedTenant& recorded) {
+  const TenantId& tenant = recorded.spec.tenant;
+  std::optional<StepRef> last;
+  std::optional<StepRef> edge;
+  const auto then = [&](Action action) {
+    const StepRef step =
+        context_.draft.add(std::move(action), "it is recorded and not desired any more");
+    context_.draft.need(step, last);
+    context_.draft.need(step, std::exchange(edge, std::nullopt));
+    last = step;
+    return step;
+  };
+  if (recorded.phase != TenantPhase::kDeleting || !recorded.routes.empty()) {
+    edge_.note_withdrawal(tenant, then(WithdrawRoute{tenant}));
+    edge = edge_.after_withdrawal();
+  }
+  if (recorded.placement) {
+    departures_[*recorded.placement].push_back(then(ReclaimListener{tenant, *recorded.placement}));
+  }
+  if (recorded.has_listener || recorded.port) {
+    then(ReleaseListener{tenant});
+  }
+  if (recorded.has_data) {
+    then(RetireTenantData{tenant});
+  }
+  then(DeleteTenant{tenant});
+}
+
+const std::vector<StepRef>& TenantPlan::departures(const InstanceId& instance) {
+  return departures_[instance];
+}
+
+}  // namespace voicectl
