@@ -103,6 +103,7 @@ void SessionBook::commit(Change change, std::function<void(Status)> done) {
   const MonoTime decided = deps_.reactor.now();
   const WallTime now = deps_.clock.now();
   StoreBatch batch;
+  batch.at = now;
   batch.events = number_events(change);
   if (change.session) {
     count_usage(*change.session);
@@ -169,20 +170,40 @@ void SessionBook::open_again() {
 }
 
 void SessionBook::fetch(const SessionId& id, Completion<std::optional<Session>> done) {
-  if (const Session* session = table_.find(id)) {
-    deps_.reactor.post([done = std::move(done), copy = *session] { done(std::optional(copy)); });
+  // Memory is asked when the answer is given, not before: the session may change meanwhile.
+  const auto answer = [this, id, done = std::move(done),
+                       alive = std::weak_ptr(self_)](Result<std::optional<Session>> stored) {
+    if (alive.expired()) {
+      return;
+    }
+    const Session* session = table_.find(id);
+    done(session != nullptr ? Result<std::optional<Session>>(*session) : std::move(stored));
+  };
+  if (table_.find(id) == nullptr) {
+    deps_.store.find_session(id, answer);
     return;
   }
-  deps_.store.find_session(id, std::move(done));
+  deps_.reactor.post([answer] {
+    answer(Error(ErrorCode::kUnavailable, "cannot read the session: the store has just failed"));
+  });
 }
 
 void SessionBook::fetch_by_call(const std::string& call_id,
                                 Completion<std::optional<Session>> done) {
   if (const Session* session = table_.find_by_call(call_id)) {
-    deps_.reactor.post([done = std::move(done), copy = *session] { done(std::optional(copy)); });
+    fetch(session->session, std::move(done));
     return;
   }
-  deps_.store.find_session_by_call(call_id, std::move(done));
+  deps_.store.find_session_by_call(
+      call_id, [this, done = std::move(done),
+                alive = std::weak_ptr(self_)](Result<std::optional<Session>> stored) {
+        if (alive.expired()) {
+          return;
+        }
+        const bool known = stored.has_value() && stored->has_value();
+        const Session* session = known ? table_.find((*stored)->session) : nullptr;
+        done(session != nullptr ? Result<std::optional<Session>>(*session) : std::move(stored));
+      });
 }
 
 }  // namespace voicectl::runtime

@@ -28,13 +28,12 @@ struct StoredResponse {
 /// How long answers are kept. Longer than any edge repeats a request.
 inline constexpr Duration kResponsesKept = std::chrono::minutes(10);
 
-/// What a tool call brought about, one row of the tenant's book of orders, appointments or tickets.
+/// What a tool call brought about: one order, appointment or ticket. It belongs to the session of
+/// its batch.
 struct BusinessRecord {
   enum class Kind { kOrder, kAppointment, kTicket };
   Kind kind = Kind::kOrder;
   std::string id;
-  SessionId session;
-  WallTime at;
   /// Set for appointments.
   std::optional<Booking> booking;
   /// JSON object with everything.
@@ -51,8 +50,11 @@ struct InboxEntry {
 
 /// Everything that one request changes. It becomes durable as a whole or not at all.
 struct StoreBatch {
+  /// When it was decided.
+  WallTime at;
   std::vector<Session> sessions;
   std::vector<SessionEvent> events;
+  /// REQUIRES: `sessions` has their session if there are any.
   std::vector<BusinessRecord> records;
   std::vector<InboxEntry> inbox;
   std::optional<StoredResponse> response;

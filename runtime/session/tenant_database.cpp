@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "base/check.h"
+
 namespace voicectl::runtime {
 namespace {
 
@@ -106,9 +108,9 @@ struct TenantDatabase::Writers {
         .run();
   }
 
-  Status write(const BusinessRecord& of) {
+  Status write(const BusinessRecord& of, const std::string& owner, WallTime at) {
     SqliteStatement& statement = statement_for(of.kind);
-    statement.bind(1, of.id).bind(2, of.session.str()).bind(3, number_of(of.at)).bind(4, of.data);
+    statement.bind(1, of.id).bind(2, owner).bind(3, number_of(at)).bind(4, of.data);
     if (of.booking) {
       statement.bind(5, number_of(of.booking->start)).bind(6, number_of(of.booking->end));
     }
@@ -206,7 +208,10 @@ Status TenantDatabase::write_batch(Writers& writers, const StoreBatch& batch) {
   };
   VC_TRY(write_all(batch.sessions));
   VC_TRY(write_all(batch.events));
-  VC_TRY(write_all(batch.records));
+  for (const BusinessRecord& record : batch.records) {
+    VC_CHECK(!batch.sessions.empty(), "records are stored with their session");
+    VC_TRY(writers.write(record, batch.sessions.front().session.str(), batch.at));
+  }
   VC_TRY(write_all(batch.inbox));
   if (batch.response) {
     VC_TRY(writers.write(*batch.response));

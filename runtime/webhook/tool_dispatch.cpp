@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/webhook/tool_dispatch.h"
+
+#include <fmt/core.h>
+
+#include <boost/hana/functional/overload.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+
+namespace voicectl::runtime {
+namespace {
+
+void note_effect(Session& session, const ToolCall& call, const ToolEffect& effect, WallTime now) {
+  session.last_tool_call =
+      ToolCallRecord{std::string(call.tool->name), call.body, effect.answer, now};
+  session.extracted_data = call.body;
+  session.step = "collecting";
+  if (effect.record) {
+    session.step = "done";
+    session.business_outcome = name_of(effect.events.front().type);
+    session.reference_doctype = effect.doctype;
+    session.reference_document = effect.record->id;
+  }
+}
+
+NewEvent tool_called(const ToolCall& call, const ToolEffect& effect) {
+  return {EventType::kToolCalled, fmt::format(R"({{"tool":"{}","parameters":{},"result":{}}})",
+                                              call.tool->name, call.body, effect.answer)};
+}
+
+Error no_session(const SessionId& id) {
+  return {ErrorCode::kNotFound,
+          fmt::format("cannot run a tool: there is no session '{}'", id.str())};
+}
+
+}  // namespace
+
+ToolDispatch::ToolDispatch(SessionBook& book, Backend& backend, const WallClock& clock)
+    : book_(book), backend_(backend), clock_(clock), self_(std::make_shared<ToolDispatch*>(this)) {}
+
+void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
+  const Result<Json> parameters = parse_json(call.body);
+  if (parameters.has_error()) {
+    done(parameters.error().with_context("reading the parameters of a tool"));
+    return;
+  }
+  // A tool whose result could not be kept is not run: the business would act on it in vain.
+  if (book_.broken()) {
+    done(*book_.broken());
+    return;
+  }
+  const Session* session = book_.find(call.session);
+  if (session == nullptr) {
+    done(no_session(call.session));
+    return;
+  }
+  if (!is_live(session->status)) {
+    done(Error(ErrorCode::kConflict,
+               fmt::format("cannot run a tool: session '{}' has ended", call.session.str())));
+    return;
+  }
+  call.body = dump_json(*parameters);
+  const ToolRequest request = read_tool_request(*call.tool, *parameters);
+  ask_backend(request,
+              [this, call, done = std::move(done),
+               alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
+                if (alive.expired()) {
+                  return;
+                }
+                if (effect.has_error()) {
+                  done(effect.error());
+                  return;
+                }
+                store(call, std::move(*effect), done);
+              });
+}
+
+void ToolDispatch::ask_backend(const ToolRequest& request,
+                               std::function<void(Result<ToolEffect>)> done) {
+  const auto answer_with = [&done](const auto& asked) {
+    return [asked, done](auto outcome) {
+      done(outcome.has_error() ? Result<ToolEffect>(outcome.error())
+                               : Result<ToolEffect>(effect_of(*outcome, asked)));
+    };
+  };
+  std::visit(
+      boost::hana::overload(
+          [&](const OrderRequest& order) { backend_.place_order(order, answer_with(order)); },
+          [&](const AppointmentRequest& appointment) {
+            backend_.book_appointment(appointment, answer_with(appointment));
+          },
+          [&](const TicketRequest& ticket) { backend_.create_ticket(ticket, answer_with(ticket)); },
+          [&](const Refusal& refusal) { done(effect_of(refusal)); }),
+      request);
+}
+
+void ToolDispatch::store(const ToolCall& call, ToolEffect effect, Completion<std::string> done) {
+  const Session* session = book_.find(call.session);
+  if (session == nullptr) {
+    done(no_session(call.session));
+    return;
+  }
+  Change change;
+  change.session = *session;
+  note_effect(*change.session, call, effect, clock_.now());
+  change.events.push_back(tool_called(call, effect));
+  for (NewEvent& event : effect.events) {
+    change.events.push_back(std::move(event));
+  }
+  if (effect.record) {
+    change.records.push_back(std::move(*effect.record));
+  }
+  if (call.request_key) {
+    change.response = StoredResponse{*call.request_key, 200, effect.answer, clock_.now()};
+  }
+  book_.commit(std::move(change), [answer = std::move(effect.answer),
+                                   done = std::move(done)](const Status& outcome) {
+    done(outcome.has_error() ? Result<std::string>(outcome.error()) : Result<std::string>(answer));
+  });
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "runtime/webhook/tool_dispatch.h"
+
+namespace voicectl::runtime {
+namespace {
+
+BusinessRecord make_record(BusinessRecord::Kind kind, std::string id, const Json& data) {
+  return {kind, std::move(id), std::nullopt, dump_json(data)};
+}
+
+Json lines_of(const PlacedOrder& order) {
+  Json lines = Json::array();
+  for (const OrderLine& line : order.lines) {
+    lines.push_back({{"item_name", line.item_name},
+                     {"quantity", line.quantity},
+                     {"unit_price", line.unit_price.str()},
+                     {"special_instructions", line.special_instructions}});
+  }
+  return lines;
+}
+
+ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
+  const Json data = {{"order_id", order.order_id},
+                     {"total_amount", order.total.str()},
+                     {"estimated_time", order.estimated_time.count()},
+                     {"order_type", name_of(request.type)},
+                     {"items", lines_of(order)},
+                     {"customer_name", request.customer_name},
+                     {"phone", request.phone},
+                     {"delivery_address", request.delivery_address}};
+  const Json answer = {
+      {"success", true},
+      {"order_id", order.order_id},
+      {"total_amount", order.total.str()},
+      {"estimated_time", order.estimated_time.count()},
+      {"message", fmt::format("Your order is placed. The total is ${} and it will be ready in "
+                              "about {} minutes.",
+                              order.total.str(), order.estimated_time.count())}};
+  return {dump_json(answer),
+          {{EventType::kOrderCreated, dump_json(data)}},
+          make_record(BusinessRecord::Kind::kOrder, order.order_id, data),
+          "Voice Restaurant Order"};
+}
+
+ToolEffect booked(const BookedAppointment& appointment, const AppointmentRequest& request) {
+  const Booking& booking = appointment.booking;
+  const Json data = {{"appointment_id", booking.appointment_id},
+                     {"service", appointment.service},
+                     {"price", appointment.price.str()},
+                     {"start", appointment.local_start},
+                     {"start_at", format_wall_time(booking.start)},
+                     {"end_at", format_wall_time(booking.end)},
+                     {"customer_name", request.customer_name},
+                     {"phone", request.phone}};
+  const Json answer = {{"success", true},
+                       {"status", "booked"},
+                       {"appointment_id", booking.appointment_id},
+                       {"service", appointment.service},
+                       {"start", appointment.local_start},
+                       {"message", fmt::format("Your {} is booked for {}.", appointment.service,
+                                               appointment.local_start)}};
+  BusinessRecord record =
+      make_record(BusinessRecord::Kind::kAppointment, booking.appointment_id, data);
+  record.booking = booking;
+  return {dump_json(answer),
+          {{EventType::kAppointmentBooked, dump_json(data)}},
+          std::move(record),
+          "Voice Appointment"};
+}
+
+std::string_view status_of(Alternatives::Cause cause) {
+  switch (cause) {
+    case Alternatives::Cause::kTaken:
+      return "partial";
+    case Alternatives::Cause::kClosed:
+      return "closed";
+    case Alternatives::Cause::kTooSoon:
+      return "too_soon";
+  }
+  return "partial";
+}
+
+ToolEffect offered(const Alternatives& alternatives, const AppointmentRequest& request) {
+  const Json answer = {{"success", false},
+                       {"status", status_of(alternatives.cause)},
+                       {"service", alternatives.service},
+                       {"alternative_slots", alternatives.local_starts},
+                       {"message", alternatives.message}};
+  const Json data = {{"service", alternatives.service},
+                     {"status", status_of(alternatives.cause)},
+                     {"wanted", request.date + " " + request.time},
+                     {"alternative_slots", alternatives.local_starts}};
+  return {dump_json(answer),
+          {{EventType::kAppointmentAlternatives, dump_json(data)}},
+          std::nullopt,
+          ""};
+}
+
+ToolEffect created(const CreatedTicket& ticket, const TicketRequest& request) {
+  const Json data = {{"ticket_id", ticket.ticket_id},
+                     {"category", ticket.category},
+                     {"priority", name_of(ticket.priority)},
+                     {"expected_resolution_minutes", ticket.expected_resolution.count()},
+                     {"assigned_to", ticket.assigned_to},
+                     {"customer_name", request.customer_name},
+                     {"issue_description", request.issue_description}};
+  const Json answer = {
+      {"success", true},
+      {"ticket_id", ticket.ticket_id},
+      {"category", ticket.category},
+      {"priority", name_of(ticket.priority)},
+      {"expected_resolution_minutes", ticket.expected_resolution.count()},
+      {"assigned_to", ticket.assigned_to},
+      {"message", fmt::format("I have created ticket {}. We expect to resolve it within {} "
+                              "minutes.",
+                              ticket.ticket_id, ticket.expected_resolution.count())}};
+  return {dump_json(answer),
+          {{EventType::kTicketCreated, dump_json(data)}},
+          make_record(BusinessRecord::Kind::kTicket, ticket.ticket_id, data),
+          "Voice Support Ticket"};
+}
+
+}  // namespace
+
+ToolEffect effect_of(const Refusal& refusal) {
+  const Json answer = {{"success", false}, {"error", "refused"}, {"message", refusal.message}};
+  return {dump_json(answer), {}, std::nullopt, ""};
+}
+
+ToolEffect effect_of(const OrderOutcome& outcome, const OrderRequest& request) {
+  const auto* order = std::get_if<PlacedOrder>(&outcome);
+  return order != nullptr ? placed(*order, request) : effect_of(std::get<Refusal>(outcome));
+}
+
+ToolEffect effect_of(const AppointmentOutcome& outcome, const AppointmentRequest& request) {
+  if (const auto* appointment = std::get_if<BookedAppointment>(&outcome)) {
+    return booked(*appointment, request);
+  }
+  if (const auto* alternatives = std::get_if<Alternatives>(&outcome)) {
+    return offered(*alternatives, request);
+  }
+  return effect_of(std::get<Refusal>(outcome));
+}
+
+ToolEffect effect_of(const TicketOutcome& outcome, const TicketRequest& request) {
+  const auto* ticket = std::get_if<CreatedTicket>(&outcome);
+  return ticket != nullptr ? created(*ticket, request) : effect_of(std::get<Refusal>(outcome));
+}
+
+}  // namespace voicectl::runtime
