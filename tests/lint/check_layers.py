@@ -43,7 +43,7 @@ HOMES = {
     r"^openssl/": ["base/crypto.cpp", P + "certs/"],
     r"^libssh2": ["playbooks/"],
     r"^CLI/": ["cli/", "runtime/service/main.cpp", "runtime/ultravox/stand_in/",
-               P + "daemon/main.cpp"],
+               "runtime/ultravox/caller/main.cpp", P + "daemon/main.cpp"],
 }
 # A pure module must not reach the operating system even through base.
 NO_OS = [P + "model", P + "plan"]

@@ -23,7 +23,7 @@ RULES = [
     (r"(?<![\w.>_])::kill\(|(?<![\w.>:_])kill\(|pidfd_send_signal", "ProcessSpawner::signal_group",
      [OS]),
     (r"std::(ofstream|ifstream|fstream)", "FileSystem",
-     ["cli/", "runtime/ultravox/stand_in/"]),
+     ["cli/", "runtime/ultravox/stand_in/", "runtime/ultravox/caller/main.cpp"]),
     (r"(?<![\w])::open(at)?\(", "FileSystem",
      [OS, "provisioner/instances/posix_log_files.cpp", "provisioner/registry/sqlite_registry.cpp",
       "provisioner/registry/registry_lock.cpp", "provisioner/daemon/log_tail.cpp",
