@@ -11,7 +11,9 @@ class io_context;
 
 namespace voicectl {
 
-/// The real loop: Boost.Asio on epoll.
+/// The real loop: Boost.Asio on epoll. One handler of Asio, ours or another's, is one turn.
+///
+/// Until `run` the thread that made it counts as the loop thread.
 class AsioReactor final : public Reactor, public FdWatcher {
  public:
   AsioReactor();
@@ -21,7 +23,7 @@ class AsioReactor final : public Reactor, public FdWatcher {
 
   /// Runs until `stop`. The calling thread becomes the loop thread.
   void run();
-  /// Ends `run` after the present turn. THREADS: any.
+  /// Ends `run` after the present turn; before `run`, makes it return at once. THREADS: any.
   void stop();
 
   /// For code that speaks Asio itself (HTTP, WebSocket). Same loop, same thread.
@@ -33,6 +35,7 @@ class AsioReactor final : public Reactor, public FdWatcher {
   void cancel(TimerId timer) override;
   bool in_loop() const override;
   WatchId watch_readable(int fd, Task task) override;
+  WatchId watch_writable(int fd, Task task) override;
   void unwatch(WatchId watch) override;
 
  private:

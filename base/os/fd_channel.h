@@ -40,7 +40,8 @@ class FdChannel {
   virtual void start(Handlers handlers) = 0;
 
   /// Queues a message; `descriptors` are duplicated at once and stay the caller's.
-  /// ERRORS: kUnavailable if the channel is closed; kResourceExhausted if the message is too long
+  /// ERRORS: kInvalidArgument for an empty message (the kernel cannot tell it from the end);
+  /// kUnavailable if the channel is closed; kResourceExhausted if the message is too long
   /// or the other end has stopped reading for too many messages (1,024).
   virtual Status send(std::string_view message, const std::vector<int>& descriptors) = 0;
 

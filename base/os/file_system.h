@@ -46,7 +46,8 @@ class FileSystem {
   /// Points the symbolic link `path` at `target`, replacing an older link in one step.
   virtual Status replace_link(const std::string& path, const std::string& target) = 0;
 
-  /// Names in a folder, sorted, without "." and ".."; empty if there is no such folder.
+  /// Names in a folder, sorted, without "." and ".."; empty if there is no such folder. What an
+  /// interrupted replacement left (".<name>.new", gone with the next one) is not shown.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
 
   /// Makes the folder and its missing parents; an existing folder gets `mode`.

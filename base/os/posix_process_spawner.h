@@ -8,7 +8,7 @@
 
 namespace voicectl {
 
-/// The real side of ProcessSpawner: fork, exec, pidfd (Linux 5.3 or newer).
+/// The real side of ProcessSpawner: fork, exec, pidfd (Linux 5.11 or newer).
 class PosixProcessSpawner final : public ProcessSpawner {
  public:
   /// REQUIRES: `watcher` and `reactor` outlive it.

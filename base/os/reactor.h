@@ -24,7 +24,9 @@ class Reactor : public Clock {
 
   /// Runs `task` once, not before `deadline`. Equal deadlines run in order of arrival.
   virtual TimerId call_at(MonoTime deadline, Task task) = 0;
-  TimerId call_after(Duration length, Task task) { return call_at(now() + length, std::move(task)); }
+  TimerId call_after(Duration length, Task task) {
+    return call_at(now() + length, std::move(task));
+  }
 
   /// A timer that has fired or was cancelled before is no error.
   virtual void cancel(TimerId timer) = 0;
@@ -33,7 +35,10 @@ class Reactor : public Clock {
   virtual bool in_loop() const = 0;
 };
 
-/// Tells when a descriptor can be read: pidfds, pipes, sockets.
+/// Tells when a descriptor can be read or written: pidfds, pipes, sockets.
+///
+/// A descriptor number has one watch at a time; to wait for both directions, watch a duplicate. The
+/// open file becomes non-blocking.
 /// THREADS: loop thread only.
 class FdWatcher {
  public:
@@ -43,6 +48,9 @@ class FdWatcher {
   /// Level-triggered: a task that does not read is called again. `fd` stays the caller's and must
   /// be open until `unwatch`.
   virtual WatchId watch_readable(int fd, Reactor::Task task) = 0;
+
+  /// The same for a descriptor that can be written, is hung up or in error.
+  virtual WatchId watch_writable(int fd, Reactor::Task task) = 0;
 
   /// After this no task of the watch runs, not even one already due.
   virtual void unwatch(WatchId watch) = 0;

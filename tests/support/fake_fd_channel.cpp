@@ -67,6 +67,9 @@ class FakeFdChannel final : public FdChannel {
   }
 
   Status send(std::string_view message, const std::vector<int>& descriptors) override {
+    if (message.empty()) {
+      return Error(ErrorCode::kInvalidArgument, "cannot send an empty message");
+    }
     const auto other = end_->other.lock();
     if (end_->is_peer_gone || !end_->is_open || !other || !*hub_alive_) {
       return closed();

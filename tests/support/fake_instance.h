@@ -28,14 +28,14 @@ struct InstanceScript {
   /// From its start to its first answer; nullopt for never.
   std::optional<Duration> ready_after = std::chrono::milliseconds(50);
   /// It ends by itself this long after its start.
-  std::optional<Duration> ends_after;
+  std::optional<Duration> ends_after = std::nullopt;
   ProcessExit ends_with = FakeProcesses::exited(3);
   /// From kStop or SIGTERM to its end; nullopt if it ignores both.
   std::optional<Duration> stops_after = std::chrono::milliseconds(20);
   /// Answers nothing on its channel any more, though it accepts connections.
   bool is_mute = false;
   /// The number that it says it has, instead of its own.
-  std::optional<int> claimed_pid;
+  std::optional<int> claimed_pid = std::nullopt;
 };
 
 /// voice-runtime as the simulated machine runs it: every process that is started with

@@ -64,6 +64,9 @@ class SimReactorView final : public Reactor {
  public:
   /// REQUIRES: `world` outlives the view.
   explicit SimReactorView(SimReactor& world);
+  ~SimReactorView() override { kill(); }
+  SimReactorView(const SimReactorView&) = delete;
+  SimReactorView& operator=(const SimReactorView&) = delete;
 
   MonoTime now() const override { return world_.now(); }
   void post(Task task) override;
@@ -80,11 +83,6 @@ class SimReactorView final : public Reactor {
 
   SimReactor& world_;
   std::shared_ptr<bool> alive_;
-
- public:
-  ~SimReactorView() override { kill(); }
-  SimReactorView(const SimReactorView&) = delete;
-  SimReactorView& operator=(const SimReactorView&) = delete;
 };
 
 /// An offload without a thread: the work is one later turn, its `done` another.

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/os/process_launch.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+
+#include "base/check.h"
+#include "base/os/posix_error.h"
+#include "base/os/unique_fd.h"
+
+namespace voicectl {
+namespace {
+
+/// What the child was about to do when it failed.
+enum class Step : int {
+  kPlaceDescriptors,
+  kLimitResources,
+  kChangeUser,
+  kEnterFolder,
+  kExecute,
+};
+
+/// What the child tells through the pipe when it cannot become the program.
+struct Report {
+  Step step;
+  int number;  ///< errno
+};
+
+struct Placement {
+  int from = -1;
+  int to = -1;
+};
+
+struct Limit {
+  __rlimit_resource resource;
+  rlimit value;
+};
+
+/// Everything the child needs, made before the fork: between fork and exec memory must not be
+/// allocated, because another thread may have held the allocator's lock at that moment.
+struct Preparation {
+  std::vector<char*> argv;
+  std::vector<std::string> environment_text;
+  std::vector<char*> envp;
+  std::vector<Placement> placements;
+  std::vector<Limit> limits;
+  std::optional<UserIds> user;
+  const char* folder = nullptr;
+  int first_free_number = 3;  ///< above every number that the child gets
+  int report = -1;
+};
+
+rlim_t within_right(__rlimit_resource resource, std::uint64_t wanted) {
+  rlimit present{};
+  const bool may_raise = ::geteuid() == 0;
+  if (may_raise || ::getrlimit(resource, &present) != 0) {
+    return wanted;
+  }
+  return std::min<rlim_t>(wanted, present.rlim_max);
+}
+
+Preparation prepare(const LaunchSpec& spec, const UniqueFd& null, const UniqueFd& report) {
+  Preparation ready;
+  for (const std::string& word : spec.argv) {
+    ready.argv.push_back(const_cast<char*>(word.c_str()));  // execve() only reads
+  }
+  ready.argv.push_back(nullptr);
+  for (const auto& [name, value] : spec.environment) {
+    ready.environment_text.push_back(name + "=" + value);
+  }
+  for (std::string& text : ready.environment_text) {
+    ready.envp.push_back(text.data());
+  }
+  ready.envp.push_back(nullptr);
+  ready.placements = {{null.get(), 0}, {null.get(), 1}, {null.get(), 2}};
+  for (const FdGrant& grant : spec.descriptors) {
+    VC_CHECK(grant.child_number >= 0, "a granted descriptor has a number");
+    std::erase_if(ready.placements, [&](const Placement& p) { return p.to == grant.child_number; });
+    ready.placements.push_back({grant.fd, grant.child_number});
+    ready.first_free_number = std::max(ready.first_free_number, grant.child_number + 1);
+  }
+  if (spec.max_descriptors) {
+    const rlim_t most = within_right(RLIMIT_NOFILE, *spec.max_descriptors);
+    ready.limits.push_back({RLIMIT_NOFILE, {most, most}});
+  }
+  if (spec.max_address_space) {
+    const rlim_t most = within_right(RLIMIT_AS, spec.max_address_space->count);
+    ready.limits.push_back({RLIMIT_AS, {most, most}});
+  }
+  ready.user = spec.user;
+  ready.folder = spec.working_directory.c_str();
+  ready.report = report.get();
+  return ready;
+}
+
+// From here to become() runs in the child: only async-signal-safe calls (signal-safety(7)).
+
+[[noreturn]] void give_up(const Preparation& ready, Step step) {
+  const Report report{step, errno};
+  const ssize_t told = ::write(ready.report, &report, sizeof report);
+  ::_exit(told == sizeof report ? 126 : 125);
+}
+
+/// Moves descriptors to their numbers. All are copied above the highest number first: a source may
+/// stand where another one has to go.
+void place_descriptors(Preparation& ready) {
+  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+    give_up(ready, Step::kPlaceDescriptors);
+  }
+  const int report = ::fcntl(ready.report, F_DUPFD_CLOEXEC, ready.first_free_number);
+  if (report < 0) {
+    give_up(ready, Step::kPlaceDescriptors);
+  }
+  ready.report = report;
+  for (Placement& placement : ready.placements) {
+    placement.from = ::fcntl(placement.from, F_DUPFD_CLOEXEC, ready.first_free_number);
+    if (placement.from < 0) {
+      give_up(ready, Step::kPlaceDescriptors);
+    }
+  }
+  for (const Placement& placement : ready.placements) {
+    if (::dup2(placement.from, placement.to) < 0) {
+      give_up(ready, Step::kPlaceDescriptors);
+    }
+  }
+}
+
+void reset_signals() {
+  struct sigaction usual {};
+  usual.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) {
+    (void)::sigaction(number, &usual, nullptr);  // two of them cannot be changed, nor need it
+  }
+  sigset_t none{};
+  (void)::sigemptyset(&none);
+  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+void limit_resources(const Preparation& ready) {
+  for (const Limit& limit : ready.limits) {
+    if (::setrlimit(limit.resource, &limit.value) != 0) {
+      give_up(ready, Step::kLimitResources);
+    }
+  }
+}
+
+void change_user(const Preparation& ready) {
+  if (!ready.user) {
+    return;
+  }
+  // Raw calls: the library's versions talk to threads that the child does not have.
+  if (::syscall(SYS_setgroups, 0UL, nullptr) != 0 || ::syscall(SYS_setgid, ready.user->gid) != 0 ||
+      ::syscall(SYS_setuid, ready.user->uid) != 0) {
+    give_up(ready, Step::kChangeUser);
+  }
+}
+
+[[noreturn]] void become(Preparation& ready) {
+  reset_signals();
+  (void)::setsid();  // cannot fail: a fresh child leads no group
+  place_descriptors(ready);
+  (void)::prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);  // cannot fail with these arguments
+  limit_resources(ready);  // may raise limits, so before the right to do so is gone
+  change_user(ready);
+  if (::chdir(ready.folder) != 0) {
+    give_up(ready, Step::kEnterFolder);
+  }
+  ::execve(ready.argv.front(), ready.argv.data(), ready.envp.data());
+  give_up(ready, Step::kExecute);
+}
+
+Error explain(const LaunchSpec& spec, const Report& report) {
+  const std::string& program = spec.argv.front();
+  switch (report.step) {
+    case Step::kPlaceDescriptors:
+      return posix_error(fmt::format("give '{}' its descriptors", program), report.number);
+    case Step::kLimitResources:
+      return posix_error(fmt::format("limit the resources of '{}'", program), report.number);
+    case Step::kChangeUser:
+      return posix_error(
+          fmt::format("start '{}' as user {}", program, spec.user ? spec.user->uid : 0),
+          report.number);
+    case Step::kEnterFolder:
+      return posix_error(fmt::format("start '{}' in '{}'", program, spec.working_directory),
+                         report.number);
+    case Step::kExecute:
+      break;
+  }
+  if (report.number == ENOENT || report.number == ENOTDIR) {
+    return Error(ErrorCode::kNotFound, fmt::format("cannot start '{}': no such program", program));
+  }
+  return posix_error(fmt::format("start '{}'", program), report.number);
+}
+
+/// What the child reports; nothing once it has become the program, which closes the pipe.
+std::optional<Report> read_report(const UniqueFd& pipe) {
+  Report report{};
+  ssize_t count = -1;
+  do {
+    count = ::read(pipe.get(), &report, sizeof report);
+  } while (count < 0 && errno == EINTR);
+  if (count == static_cast<ssize_t>(sizeof report)) {
+    return report;
+  }
+  return std::nullopt;
+}
+
+void reap(int child) {
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/// Forks with all signals held back, so that no handler of ours runs in the child.
+int fork_quietly(Preparation& ready) {
+  sigset_t all{};
+  sigset_t before{};
+  (void)::sigfillset(&all);
+  (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int child = ::fork();
+  if (child == 0) {
+    become(ready);
+  }
+  const int problem = errno;
+  (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = problem;
+  return child;
+}
+
+}  // namespace
+
+Result<int> launch_process(const LaunchSpec& spec) {
+  VC_CHECK(!spec.argv.empty(), "a launch names its program");
+  const std::string attempt = fmt::format("start '{}'", spec.argv.front());
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::array<int, 2> ends{-1, -1};
+  if (!null.is_open() || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return posix_error(attempt, errno);
+  }
+  const UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  Preparation ready = prepare(spec, null, writing);
+  const int child = fork_quietly(ready);
+  if (child < 0) {
+    return posix_error(attempt, errno);
+  }
+  writing.close();
+  if (const std::optional<Report> report = read_report(reading)) {
+    reap(child);
+    return explain(spec, *report);
+  }
+  return child;
+}
+
+}  // namespace voicectl
