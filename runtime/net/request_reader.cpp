@@ -138,7 +138,8 @@ ReadOutcome RequestReader::take_body() {
 
 ReadOutcome RequestReader::finish(RequestHead head, std::size_t used) {
   if (used == unread_.size()) {
-    unread_ = std::string();
+    unread_.clear();
+    unread_.shrink_to_fit();
   } else {
     unread_.erase(0, used);
   }

@@ -131,7 +131,8 @@ std::optional<WebSocketEvent> WebSocketCodec::next() {
 void WebSocketCodec::compact() {
   if (consumed_ == state_.unread.size()) {
     // Gives the memory back: an idle connection keeps no buffer.
-    state_.unread = std::string();
+    state_.unread.clear();
+    state_.unread.shrink_to_fit();
   } else {
     state_.unread.erase(0, consumed_);
   }

@@ -105,7 +105,8 @@ void Wire::send_some() {
       break;
     }
   }
-  unsent_ = std::string();
+  unsent_.clear();
+  unsent_.shrink_to_fit();
   written_ = 0;
 }
 
