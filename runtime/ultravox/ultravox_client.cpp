@@ -83,7 +83,10 @@ struct UltravoxClient::Inner : std::enable_shared_from_this<UltravoxClient::Inne
     HttpCall call;
     call.method = std::move(method);
     call.url = std::move(url);
-    call.headers = {{"X-API-Key", key->reveal()}, {"Accept", "application/json"}};
+    call.headers = {{"Accept", "application/json"}};
+    if (!key->empty()) {
+      call.headers.emplace_back("X-API-Key", key->reveal());
+    }
     if (!body.empty()) {
       call.headers.emplace_back("Content-Type", "application/json");
     }

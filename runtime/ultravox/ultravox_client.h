@@ -20,7 +20,7 @@ namespace voicectl::ultravox {
 /// Gives the API key when a request needs it, so that a new key needs no restart.
 using ApiKeySource = std::function<Result<Secret>()>;
 
-/// Always the same key.
+/// Always the same key; an empty one is not sent (the stand-in asks for none by itself).
 ApiKeySource fixed_api_key(Secret key);
 
 /// The content of a file without surrounding white space, read at every request.
@@ -39,7 +39,7 @@ struct UltravoxOptions {
 ///
 /// ERRORS of every request: kPermissionDenied (401, 403: the key, or what it may do);
 /// kResourceExhausted (402, 429: payment, rate, concurrency; see retry_after); kUnavailable (5xx,
-/// no connection); kTimeout; kNotFound (404); kConflict (409, 422: the call is not live);
+/// no connection); kTimeout; kNotFound (404); kConflict (409, 422);
 /// kInvalidArgument (400); kCorrupt (an answer that makes no sense). What the key source says is
 /// passed on.
 /// THREADS: loop thread only. Completions do not run once the client is gone.
@@ -56,7 +56,8 @@ class UltravoxClient {
   /// refuse (tool name, schema that is no JSON, time-out out of range).
   void create_call(const CallRequest& request, UltravoxCompletion<Call> done);
 
-  /// Hangs up. A call that has ended already is success; whether it did is told by its event.
+  /// Hangs up. A call that is not live is success: it has ended, or nobody came, and then its join
+  /// time-out ends it. That it ended is told by its event.
   void end_call(const std::string& call_id, UltravoxCompletion<void> done);
 
   void fetch_call(const std::string& call_id, UltravoxCompletion<Call> done);
