@@ -39,12 +39,14 @@ class DevAuthority final : public CertificateSource {
   ~DevAuthority() override;
 
   /// Makes the authority at its first use, or anew when the one on disk has ended.
-  /// ERRORS: as the seam; kInvalidArgument too for a name outside `permitted_names`; kCorrupt if
-  /// the authority's file does not hold one.
+  /// ERRORS: kInvalidArgument; kPermissionDenied for a name that the authority on disk may not
+  /// speak for; kCorrupt if its file does not hold one.
   void issue(CertificateRequest request, Completion<Certificate> done) override;
 
  private:
   struct Inner;
+  Offload& offload_;
+  const WallClock& clock_;
   std::shared_ptr<Inner> inner_;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/edge/edge_config.h"
 
-
 namespace voicectl {
 
 std::string edge_folder(const EdgeFolders& folders) {

@@ -68,7 +68,7 @@ class NginxEdge final : public EdgeProxy {
 
  private:
   class Inner;
-  std::shared_ptr<Inner> inner_;
+  std::unique_ptr<Inner> inner_;
 };
 
 }  // namespace voicectl
