@@ -11,23 +11,26 @@ namespace voicectl {
 
 /// How far an instance is, as its supervisor sees it.
 ///
-///             start_asked            told_ready
-///   stopped ---------------> starting ----------> ready <--.
-///      |  adopted              |  | ^               | |  |  | channel_lost,
-///      '-------------------------------> ready      | |  '--' told_ready
-///                              |  | |               | |
-///         spawn_failed, exited |  | | backoff_      | | unresponsive
-///                              v  | | elapsed,      | v
-///                            backoff' | start_asked | hung --exited--> backoff
-///                              |  ^   |             |
-///                     gave_up  |  '---+--- exited --'      ready_timeout: starting -> hung
-///                              v      |
-///                            failed --' (backoff_elapsed, start_asked)
+///                     .--------------------- adopted -----------------------.
+///                     |                                                     v
+///                  stopped --start_asked--> starting -----told_ready----> ready
+///                                           ^      | \                    /  |
+///        backoff_elapsed, start_asked       |      |  '- ready_timeout, -'   |
+///                  .------------------------'      |     unresponsive        | exited
+///                  |                 spawn_failed, |          |              |
+///                  |                 exited        |          v              |
+///                  |                               |         hung            |
+///                  |                               v          |              |
+///   failed <--gave_up-- backoff <-------------------- exited -'--------------'
+///      '--backoff_elapsed, start_asked--> starting
 ///
-///   starting, ready --stop_asked--> stopping --grace_elapsed--> killing
-///   hung            --stop_asked--> killing
-///   stopping, killing --exited----> stopped
+///   starting, ready          --stop_asked--> stopping --grace_elapsed--> killing
+///   hung                     --stop_asked--> killing
+///   stopping, killing        --exited-----> stopped
 ///   stopped, backoff, failed --stop_asked--> stopped
+///
+///   No change: start_asked while starting, ready or hung; spawned and channel_lost while
+///   starting; told_ready and channel_lost while ready; stop_asked while stopping or killing.
 enum class InstanceState {
   kStopped,
   kStarting,  ///< asked for; its process may not exist yet

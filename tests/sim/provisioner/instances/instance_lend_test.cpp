@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/provisioner/instances/instance_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class InstanceLendTest : public InstanceWorld {
+ protected:
+  Status reclaim(const std::string& name, const std::string& tenant, std::uint64_t token) {
+    std::optional<Result<void>> done;
+    manager().reclaim(an_instance(name), a_tenant(tenant), FencingToken{token}, into(done));
+    machine.sim.settle();
+    EXPECT_TRUE(done.has_value());
+    return done.value_or(Error(ErrorCode::kInternal, "cannot tell"));
+  }
+};
+
+TEST_F(InstanceLendTest, GivesTheTenantWithItsListenersToTheInstance) {
+  start_ready("shared-0");
+
+  lend("shared-0", "mario-pizza", 4, 21007);
+
+  const FakeInstances::Lent* lent = machine.instances.find("shared-0", a_tenant("mario-pizza"));
+  ASSERT_NE(lent, nullptr);
+  EXPECT_EQ(lent->token, FencingToken{4});
+  EXPECT_EQ(lent->generation, Generation{7});
+  EXPECT_EQ(lent->config, "/etc/mario-pizza");
+  EXPECT_EQ(lent->data, "/var/mario-pizza");
+  EXPECT_EQ(lent->unix_address, "unix:" + socket_of("mario-pizza"));
+  EXPECT_EQ(lent->tcp_address, "127.0.0.1:21007");
+  EXPECT_EQ(view("shared-0")->tenants.at(a_tenant("mario-pizza")),
+            (LentTenant{Generation{7}, FencingToken{4}}));
+}
+
+TEST_F(InstanceLendTest, KeepsTheListenersWhenTheTenantIsReclaimed) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza");
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 1), IsOk());
+
+  EXPECT_THAT(machine.instances.holders(a_tenant("mario-pizza")), IsEmpty());
+  EXPECT_THAT(view("shared-0")->tenants, IsEmpty());
+  EXPECT_TRUE(machine.network.is_held(a_port(21000)));
+}
+
+TEST_F(InstanceLendTest, CountsATenantThatIsNotThereAsReclaimed) {
+  start_ready("shared-0");
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 1), IsOk());
+  EXPECT_THAT(reclaim("nobody", "mario-pizza", 1), IsOk());
+}
+
+TEST_F(InstanceLendTest, PassesOnThatTheTokenIsOld) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 5);
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 4), FailsWith(ErrorCode::kFenced));
+
+  EXPECT_THAT(machine.instances.holders(a_tenant("mario-pizza")), ElementsAre("shared-0"));
+  EXPECT_TRUE(view("shared-0")->tenants.contains(a_tenant("mario-pizza")));
+}
+
+TEST_F(InstanceLendTest, RefusesToLendToOneThatIsNotReady) {
+  machine.instances.script_all({.ready_after = 5s});
+  std::optional<Result<InstanceReady>> ready;
+  manager().start(shared("shared-0"), into(ready));
+  const TenantId tenant = a_tenant("mario-pizza");
+  ASSERT_THAT(daemon().bank.bind(tenant, socket_of("mario-pizza"), SocketAccess{}, a_port(21000)),
+              IsOk());
+  std::optional<Result<void>> lent;
+
+  manager().lend(LendOptions{an_instance("shared-0"), tenant, Generation{1}, FencingToken{1}, "/c",
+                             "/d", *daemon().bank.descriptors(tenant)},
+                 into(lent));
+  machine.sim.settle();
+
+  ASSERT_TRUE(lent.has_value());
+  EXPECT_THAT(*lent, FailsWith(ErrorCode::kUnavailable));
+}
+
+TEST_F(InstanceLendTest, NotesTheGenerationOfANewConfiguration) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza");
+  std::optional<Result<void>> done;
+
+  manager().reconfigure(an_instance("shared-0"), a_tenant("mario-pizza"), Generation{8}, "/new",
+                        into(done));
+  machine.sim.settle();
+
+  ASSERT_TRUE(done.has_value());
+  EXPECT_THAT(*done, IsOk());
+  EXPECT_EQ(machine.instances.find("shared-0", a_tenant("mario-pizza"))->config, "/new");
+  EXPECT_EQ(view("shared-0")->tenants.at(a_tenant("mario-pizza")).generation, Generation{8});
+}
+
+TEST_F(InstanceLendTest, GivesTheBodyOfTheAnswerToAnyOtherQuestion) {
+  start_ready("shared-0");
+  std::optional<Result<std::string>> sessions;
+
+  manager().request(an_instance("shared-0"), control::request::kListSessions, "{}", 5s,
+                    into(sessions));
+  machine.sim.settle();
+
+  ASSERT_TRUE(sessions.has_value());
+  EXPECT_THAT(*sessions, IsOkAnd(R"({"sessions":[]})"));
+}
+
+TEST_F(InstanceLendTest, KnowsNothingOfAnUnknownInstance) {
+  std::optional<Result<std::string>> stats;
+
+  manager().request(an_instance("nobody"), control::request::kStats, "{}", 5s, into(stats));
+  machine.sim.settle();
+
+  ASSERT_TRUE(stats.has_value());
+  EXPECT_THAT(*stats, FailsWith(ErrorCode::kNotFound));
+}
+
+}  // namespace
+}  // namespace voicectl
