@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/call_request.h"
+
+#include <fmt/core.h>
+
+#include "runtime/webhook/tools.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr std::string_view kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                      "Thursday", "Friday", "Saturday"};
+
+std::string task_of(BusinessType type) {
+  switch (type) {
+    case BusinessType::kRestaurant:
+      return "Take orders. Repeat the items and ask for confirmation before you call placeOrder.";
+    case BusinessType::kAppointment:
+      return "Book appointments with bookAppointment. If a time is not free, offer the other times "
+             "that the tool names.";
+    case BusinessType::kSupport:
+      return "Listen to the problem, then record it with createSupportTicket and tell the caller "
+             "the number of the ticket.";
+    case BusinessType::kCustom:
+      return "Answer the caller's questions.";
+  }
+  return {};
+}
+
+std::string offers_of(const Business& business) {
+  std::string out;
+  for (const MenuItem& item : business.menu) {
+    out += fmt::format("- {} ({}), ${}: {}\n", item.name, item.category, item.price.str(),
+                       item.description);
+  }
+  for (const ServiceItem& item : business.services) {
+    out += fmt::format("- {}, {} minutes, ${}: {}\n", item.name, item.duration.count(),
+                       item.price.str(), item.description);
+  }
+  for (const SupportCategory& category : business.support_categories) {
+    out += fmt::format("- {}: {}\n", category.name, category.description);
+  }
+  return out;
+}
+
+std::string hours_of(const Business& business) {
+  std::string out;
+  for (std::size_t day = 0; day < business.opening_hours.size(); ++day) {
+    for (const OpeningSpan& span : business.opening_hours[day]) {
+      out += fmt::format("- {} {}\n", kDays[day], span.str());
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string make_system_prompt(const TenantConfig& config, WallTime now) {
+  const Business& business = config.business;
+  std::string prompt = fmt::format(
+      "You are the voice agent of {}. Speak briefly and kindly; never read out symbols or lists. "
+      "When a tool answers with a message, say it in your own words.\n{}\n",
+      business.name, task_of(business.type));
+  prompt += fmt::format("Now it is {} (UTC); the business is in the time zone {}.\n",
+                        format_wall_time(now), business.time_zone);
+  if (const std::string offers = offers_of(business); !offers.empty()) {
+    prompt += "What the business offers:\n" + offers;
+  }
+  if (const std::string hours = hours_of(business); !hours.empty()) {
+    prompt += "Opening hours:\n" + hours;
+  }
+  return prompt + config.voice.instructions;
+}
+
+ultravox::CallRequest make_call_request(const TenantConfig& config,
+                                        const Session& session,
+                                        ultravox::CallMedium medium,
+                                        WallTime now) {
+  const std::string webhook = config.webhook_base + "/webhook/" + config.tenant.str();
+  ultravox::CallRequest request;
+  request.system_prompt = make_system_prompt(config, now);
+  request.voice = config.voice.voice;
+  request.language_hint = config.voice.language;
+  request.model = config.voice.model;
+  request.greeting = config.voice.greeting;
+  request.tools = make_call_tools(config.business.type, webhook + "/tools", session.session,
+                                  make_tool_token(config.tool_secret, session.session));
+  const ultravox::Callback callback{webhook + "/ultravox", {config.webhook_secrets.front()}};
+  request.callbacks = {callback, callback, callback};
+  request.metadata = {{"session_id", session.session.str()}, {"tenant", config.tenant.str()}};
+  request.medium = medium;
+  request.max_duration = config.limits.duration;
+  return request;
+}
+
+}  // namespace voicectl::runtime

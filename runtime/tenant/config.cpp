@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/config.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "runtime/tenant/business_json.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// Sessions per month of the price plans; a plan that is not listed has no limit.
+constexpr std::pair<std::string_view, std::uint64_t> kPlanSessions[] = {{"starter", 100},
+                                                                        {"professional", 500}};
+
+const Json& member(const Json& object, std::string_view key) {
+  static const Json kNone = Json::object();
+  const auto found = object.find(key);
+  return found == object.end() || !found->is_object() ? kNone : *found;
+}
+
+Error bad_config(std::string_view what) {
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("cannot use the tenant configuration: {}", what)};
+}
+
+std::string without_slash(std::string url) {
+  while (!url.empty() && url.back() == '/') {
+    url.pop_back();
+  }
+  return url;
+}
+
+Result<KeyScope> parse_scope(std::string_view text) {
+  for (const KeyScope scope : {KeyScope::kWidget, KeyScope::kStaff, KeyScope::kAdmin}) {
+    if (name_of(scope) == text) {
+      return scope;
+    }
+  }
+  return bad_config(fmt::format("'{}' is no scope of an API key", text));
+}
+
+Status read_keys(const Json& document, TenantConfig& config) {
+  const auto keys = document.find("api_keys");
+  if (keys == document.end() || !keys->is_array()) {
+    return ok_status();
+  }
+  for (const Json& key : *keys) {
+    VC_TRY(const KeyScope scope, parse_scope(string_or(key, "scope", "")));
+    const std::string hash = string_or(key, "sha256", "");
+    if (hash.size() != 64) {
+      return bad_config("an entry of 'api_keys' has no SHA-256");
+    }
+    config.api_keys.push_back({string_or(key, "id", ""), hash, scope});
+  }
+  return ok_status();
+}
+
+Status read_secrets(const Json& secrets, TenantConfig& config) {
+  const auto webhook = secrets.find("webhook_secrets");
+  if (webhook != secrets.end() && webhook->is_array()) {
+    for (const Json& secret : *webhook) {
+      if (secret.is_string() && !secret.get_ref<const std::string&>().empty()) {
+        config.webhook_secrets.emplace_back(secret.get<std::string>());
+      }
+    }
+  }
+  config.tool_secret = Secret(string_or(secrets, "tool_secret", ""));
+  // An empty key would let anybody sign.
+  if (config.webhook_secrets.empty() || config.tool_secret.empty()) {
+    return bad_config("'secrets' needs webhook_secrets and tool_secret");
+  }
+  return ok_status();
+}
+
+void read_platform(const Json& platform, TenantConfig& config) {
+  config.base_url = without_slash(string_or(platform, "base_url", ""));
+  config.webhook_base = without_slash(string_or(platform, "webhook_base", config.base_url));
+  const Json& ultravox = member(platform, "ultravox");
+  config.ultravox.endpoint =
+      without_slash(string_or(ultravox, "endpoint", config.ultravox.endpoint));
+  config.ultravox.api_key_file = string_or(ultravox, "api_key_file", "");
+}
+
+void read_limits(const Json& tenant, TenantConfig& config) {
+  const Json& limits = member(tenant, "limits");
+  SessionLimits& out = config.limits;
+  out.concurrent = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+      integer_or(limits, "concurrent_sessions", out.concurrent), 0, 1'000'000));
+  out.duration = std::chrono::seconds(
+      std::clamp<std::int64_t>(integer_or(limits, "session_duration", 3600), 1, 86'400));
+  const std::string plan = string_or(tenant, "plan", "starter");
+  for (const auto& [name, sessions] : kPlanSessions) {
+    if (name == plan) {
+      out.per_month = sessions;
+    }
+  }
+  if (const std::int64_t own = integer_or(limits, "sessions_per_month", -1); own >= 0) {
+    out.per_month = static_cast<std::uint64_t>(own);
+  }
+}
+
+void read_voice(const Json& voice, TenantConfig& config) {
+  config.voice.voice = string_or(voice, "voice", "");
+  config.voice.language = string_or(voice, "language", "en");
+  config.voice.model = string_or(voice, "model", "");
+  config.voice.greeting = string_or(voice, "greeting", "");
+  config.voice.instructions = string_or(voice, "instructions", "");
+}
+
+}  // namespace
+
+std::string_view name_of(KeyScope scope) {
+  switch (scope) {
+    case KeyScope::kWidget:
+      return "widget";
+    case KeyScope::kStaff:
+      return "staff";
+    case KeyScope::kAdmin:
+      return "admin";
+  }
+  return "widget";
+}
+
+Result<TenantConfig> parse_tenant_config(std::string_view text) {
+  VC_TRY(const Json document, parse_json(text, JsonBudget{.bytes = 4U << 20}));
+  if (!document.is_object() || string_or(document, "kind", "") != "TenantConfig") {
+    return bad_config("it is not of kind TenantConfig");
+  }
+  const Json& tenant = member(document, "tenant");
+  VC_TRY(TenantId slug, TenantId::parse(string_or(tenant, "slug", "")));
+  TenantConfig config(std::move(slug));
+  config.generation.value =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(document, "generation", 0)));
+  read_platform(member(document, "platform"), config);
+  VC_TRY(read_secrets(member(document, "secrets"), config));
+  VC_TRY(read_keys(document, config));
+  VC_TRY(config.business, business_of_json(tenant));
+  read_limits(tenant, config);
+  read_voice(member(tenant, "voice"), config);
+  config.backend = string_or(member(tenant, "backend"), "kind", "builtin") == "erpnext"
+                       ? BackendKind::kErpnext
+                       : BackendKind::kBuiltin;
+  return config;
+}
+
+}  // namespace voicectl::runtime

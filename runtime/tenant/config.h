@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/units.h"
+#include "runtime/backend/business.h"
+
+namespace voicectl::runtime {
+
+/// What a key opens; a higher scope opens all that a lower one does.
+enum class KeyScope { kWidget, kStaff, kAdmin };
+std::string_view name_of(KeyScope scope);
+
+struct ApiKey {
+  std::string id;
+  /// The key itself is kept nowhere.
+  std::string sha256;
+  KeyScope scope = KeyScope::kWidget;
+};
+
+struct SessionLimits {
+  /// Sessions that may be live at once.
+  std::uint32_t concurrent = 50;
+  /// Sessions per calendar month; absent means no limit.
+  std::optional<std::uint64_t> per_month;
+  std::chrono::seconds duration{3600};
+};
+
+struct VoiceSettings {
+  std::string voice;
+  std::string language = "en";
+  std::string model;
+  std::string greeting;
+  std::string instructions;
+};
+
+struct UltravoxSettings {
+  std::string endpoint = "https://api.ultravox.ai/api";
+  std::string api_key_file;
+  friend bool operator==(const UltravoxSettings&, const UltravoxSettings&) = default;
+};
+
+enum class BackendKind { kBuiltin, kErpnext };
+
+/// Everything that an instance is told about a tenant, checked.
+struct TenantConfig {
+  explicit TenantConfig(TenantId id) : tenant(std::move(id)) {}
+
+  TenantId tenant;
+  Generation generation;
+  /// Address of the tenant for its customers, without a slash at the end.
+  std::string base_url;
+  /// Address under which Ultravox reaches us, without a slash at the end.
+  std::string webhook_base;
+  UltravoxSettings ultravox;
+  /// The first signs what we ask for; all are accepted. Not empty.
+  std::vector<Secret> webhook_secrets;
+  /// Not empty.
+  Secret tool_secret;
+  std::vector<ApiKey> api_keys;
+  Business business;
+  SessionLimits limits;
+  VoiceSettings voice;
+  BackendKind backend = BackendKind::kBuiltin;
+};
+
+/// Reads the file that the daemon writes for a tenant: JSON of kind TenantConfig.
+///
+/// Unknown members are ignored and missing ones take their defaults, so that an instance and a
+/// daemon of neighbouring versions understand each other.
+/// ERRORS: kInvalidArgument, naming the member.
+Result<TenantConfig> parse_tenant_config(std::string_view text);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/exchange.h"
+
+#include "base/check.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// Longest request number that is taken. The edge's have 32 characters.
+constexpr std::size_t kMaxRequestId = 128;
+constexpr int kSwitchingProtocols = 101;
+
+}  // namespace
+
+int status_of(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kInvalidArgument:
+      return 400;
+    case ErrorCode::kPermissionDenied:
+      return 403;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kConflict:
+      return 409;
+    case ErrorCode::kResourceExhausted:
+      return 507;
+    case ErrorCode::kTimeout:
+      return 504;
+    case ErrorCode::kFenced:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kCorrupt:
+      return 503;
+    case ErrorCode::kInternal:
+      return 500;
+  }
+  return 500;
+}
+
+HttpResponse refusal_of(const Error& error) {
+  return error_response(status_of(error), name_of(error.code()), error.text());
+}
+
+Exchange::Exchange(HttpRequest request,
+                   std::shared_ptr<Responder> responder,
+                   RouteMatch match,
+                   std::shared_ptr<TenantCounters> counters)
+    : request_(std::move(request)),
+      responder_(std::move(responder)),
+      match_(std::move(match)),
+      counters_(std::move(counters)) {
+  ++counters_->requests_in_progress;
+}
+
+Exchange::~Exchange() {
+  --counters_->requests_in_progress;
+}
+
+const std::string& Exchange::parameter(std::string_view name) const {
+  const auto found = match_.parameters.find(name);
+  VC_CHECK(found != match_.parameters.end(), "the route's pattern has the parameter");
+  return found->second;
+}
+
+void Exchange::count(int status) {
+  const std::string route(match_.route == nullptr ? "other" : match_.route->pattern);
+  ++counters_->requests[{route, status}];
+  ++counters_->requests_total;
+}
+
+void Exchange::answer(HttpResponse response) {
+  count(response.status);
+  responder_->send(std::move(response));
+}
+
+void Exchange::refuse(int status, std::string_view code, std::string_view message) {
+  answer(error_response(status, code, message));
+}
+
+void Exchange::refuse(const Error& error) {
+  answer(refusal_of(error));
+}
+
+Result<std::shared_ptr<WebSocket>> Exchange::upgrade(std::string tag) {
+  auto socket = responder_->upgrade(std::move(tag));
+  count(socket.has_value() ? kSwitchingProtocols : 400);
+  return socket;
+}
+
+std::optional<std::string> Exchange::request_key() const {
+  const auto id = request_.header("X-Request-Id");
+  if (!id || id->empty() || id->size() > kMaxRequestId) {
+    return std::nullopt;
+  }
+  return request_.method + " " + request_.path + " " + std::string(*id);
+}
+
+}  // namespace voicectl::runtime

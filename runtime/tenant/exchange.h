@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "runtime/net/http_message.h"
+#include "runtime/net/http_server.h"
+#include "runtime/tenant/routes.h"
+
+namespace voicectl::runtime {
+
+/// What a tenant's requests came to, since the tenant was opened here.
+struct TenantCounters {
+  /// By pattern of the route ("other" for none) and status.
+  std::map<std::pair<std::string, int>, std::uint64_t> requests;
+  /// By tool and "ok" or "error".
+  std::map<std::pair<std::string, std::string>, std::uint64_t> tool_calls;
+  std::uint64_t requests_total = 0;
+  std::uint64_t tool_calls_total = 0;
+  std::uint64_t requests_in_progress = 0;
+};
+
+/// One request with its route and its answer. Whoever holds the last copy without having answered
+/// answers 500.
+///
+/// THREADS: loop thread only.
+class Exchange {
+ public:
+  Exchange(HttpRequest request,
+           std::shared_ptr<Responder> responder,
+           RouteMatch match,
+           std::shared_ptr<TenantCounters> counters);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  const HttpRequest& request() const { return request_; }
+  const Route* route() const { return match_.route; }
+  const RouteMatch& match() const { return match_; }
+  /// A part of the path. REQUIRES: the route's pattern has it.
+  const std::string& parameter(std::string_view name) const;
+
+  void answer(HttpResponse response);
+  void refuse(int status, std::string_view code, std::string_view message);
+  /// Answers with the status that fits the error: see status_of.
+  void refuse(const Error& error);
+  Result<std::shared_ptr<WebSocket>> upgrade(std::string tag);
+
+  /// What makes a repetition of this request the same one; nullopt if nobody numbers it.
+  std::optional<std::string> request_key() const;
+
+ private:
+  void count(int status);
+
+  HttpRequest request_;
+  std::shared_ptr<Responder> responder_;
+  RouteMatch match_;
+  std::shared_ptr<TenantCounters> counters_;
+};
+
+/// 400, 403, 404, 409, 503, 504, 507 or 500.
+int status_of(const Error& error);
+/// The answer that an error comes to.
+HttpResponse refusal_of(const Error& error);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/gatekeeper.h"
+
+#include <utility>
+
+#include "runtime/tenant/auth.h"
+
+namespace voicectl::runtime {
+namespace {
+
+void refuse_unknown(const std::shared_ptr<Exchange>& exchange) {
+  HttpResponse response = error_response(
+      401, "unauthorized", "cannot let the request in: it needs a key or token of this tenant");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  exchange->answer(std::move(response));
+}
+
+void refuse_scope(const std::shared_ptr<Exchange>& exchange, KeyScope needed) {
+  exchange->refuse(403, "permission_denied",
+                   "cannot let the request in: it needs a key of scope " +
+                       std::string(name_of(needed)) + " or higher");
+}
+
+std::optional<KeyScope> scope_needed(Access access) {
+  switch (access) {
+    case Access::kWidgetKey:
+      return KeyScope::kWidget;
+    case Access::kStaffKey:
+    case Access::kSessionToken:
+      return KeyScope::kStaff;
+    case Access::kAnyone:
+    case Access::kSignature:
+    case Access::kToolToken:
+      return std::nullopt;
+  }
+  return KeyScope::kAdmin;
+}
+
+}  // namespace
+
+Gatekeeper::Gatekeeper(TenantScope& scope)
+    : scope_(scope), self_(std::make_shared<Gatekeeper*>(this)) {}
+
+void Gatekeeper::check(const std::shared_ptr<Exchange>& exchange, std::function<void()> pass) {
+  const TenantConfig& config = *scope_.config;
+  const auto& parts = exchange->match().parameters;
+  const auto tenant = parts.find("tenant");
+  if (tenant != parts.end() && tenant->second != config.tenant.str()) {
+    exchange->refuse(404, "not_found", "cannot find that tenant here");
+    return;
+  }
+  const Access access = exchange->route()->access;
+  const std::optional<KeyScope> needed = scope_needed(access);
+  if (!needed) {
+    pass();
+    return;
+  }
+  const std::optional<std::string> credential = find_credential(exchange->request());
+  if (!credential) {
+    refuse_unknown(exchange);
+    return;
+  }
+  const std::optional<KeyScope> scope = find_scope(config.api_keys, *credential);
+  if (scope && *scope >= *needed) {
+    pass();
+  } else if (scope) {
+    refuse_scope(exchange, *needed);
+  } else if (access == Access::kSessionToken) {
+    check_session_token(exchange, *credential, std::move(pass));
+  } else {
+    refuse_unknown(exchange);
+  }
+}
+
+void Gatekeeper::check_session_token(const std::shared_ptr<Exchange>& exchange,
+                                     const std::string& credential,
+                                     std::function<void()> pass) {
+  const Result<SessionId> id = SessionId::parse(exchange->parameter("session"));
+  if (id.has_error()) {
+    refuse_unknown(exchange);
+    return;
+  }
+  scope_.book.fetch(*id,
+                    [exchange, credential, pass = std::move(pass),
+                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+                      if (alive.expired()) {
+                        return;
+                      }
+                      if (found.has_error()) {
+                        exchange->refuse(found.error());
+                      } else if (found->has_value() && opens_session(**found, credential)) {
+                        pass();
+                      } else {
+                        // Whether there is such a session is nobody's business who cannot open it.
+                        refuse_unknown(exchange);
+                      }
+                    });
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "runtime/tenant/exchange.h"
+#include "runtime/tenant/tenant_scope.h"
+
+namespace voicectl::runtime {
+
+/// WebSockets that follow the events of one session, or of the whole tenant.
+///
+/// `after=N` in the query continues behind event N: stored events first, live ones after them,
+/// each once and in order. Without it a session's channel begins at its first event, and the
+/// tenant's with what happens next.
+/// THREADS: loop thread only.
+class LiveApi {
+ public:
+  /// REQUIRES: `scope` outlives it.
+  explicit LiveApi(TenantScope& scope);
+  ~LiveApi();
+  LiveApi(const LiveApi&) = delete;
+  LiveApi& operator=(const LiveApi&) = delete;
+
+  void follow_session(const std::shared_ptr<Exchange>& exchange, const SessionId& session);
+  void follow_tenant(const std::shared_ptr<Exchange>& exchange);
+
+  std::size_t followers() const { return followers_.size(); }
+
+ private:
+  struct Follower;
+  using FollowerPtr = std::shared_ptr<Follower>;
+
+  FollowerPtr accept(const std::shared_ptr<Exchange>& exchange, const std::string& tag);
+  void replay(const FollowerPtr& follower);
+  void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
+
+  TenantScope& scope_;
+  std::unordered_set<FollowerPtr> followers_;
+  std::shared_ptr<LiveApi*> self_;
+};
+
+/// Reads `after`: nullopt if it is absent.
+/// ERRORS: kInvalidArgument if it is no number.
+Result<std::optional<std::uint64_t>> parse_after(const HttpRequest& request);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/session_api.h"
+
+#include <fmt/core.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "runtime/tenant/auth.h"
+#include "runtime/tenant/session_requests.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// How long a session that another process began to create may wait for its request to be
+/// repeated. Longer than the edge takes to do so.
+constexpr Duration kUnfinishedGrace = std::chrono::seconds(60);
+
+/// How often sessions are looked for whose end was never told to us.
+constexpr Duration kSweepInterval = std::chrono::seconds(60);
+
+/// How long after its longest duration a session is taken for ended.
+constexpr Duration kOverdue = std::chrono::minutes(5);
+
+constexpr BackoffPolicy kHangUpAgain{.first = std::chrono::seconds(1),
+                                     .cap = std::chrono::seconds(10)};
+constexpr int kMaxHangUps = 5;
+
+constexpr std::size_t kSessionRandom = 20;
+
+constexpr std::string_view kBusy =
+    "cannot create a session: too many are live; try again when one has ended";
+
+}  // namespace
+
+/// One request for a new session on its way.
+struct SessionApi::Creation {
+  std::shared_ptr<Exchange> exchange;
+  NewSession asked;
+  SessionId session;
+};
+
+SessionApi::SessionApi(TenantScope& scope)
+    : scope_(scope), self_(std::make_shared<SessionApi*>(this)) {
+  sweep_timer_ = scope_.reactor.call_after(kSweepInterval, [this] { sweep(); });
+}
+
+SessionApi::~SessionApi() {
+  scope_.reactor.cancel(sweep_timer_);
+  if (unfinished_timer_) {
+    scope_.reactor.cancel(*unfinished_timer_);
+  }
+}
+
+void SessionApi::create(const std::shared_ptr<Exchange>& exchange) {
+  const Result<NewSession> asked = parse_new_session(exchange->request().body);
+  if (asked.has_error()) {
+    exchange->refuse(asked.error());
+    return;
+  }
+  if (scope_.memory.begin(exchange) == RequestMemory::Standing::kTaken) {
+    return;
+  }
+  begin(std::make_shared<Creation>(
+      Creation{exchange, *asked,
+               make_session_id(scope_.config->tenant, scope_.random.token(kSessionRandom))}));
+}
+
+void SessionApi::begin(const std::shared_ptr<Creation>& creation) {
+  const SessionBook& book = scope_.book;
+  if (book.broken()) {
+    const Error& error = *book.broken();
+    scope_.memory.forget(creation->exchange, refusal_of(error));
+    return;
+  }
+  const auto key = creation->exchange->request_key();
+  const Session* unfinished = key ? book.find_by_request(*key) : nullptr;
+  if (unfinished != nullptr && unfinished->status == SessionStatus::kInitializing) {
+    // The instance that began it is gone: the same session gets its call now.
+    creation->session = unfinished->session;
+    creating_.insert(creation->session);
+    request_call(creation);
+    return;
+  }
+  const SessionLimits& limits = scope_.config->limits;
+  if (book.table().live() >= limits.concurrent) {
+    HttpResponse response = error_response(429, "too_many_sessions", kBusy);
+    response.headers.emplace_back("Retry-After", "10");
+    scope_.memory.forget(creation->exchange, response);
+    return;
+  }
+  if (limits.per_month && scope_.book.sessions_this_month() >= *limits.per_month) {
+    scope_.memory.forget(
+        creation->exchange,
+        error_response(429, "quota_exceeded",
+                       fmt::format("cannot create a session: the {} sessions of this month are "
+                                   "used up; choose a larger plan",
+                                   *limits.per_month)));
+    return;
+  }
+  store_new(creation);
+}
+
+void SessionApi::store_new(const std::shared_ptr<Creation>& creation) {
+  const TenantConfig& config = *scope_.config;
+  Session session(creation->session, config.tenant);
+  session.business_type = name_of(config.business.type);
+  session.customer_name = creation->asked.customer_name;
+  session.customer_phone = creation->asked.customer_phone;
+  session.metadata = creation->asked.metadata;
+  session.created_at = scope_.clock.now();
+  session.instance = scope_.instance.str();
+  session.request_key = creation->exchange->request_key().value_or("");
+  session.token_sha256 =
+      sha256_hex(make_session_token(config.tool_secret, session.session).reveal());
+  creating_.insert(session.session);
+  Change change;
+  change.events = {
+      {EventType::kSessionCreated, dump_json(Json{{"customer_name", session.customer_name},
+                                                  {"customer_phone", session.customer_phone},
+                                                  {"business_type", session.business_type}})}};
+  change.session = std::move(session);
+  scope_.book.commit(std::move(change),
+                     [this, creation, alive = std::weak_ptr(self_)](const Status& outcome) {
+                       if (alive.expired()) {
+                         return;
+                       }
+                       if (outcome.has_error()) {
+                         const Error error = outcome.error();
+                         creating_.erase(creation->session);
+                         scope_.memory.forget(creation->exchange, refusal_of(error));
+                         return;
+                       }
+                       request_call(creation);
+                     });
+}
+
+void SessionApi::request_call(const std::shared_ptr<Creation>& creation) {
+  const Session* session = scope_.book.find(creation->session);
+  if (session == nullptr) {
+    creating_.erase(creation->session);
+    scope_.memory.forget(creation->exchange,
+                         error_response(503, "unavailable",
+                                        "cannot create the session: the store failed; try again"));
+    return;
+  }
+  const auto request =
+      make_call_request(*scope_.config, *session, creation->asked.medium, scope_.clock.now());
+  scope_.ultravox->create_call(request, [this, creation, alive = std::weak_ptr(self_)](
+                                            const ultravox::UltravoxResult<ultravox::Call>& call) {
+    if (alive.expired()) {
+      return;
+    }
+    creating_.erase(creation->session);
+    call.has_error() ? fail(creation, call.error()) : take_call(creation, *call);
+  });
+}
+
+void SessionApi::take_call(const std::shared_ptr<Creation>& creation, const ultravox::Call& call) {
+  const Session* session = scope_.book.find(creation->session);
+  if (session == nullptr || !is_live(session->status)) {
+    // It was ended, or the store failed, while the call was being made: nobody will join it.
+    hang_up(call.call_id, 1);
+    scope_.memory.forget(
+        creation->exchange,
+        error_response(409, "conflict", "cannot hand out the session: it was ended meanwhile"));
+    return;
+  }
+  Change change;
+  change.session = *session;
+  change.session->ultravox_call_id = call.call_id;
+  change.session->join_url = call.join_url.value_or("");
+  if (session->status == SessionStatus::kInitializing) {
+    change.session->status = SessionStatus::kReady;
+  }
+  change.events = {{EventType::kSessionReady, dump_json(Json{{"call_id", call.call_id}})}};
+  const std::string body = render_created(*scope_.config, *change.session);
+  finish(creation, std::move(change), json_response(201, body));
+}
+
+void SessionApi::fail(const std::shared_ptr<Creation>& creation,
+                      const ultravox::UltravoxError& problem) {
+  HttpResponse response = response_for(problem);
+  const Session* session = scope_.book.find(creation->session);
+  if (session == nullptr || !is_live(session->status)) {
+    scope_.memory.forget(creation->exchange, response);
+    return;
+  }
+  Change change;
+  change.session = *session;
+  change.session->status = SessionStatus::kFailed;
+  change.session->end_time = scope_.clock.now();
+  change.session->end_reason = "call_not_created";
+  change.events = {
+      {EventType::kSessionFailed, dump_json(Json{{"end_reason", "call_not_created"},
+                                                 {"error", name_of(problem.error.code())}})}};
+  finish(creation, std::move(change), std::move(response));
+}
+
+void SessionApi::finish(const std::shared_ptr<Creation>& creation,
+                        Change change,
+                        HttpResponse response) {
+  const StoredResponse stored{creation->exchange->request_key().value_or(""), response.status,
+                              response.body, scope_.clock.now()};
+  if (!stored.request_key.empty()) {
+    change.response = stored;
+  }
+  scope_.book.commit(std::move(change),
+                     [this, creation, stored, headers = std::move(response.headers),
+                      alive = std::weak_ptr(self_)](const Status& outcome) {
+                       if (alive.expired()) {
+                         return;
+                       }
+                       if (outcome.has_error()) {
+                         const Error error = outcome.error();
+                         scope_.memory.forget(creation->exchange, refusal_of(error));
+                       } else {
+                         scope_.memory.finish(creation->exchange, stored, headers);
+                       }
+                     });
+}
+
+void SessionApi::list(const std::shared_ptr<Exchange>& exchange) {
+  Result<SessionQuery> query = parse_session_query(exchange->request().query);
+  if (query.has_error()) {
+    exchange->refuse(query.error());
+    return;
+  }
+  scope_.store.list_sessions(std::move(*query), [exchange](const Result<SessionPage>& page) {
+    if (page.has_error()) {
+      exchange->refuse(page.error());
+      return;
+    }
+    exchange->answer(json_response(200, render_page(*page)));
+  });
+}
+
+void SessionApi::end(const std::shared_ptr<Exchange>& exchange) {
+  const Result<SessionId> id = SessionId::parse(exchange->parameter("session"));
+  if (id.has_error()) {
+    exchange->refuse(404, "not_found", "cannot find the session");
+    return;
+  }
+  if (scope_.memory.begin(exchange) == RequestMemory::Standing::kTaken) {
+    return;
+  }
+  scope_.book.fetch(*id, [this, exchange, alive = std::weak_ptr(self_)](
+                             const Result<std::optional<Session>>& found) {
+    if (alive.expired()) {
+      return;
+    }
+    const Status problem = require_found(found);
+    if (problem.has_error()) {
+      const Error error = problem.error();
+      scope_.memory.forget(exchange, refusal_of(error));
+      return;
+    }
+    const std::optional<std::string> key = exchange->request_key();
+    StoredResponse stored{key.value_or(""), 200, "", scope_.clock.now()};
+    change_end(**found, "ended_by_request", key ? std::optional(stored) : std::nullopt,
+               [this, exchange, stored, alive](const Result<Session>& ended) {
+                 if (alive.expired()) {
+                   return;
+                 }
+                 if (ended.has_error()) {
+                   const Error error = ended.error();
+                   scope_.memory.forget(exchange, refusal_of(error));
+                   return;
+                 }
+                 StoredResponse answer = stored;
+                 answer.body = dump_json(to_public_json(*ended));
+                 scope_.memory.finish(exchange, std::move(answer));
+               });
+  });
+}
+
+void SessionApi::end_session(const SessionId& id, std::string reason, Completion<Session> done) {
+  scope_.book.fetch(id,
+                    [this, reason = std::move(reason), done = std::move(done),
+                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+                      if (alive.expired()) {
+                        return;
+                      }
+                      const Status problem = require_found(found);
+                      if (problem.has_error()) {
+                        done(problem.error());
+                        return;
+                      }
+                      change_end(**found, reason, std::nullopt, done);
+                    });
+}
+
+void SessionApi::change_end(const Session& session,
+                            std::string reason,
+                            std::optional<StoredResponse> response,
+                            Completion<Session> done) {
+  Change change = end_change(session, std::move(reason), scope_.clock.now());
+  const Session after = *change.session;
+  if (response) {
+    response->body = dump_json(to_public_json(after));
+    change.response = std::move(response);
+  }
+  const bool was_live = is_live(session.status);
+  scope_.book.commit(std::move(change), [this, after, was_live, done = std::move(done),
+                                         alive = std::weak_ptr(self_)](const Status& outcome) {
+    if (alive.expired()) {
+      return;
+    }
+    if (outcome.has_error()) {
+      done(outcome.error());
+      return;
+    }
+    if (was_live && !after.ultravox_call_id.empty()) {
+      hang_up(after.ultravox_call_id, 1);
+    }
+    done(after);
+  });
+}
+
+void SessionApi::hang_up(const std::string& call_id, int attempt) {
+  scope_.ultravox->end_call(call_id, [this, call_id, attempt, alive = std::weak_ptr(self_)](
+                                         const ultravox::UltravoxResult<void>& outcome) {
+    const bool again = outcome.has_error() && attempt < kMaxHangUps &&
+                       (outcome.error().error.code() == ErrorCode::kUnavailable ||
+                        outcome.error().error.code() == ErrorCode::kTimeout);
+    if (alive.expired() || !again) {
+      return;
+    }
+    scope_.reactor.call_after(backoff(kHangUpAgain, attempt, scope_.random),
+                              [this, call_id, attempt, alive] {
+                                if (!alive.expired()) {
+                                  hang_up(call_id, attempt + 1);
+                                }
+                              });
+  });
+}
+
+void SessionApi::watch_unfinished() {
+  unfinished_.clear();
+  for (const Session* session : scope_.book.table().all()) {
+    if (session->status == SessionStatus::kInitializing) {
+      unfinished_.push_back(session->session);
+    }
+  }
+  if (!unfinished_.empty() && !unfinished_timer_) {
+    unfinished_timer_ = scope_.reactor.call_after(kUnfinishedGrace, [this] { fail_unfinished(); });
+  }
+}
+
+void SessionApi::fail_unfinished() {
+  unfinished_timer_.reset();
+  for (const SessionId& id : std::exchange(unfinished_, {})) {
+    const Session* session = scope_.book.find(id);
+    const bool stuck = session != nullptr && session->status == SessionStatus::kInitializing &&
+                       creating_.count(id) == 0;
+    if (stuck) {
+      Change change = end_change(*session, "interrupted", scope_.clock.now());
+      change.session->status = SessionStatus::kFailed;
+      change.events.back().type = EventType::kSessionFailed;
+      // If this fails the store opens again, and then it is found unfinished again.
+      scope_.book.commit(std::move(change), [](const Status&) {});
+    }
+  }
+}
+
+void SessionApi::sweep() {
+  sweep_timer_ = scope_.reactor.call_after(kSweepInterval, [this] { sweep(); });
+  end_overdue();
+}
+
+void SessionApi::end_overdue() {
+  const WallTime now = scope_.clock.now();
+  const auto longest = std::chrono::ceil<std::chrono::milliseconds>(
+      Duration(scope_.config->limits.duration) + kOverdue);
+  std::vector<Session> overdue;
+  for (const Session* session : scope_.book.table().all()) {
+    if (is_live(session->status) && session->created_at + longest < now) {
+      overdue.push_back(*session);
+    }
+  }
+  for (const Session& session : overdue) {
+    change_end(session, "timeout", std::nullopt, [](const Result<Session>&) {});
+  }
+}
+
+}  // namespace voicectl::runtime

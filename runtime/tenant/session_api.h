@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/os/reactor.h"
+#include "runtime/tenant/exchange.h"
+#include "runtime/tenant/tenant_scope.h"
+
+namespace voicectl::runtime {
+
+/// Creates, shows and ends sessions. Requests come here authorised.
+///
+/// THREADS: loop thread only.
+class SessionApi {
+ public:
+  /// REQUIRES: `scope` outlives it.
+  explicit SessionApi(TenantScope& scope);
+  ~SessionApi();
+  SessionApi(const SessionApi&) = delete;
+  SessionApi& operator=(const SessionApi&) = delete;
+
+  /// 201 with the session, its addresses and its token, once it is durable and has a call.
+  void create(const std::shared_ptr<Exchange>& exchange);
+  void list(const std::shared_ptr<Exchange>& exchange);
+  void end(const std::shared_ptr<Exchange>& exchange);
+
+  /// Ends a session and its call. One that has ended already is success.
+  /// ERRORS: kNotFound; as SessionBook::commit.
+  void end_session(const SessionId& id, std::string reason, Completion<Session> done);
+
+  /// To be called after each opening of the store: sessions that another process began to create
+  /// are failed if no repeated request goes on with them.
+  void watch_unfinished();
+
+ private:
+  struct Creation;
+
+  void begin(const std::shared_ptr<Creation>& creation);
+  void store_new(const std::shared_ptr<Creation>& creation);
+  void request_call(const std::shared_ptr<Creation>& creation);
+  void take_call(const std::shared_ptr<Creation>& creation, const ultravox::Call& call);
+  void fail(const std::shared_ptr<Creation>& creation, const ultravox::UltravoxError& problem);
+  void finish(const std::shared_ptr<Creation>& creation, Change change, HttpResponse response);
+  void fail_unfinished();
+  void end_overdue();
+  void change_end(const Session& session,
+                  std::string reason,
+                  std::optional<StoredResponse> response,
+                  Completion<Session> done);
+  void hang_up(const std::string& call_id, int attempt);
+  void sweep();
+
+  TenantScope& scope_;
+  /// Sessions whose call is being created here.
+  std::set<SessionId> creating_;
+  /// Sessions that were found unfinished at the last opening.
+  std::vector<SessionId> unfinished_;
+  std::optional<TimerId> unfinished_timer_;
+  TimerId sweep_timer_{};
+  std::shared_ptr<SessionApi*> self_;
+};
+
+/// The answer to a created session, without its token.
+std::string render_created(const TenantConfig& config, const Session& session);
+
+/// A stored answer as it is sent: a created session gets its token, which is stored nowhere.
+HttpResponse render_stored(const TenantConfig& config, const StoredResponse& response);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/tenant_host.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "runtime/backend/builtin/builtin_backend.h"
+#include "runtime/session/embedded_store.h"
+#include "runtime/tenant/gatekeeper.h"
+#include "runtime/tenant/live_api.h"
+#include "runtime/tenant/session_api.h"
+#include "runtime/tenant/session_requests.h"
+#include "runtime/tenant/webhook_api.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr std::size_t kMaxConfig = 4U << 20;
+constexpr std::string_view kDatabaseName = "/tenant.db";
+
+/// WebSocket close code of a server that is being replaced (RFC 6455 registry).
+constexpr std::uint16_t kServiceRestart = 1012;
+
+/// How long connections may take to end when a tenant is closed. A WebSocket's peer has five
+/// seconds to answer the close frame.
+constexpr Duration kCloseGrace = std::chrono::seconds(6);
+
+/// How often it is looked whether they have. The server does not tell.
+constexpr Duration kCloseCheck = std::chrono::milliseconds(5);
+
+struct LoadedConfig {
+  TenantConfig config;
+  TimeZone zone;
+};
+
+Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
+  VC_TRY(const std::optional<std::string> text, files.read(path, kMaxConfig));
+  if (!text) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot find the tenant configuration '{}'", path));
+  }
+  Result<TenantConfig> config = parse_tenant_config(*text);
+  if (config.has_error()) {
+    return config.error().with_context(fmt::format("reading '{}'", path));
+  }
+  if (config->backend != BackendKind::kBuiltin) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot serve tenant '{}' with the erpnext backend: this version has "
+                             "only the builtin one",
+                             config->tenant.str()));
+  }
+  VC_TRY(TimeZone zone, load_time_zone(files, config->business.time_zone));
+  return LoadedConfig{std::move(*config), std::move(zone)};
+}
+
+}  // namespace
+
+struct TenantHost::Inner {
+  Inner(const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded);
+  ~Inner() {
+    if (close_timer) {
+      deps.reactor.cancel(*close_timer);
+    }
+  }
+
+  std::shared_ptr<ultravox::UltravoxClient> make_client() const;
+  void adopt_store(const StoreContents& contents);
+  void take(HttpRequest request, std::shared_ptr<Responder> responder);
+  void carry_out(const std::shared_ptr<Exchange>& exchange);
+  void show_health(const std::shared_ptr<Exchange>& exchange) const;
+  void show_session(const std::shared_ptr<Exchange>& exchange);
+  void with_session(const std::shared_ptr<Exchange>& exchange,
+                    std::function<void(const Session&)> found);
+  void wait_for_connections(MonoTime deadline, std::function<void()> done);
+
+  TenantDeps deps;
+  TenantLease lease;
+  Notice notice;
+  std::shared_ptr<const TenantConfig> config;
+  std::shared_ptr<TenantCounters> counters = std::make_shared<TenantCounters>();
+  EventHub hub;
+  EmbeddedStore store;
+  SessionBook book;
+  RequestMemory memory;
+  BuiltinBackend backend;
+  TenantScope scope;
+  /// Replaced clients whose requests may still be under way.
+  std::vector<std::shared_ptr<ultravox::UltravoxClient>> old_clients;
+  SessionApi sessions;
+  WebhookApi webhooks;
+  LiveApi live;
+  Gatekeeper gatekeeper;
+  std::optional<TimerId> close_timer;
+  HttpServer server;
+};
+
+TenantHost::Inner::Inner(
+    const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded)
+    : deps(of),
+      lease(std::move(with)),
+      notice(std::move(tell)),
+      config(std::make_shared<const TenantConfig>(std::move(loaded.config))),
+      store(lease.data_folder + std::string(kDatabaseName), lease.token, offload),
+      book({deps.reactor, deps.clock, deps.random, store, hub},
+           {[this](const Error& error, std::optional<Duration>) { notice("store.broken", error); },
+            [this](const StoreContents& contents) { adopt_store(contents); }}),
+      memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
+      backend(config->business, std::move(loaded.zone), {}, deps.clock, deps.random),
+      scope{deps.reactor, deps.clock, deps.random, deps.instance, config,
+            hub,          store,      book,        memory,        make_client()},
+      sessions(scope),
+      webhooks(scope, backend, *counters),
+      live(scope),
+      gatekeeper(scope),
+      server(deps.reactor,
+             {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
+                take(std::move(request), std::move(responder));
+              },
+              {}}) {}
+
+std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
+  ultravox::UltravoxOptions options;
+  options.endpoint = config->ultravox.endpoint;
+  options.api_key = ultravox::api_key_from_file(deps.files, config->ultravox.api_key_file);
+  return std::make_shared<ultravox::UltravoxClient>(deps.reactor, deps.http, std::move(options));
+}
+
+void TenantHost::Inner::adopt_store(const StoreContents& contents) {
+  memory.load(contents.responses);
+  backend.restore(contents.bookings);
+  sessions.watch_unfinished();
+}
+
+void TenantHost::Inner::take(HttpRequest request, std::shared_ptr<Responder> responder) {
+  RouteMatch match = match_route(request.method, request.path);
+  const std::string allowed = match.allowed;
+  const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder),
+                                                   std::move(match), counters);
+  if (exchange->route() != nullptr) {
+    gatekeeper.check(exchange, [this, exchange] { carry_out(exchange); });
+    return;
+  }
+  if (allowed.empty()) {
+    exchange->refuse(404, "not_found", "cannot find anything at that path");
+    return;
+  }
+  HttpResponse response =
+      error_response(405, "method_not_allowed", "cannot use that method here; allowed: " + allowed);
+  response.headers.emplace_back("Allow", allowed);
+  exchange->answer(std::move(response));
+}
+
+void TenantHost::Inner::carry_out(const std::shared_ptr<Exchange>& exchange) {
+  switch (exchange->route()->operation) {
+    case Operation::kShowHealth:
+      return show_health(exchange);
+    case Operation::kCreateSession:
+      return sessions.create(exchange);
+    case Operation::kListSessions:
+      return sessions.list(exchange);
+    case Operation::kShowSession:
+      return show_session(exchange);
+    case Operation::kEndSession:
+      return sessions.end(exchange);
+    case Operation::kFollowSession:
+      return with_session(exchange, [this, exchange](const Session& session) {
+        live.follow_session(exchange, session.session);
+      });
+    case Operation::kFollowTenant:
+      return live.follow_tenant(exchange);
+    case Operation::kTakeCallEvent:
+      return webhooks.take_call_event(exchange);
+    case Operation::kRunTool:
+      return webhooks.run_tool(exchange);
+  }
+}
+
+void TenantHost::Inner::show_health(const std::shared_ptr<Exchange>& exchange) const {
+  const bool writable = !book.broken();
+  exchange->answer(
+      json_response(writable ? 200 : 503, dump_json(Json{{"status", writable ? "ok" : "read_only"},
+                                                         {"tenant", config->tenant.str()},
+                                                         {"instance", deps.instance.str()},
+                                                         {"sessions", book.table().live()}})));
+}
+
+void TenantHost::Inner::show_session(const std::shared_ptr<Exchange>& exchange) {
+  with_session(exchange, [exchange](const Session& session) {
+    exchange->answer(json_response(200, dump_json(to_public_json(session))));
+  });
+}
+
+void TenantHost::Inner::with_session(const std::shared_ptr<Exchange>& exchange,
+                                     std::function<void(const Session&)> found) {
+  const Result<SessionId> id = SessionId::parse(exchange->parameter("session"));
+  if (id.has_error()) {
+    exchange->refuse(404, "not_found", "cannot find the session");
+    return;
+  }
+  book.fetch(*id,
+             [exchange, found = std::move(found)](const Result<std::optional<Session>>& session) {
+               const Status problem = require_found(session);
+               if (problem.has_error()) {
+                 exchange->refuse(problem.error());
+                 return;
+               }
+               found(**session);
+             });
+}
+
+void TenantHost::Inner::wait_for_connections(MonoTime deadline, std::function<void()> done) {
+  const bool quiet = server.connections() == 0 && counters->requests_in_progress == 0;
+  if (quiet || deps.reactor.now() >= deadline) {
+    store.close(std::move(done));
+    return;
+  }
+  close_timer = deps.reactor.call_after(kCloseCheck, [this, deadline, done = std::move(done)] {
+    close_timer.reset();
+    wait_for_connections(deadline, done);
+  });
+}
+
+TenantHost::TenantHost(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+
+TenantHost::~TenantHost() = default;
+
+void TenantHost::open(const TenantDeps& deps,
+                      Offload& offload,
+                      TenantLease lease,
+                      Notice notice,
+                      Completion<std::unique_ptr<TenantHost>> done) {
+  Result<LoadedConfig> loaded = load_config(deps.files, lease.config_path);
+  if (loaded.has_error()) {
+    deps.reactor.post([done = std::move(done), error = loaded.error()] { done(error); });
+    return;
+  }
+  // The opening owns the host until it is over: nobody else knows of it yet.
+  const auto host =
+      std::make_shared<std::unique_ptr<TenantHost>>(new TenantHost(std::make_unique<Inner>(
+          deps, offload, std::move(lease), std::move(notice), std::move(*loaded))));
+  Inner& inner = *(*host)->inner_;
+  inner.book.open([host, &inner, done = std::move(done)](const Status& outcome) {
+    if (outcome.has_error()) {
+      // Not destroyed here: this very callback belongs to it.
+      inner.deps.reactor.post([host] {});
+      done(outcome.error());
+      return;
+    }
+    for (const UniqueFd* listener : {&inner.lease.unix_listener, &inner.lease.tcp_listener}) {
+      if (listener->is_open()) {
+        inner.server.serve(listener->duplicate());
+      }
+    }
+    done(std::move(*host));
+  });
+}
+
+Status TenantHost::reconfigure(const std::string& config_path) {
+  VC_TRY(LoadedConfig loaded, load_config(inner_->deps.files, config_path));
+  if (loaded.config.tenant != inner_->config->tenant) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot configure tenant '{}' from '{}': the file is of tenant '{}'",
+                    inner_->config->tenant.str(), config_path, loaded.config.tenant.str()));
+  }
+  const bool other_service = !(loaded.config.ultravox == inner_->config->ultravox);
+  inner_->config = std::make_shared<const TenantConfig>(std::move(loaded.config));
+  inner_->lease.config_path = config_path;
+  inner_->scope.config = inner_->config;
+  inner_->backend.reconfigure(inner_->config->business, std::move(loaded.zone));
+  if (other_service) {
+    inner_->old_clients.push_back(std::exchange(inner_->scope.ultravox, inner_->make_client()));
+  }
+  return ok_status();
+}
+
+void TenantHost::close(std::function<void()> done) {
+  inner_->server.stop_accepting();
+  inner_->server.drain(kServiceRestart, "service restart");
+  inner_->wait_for_connections(inner_->deps.reactor.now() + kCloseGrace, std::move(done));
+}
+
+const TenantConfig& TenantHost::config() const {
+  return *inner_->config;
+}
+
+FencingToken TenantHost::token() const {
+  return inner_->lease.token;
+}
+
+Status TenantHost::renew(FencingToken token) {
+  if (token < inner_->lease.token) {
+    return Error(ErrorCode::kFenced,
+                 fmt::format("cannot take tenant '{}' with token {}: it is held with token {}",
+                             inner_->config->tenant.str(), token.value, inner_->lease.token.value));
+  }
+  inner_->lease.token = token;
+  return ok_status();
+}
+
+const UniqueFd& TenantHost::unix_listener() const {
+  return inner_->lease.unix_listener;
+}
+
+const UniqueFd& TenantHost::tcp_listener() const {
+  return inner_->lease.tcp_listener;
+}
+
+TenantLoad TenantHost::load() const {
+  return {inner_->book.table().live(),
+          inner_->server.connections(),
+          inner_->server.websockets(),
+          inner_->book.event_lag(),
+          inner_->counters,
+          !inner_->book.broken()};
+}
+
+SessionStore& TenantHost::store() {
+  return inner_->store;
+}
+
+void TenantHost::end_session(const SessionId& id, std::string reason, Completion<Session> done) {
+  inner_->sessions.end_session(id, std::move(reason), std::move(done));
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/os/asio_reactor.h"
+#include "base/os/file_system.h"
+#include "base/os/unique_fd.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "runtime/net/http_client.h"
+#include "runtime/session/session.h"
+#include "runtime/session/session_book.h"
+#include "runtime/session/session_store.h"
+#include "runtime/tenant/config.h"
+#include "runtime/tenant/exchange.h"
+
+namespace voicectl::runtime {
+
+/// What every tenant of a process uses. All of it outlives the tenants.
+struct TenantDeps {
+  AsioReactor& reactor;
+  const WallClock& clock;
+  Random& random;
+  FileSystem& files;
+  HttpClient& http;
+  InstanceId instance;
+};
+
+/// What an instance is lent for a tenant.
+struct TenantLease {
+  FencingToken token;
+  std::string config_path;
+  std::string data_folder;
+  UniqueFd unix_listener;
+  UniqueFd tcp_listener;
+};
+
+/// Numbers for operators.
+struct TenantLoad {
+  std::size_t sessions = 0;
+  std::size_t connections = 0;
+  std::size_t websockets = 0;
+  EventLag event_lag;
+  std::shared_ptr<const TenantCounters> counters;
+  bool writable = false;
+};
+
+/// Everything of one tenant in one object: its listeners, connections, sessions, events, store and
+/// business logic. What it holds of the process is let go with it.
+///
+/// THREADS: loop thread only.
+class TenantHost {
+ public:
+  /// Something that an operator should know of and that nobody else reports: "store.broken",
+  /// "store.opened".
+  using Notice = std::function<void(std::string_view event, const Error& error)>;
+
+  /// Opens the store, then begins to accept. `done` runs once. `offload` is for this tenant's
+  /// disk; tenants may share one.
+  /// ERRORS: kNotFound (no configuration file); kInvalidArgument (what it says); kFenced; those of
+  /// the store.
+  static void open(const TenantDeps& deps,
+                   Offload& offload,
+                   TenantLease lease,
+                   Notice notice,
+                   Completion<std::unique_ptr<TenantHost>> done);
+
+  ~TenantHost();
+  TenantHost(const TenantHost&) = delete;
+  TenantHost& operator=(const TenantHost&) = delete;
+
+  /// Takes the configuration file as it is now. On failure everything stays as it was.
+  /// ERRORS: as `open`, without those of the store.
+  Status reconfigure(const std::string& config_path);
+
+  /// Stops accepting, finishes requests, closes WebSockets with 1012, flushes the store. Then
+  /// `done` runs, and only destruction may follow.
+  void close(std::function<void()> done);
+
+  const TenantConfig& config() const;
+  FencingToken token() const;
+  /// A newer right to the same tenant. ERRORS: kFenced if it is older.
+  Status renew(FencingToken token);
+  /// Borrowed, to be duplicated; what `open` was given.
+  const UniqueFd& unix_listener() const;
+  const UniqueFd& tcp_listener() const;
+
+  TenantLoad load() const;
+  SessionStore& store();
+  void end_session(const SessionId& id, std::string reason, Completion<Session> done);
+
+ private:
+  struct Inner;
+  explicit TenantHost(std::unique_ptr<Inner> inner);
+
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace voicectl::runtime

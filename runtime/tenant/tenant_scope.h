@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/os/reactor.h"
+#include "base/random.h"
+#include "runtime/session/event_hub.h"
+#include "runtime/session/session_book.h"
+#include "runtime/session/session_store.h"
+#include "runtime/tenant/config.h"
+#include "runtime/tenant/request_memory.h"
+#include "runtime/ultravox/ultravox_client.h"
+
+namespace voicectl::runtime {
+
+/// What the parts of one tenant share. Belongs to its TenantHost, and outlives the parts.
+struct TenantScope {
+  Reactor& reactor;
+  const WallClock& clock;
+  Random& random;
+  InstanceId instance;
+  /// Replaced as a whole when the tenant is reconfigured.
+  std::shared_ptr<const TenantConfig> config;
+  EventHub& hub;
+  SessionStore& store;
+  SessionBook& book;
+  RequestMemory& memory;
+  std::shared_ptr<ultravox::UltravoxClient> ultravox;
+};
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/tenant/webhook_api.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "runtime/webhook/signature.h"
+#include "runtime/webhook/tools.h"
+#include "runtime/webhook/ultravox_events.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// Longest transcript that is kept with a session.
+constexpr std::size_t kMaxTranscript = 200 * 1024;
+
+/// What an agent says when we cannot do what it asked for.
+constexpr std::string_view kSorry =
+    "I'm sorry, I can't do that at the moment. Please give me a minute and ask again.";
+
+std::string failure_for_agent(const Error& error) {
+  return dump_json(Json{{"success", false}, {"error", name_of(error.code())}, {"message", kSorry}});
+}
+
+std::string transcript_of(const std::vector<ultravox::CallMessage>& messages) {
+  std::string text;
+  for (const ultravox::CallMessage& message : messages) {
+    const bool agent = message.role == ultravox::MessageRole::kAgent;
+    const bool spoken = agent || message.role == ultravox::MessageRole::kUser;
+    if (spoken && !message.text.empty() && text.size() < kMaxTranscript) {
+      text += (agent ? "Agent: " : "Caller: ") + message.text + "\n";
+    }
+  }
+  return text;
+}
+
+/// The session that a call was made for; nullopt if it is not one of this tenant.
+std::optional<SessionId> named_session(const ultravox::Call& call, const TenantId& tenant) {
+  const auto found = call.metadata.find("session_id");
+  if (found == call.metadata.end()) {
+    return std::nullopt;
+  }
+  Result<SessionId> id = SessionId::parse(found->second);
+  return id.has_value() && belongs_to(*id, tenant) ? std::optional(std::move(*id)) : std::nullopt;
+}
+
+/// The session whose tool token the request shows; nullopt if it shows none that fits.
+std::optional<SessionId> proven_session(const HttpRequest& request, const TenantConfig& config) {
+  const auto name = request.header(kSessionHeader);
+  const auto token = request.header(kToolTokenHeader);
+  if (!name || !token) {
+    return std::nullopt;
+  }
+  Result<SessionId> id = SessionId::parse(*name);
+  if (id.has_error() || !belongs_to(*id, config.tenant)) {
+    return std::nullopt;
+  }
+  const Secret expected = make_tool_token(config.tool_secret, *id);
+  const bool fits = equal_in_constant_time(expected.reveal(), *token);
+  return fits ? std::optional(std::move(*id)) : std::nullopt;
+}
+
+}  // namespace
+
+WebhookApi::WebhookApi(TenantScope& scope, Backend& backend, TenantCounters& counters)
+    : scope_(scope),
+      counters_(counters),
+      dispatch_(scope.book, backend, scope.clock),
+      self_(std::make_shared<WebhookApi*>(this)) {}
+
+void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
+  const HttpRequest& request = exchange->request();
+  const Status verified =
+      verify_signature(scope_.config->webhook_secrets,
+                       {request.body, request.header(ultravox::kTimestampHeader).value_or(""),
+                        request.header(ultravox::kSignatureHeader).value_or("")},
+                       scope_.clock.now());
+  if (verified.has_error()) {
+    exchange->refuse(401, "unauthorized", "cannot accept the webhook: it is not signed by us");
+    return;
+  }
+  const Result<ultravox::CallEvent> event = ultravox::parse_event(request.body);
+  if (event.has_error()) {
+    exchange->refuse(event.error());
+    return;
+  }
+  if (scope_.book.broken()) {
+    exchange->refuse(*scope_.book.broken());
+    return;
+  }
+  const auto then = [this, exchange, event = *event,
+                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+    if (!alive.expired()) {
+      apply(exchange, event, found);
+    }
+  };
+  if (const auto named = named_session(event->call, scope_.config->tenant)) {
+    scope_.book.fetch(*named, then);
+  } else {
+    scope_.book.fetch_by_call(event->call.call_id, then);
+  }
+}
+
+void WebhookApi::apply(const std::shared_ptr<Exchange>& exchange,
+                       const ultravox::CallEvent& event,
+                       const Result<std::optional<Session>>& found) {
+  if (found.has_error()) {
+    exchange->refuse(found.error());
+    return;
+  }
+  Change change;
+  const WallTime now = scope_.clock.now();
+  const std::optional<Session>& session = *found;
+  const Delivery delivery = session ? judge_delivery(*session, event) : Delivery::kForeign;
+  if (delivery == Delivery::kNew) {
+    change = change_for(*session, event, now);
+  }
+  // A repeated delivery commits nothing, but is acknowledged only behind the first one's commit.
+  if (delivery != Delivery::kRepeated) {
+    change.inbox.push_back(inbox_entry(event, exchange->request().body, now));
+  }
+  commit(exchange, event, std::move(change));
+}
+
+void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
+                        const ultravox::CallEvent& event,
+                        Change change) {
+  const bool ended = change.session.has_value() && event.kind == ultravox::EventKind::kCallEnded;
+  const std::optional<SessionId> session =
+      ended ? std::optional(change.session->session) : std::nullopt;
+  scope_.book.commit(std::move(change), [this, exchange, session, call_id = event.call.call_id,
+                                         alive = std::weak_ptr(self_)](const Status& outcome) {
+    if (outcome.has_error()) {
+      exchange->refuse(outcome.error());
+      return;
+    }
+    exchange->answer(HttpResponse{204, {}, {}});
+    if (!alive.expired() && session) {
+      fetch_transcript(*session, call_id);
+    }
+  });
+}
+
+void WebhookApi::fetch_transcript(const SessionId& id, const std::string& call_id) {
+  scope_.ultravox->list_messages(
+      call_id, [this, id, alive = std::weak_ptr(self_)](
+                   const ultravox::UltravoxResult<std::vector<ultravox::CallMessage>>& messages) {
+        // Without it the session is complete all the same: the service keeps the transcript too.
+        const Session* session = alive.expired() ? nullptr : scope_.book.find(id);
+        if (session == nullptr || messages.has_error()) {
+          return;
+        }
+        Change change;
+        change.session = *session;
+        change.session->transcript = transcript_of(*messages);
+        scope_.book.commit(std::move(change), [](const Status&) {});
+      });
+}
+
+void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
+  const TenantConfig& config = *scope_.config;
+  const std::optional<SessionId> session = proven_session(exchange->request(), config);
+  if (!session) {
+    exchange->refuse(401, "unauthorized", "cannot run the tool: the session's token is missing");
+    return;
+  }
+  const std::string& name = exchange->parameter("tool");
+  const ToolDefinition* tool = find_tool(config.business.type, name);
+  if (tool == nullptr) {
+    exchange->refuse(404, "not_found", "cannot find a tool of that name");
+    return;
+  }
+  if (scope_.memory.begin(exchange) == RequestMemory::Standing::kTaken) {
+    return;
+  }
+  dispatch_.run(
+      {*session, tool, exchange->request().body, exchange->request_key()},
+      [this, exchange, name, alive = std::weak_ptr(self_)](const Result<std::string>& answer) {
+        if (!alive.expired()) {
+          answer_tool(exchange, name, answer);
+        }
+      });
+}
+
+void WebhookApi::answer_tool(const std::shared_ptr<Exchange>& exchange,
+                             const std::string& tool,
+                             const Result<std::string>& answer) {
+  ++counters_.tool_calls_total;
+  ++counters_.tool_calls[{tool, answer.has_error() ? "error" : "ok"}];
+  if (answer.has_error()) {
+    const Error error = answer.error();
+    scope_.memory.forget(exchange, json_response(status_of(error), failure_for_agent(error)));
+    return;
+  }
+  scope_.memory.finish(exchange,
+                       {exchange->request_key().value_or(""), 200, *answer, scope_.clock.now()});
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/tenant/exchange.h"
+#include "runtime/tenant/tenant_scope.h"
+#include "runtime/ultravox/events.h"
+#include "runtime/webhook/tool_dispatch.h"
+
+namespace voicectl::runtime {
+
+/// What Ultravox sends: signed events and tool calls.
+///
+/// THREADS: loop thread only.
+class WebhookApi {
+ public:
+  /// REQUIRES: all outlive it.
+  WebhookApi(TenantScope& scope, Backend& backend, TenantCounters& counters);
+
+  /// 204 once the event is durable; 401 for a signature that does not fit. An event that took
+  /// effect before, or that is about no session of ours, is acknowledged too: it would only come
+  /// again.
+  void take_call_event(const std::shared_ptr<Exchange>& exchange);
+
+  /// 200 with the JSON for the agent once its effect is durable.
+  void run_tool(const std::shared_ptr<Exchange>& exchange);
+
+ private:
+  void apply(const std::shared_ptr<Exchange>& exchange,
+             const ultravox::CallEvent& event,
+             const Result<std::optional<Session>>& found);
+  void commit(const std::shared_ptr<Exchange>& exchange,
+              const ultravox::CallEvent& event,
+              Change change);
+  void fetch_transcript(const SessionId& id, const std::string& call_id);
+  void answer_tool(const std::shared_ptr<Exchange>& exchange,
+                   const std::string& tool,
+                   const Result<std::string>& answer);
+
+  TenantScope& scope_;
+  TenantCounters& counters_;
+  ToolDispatch dispatch_;
+  std::shared_ptr<WebhookApi*> self_;
+};
+
+}  // namespace voicectl::runtime
