@@ -2,6 +2,7 @@
 #include "runtime/net/acceptor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
@@ -63,17 +64,24 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
         continue;
       }
       const AcceptTrouble trouble = accept_trouble();
-      if (trouble == AcceptTrouble::kNoneWaiting) {
-        break;
-      }
-      if (trouble == AcceptTrouble::kExhausted) {
+      if (trouble == AcceptTrouble::kExhausted && is_anyone_waiting()) {
         pause();
         return;
+      }
+      if (trouble != AcceptTrouble::kThatOneLeft) {
+        break;
       }
     }
     if (descriptor.is_open()) {
       wait();
     }
+  }
+
+  /// accept4 asks for a descriptor before it looks at the queue, so it complains also when the
+  /// last free descriptor has just gone to the last one waiting.
+  bool is_anyone_waiting() {
+    pollfd listener{descriptor.native_handle(), POLLIN, 0};
+    return ::poll(&listener, 1, 0) == 1;
   }
 
   void pause() {

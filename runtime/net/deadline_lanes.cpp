@@ -2,6 +2,7 @@
 #include "runtime/net/deadline_lanes.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace voicectl {
 namespace {
@@ -40,9 +41,10 @@ void DeadlineLanes::disarm(DeadlineEntry& entry) {
   }
 }
 
-void DeadlineLanes::expire(Lane lane, std::size_t count) {
+void DeadlineLanes::expire(Lane lane, std::size_t count, Duration waited) {
   List& list = lanes_[index_of(lane)];
-  for (std::size_t i = 0; i < count && !list.empty(); ++i) {
+  const MonoTime latest = reactor_.now() - waited + lengths_[index_of(lane)];
+  for (std::size_t i = 0; i < count && !list.empty() && list.front().deadline_ <= latest; ++i) {
     DeadlineEntry& entry = list.front();
     list.pop_front();
     entry.on_deadline(lane);
@@ -58,22 +60,12 @@ void DeadlineLanes::schedule() {
 void DeadlineLanes::sweep() {
   timer_.reset();
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    sweep_lane(static_cast<Lane>(lane));
+    expire(static_cast<Lane>(lane), std::numeric_limits<std::size_t>::max(), lengths_[lane]);
   }
   const bool is_empty =
       std::all_of(lanes_.begin(), lanes_.end(), [](const List& list) { return list.empty(); });
   if (!is_empty) {
     schedule();
-  }
-}
-
-void DeadlineLanes::sweep_lane(Lane lane) {
-  List& list = lanes_[index_of(lane)];
-  const MonoTime now = reactor_.now();
-  while (!list.empty() && list.front().deadline_ <= now) {
-    DeadlineEntry& entry = list.front();
-    list.pop_front();
-    entry.on_deadline(lane);
   }
 }
 

@@ -58,14 +58,14 @@ class DeadlineLanes {
   /// (Re)starts the wait of `entry` in `lane`, leaving any other.
   void arm(DeadlineEntry& entry, Lane lane);
   static void disarm(DeadlineEntry& entry);
-  /// Lets up to `count` entries of a lane have their deadline now, the longest waiting first.
-  void expire(Lane lane, std::size_t count);
+  /// Lets up to `count` entries of a lane that have waited for `waited` have their deadline now,
+  /// the longest waiting first.
+  void expire(Lane lane, std::size_t count, Duration waited);
 
  private:
   using List = boost::intrusive::list<DeadlineEntry, boost::intrusive::constant_time_size<false>>;
 
   void sweep();
-  void sweep_lane(Lane lane);
   void schedule();
 
   Reactor& reactor_;

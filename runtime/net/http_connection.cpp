@@ -49,6 +49,7 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::start(std::string unread) {
   reader_.feed(unread);
+  wire_->flush();
   settle();
   if (!unread.empty()) {
     host_->reactor().post([weak = weak_from_this()] {

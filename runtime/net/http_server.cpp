@@ -20,6 +20,8 @@ constexpr Duration kCloseWait = std::chrono::seconds(5);
 constexpr Duration kLingerWait = std::chrono::seconds(2);
 /// Idle connections to end when the process is out of descriptors: room for a few newcomers.
 constexpr std::size_t kSpared = 8;
+/// A connection that is idle for less has perhaps only not been heard yet.
+constexpr Duration kSparedAfter = std::chrono::milliseconds(100);
 
 std::optional<std::uint32_t> peer_uid_of(int fd) {
   int domain = 0;
@@ -127,7 +129,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     return list;
   }
 
-  void end_idle() { lanes_.expire(Lane::kIdle, kSpared); }
+  void end_idle() { lanes_.expire(Lane::kIdle, kSpared, kSparedAfter); }
 
   void abandon_all() {
     acceptors_.clear();
