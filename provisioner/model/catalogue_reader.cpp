@@ -46,7 +46,7 @@ MenuItem read_menu_item(const ValueReader& value) {
   MapReader map = value.map();
   MenuItem item;
   item.name = read_name(map);
-  item.category = map.text("category", kName, item.category);
+  item.category = map.text("category", {.most = 140}, item.category);
   item.price = read_price(map);
   item.prep_time = map.number("prep_time", 0, kMostMinutes, item.prep_time);
   item.description = map.text("description", kDescription, item.description);
@@ -60,7 +60,7 @@ ServiceItem read_service_item(const ValueReader& value) {
   MapReader map = value.map();
   ServiceItem item;
   item.name = read_name(map);
-  item.category = map.text("category", kName, item.category);
+  item.category = map.text("category", {.most = 140}, item.category);
   item.price = read_price(map);
   item.duration = map.number("duration", 1, kMostMinutes, item.duration);
   item.description = map.text("description", kDescription, item.description);

@@ -39,8 +39,8 @@ class SeenNames {
 void check_hosts(const PlatformDraft& platform, const TenantDraft& tenant, Problems& problems) {
   const std::string& domain = platform.spec.domain;
   const std::string host = tenant.spec.tenant.str() + "." + domain;
-  if (host.size() > kLongestHost) {
-    problems.add(tenant.slug.problem(
+  if (tenant.slug && host.size() > kLongestHost) {
+    problems.add(tenant.slug->problem(
         fmt::format("found a slug whose host name '{}' has more than {} characters",
                     shown_text(host), kLongestHost),
         "shorten the slug or platform.domain"));
@@ -63,7 +63,9 @@ void check_together(const PlatformDraft& platform,
   SeenNames slugs("slug", problems);
   SeenNames domains("domain", problems);
   for (const TenantDraft& tenant : tenants) {
-    slugs.add(tenant.spec.tenant.str(), tenant.slug);
+    if (tenant.slug) {
+      slugs.add(tenant.spec.tenant.str(), *tenant.slug);
+    }
     for (std::size_t i = 0; i < tenant.domains.size(); ++i) {
       domains.add(tenant.spec.domains[i].str(), tenant.domains[i]);
     }

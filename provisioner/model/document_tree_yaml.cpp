@@ -27,7 +27,11 @@ class TreeBuilder final : public YAML::EventHandler {
  public:
   TreeBuilder(const std::string& file, const YamlBudget& budget) : file_(file), budget_(budget) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (document_start_ == mark.pos) {
+      stop(mark, "found a character that cannot stand here, such as a bracket nobody opened");
+    }
+    document_start_ = mark.pos;
     anchors_.clear();
     stack_.clear();
     root_.reset();
@@ -97,6 +101,9 @@ class TreeBuilder final : public YAML::EventHandler {
         {file_, place.line, place.column, "", std::move(message), std::move(suggestion)});
   }
 
+  /// Nothing more is taken from the text. The parser leaves a token that it cannot use where it is
+  /// and would go on making empty documents of it for ever.
+  bool is_stopped() const { return stopped_; }
   int last_line() const { return last_line_; }
   ReadDocuments take() { return std::move(read_); }
 
@@ -260,6 +267,8 @@ class TreeBuilder final : public YAML::EventHandler {
   TreeRef root_;
   std::size_t written_ = 0;
   int last_line_ = 1;
+  /// Offset at which the document before began.
+  std::optional<int> document_start_;
   bool stopped_ = false;
   /// Depth at which a list or map that stands as a key began.
   std::optional<std::size_t> in_key_;
@@ -318,7 +327,7 @@ ReadDocuments read_yaml_documents(const SourceText& source, const YamlBudget& bu
   TreeBuilder builder(source.name, budget);
   try {
     YAML::Parser parser(stream);
-    while (parser.HandleNextDocument(builder)) {
+    while (parser.HandleNextDocument(builder) && !builder.is_stopped()) {
     }
   } catch (const YAML::Exception& problem) {
     report_syntax(builder, problem);

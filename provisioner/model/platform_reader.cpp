@@ -52,7 +52,7 @@ StoreSpec read_store(const ValueReader& value) {
   StoreSpec store;
   store.kind = map.choice("kind", store.kind);
   store.redis_url = map.text("redis_url", {.form = TextForm::kRedisUrl, .most = 500}, "");
-  if (store.kind == SessionStoreKind::kRedis && store.redis_url.empty()) {
+  if (store.kind == SessionStoreKind::kRedis && map.is_blank("redis_url")) {
     value.problems().add(map.spot_of("redis_url")
                              .problem("found no address for the session store 'redis'",
                                       "add redis_url: redis://127.0.0.1:6379"));

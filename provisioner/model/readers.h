@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class IncludedFiles {
 /// A tenant as it was read, and where, for rules that look at several tenants.
 struct TenantDraft {
   TenantSpec spec;
-  Spot slug;
+  /// Absent if the slug could not be read; `spec.tenant` then stands for it.
+  std::optional<Spot> slug;
   /// Same order as `spec.domains`.
   std::vector<Spot> domains;
 };

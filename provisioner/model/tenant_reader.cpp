@@ -21,10 +21,10 @@ TenantId unreadable_slug() {
   return *TenantId::parse("unreadable");
 }
 
-TenantId read_slug(const ValueReader& value) {
+std::optional<TenantId> read_slug(const ValueReader& value) {
   const std::optional<std::string> text = value.text({.least = 1, .most = 200});
   if (!text) {
-    return unreadable_slug();
+    return std::nullopt;
   }
   const Result<TenantId> slug = TenantId::parse(*text);
   if (slug.has_error()) {
@@ -32,14 +32,14 @@ TenantId read_slug(const ValueReader& value) {
         fmt::format("a name of 1 to {} lower-case letters, digits and inner '-', with no '--' in "
                     "its third and fourth place",
                     kLongestSlug));
-    return unreadable_slug();
+    return std::nullopt;
   }
   if (text->size() > kLongestSlug) {
     value.refuse(
         fmt::format("found a name of {} characters; allowed are {}, so that "
                     "'dedicated-<slug>' can name its instance",
                     text->size(), kLongestSlug));
-    return unreadable_slug();
+    return std::nullopt;
   }
   return *slug;
 }
@@ -84,9 +84,8 @@ Backend read_backend(const ValueReader& value) {
       resolve_path(value.spot().file,
                    map.text("credentials_file", {.form = TextForm::kFilePath, .most = 400}, ""));
   if (backend.kind == BackendKind::kErpnext) {
-    for (const auto& [key, text] :
-         {std::pair("url", backend.url), std::pair("credentials_file", backend.credentials_file)}) {
-      if (text.empty()) {
+    for (const std::string_view key : {"url", "credentials_file"}) {
+      if (map.is_blank(key)) {
         value.problems().add(
             map.spot_of(key).problem("found nothing here, which the backend 'erpnext' requires",
                                      fmt::format("add {}, or take kind: builtin", key)));
@@ -171,8 +170,9 @@ void demand(const MapReader& tenant, BusinessType type, std::string_view key, bo
 TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   MapReader map = value.map();
   const std::optional<ValueReader> slug = map.require("slug", "slug: my-business");
-  TenantDraft draft{.spec = TenantSpec{.tenant = slug ? read_slug(*slug) : unreadable_slug()},
-                    .slug = slug ? slug->spot() : value.spot(),
+  const std::optional<TenantId> tenant = slug ? read_slug(*slug) : std::nullopt;
+  TenantDraft draft{.spec = TenantSpec{.tenant = tenant.value_or(unreadable_slug())},
+                    .slug = tenant ? std::optional(slug->spot()) : std::nullopt,
                     .domains = {}};
   TenantSpec& spec = draft.spec;
   if (const auto name = map.require("name", "name: My Business")) {
@@ -186,7 +186,7 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   spec.plan = map.choice("plan", spec.plan);
   spec.tier = map.choice("tier", spec.tier);
   spec.demo = map.flag("demo", spec.demo);
-  if (slug) {
+  if (tenant) {
     check_reserved(*slug, spec);
   }
   read_contact(map, spec);

@@ -95,7 +95,7 @@ bool is_language(std::string_view text) {
 }
 
 bool is_below(std::string_view text) {
-  return !text.starts_with('/') && !text.ends_with('/') && text != ".." &&
+  return !text.empty() && !text.starts_with('/') && !text.ends_with('/') && text != ".." &&
          !text.starts_with("../") && text.find("/../") == std::string_view::npos &&
          !text.ends_with("/..");
 }

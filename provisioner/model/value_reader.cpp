@@ -249,6 +249,15 @@ std::optional<ValueReader> MapReader::require(std::string_view key, std::string_
   return value;
 }
 
+bool MapReader::is_blank(std::string_view key) const {
+  const auto& entries = value_.node().entries;
+  return std::none_of(entries.begin(), entries.end(), [&](const TreeEntry& entry) {
+    const bool scalar =
+        entry.value->kind == TreeNode::Kind::kPlain || entry.value->kind == TreeNode::Kind::kQuoted;
+    return entry.key == key && !(scalar && entry.value->text.empty());
+  });
+}
+
 std::string MapReader::text(std::string_view key, const TextRule& rule, std::string fallback) {
   const std::optional<ValueReader> value = find(key);
   return value ? value->text(rule).value_or(std::move(fallback)) : std::move(fallback);

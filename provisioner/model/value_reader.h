@@ -104,6 +104,9 @@ class MapReader {
   /// The same, and a problem if it is missing.
   std::optional<ValueReader> require(std::string_view key, std::string_view what);
 
+  /// Neither there nor more than an empty text.
+  bool is_blank(std::string_view key) const;
+
   std::string text(std::string_view key, const TextRule& rule, std::string fallback);
   bool flag(std::string_view key, bool fallback);
   std::uint32_t number(std::string_view key,
