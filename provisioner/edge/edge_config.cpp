@@ -23,12 +23,14 @@ std::string edge_error_log(const EdgeFolders& folders) {
   return folders.log + "/edge/error.log";
 }
 
-std::string edge_route_link(const EdgeFolders& folders, const TenantId& tenant) {
-  return folders.run + "/domains/" + tenant.str() + ".sock";
+EdgeRouteFiles edge_route(const EdgeFolders& folders, const TenantId& tenant) {
+  const std::string stem = folders.run + "/domains/" + tenant.str();
+  return {stem + ".sock", stem + ".route"};
 }
 
-std::string edge_route_link(const EdgeFolders& folders, const HostName& host) {
-  return folders.run + "/domains/" + host.str() + ".sock";
+EdgeRouteFiles edge_route(const EdgeFolders& folders, const HostName& host) {
+  const std::string stem = folders.run + "/domains/" + host.str();
+  return {stem + ".sock", stem + ".route"};
 }
 
 std::string tenant_socket(const EdgeFolders& folders, const TenantId& tenant) {

@@ -31,11 +31,17 @@ std::string edge_challenge_folder(const EdgeFolders& folders);
 /// Answers the fingerprint of the configuration that is served. In a folder of mode 0700.
 std::string edge_status_socket(const EdgeFolders& folders);
 std::string edge_error_log(const EdgeFolders& folders);
-/// The link that routes a tenant's subdomain to its socket: no link, no route. By slug and not by
-/// host, because a socket's address holds 107 bytes.
-std::string edge_route_link(const EdgeFolders& folders, const TenantId& tenant);
-/// The same for a custom domain. A host name has a dot and a slug has none: they never meet.
-std::string edge_route_link(const EdgeFolders& folders, const HostName& host);
+/// A route is two files: a link to the tenant's socket, and a marker that it is to be used. nginx
+/// can ask whether a file exists, but a socket does not count as one.
+struct EdgeRouteFiles {
+  std::string link;
+  std::string marker;
+};
+/// Route of a tenant's subdomain. By slug and not by host, because a socket's address holds 107
+/// bytes.
+EdgeRouteFiles edge_route(const EdgeFolders& folders, const TenantId& tenant);
+/// Route of a custom domain. A host name has a dot and a slug has none: they never meet.
+EdgeRouteFiles edge_route(const EdgeFolders& folders, const HostName& host);
 /// A tenant's own listener.
 std::string tenant_socket(const EdgeFolders& folders, const TenantId& tenant);
 

@@ -12,6 +12,9 @@ namespace {
 
 /// Longest address of a unix socket, without its closing zero (unix(7)).
 constexpr std::size_t kMostAddressBytes = 107;
+/// nginx asks only whether it is there.
+constexpr FileMode kMarkerFile{0444};
+constexpr std::size_t kMostMarkerBytes = 128;
 constexpr std::size_t kMostListBytes = 64U << 10;
 
 std::vector<HostName> sorted_union(std::vector<HostName> a, const std::vector<HostName>& b) {
@@ -42,7 +45,7 @@ bool EdgeRoutes::is_subdomain(const HostName& host) const {
   return host.str().ends_with("." + domain_->str());
 }
 
-Status EdgeRoutes::check_host(const TenantId& tenant, const HostName& host) const {
+Status EdgeRoutes::check_host(const TenantId& tenant, const HostName& host) {
   if (is_subdomain(host)) {
     if (host.str() == tenant.str() + "." + domain_->str()) {
       return ok_status();
@@ -51,13 +54,14 @@ Status EdgeRoutes::check_host(const TenantId& tenant, const HostName& host) cons
                  "cannot route '" + host.str() + "' to tenant '" + tenant.str() +
                      "': below the platform's domain a tenant has its own name only");
   }
-  const auto owner = owners_.find(host);
-  if (owner != owners_.end() && owner->second != tenant) {
+  VC_TRY(const std::optional<std::string> marker,
+         files_.read(edge_route(folders_, host).marker, kMostMarkerBytes));
+  if (marker && *marker != tenant.str() + "\n") {
     return Error(ErrorCode::kAlreadyExists, "cannot route '" + host.str() + "' to tenant '" +
                                                 tenant.str() + "': it belongs to tenant '" +
-                                                owner->second.str() + "'");
+                                                marker->substr(0, marker->find('\n')) + "'");
   }
-  const std::string link = edge_route_link(folders_, host);
+  const std::string link = edge_route(folders_, host).link;
   if (link.size() > kMostAddressBytes) {
     return Error(ErrorCode::kInvalidArgument,
                  "cannot route '" + host.str() + "': '" + link + "' is longer than the " +
@@ -92,13 +96,25 @@ Status EdgeRoutes::store_custom(const TenantId& tenant, const std::vector<HostNa
   return files_.replace_atomically(list_path(tenant), dump_json(list), kPrivateFile);
 }
 
+Status EdgeRoutes::open(const EdgeRouteFiles& route,
+                        const TenantId& tenant,
+                        const std::string& target) {
+  VC_TRY(files_.replace_link(route.link, target));
+  return files_.replace_atomically(route.marker, tenant.str() + "\n", kMarkerFile);
+}
+
+Status EdgeRoutes::close(const EdgeRouteFiles& route) {
+  VC_TRY(files_.remove(route.marker));
+  return files_.remove(route.link);
+}
+
 Status EdgeRoutes::relink(const TenantId& tenant,
                           const std::vector<HostName>& hosts,
                           const std::string& target) {
-  const std::string own = edge_route_link(folders_, tenant);
   const bool reachable = std::any_of(hosts.begin(), hosts.end(),
                                      [this](const HostName& host) { return is_subdomain(host); });
-  VC_TRY(reachable ? files_.replace_link(own, target) : files_.remove(own));
+  VC_TRY(reachable ? open(edge_route(folders_, tenant), tenant, target)
+                   : close(edge_route(folders_, tenant)));
   std::vector<HostName> custom;
   std::copy_if(hosts.begin(), hosts.end(), std::back_inserter(custom),
                [this](const HostName& host) { return !is_subdomain(host); });
@@ -108,13 +124,11 @@ Status EdgeRoutes::relink(const TenantId& tenant,
     VC_TRY(store_custom(tenant, sorted_union(before, custom)));
   }
   for (const HostName& host : custom) {
-    VC_TRY(files_.replace_link(edge_route_link(folders_, host), target));
-    owners_.insert_or_assign(host, tenant);
+    VC_TRY(open(edge_route(folders_, host), tenant, target));
   }
   for (const HostName& host : before) {
     if (!contains(custom, host)) {
-      VC_TRY(files_.remove(edge_route_link(folders_, host)));
-      owners_.erase(host);
+      VC_TRY(close(edge_route(folders_, host)));
     }
   }
   return before != custom ? store_custom(tenant, custom) : ok_status();
@@ -136,11 +150,10 @@ Status EdgeRoutes::publish(const TenantId& tenant,
 }
 
 Status EdgeRoutes::withdraw(const TenantId& tenant) {
-  VC_TRY(files_.remove(edge_route_link(folders_, tenant)));
+  VC_TRY(close(edge_route(folders_, tenant)));
   VC_TRY(const std::vector<HostName> custom, load_custom(tenant));
   for (const HostName& host : custom) {
-    VC_TRY(files_.remove(edge_route_link(folders_, host)));
-    owners_.erase(host);
+    VC_TRY(close(edge_route(folders_, host)));
   }
   return store_custom(tenant, {});
 }

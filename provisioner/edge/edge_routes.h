@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +13,7 @@
 namespace voicectl {
 
 /// The routes of the edge as links in one folder: nginx finds a tenant's socket through them, so a
-/// route comes and goes without a word to nginx.
+/// route comes and goes without a word to nginx. The marker beside a link names its tenant.
 ///
 /// Which custom domains a tenant has is kept in a file beside the links, written before the first
 /// link and shortened after the last one: whatever a crash leaves, the next call finds and mends.
@@ -43,8 +42,11 @@ class EdgeRoutes {
   std::string list_path(const TenantId& tenant) const;
   Result<std::vector<HostName>> load_custom(const TenantId& tenant);
   Status store_custom(const TenantId& tenant, const std::vector<HostName>& hosts);
-  Status check_host(const TenantId& tenant, const HostName& host) const;
+  Status check_host(const TenantId& tenant, const HostName& host);
   bool is_subdomain(const HostName& host) const;
+  /// The link first, then the marker: there is no moment at which the marker promises too much.
+  Status open(const EdgeRouteFiles& route, const TenantId& tenant, const std::string& target);
+  Status close(const EdgeRouteFiles& route);
   Status relink(const TenantId& tenant,
                 const std::vector<HostName>& hosts,
                 const std::string& target);
@@ -52,8 +54,6 @@ class EdgeRoutes {
   FileSystem& files_;
   EdgeFolders folders_;
   std::optional<HostName> domain_;
-  /// Who has which custom domain, as far as this daemon run has seen.
-  std::map<HostName, TenantId> owners_;
 };
 
 }  // namespace voicectl

@@ -334,8 +334,8 @@ Result<NginxArgument> NginxArgument::missing_file(const NginxArgument& path) {
   if (!allowed) {
     return refused("a file to look for", path.written_, "it must be a path");
   }
-  return NginxArgument(Kind::kCondition, "(!-e " + path.written_ + ")",
-                       {"(!-e", path.values_.front() + ")"});
+  return NginxArgument(Kind::kCondition, "(!-f " + path.written_ + ")",
+                       {"(!-f", path.values_.front() + ")"});
 }
 
 std::string escape_regex(std::string_view text) {

@@ -39,7 +39,7 @@ class NginxArgument {
   /// Words, paths, texts, numbers and variables glued together: "http://unix:/x/$tenant.sock".
   /// A variable that is followed by a character of a name is written as ${name}.
   static Result<NginxArgument> joined(const std::vector<NginxArgument>& parts);
-  /// For `if` only: true while no file is at `path`.
+  /// For `if` only: true while no regular file is at `path`. (`-e` would not see sockets either.)
   static Result<NginxArgument> missing_file(const NginxArgument& path);
 
   /// As written in the file.

@@ -137,10 +137,14 @@ Route dynamic_route(NginxBuilder& b,
                     const EdgeConfig& config,
                     const std::string& pattern,
                     std::string_view capture) {
-  std::vector<NginxArgument> socket = {b.path(config.folders.run + "/domains"), b.word("/"),
-                                       b.variable(capture), b.word(".sock")};
+  const std::vector<NginxArgument> stem = {b.path(config.folders.run + "/domains"), b.word("/"),
+                                           b.variable(capture)};
+  std::vector<NginxArgument> marker = stem;
+  marker.push_back(b.word(".route"));
+  std::vector<NginxArgument> socket = stem;
+  socket.push_back(b.word(".sock"));
   NginxDirective guard =
-      NginxBuilder::block("if", {b.missing_file(b.joined(socket))}, {no_tenant(b)});
+      NginxBuilder::block("if", {b.missing_file(b.joined(marker))}, {no_tenant(b)});
   return {{b.regex("~^" + pattern + "$")}, std::move(socket), std::move(guard)};
 }
 
