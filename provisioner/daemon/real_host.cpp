@@ -148,7 +148,6 @@ NginxEdgeOptions RealHost::Inner::edge_options() const {
   NginxEdgeOptions out;
   out.program = options.nginx;
   out.folders = EdgeFolders{options.paths.run, options.paths.log};
-  out.group = users.edge_group;
   return out;
 }
 

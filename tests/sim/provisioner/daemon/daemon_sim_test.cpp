@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+TenantId tenant(const std::string& name) {
+  return *TenantId::parse(name);
+}
+
+class DaemonSim : public DaemonWorld {};
+
+TEST_F(DaemonSim, BringsThreeTenantsFromNothingToServing) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
+
+  const Applied applied = apply(desired);
+
+  EXPECT_TRUE(applied.is_finished);
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, ASecondApplyChangesNothing) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::uint64_t generation = daemon().daemon->recorded().snapshot().generation.value;
+
+  const Applied again = apply(desired);
+
+  EXPECT_TRUE(again.is_finished);
+  EXPECT_EQ(again.outcome.done, 0U);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().generation.value, generation);
+}
+
+TEST_F(DaemonSim, CreatingATenantReloadsNothing) {
+  apply(platform_with({"alpha"}));
+  const std::uint64_t reloads = machine.edge.reloads;
+  const DesiredState more = platform_with({"alpha", "beta"});
+
+  apply(more);
+
+  EXPECT_EQ(machine.edge.reloads, reloads);
+  expect_converged(more);
+}
+
+TEST_F(DaemonSim, DeletesATenantAndGivesEverythingBack) {
+  apply(platform_with({"alpha", "beta"}));
+  const Port port = *daemon().daemon->recorded().find_tenant(tenant("beta"))->port;
+  const DesiredState fewer = platform_with({"alpha"});
+
+  apply(fewer);
+
+  expect_converged(fewer);
+  EXPECT_FALSE(machine.network.is_held(port));
+  EXPECT_THAT(machine.instances.holders(tenant("beta")), SizeIs(0));
+  EXPECT_EQ(machine.files.find("/var/lib/voicectl/tenants/beta"), nullptr);
+}
+
+TEST_F(DaemonSim, LendsTheTenantsAgainToAnInstanceThatCrashed) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
+  apply(desired);
+  const std::string victim =
+      daemon().daemon->recorded().find_tenant(tenant("alpha"))->placement->str();
+
+  machine.instances.crash(victim);
+  machine.sim.advance(5s);
+
+  EXPECT_EQ(machine.instances.starts(victim), 2);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, ListenersStayHeldWhileAnInstanceIsDown) {
+  apply(platform_with({"alpha"}));
+  const RecordedTenant alpha = *daemon().daemon->recorded().find_tenant(tenant("alpha"));
+  InstanceScript never_ready;
+  never_ready.ready_after = std::nullopt;
+  machine.instances.script(alpha.placement->str(), never_ready);
+
+  machine.instances.crash(alpha.placement->str());
+  machine.sim.advance(5s);
+
+  EXPECT_TRUE(machine.network.is_held(*alpha.port));
+  EXPECT_TRUE(machine.network.is_reachable("/run/voicectl/tenants/alpha.sock"));
+}
+
+TEST_F(DaemonSim, AKilledDaemonTakesOverWhatRuns) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
+  apply(desired);
+  const std::vector<ProcessIdentity> before = machine.processes.running();
+
+  kill_daemon();
+  start_daemon();
+
+  EXPECT_EQ(machine.processes.running(), before);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  kill_daemon();
+
+  machine.processes.reboot();
+  machine.edge.served.reset();
+  machine.edge.routes.clear();
+  start_daemon();
+
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, ReplacesInstancesWhenTheirProgramHasChanged) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
+  apply(desired);
+  const std::vector<ProcessIdentity> before = machine.processes.running();
+  kill_daemon();
+  program_fingerprint = "program-2";
+
+  start_daemon();
+
+  expect_converged(desired);
+  for (const ProcessIdentity& who : before) {
+    EXPECT_FALSE(machine.processes.is_alive(who)) << who.pid;
+  }
+}
+
+TEST_F(DaemonSim, AFailedInstanceTakesAlongOnlyItsOwnTenant) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  desired.tenants[1].tier = Tier::kDedicated;
+  machine.processes.uninstall("/usr/lib/voicectl/voice-runtime");
+  machine.processes.install("/usr/lib/voicectl/voice-runtime");
+  InstanceScript never_ready;
+  never_ready.ready_after = std::nullopt;
+  machine.instances.script("dedicated-beta", never_ready);
+
+  const Applied applied = apply(desired);
+
+  EXPECT_EQ(applied.outcome.failed, 1U);
+  EXPECT_GT(applied.outcome.skipped, 0U);
+  EXPECT_THAT(applied.outcome.remedy, HasSubstr("voicectl apply"));
+  EXPECT_THAT(machine.instances.holders(tenant("alpha")), SizeIs(1));
+  EXPECT_FALSE(machine.instances.is_running("dedicated-beta"));
+
+  machine.instances.script("dedicated-beta", InstanceScript{});
+  apply(desired);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, ATakenPortFailsItsTenantAndIsToldWithARemedy) {
+  machine.network.occupy(*Port::make(21000));
+  const DesiredState desired = platform_with({"alpha", "beta"});
+
+  const Applied applied = apply(desired);
+
+  EXPECT_GT(applied.outcome.failed, 0U);
+  machine.network.vacate(*Port::make(21000));
+  apply(desired);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, MovesATenantToADedicatedInstanceAndBack) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+
+  desired.tenants[0].tier = Tier::kDedicated;
+  apply(desired);
+  expect_converged(desired);
+  EXPECT_EQ(machine.instances.holders(tenant("alpha")),
+            std::vector<std::string>{"dedicated-alpha"});
+
+  desired.tenants[0].tier = Tier::kPooled;
+  apply(desired);
+  expect_converged(desired);
+  EXPECT_FALSE(machine.instances.is_running("dedicated-alpha"));
+}
+
+TEST_F(DaemonSim, ATenantThatCannotMoveStaysWhereItIs) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::string home = machine.instances.holders(tenant("alpha")).front();
+  machine.instances.on_request =
+      [](const std::string& name,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (name == "dedicated-alpha" && question.type == control::request::kLend) {
+      return Result<std::string>(Error(ErrorCode::kInternal, "cannot open the tenant's store"));
+    }
+    return std::nullopt;
+  };
+
+  desired.tenants[0].tier = Tier::kDedicated;
+  const Applied applied = apply(desired);
+
+  EXPECT_EQ(applied.outcome.failed, 1U);
+  EXPECT_EQ(applied.outcome.undone, 1U);
+  EXPECT_EQ(machine.instances.holders(tenant("alpha")), std::vector<std::string>{home});
+  EXPECT_FALSE(machine.instances.is_running("dedicated-alpha"));
+}
+
+TEST_F(DaemonSim, RefusesAPlanThatIsNoLongerTheOneThatWasShown) {
+  const DesiredState desired = platform_with({"alpha"});
+  const std::string shown = plan(desired).id;
+  apply(platform_with({"beta"}));
+
+  const Status refused =
+      daemon().daemon->loop().apply({desired, shown, "test"}, {nullptr, nullptr, nullptr});
+
+  EXPECT_THAT(refused, FailsWith(ErrorCode::kConflict));
+}
+
+TEST_F(DaemonSim, RefusesASecondApplyWhileOneRuns) {
+  const DesiredState desired = platform_with({"alpha"});
+  ASSERT_THAT(daemon().daemon->loop().apply({desired, std::nullopt, "first"},
+                                            {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                             [](const api::ApplyOutcome&) {}}),
+              IsOk());
+
+  const Status second =
+      daemon().daemon->loop().apply({desired, std::nullopt, "second"}, {nullptr, nullptr, nullptr});
+
+  EXPECT_THAT(second, FailsWith(ErrorCode::kConflict));
+  machine.sim.advance(60s);
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, AFullDiskStopsTheApplyAndTheNextOneGoesOn) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  machine.files.fill_disk();
+  const Applied applied = apply(desired);
+  EXPECT_GT(applied.outcome.failed, 0U);
+
+  machine.files.free_space();
+  apply(desired);
+
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, AKeyIsKnownToTheInstanceOnceItIsShown) {
+  apply(platform_with({"alpha"}));
+  std::optional<Result<NewApiKey>> made;
+
+  daemon().daemon->keys().create(tenant("alpha"), "widget",
+                                 [&](Result<NewApiKey> key) { made = std::move(key); });
+  machine.sim.advance(1s);
+
+  ASSERT_TRUE(made.has_value());
+  ASSERT_THAT(*made, IsOk());
+  const auto config = machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_THAT(*config, HasSubstr((*made)->record.sha256));
+  EXPECT_THAT(*config, Not(HasSubstr((*made)->key.reveal())));
+  for (const std::string& line : machine.log_lines) {
+    EXPECT_THAT(line, Not(HasSubstr((*made)->key.reveal())));
+  }
+}
+
+// The daemon is killed at every call through a seam, before and after its effect, of three
+// scenarios; what the next daemon does must converge, with one holder per tenant.
+struct Scenario {
+  const char* name;
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+};
+
+class CrashPoints : public DaemonWorld, public ::testing::WithParamInterface<Scenario> {
+ protected:
+  /// Applies `desired` with the daemon dying at call `n` after now. Returns whether it died.
+  bool apply_and_die(const DesiredState& desired, std::size_t n, KillPoint point) {
+    daemon().plan.kill_at(daemon().plan.calls() + n, point);
+    try {
+      apply(desired);
+    } catch (const DaemonKilled&) {
+      return true;
+    }
+    return false;
+  }
+};
+
+TEST_P(CrashPoints, ConvergeWhereverTheDaemonDies) {
+  std::size_t points = 0;
+  for (const KillPoint point : {KillPoint::kBeforeEffect, KillPoint::kAfterEffect}) {
+    for (std::size_t n = 1;; ++n) {
+      SCOPED_TRACE(fmt::format("killed {} call {}",
+                               point == KillPoint::kBeforeEffect ? "before" : "after", n));
+      apply(platform_with(GetParam().before));
+      const DesiredState wanted = platform_with(GetParam().after);
+      const bool died = apply_and_die(wanted, n, point);
+      kill_daemon();
+      start_daemon();
+      apply(wanted);
+      expect_converged(wanted);
+      if (!died || HasFailure()) {
+        break;
+      }
+      ++points;
+    }
+  }
+  RecordProperty("points", static_cast<int>(points));
+  EXPECT_GT(points, 10U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios,
+                         CrashPoints,
+                         ::testing::Values(Scenario{"Create", {"alpha"}, {"alpha", "beta"}},
+                                           Scenario{"Delete", {"alpha", "beta"}, {"alpha"}},
+                                           Scenario{"Exchange", {"alpha", "beta"}, {"gamma"}}),
+                         [](const ::testing::TestParamInfo<Scenario>& scenario) {
+                           return scenario.param.name;
+                         });
+
+}  // namespace
+}  // namespace voicectl

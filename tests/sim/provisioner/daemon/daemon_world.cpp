@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+#include <fmt/core.h>
+
+#include <set>
+
+namespace voicectl {
+namespace {
+
+constexpr std::string_view kHead = R"(
+apiVersion: voicectl/v1
+platform:
+  domain: example.com
+  edge: { mode: dynamic, address: 127.0.0.1, http_port: 8080, https_port: 8443 }
+  pool: { size: 2 }
+  ultravox: { endpoint: "http://127.0.0.1:4100/api" }
+tenants:
+)";
+
+}  // namespace
+
+void FakeEdge::configure(const EdgeConfig& config, Completion<EdgeOutcome> done) {
+  const Status outcome = plan_.run("edge configure", [&]() -> Status {
+    if (world_.refuse_next) {
+      return *std::exchange(world_.refuse_next, std::nullopt);
+    }
+    world_.reloads += world_.served ? 1 : 0;
+    world_.served = config;
+    return ok_status();
+  });
+  reactor_.post([outcome, done] {
+    done(outcome.has_error() ? Result<EdgeOutcome>(outcome.error()) : EdgeOutcome::kReloaded);
+  });
+}
+
+Status FakeEdge::publish_route(const TenantId& tenant,
+                               const std::vector<HostName>& hosts,
+                               const std::string&) {
+  return plan_.run("edge publish " + tenant.str(), [&] {
+    std::vector<std::string>& routes = world_.routes[tenant];
+    routes.clear();
+    for (const HostName& host : hosts) {
+      routes.push_back(host.str());
+    }
+    return ok_status();
+  });
+}
+
+Status FakeEdge::withdraw_route(const TenantId& tenant) {
+  return plan_.run("edge withdraw " + tenant.str(), [&] {
+    world_.routes.erase(tenant);
+    return ok_status();
+  });
+}
+
+EdgeObservation FakeEdge::observe() const {
+  EdgeObservation out;
+  out.running = world_.served.has_value();
+  if (world_.served) {
+    out.fingerprint = *edge_fingerprint(*world_.served);
+  }
+  out.reloads = world_.reloads;
+  return out;
+}
+
+void FakeEdge::stop(Completion<void> done) {
+  world_.served.reset();
+  reactor_.post([done] { done(ok_status()); });
+}
+
+void FakeAuthority::issue(CertificateRequest request, Completion<Certificate> done) {
+  const WallTime not_after = wall_.now() + std::chrono::days(365);
+  reactor_.post([request, not_after, done] {
+    done(Certificate{request.name, Secret("certificate of " + request.name), not_after});
+  });
+}
+
+SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint)
+    : loop(machine.sim),
+      offload(loop),
+      registry(open_memory_registry(machine.registry)),
+      spawner(machine.processes),
+      listeners(machine.network),
+      files(machine.files, plan),
+      faulty_spawner(spawner, plan),
+      faulty_listeners(listeners, plan),
+      channels(machine.hub),
+      sink(machine.log_lines),
+      log(sink, machine.wall),
+      authority(loop, machine.wall),
+      edge(machine.edge, loop, plan) {
+  DaemonOptions options;
+  options.paths = {"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
+  options.launch.program = "/usr/lib/voicectl/voice-runtime";
+  options.edge.folders = {"/run/voicectl", "/var/log/voicectl"};
+  options.restart.wait.jitter = 0;
+  const DaemonSeams seams{loop,
+                          offload,
+                          *registry,
+                          files,
+                          faulty_spawner,
+                          faulty_listeners,
+                          channels,
+                          machine.log_pipes,
+                          random,
+                          machine.wall,
+                          log,
+                          authority,
+                          edge,
+                          [this](Completion<bool> done) { loop.post([done] { done(true); }); },
+                          [program_fingerprint] { return program_fingerprint; }};
+  daemon = std::make_unique<Daemon>(seams, std::move(options),
+                                    *load_state(*registry, registry->epoch()));
+}
+
+void DaemonWorld::start_daemon() {
+  daemon_ = std::make_unique<SimDaemon>(machine, program_fingerprint);
+  ASSERT_THAT(daemon_->daemon->start([this] { daemon_->is_started = true; }), IsOk());
+  machine.sim.advance(60s);
+  ASSERT_TRUE(daemon_->is_started);
+}
+
+void DaemonWorld::kill_daemon() {
+  if (daemon_ != nullptr) {
+    daemon_->plan.kill();
+    daemon_->loop.kill();
+    daemon_.reset();
+  }
+}
+
+DesiredState DaemonWorld::platform_with(const std::vector<std::string>& tenants) {
+  std::string text(kHead);
+  for (const std::string& tenant : tenants) {
+    text += fmt::format(
+        "  - {{ slug: {0}, name: {0}, business_type: restaurant, plan: starter, "
+        "menu: [ {{ name: Soup, price: \"4.50\" }} ] }}\n",
+        tenant);
+  }
+  if (tenants.empty()) {
+    text += "  []\n";
+  }
+  ParsedState parsed = parse_desired_state({{"platform.yaml", text}}, {});
+  for (const Diagnostic& problem : parsed.problems) {
+    ADD_FAILURE() << problem.str();
+  }
+  return parsed.state;
+}
+
+Plan DaemonWorld::plan(const DesiredState& desired) {
+  const Result<Plan> plan = daemon_->daemon->loop().plan(desired);
+  EXPECT_THAT(plan, IsOk());
+  return plan.has_value() ? *plan : Plan{};
+}
+
+Applied DaemonWorld::apply(const DesiredState& desired) {
+  auto applied = std::make_shared<Applied>();
+  const Status begun = daemon_->daemon->loop().apply(
+      {desired, std::nullopt, "test"},
+      {[](const Plan&) {},
+       [applied](const api::StepProgress& step) { applied->steps[step.text] = step; },
+       [applied](const api::ApplyOutcome& outcome) {
+         applied->is_finished = true;
+         applied->outcome = outcome;
+       }});
+  EXPECT_THAT(begun, IsOk());
+  machine.sim.advance(120s);
+  return *applied;
+}
+
+void DaemonWorld::expect_converged(const DesiredState& desired) {
+  const Plan rest = plan(desired);
+  for (const Step& step : rest.steps) {
+    ADD_FAILURE() << "still to do: " << describe(step.action) << " (" << step.reason << ")";
+  }
+  std::set<Port> ports;
+  for (const auto& [name, tenant] : daemon_->daemon->recorded().snapshot().tenants) {
+    EXPECT_EQ(tenant.phase, TenantPhase::kServing) << name.str();
+    ASSERT_TRUE(tenant.port.has_value()) << name.str();
+    EXPECT_TRUE(ports.insert(*tenant.port).second) << "two tenants on " << tenant.port->str();
+    EXPECT_TRUE(machine.network.is_held(*tenant.port)) << name.str();
+    EXPECT_EQ(machine.instances.holders(name).size(), 1U) << name.str();
+    ASSERT_TRUE(tenant.placement.has_value()) << name.str();
+    EXPECT_NE(machine.instances.find(tenant.placement->str(), name), nullptr) << name.str();
+    EXPECT_TRUE(machine.edge.routes.contains(name)) << name.str();
+  }
+  EXPECT_EQ(machine.edge.routes.size(), desired.tenants.size());
+}
+
+}  // namespace voicectl

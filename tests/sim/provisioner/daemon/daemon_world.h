@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "provisioner/daemon/daemon.h"
+#include "provisioner/model/desired_state_yaml.h"
+#include "tests/support/fake_fd_channel.h"
+#include "tests/support/fake_file_system.h"
+#include "tests/support/fake_instance.h"
+#include "tests/support/fake_listener_factory.h"
+#include "tests/support/fake_log_pipe.h"
+#include "tests/support/fake_process_spawner.h"
+#include "tests/support/faulty.h"
+#include "tests/support/matchers.h"
+#include "tests/support/registry/memory_registry.h"
+#include "tests/support/sim_reactor.h"
+
+namespace voicectl {
+
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
+
+/// An edge that outlives daemons: what is configured and routed, and how often it was reloaded.
+struct FakeEdgeWorld {
+  std::optional<EdgeConfig> served;
+  std::uint64_t reloads = 0;
+  std::map<TenantId, std::vector<std::string>> routes;
+  /// The next configuration is refused so.
+  std::optional<Error> refuse_next;
+};
+
+/// One daemon's view of the edge.
+class FakeEdge final : public EdgeProxy {
+ public:
+  FakeEdge(FakeEdgeWorld& world, Reactor& reactor, FaultPlan& plan)
+      : world_(world), reactor_(reactor), plan_(plan) {}
+
+  void configure(const EdgeConfig& config, Completion<EdgeOutcome> done) override;
+  Status publish_route(const TenantId& tenant,
+                       const std::vector<HostName>& hosts,
+                       const std::string& socket_path) override;
+  Status withdraw_route(const TenantId& tenant) override;
+  EdgeObservation observe() const override;
+  Status reopen_logs() override { return ok_status(); }
+  void stop(Completion<void> done) override;
+
+ private:
+  FakeEdgeWorld& world_;
+  Reactor& reactor_;
+  FaultPlan& plan_;
+};
+
+/// Makes texts that pass for certificates of a year.
+class FakeAuthority final : public CertificateSource {
+ public:
+  FakeAuthority(Reactor& reactor, const WallClock& wall) : reactor_(reactor), wall_(wall) {}
+  void issue(CertificateRequest request, Completion<Certificate> done) override;
+
+ private:
+  Reactor& reactor_;
+  const WallClock& wall_;
+};
+
+/// What stays when the daemon is killed: the machine, its disk and its processes.
+struct SimMachine {
+  SimReactor sim;
+  SimWallClock wall{sim};
+  FakeFileSystem files;
+  FakeNetwork network{files};
+  FakeProcesses processes{sim};
+  FakeChannelHub hub{sim, &network};
+  FakeInstances instances{sim, processes, hub, network};
+  FakeLogPipes log_pipes;
+  FakeEdgeWorld edge;
+  std::shared_ptr<RegistryStore> registry = std::make_shared<RegistryStore>();
+  std::vector<std::string> log_lines;
+};
+
+class LineSink final : public LogSink {
+ public:
+  explicit LineSink(std::vector<std::string>& lines) : lines_(lines) {}
+  void write(LogLevel, std::string_view line) override { lines_.emplace_back(line); }
+
+ private:
+  std::vector<std::string>& lines_;
+};
+
+/// One run of the whole daemon on the simulated machine.
+class SimDaemon {
+ public:
+  explicit SimDaemon(SimMachine& machine, const std::string& program_fingerprint);
+
+  FaultPlan plan;
+  SimReactorView loop;
+  SimOffload offload;
+  std::unique_ptr<Registry> registry;
+  FakeProcessSpawner spawner;
+  FakeListenerFactory listeners;
+  FaultyFileSystem files;
+  FaultyProcessSpawner faulty_spawner;
+  FaultyListenerFactory faulty_listeners;
+  FakeFdChannelFactory channels;
+  SeededRandom random{7};
+  LineSink sink;
+  Log log;
+  FakeAuthority authority;
+  FakeEdge edge;
+  std::unique_ptr<Daemon> daemon;
+  bool is_started = false;
+};
+
+/// What came of an apply, with every step's last state by its text.
+struct Applied {
+  bool is_finished = false;
+  api::ApplyOutcome outcome;
+  std::map<std::string, api::StepProgress> steps;
+};
+
+/// A machine with a daemon that can be killed and started again at will.
+class DaemonWorld : public ::testing::Test {
+ protected:
+  DaemonWorld() { start_daemon(); }
+  ~DaemonWorld() override { kill_daemon(); }
+
+  void start_daemon();
+  /// As SIGKILL does: nothing that the daemon's objects do while they die has an effect.
+  void kill_daemon();
+
+  /// A platform with these tenants, restaurants all.
+  static DesiredState platform_with(const std::vector<std::string>& tenants);
+  Plan plan(const DesiredState& desired);
+  /// Applies and lets everything come to rest.
+  Applied apply(const DesiredState& desired);
+  /// The five laws, as far as one moment shows them.
+  void expect_converged(const DesiredState& desired);
+
+  SimDaemon& daemon() { return *daemon_; }
+
+  SimMachine machine;
+  std::string program_fingerprint = "program-1";
+
+ private:
+  std::unique_ptr<SimDaemon> daemon_;
+};
+
+}  // namespace voicectl
