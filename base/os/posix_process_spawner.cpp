@@ -77,17 +77,22 @@ std::optional<ProcStat> read_stat(int pid) {
   return problem == std::errc() ? std::optional(stat) : std::nullopt;
 }
 
-/// Collects a child's end; unknown if it is not our child.
-ProcessExit collect(const UniqueFd& pidfd) {
+/// A child's end, which is not collected yet; unknown if it is not our child.
+ProcessExit look_at_end(const UniqueFd& pidfd) {
   siginfo_t report{};
   const auto id = static_cast<id_t>(pidfd.get());
-  if (::waitid(P_PIDFD, id, &report, WEXITED | WNOHANG) != 0 || report.si_pid == 0) {
+  if (::waitid(P_PIDFD, id, &report, WEXITED | WNOHANG | WNOWAIT) != 0 || report.si_pid == 0) {
     return {};
   }
   if (report.si_code == CLD_EXITED) {
     return {true, report.si_status, std::nullopt};
   }
   return {true, std::nullopt, report.si_status};
+}
+
+void collect(const UniqueFd& pidfd) {
+  siginfo_t report{};
+  ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &report, WEXITED | WNOHANG);
 }
 
 }  // namespace
@@ -108,6 +113,7 @@ struct PosixProcessSpawner::Inner {
     UniqueFd pidfd;
     WatchId watch{};
     OnExit on_exit;
+    bool has_ended = false;
   };
 
   Reactor& reactor;
@@ -115,6 +121,7 @@ struct PosixProcessSpawner::Inner {
   const std::string boot_id = read_boot_id();
   std::uint64_t next_key = 1;
   std::map<std::uint64_t, Held> held;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
   Inner(Reactor& loop, FdWatcher& fds) : reactor(loop), watcher(fds) {}
 
@@ -140,21 +147,28 @@ struct PosixProcessSpawner::Inner {
     entry.watch = watcher.watch_readable(number, [this, key] { finish(key); });
   }
 
+  /// A child is collected only after `on_exit`: until then its number is its own, and the handler
+  /// can still signal what the process left of its group.
   void finish(std::uint64_t key) {
-    const auto found = held.find(key);
-    watcher.unwatch(found->second.watch);
-    const Held gone = std::move(found->second);
-    held.erase(found);
-    const ProcessExit how = collect(gone.pidfd);
-    if (gone.on_exit) {
-      gone.on_exit(how);
+    Held& gone = held.at(key);
+    watcher.unwatch(gone.watch);
+    gone.has_ended = true;
+    const OnExit on_exit = std::move(gone.on_exit);
+    const ProcessExit how = look_at_end(gone.pidfd);
+    const std::weak_ptr<bool> still = alive;
+    if (on_exit) {
+      on_exit(how);
+    }
+    if (!still.expired()) {
+      collect(held.at(key).pidfd);
+      held.erase(key);
     }
   }
 
-  const UniqueFd* find_pidfd(const ProcessIdentity& who) const {
+  const Held* find(const ProcessIdentity& who) const {
     for (const auto& [key, entry] : held) {
       if (entry.who == who) {
-        return &entry.pidfd;
+        return &entry;
       }
     }
     return nullptr;
@@ -166,7 +180,11 @@ PosixProcessSpawner::PosixProcessSpawner(Reactor& reactor, FdWatcher& watcher)
 
 PosixProcessSpawner::~PosixProcessSpawner() {
   for (const auto& [key, entry] : inner_->held) {
-    inner_->watcher.unwatch(entry.watch);
+    if (!entry.has_ended) {
+      inner_->watcher.unwatch(entry.watch);
+    } else {
+      collect(entry.pidfd);
+    }
   }
 }
 
@@ -195,12 +213,9 @@ Status PosixProcessSpawner::adopt(const ProcessIdentity& who, OnExit on_exit) {
 }
 
 Status PosixProcessSpawner::signal_group(const ProcessIdentity& who, int signal_number) {
-  const UniqueFd* pidfd = inner_->find_pidfd(who);
-  UniqueFd opened;
-  if (pidfd == nullptr) {
-    opened = inner_->open_exactly(who);
-    pidfd = &opened;
-  }
+  const Inner::Held* held = inner_->find(who);
+  const UniqueFd opened = held == nullptr ? inner_->open_exactly(who) : UniqueFd();
+  const UniqueFd* pidfd = held == nullptr ? &opened : &held->pidfd;
   if (!pidfd->is_open()) {
     return ok_status();
   }
@@ -208,7 +223,8 @@ Status PosixProcessSpawner::signal_group(const ProcessIdentity& who, int signal_
   if (problem == EINVAL) {
     // An older kernel. The process may end and be collected by its parent between the question and
     // the signal, but its number is not given out again that fast.
-    problem = signal_through(*pidfd, 0, 0);
+    const bool just_ended = held != nullptr && held->has_ended;
+    problem = just_ended ? 0 : signal_through(*pidfd, 0, 0);
     if (problem == 0 && ::kill(-who.pid, signal_number) != 0) {
       problem = errno;
     }

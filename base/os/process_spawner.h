@@ -80,7 +80,8 @@ class ProcessSpawner {
   virtual Status adopt(const ProcessIdentity& who, OnExit on_exit) = 0;
 
   /// Signals the whole group of a spawned or adopted process. One that is gone is success; a
-  /// recycled number is never hit.
+  /// recycled number is never hit. While `on_exit` runs, what the process left of its group can
+  /// still be signalled; afterwards nobody can.
   virtual Status signal_group(const ProcessIdentity& who, int signal_number) = 0;
 
   /// The running process with that number, as an identity; nullopt if there is none.
