@@ -1,40 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/edge/nginx_check.h"
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <iterator>
-#include <string_view>
 #include <utility>
 
 namespace voicectl {
-namespace {
-
-constexpr std::size_t kMostComplaintBytes = 400;
-
-}  // namespace
-
-std::string worst_complaint(const std::string& log_text) {
-  static constexpr std::array<std::string_view, 4> kLevels = {"[emerg] ", "[alert] ", "[crit] ",
-                                                              "[error] "};
-  for (const std::string_view level : kLevels) {
-    const std::size_t at = log_text.find(level);
-    if (at == std::string::npos) {
-      continue;
-    }
-    std::size_t begin = at + level.size();
-    const std::size_t end = std::min(log_text.find('\n', begin), log_text.size());
-    // "[emerg] 123#123: unknown directive ...": the numbers say nothing to anyone.
-    const std::size_t numbers = log_text.find(": ", begin);
-    if (numbers < end && log_text.find('#', begin) < numbers) {
-      begin = numbers + 2;
-    }
-    return log_text.substr(begin, std::min(end - begin, kMostComplaintBytes));
-  }
-  return "";
-}
-
 LaunchSpec nginx_launch_spec(const NginxEdgeOptions& options, std::vector<std::string> more) {
   LaunchSpec spec;
   spec.argv = {options.program, "-p", edge_folder(options.folders) + "/"};
@@ -44,7 +15,11 @@ LaunchSpec nginx_launch_spec(const NginxEdgeOptions& options, std::vector<std::s
 }
 
 NginxCheck::NginxCheck(const NginxEdgeDeps& deps, const NginxEdgeOptions& options)
-    : deps_(deps), options_(options), log_file_(edge_folder(options.folders) + "/check.log") {}
+    : deps_(deps),
+      options_(options),
+      log_file_(edge_folder(options.folders) + "/check.log"),
+      early_(deps.files, log_file_),
+      late_(deps.files, edge_error_log(options.folders)) {}
 
 template <typename Member, typename... Arguments>
 auto NginxCheck::handler(Member member) {
@@ -82,10 +57,10 @@ void NginxCheck::ended(const ProcessExit& exit) {
     finish(ok_status());
     return;
   }
-  // `-q` keeps remarks out; what is left in the file is why.
-  const Result<std::optional<std::string>> text = deps_.files.read(log_file_, kMostLogBytes);
-  const std::string said =
-      text.has_value() && text->has_value() ? worst_complaint(**text) : std::string();
+  std::string said = early_.complaint();
+  if (said.empty()) {
+    said = late_.complaint();
+  }
   finish(Error(ErrorCode::kInvalidArgument, "cannot use the new nginx configuration: nginx " +
                                                 (said.empty() ? exit.str() : "says: " + said)));
 }

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/os/process_spawner.h"
 #include "base/result.h"
 #include "provisioner/edge/nginx_edge.h"
+#include "provisioner/edge/nginx_log.h"
 
 namespace voicectl {
 
@@ -39,6 +41,10 @@ class NginxCheck {
   NginxEdgeDeps deps_;
   const NginxEdgeOptions& options_;
   std::string log_file_;
+  /// nginx complains to the file of its `-e` until it has read the configuration, and then to the
+  /// log that the configuration names.
+  NginxLog early_;
+  NginxLog late_;
   std::uint64_t number_ = 0;
   std::optional<ProcessIdentity> process_;
   std::optional<TimerId> timer_;
@@ -46,14 +52,7 @@ class NginxCheck {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-/// The worst complaint in nginx's log lines, without its time and process numbers and cut to a
-/// length that people read; "" for none.
-std::string worst_complaint(const std::string& log_text);
-
 /// Program and prefix, then `more`.
 LaunchSpec nginx_launch_spec(const NginxEdgeOptions& options, std::vector<std::string> more);
-
-/// Longest log that is looked into for what nginx said.
-inline constexpr std::size_t kMostLogBytes = 32U << 20;
 
 }  // namespace voicectl

@@ -12,13 +12,16 @@ namespace voicectl {
 NginxProcess::NginxProcess(const NginxEdgeDeps& deps,
                            const NginxEdgeOptions& options,
                            Handlers handlers)
-    : deps_(deps), options_(options), handlers_(std::move(handlers)) {}
+    : deps_(deps),
+      options_(options),
+      handlers_(std::move(handlers)),
+      log_(deps.files, edge_error_log(options.folders)) {}
 
 Status NginxProcess::start() {
   VC_CHECK(!identity_, "two nginx would fight for the same ports");
   // nginx does not remove the socket of one that was killed, and refuses to start on it.
   VC_TRY(deps_.files.remove(edge_status_socket(options_.folders)));
-  mark_log();
+  log_.mark();
   ++life_;
   VC_TRY(ProcessIdentity who,
          deps_.processes.spawn(nginx_launch_spec(options_, {"-c", config_file(), "-e",
@@ -47,7 +50,7 @@ Status NginxProcess::signal(int number) {
 }
 
 Status NginxProcess::reload() {
-  mark_log();
+  log_.mark();
   return signal(SIGHUP);
 }
 
@@ -68,21 +71,6 @@ void NginxProcess::ended(const ProcessExit& exit) {
     return;
   }
   handlers_.on_death("nginx " + exit.str());
-}
-
-void NginxProcess::mark_log() {
-  const Result<std::optional<std::string>> log =
-      deps_.files.read(edge_error_log(options_.folders), kMostLogBytes);
-  log_mark_ = log.has_value() && log->has_value() ? (*log)->size() : 0;
-}
-
-std::string NginxProcess::logged_complaint() {
-  const Result<std::optional<std::string>> log =
-      deps_.files.read(edge_error_log(options_.folders), kMostLogBytes);
-  if (log.has_error() || !log->has_value() || (*log)->size() < log_mark_) {
-    return "";
-  }
-  return worst_complaint((*log)->substr(log_mark_));
 }
 
 void NginxProcess::await(const std::string& fingerprint, Duration settle, Completion<void> done) {
@@ -132,7 +120,7 @@ void NginxProcess::judge(const Result<EdgeStatus>& status) {
 }
 
 Error NginxProcess::not_served(ErrorCode code, const std::string& why) {
-  const std::string said = logged_complaint();
+  const std::string said = log_.complaint();
   return Error(code, "cannot bring the nginx configuration into service: " + why +
                          (said.empty() ? "" : "; it says: " + said));
 }

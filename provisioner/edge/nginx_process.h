@@ -11,6 +11,7 @@
 #include "base/os/reactor.h"
 #include "provisioner/edge/edge_status.h"
 #include "provisioner/edge/nginx_edge.h"
+#include "provisioner/edge/nginx_log.h"
 
 namespace voicectl {
 
@@ -68,8 +69,6 @@ class NginxProcess {
 
   ProcessSpawner::OnExit exit_handler();
   void ended(const ProcessExit& exit);
-  void mark_log();
-  std::string logged_complaint();
   void poll();
   void judge(const Result<EdgeStatus>& status);
   void finish_wait(Status status);
@@ -78,12 +77,12 @@ class NginxProcess {
   NginxEdgeDeps deps_;
   const NginxEdgeOptions& options_;
   Handlers handlers_;
+  NginxLog log_;
   std::optional<ProcessIdentity> identity_;
   /// Tells the exit of this process from that of an earlier one.
   std::uint64_t life_ = 0;
   std::optional<Wait> wait_;
   std::uint64_t wait_number_ = 0;
-  std::size_t log_mark_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
