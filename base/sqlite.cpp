@@ -5,6 +5,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+
 #include "base/check.h"
 
 namespace voicectl {
@@ -33,8 +35,26 @@ ErrorCode code_of(int sqlite_code) {
   }
 }
 
+/// A fresh connection meets a full disk as an I/O error (its shared memory cannot grow); what it was
+/// says only errno.
+ErrorCode code_of(sqlite3* database) {
+  const int code = sqlite3_errcode(database);
+  if ((code & 0xff) != SQLITE_IOERR) {
+    return code_of(code);
+  }
+  switch (sqlite3_system_errno(database)) {
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorCode::kResourceExhausted;
+    case EROFS:
+      return ErrorCode::kPermissionDenied;
+    default:
+      return ErrorCode::kInternal;
+  }
+}
+
 Error error_of(sqlite3* database, std::string_view doing) {
-  return Error(code_of(sqlite3_errcode(database)),
+  return Error(code_of(database),
                fmt::format("cannot {}: {}", doing, sqlite3_errmsg(database)));
 }
 

@@ -13,7 +13,8 @@
 
 namespace voicectl {
 
-/// A change of recorded state. Exactly the parts that are set are changed.
+/// A change of recorded state. Exactly the parts that are set are changed. With a tenant go its API
+/// keys: they must not open the door to a later tenant of the same name.
 struct RecordedChange {
   std::optional<PlatformSpec> platform;
   std::vector<RecordedTenant> put_tenants;
@@ -24,6 +25,9 @@ struct RecordedChange {
   std::vector<Port> drop_leases;
   std::optional<std::string> edge_fingerprint;
 };
+
+/// Whether recording it raises the generation.
+bool has_changes(const RecordedChange& change);
 
 enum class JournalState { kIntent, kDone, kFailed, kUndone };
 std::string_view name_of(JournalState state);
@@ -52,6 +56,10 @@ struct ClosedAction {
   std::string outcome;
   RecordedChange change;
 };
+
+/// How many closed entries of the journal, and how many events, are kept: the newest.
+inline constexpr std::int64_t kKeptJournalEntries = 20'000;
+inline constexpr std::int64_t kKeptEvents = 100'000;
 
 /// Something that happened, for `voicectl events`. Numbers ascend without gaps.
 struct EventRecord {
@@ -97,8 +105,10 @@ class Registry {
   /// Closes intents and records what they changed, in the given order, in one transaction (one
   /// fsync for many actions that finished together). Returns the new generation: raised by one if
   /// anything recorded changed.
+  /// ERRORS: kNotFound if one of them is not open; then none is closed.
   virtual Result<Generation> close_actions(const std::vector<ClosedAction>& actions) = 0;
-  /// Intents that were never closed, oldest first: what a crash left to be examined.
+  /// Intents that were never closed, oldest first: what a crash left to be examined. Each names
+  /// the epoch that opened it.
   virtual Result<std::vector<JournalEntry>> open_intents() = 0;
 
   /// Appends events; returns the number of the last one.
@@ -107,6 +117,7 @@ class Registry {
   virtual Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) = 0;
 
   virtual Status put_api_key(const ApiKeyRecord& key) = 0;
+  /// One that is not there is success.
   virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/registry/journal_rows.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "provisioner/registry/recorded_rows.h"
+
+namespace voicectl {
+
+Result<std::vector<std::int64_t>> insert_intents(SqliteDatabase& database,
+                                                 const std::vector<JournalEntry>& entries,
+                                                 Epoch epoch) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("INSERT INTO journal (plan_id, key, kind, subject, action, epoch, state, "
+                          "outcome, opened_at) VALUES (?,?,?,?,?,?,?,'',?) RETURNING number"));
+  std::vector<std::int64_t> numbers;
+  for (const JournalEntry& entry : entries) {
+    row.bind(1, entry.plan_id)
+        .bind(2, entry.key)
+        .bind(3, entry.kind)
+        .bind(4, entry.subject)
+        .bind(5, entry.action)
+        .bind(6, static_cast<std::int64_t>(epoch.value))
+        .bind(7, name_of(JournalState::kIntent))
+        .bind(8, to_row(entry.opened_at));
+    VC_TRY(const bool has_number, row.step());
+    if (!has_number) {
+      return Error(ErrorCode::kInternal, "cannot write the journal: an entry got no number");
+    }
+    numbers.push_back(row.integer(0));
+    row.reset();
+  }
+  return numbers;
+}
+
+Status close_intent(SqliteDatabase& database, const ClosedAction& action) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("UPDATE journal SET state = ?, outcome = ? WHERE number = ? AND "
+                          "state = 'intent' RETURNING number"));
+  row.bind(1, name_of(action.state)).bind(2, action.outcome).bind(3, action.number);
+  VC_TRY(const bool is_closed, row.step());
+  if (!is_closed) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot close journal entry {}: it is not open", action.number));
+  }
+  return row.run();
+}
+
+Result<std::vector<JournalEntry>> load_open_intents(SqliteDatabase& database) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT number, plan_id, key, kind, subject, action, epoch, opened_at "
+                          "FROM journal WHERE state = 'intent' ORDER BY number"));
+  std::vector<JournalEntry> out;
+  while (true) {
+    VC_TRY(const bool more, row.step());
+    if (!more) {
+      return out;
+    }
+    out.push_back(JournalEntry{.number = row.integer(0),
+                               .plan_id = row.text(1),
+                               .key = row.text(2),
+                               .kind = row.text(3),
+                               .subject = row.text(4),
+                               .action = row.text(5),
+                               .epoch = Epoch{static_cast<std::uint64_t>(row.integer(6))},
+                               .state = JournalState::kIntent,
+                               .outcome = {},
+                               .opened_at = wall_time_of(row.integer(7))});
+  }
+}
+
+Status prune_journal(SqliteDatabase& database) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("DELETE FROM journal WHERE state <> 'intent' AND number <= "
+                          "(SELECT max(number) FROM journal) - ?"));
+  return row.bind(1, kKeptJournalEntries).run();
+}
+
+Result<std::int64_t> insert_events(SqliteDatabase& database,
+                                   const std::vector<EventRecord>& events) {
+  VC_TRY(SqliteStatement last, database.prepare("SELECT last_event FROM platform_state"));
+  VC_TRY(const bool has_last, last.step());
+  std::int64_t number = has_last ? last.integer(0) : 0;
+  last.reset();
+  if (events.empty()) {
+    return number;
+  }
+  VC_TRY(SqliteStatement row, database.prepare("INSERT INTO events VALUES (?,?,?,?,?)"));
+  for (const EventRecord& event : events) {
+    VC_TRY(row.bind(1, ++number)
+               .bind(2, to_row(event.at))
+               .bind(3, event.name)
+               .bind(4, event.subject)
+               .bind(5, event.detail)
+               .run());
+  }
+  VC_TRY(SqliteStatement prune, database.prepare("DELETE FROM events WHERE number <= ?"));
+  VC_TRY(prune.bind(1, number - kKeptEvents).run());
+  VC_TRY(SqliteStatement store, database.prepare("UPDATE platform_state SET last_event = ?"));
+  VC_TRY(store.bind(1, number).run());
+  return number;
+}
+
+Result<std::vector<EventRecord>> load_events(SqliteDatabase& database,
+                                             std::int64_t after,
+                                             std::size_t limit) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT number, at, name, subject, detail FROM events "
+                          "WHERE number > ? ORDER BY number LIMIT ?"));
+  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
+  row.bind(1, after).bind(2, static_cast<std::int64_t>(std::min(limit, kMost)));
+  std::vector<EventRecord> out;
+  while (true) {
+    VC_TRY(const bool more, row.step());
+    if (!more) {
+      return out;
+    }
+    out.push_back(EventRecord{row.integer(0), wall_time_of(row.integer(1)), row.text(2),
+                              row.text(3), row.text(4)});
+  }
+}
+
+}  // namespace voicectl

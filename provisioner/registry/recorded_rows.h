@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.h"
+#include "base/sqlite.h"
+#include "provisioner/registry/registry.h"
+
+namespace voicectl {
+
+/// Recorded state as rows. Both belong into a transaction of the caller's.
+
+/// Tenants, instances and leases; `snapshot` gets them added.
+/// ERRORS: kCorrupt for a row that is none of ours.
+Status load_records(SqliteDatabase& database, Snapshot& snapshot);
+
+/// Writes what is set in `change`.
+Status write_change(SqliteDatabase& database, const RecordedChange& change);
+
+/// Milliseconds since 1970, and back.
+std::int64_t to_row(WallTime at);
+WallTime wall_time_of(std::int64_t milliseconds);
+
+}  // namespace voicectl

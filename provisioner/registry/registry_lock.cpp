@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/registry/registry_lock.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace voicectl {
+namespace {
+
+/// What the holder wrote; only for the message, since the lock itself is the kernel's.
+std::string holder_of(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
+  const std::string_view found(text.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string_view digits = found.substr(0, found.find_first_not_of("0123456789"));
+  return digits.empty() ? "another process" : fmt::format("the process with pid {}", digits);
+}
+
+Status write_own_pid(int fd, const std::string& path) {
+  const std::string text = std::to_string(::getpid()) + "\n";
+  const bool is_written = ::ftruncate(fd, 0) == 0 && ::pwrite(fd, text.data(), text.size(), 0) ==
+                                                         static_cast<ssize_t>(text.size());
+  if (is_written) {
+    return ok_status();
+  }
+  const ErrorCode code =
+      errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted : ErrorCode::kInternal;
+  return Error(code, fmt::format("cannot write '{}': {}", path, std::strerror(errno)));
+}
+
+}  // namespace
+
+Result<RegistryLock> RegistryLock::take(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.is_open()) {
+    const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted
+                                                              : ErrorCode::kPermissionDenied;
+    return Error(code, fmt::format("cannot open lock '{}': {}", path, std::strerror(errno)));
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error(ErrorCode::kConflict,
+                 fmt::format("cannot take lock '{}': {} has it; stop that one first", path,
+                             holder_of(fd.get())));
+  }
+  VC_TRY(write_own_pid(fd.get(), path));
+  return RegistryLock(std::move(fd));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/registry/registry_schema.h"
+
+#include <array>
+
+namespace voicectl {
+namespace {
+
+// Times are milliseconds since 1970, UTC. Documents are JSON in their own canonical form.
+constexpr std::array kMigrations = {
+    SqliteMigration{1, R"sql(
+CREATE TABLE platform_state (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  last_event INTEGER NOT NULL,
+  edge_fingerprint TEXT NOT NULL,
+  platform TEXT,
+  desired TEXT,
+  desired_by TEXT
+) STRICT;
+INSERT INTO platform_state VALUES (1, 0, 0, 0, '', NULL, NULL, NULL);
+
+CREATE TABLE tenants (
+  tenant TEXT PRIMARY KEY,
+  spec TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  port INTEGER,
+  has_data INTEGER NOT NULL,
+  has_listener INTEGER NOT NULL,
+  placement TEXT,
+  token INTEGER NOT NULL,
+  routes TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE instances (
+  instance TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  admin_port INTEGER NOT NULL,
+  fingerprint TEXT NOT NULL,
+  started_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+  port INTEGER PRIMARY KEY,
+  holder TEXT NOT NULL,
+  released_at INTEGER
+) STRICT;
+
+CREATE TABLE journal (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  plan_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  action TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  opened_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX open_intents ON journal (number) WHERE state = 'intent';
+
+CREATE TABLE events (
+  number INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE api_keys (
+  tenant TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, key_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE notes (
+  name TEXT PRIMARY KEY,
+  text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"},
+};
+
+}  // namespace
+
+std::span<const SqliteMigration> registry_migrations() {
+  return kMigrations;
+}
+
+}  // namespace voicectl

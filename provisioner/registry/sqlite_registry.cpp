@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/registry/sqlite_registry.h"
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "base/os/posix_file_system.h"
+#include "base/sqlite.h"
+#include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/journal_rows.h"
+#include "provisioner/registry/recorded_rows.h"
+#include "provisioner/registry/registry_lock.h"
+#include "provisioner/registry/registry_schema.h"
+
+namespace voicectl {
+namespace {
+
+class SqliteRegistry final : public Registry {
+ public:
+  SqliteRegistry(std::string path, RegistryLock lock, SqliteDatabase database)
+      : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
+
+  /// REQUIRES: called once, before anything else.
+  Status begin_epoch();
+
+  Epoch epoch() const override { return epoch_; }
+  Result<Snapshot> load() override;
+  Result<std::optional<DesiredState>> load_desired() override;
+  Status store_desired(const DesiredState& desired, const std::string& who) override;
+  Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
+  Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override;
+  Result<std::vector<JournalEntry>> open_intents() override;
+  Result<std::int64_t> append_events(std::vector<EventRecord> events) override;
+  Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) override;
+  Status put_api_key(const ApiKeyRecord& key) override;
+  Status drop_api_key(const TenantId& tenant, const std::string& key_id) override;
+  Result<std::vector<ApiKeyRecord>> load_api_keys() override;
+  Status put_note(const std::string& name, const std::string& text) override;
+  Result<std::optional<std::string>> find_note(const std::string& name) override;
+
+ private:
+  /// Runs `body` as one transaction of our epoch.
+  Status transact(const std::function<Status()>& body);
+  /// The same for a body with a value.
+  template <typename T>
+  Result<T> transact_for(const std::function<Result<T>()>& body);
+  Status check_epoch();
+  Result<Generation> raise_generation(const std::vector<ClosedAction>& actions);
+  Status load_platform_state(Snapshot& snapshot);
+
+  std::string path_;
+  RegistryLock lock_;
+  SqliteDatabase database_;
+  Epoch epoch_;
+  /// Set once the disk has failed in a way after which nothing can be promised.
+  std::optional<Error> broken_;
+};
+
+Status SqliteRegistry::begin_epoch() {
+  return database_.in_transaction([this]() -> Status {
+    VC_TRY(SqliteStatement row,
+           database_.prepare("UPDATE platform_state SET epoch = epoch + 1 RETURNING epoch"));
+    VC_TRY(const bool has_row, row.step());
+    if (!has_row) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("cannot use registry '{}': its state is missing", path_));
+    }
+    epoch_ = Epoch{static_cast<std::uint64_t>(row.integer(0))};
+    return row.run();
+  });
+}
+
+Status SqliteRegistry::check_epoch() {
+  VC_TRY(SqliteStatement row, database_.prepare("SELECT epoch FROM platform_state"));
+  VC_TRY(const bool has_row, row.step());
+  const std::int64_t newest = has_row ? row.integer(0) : 0;
+  if (newest == static_cast<std::int64_t>(epoch_.value)) {
+    return ok_status();
+  }
+  return Error(ErrorCode::kFenced,
+               fmt::format("cannot use registry '{}' any more: epoch {} has ended, {} has begun; "
+                           "stop this daemon",
+                           path_, epoch_.value, newest));
+}
+
+Status SqliteRegistry::transact(const std::function<Status()>& body) {
+  if (broken_) {
+    return *broken_;
+  }
+  Status outcome = database_.in_transaction([&]() -> Status {
+    VC_TRY(check_epoch());
+    return body();
+  });
+  if (outcome.has_value()) {
+    return outcome;
+  }
+  const Error error = outcome.error();
+  if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kCorrupt) {
+    // After a failed fsync the kernel may have dropped the pages and a second one would succeed.
+    broken_ = error.with_context(
+        fmt::format("registry '{}' is out of use until the daemon is started again", path_));
+    return *broken_;
+  }
+  return error.with_context(fmt::format("registry '{}'", path_));
+}
+
+template <typename T>
+Result<T> SqliteRegistry::transact_for(const std::function<Result<T>()>& body) {
+  std::optional<T> value;
+  VC_TRY(transact([&]() -> Status {
+    VC_TRY(value, body());
+    return ok_status();
+  }));
+  return *std::move(value);
+}
+
+Status SqliteRegistry::load_platform_state(Snapshot& snapshot) {
+  VC_TRY(SqliteStatement row,
+         database_.prepare("SELECT generation, edge_fingerprint, platform FROM platform_state"));
+  VC_TRY(const bool has_row, row.step());
+  if (!has_row) {
+    return Error(ErrorCode::kCorrupt, "cannot load the platform's state: it is missing");
+  }
+  snapshot.epoch = epoch_;
+  snapshot.generation = Generation{static_cast<std::uint64_t>(row.integer(0))};
+  snapshot.edge_fingerprint = row.text(1);
+  if (!row.is_null(2)) {
+    const Result<PlatformSpec> platform = parse_platform(row.text(2));
+    if (platform.has_error()) {
+      return Error(ErrorCode::kCorrupt, platform.error().text());
+    }
+    snapshot.platform = *platform;
+  }
+  return ok_status();
+}
+
+Result<Snapshot> SqliteRegistry::load() {
+  return transact_for<Snapshot>([this]() -> Result<Snapshot> {
+    Snapshot snapshot;
+    VC_TRY(load_platform_state(snapshot));
+    VC_TRY(load_records(database_, snapshot));
+    return snapshot;
+  });
+}
+
+Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
+  using Found = std::optional<DesiredState>;
+  return transact_for<Found>([this]() -> Result<Found> {
+    VC_TRY(SqliteStatement row, database_.prepare("SELECT desired FROM platform_state"));
+    VC_TRY(const bool has_row, row.step());
+    if (!has_row || row.is_null(0)) {
+      return Found();
+    }
+    const auto no_files = [](const std::string& path) -> Result<std::string> {
+      return Error(ErrorCode::kNotFound,
+                   fmt::format("cannot read '{}': the registry holds whole documents", path));
+    };
+    ParsedState parsed = parse_desired_state({SourceText{"registry", row.text(0)}}, no_files);
+    if (!parsed.ok()) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("cannot load the desired state: {}", parsed.problems.front().str()));
+    }
+    return Found(std::move(parsed.state));
+  });
+}
+
+Status SqliteRegistry::store_desired(const DesiredState& desired, const std::string& who) {
+  return transact([&]() -> Status {
+    VC_TRY(SqliteStatement row,
+           database_.prepare("UPDATE platform_state SET desired = ?, desired_by = ?"));
+    return row.bind(1, render_desired_state(desired)).bind(2, who).run();
+  });
+}
+
+Result<std::vector<std::int64_t>> SqliteRegistry::open_actions(std::vector<JournalEntry> entries) {
+  return transact_for<std::vector<std::int64_t>>(
+      [&] { return insert_intents(database_, entries, epoch_); });
+}
+
+Result<Generation> SqliteRegistry::raise_generation(const std::vector<ClosedAction>& actions) {
+  bool is_raised = false;
+  for (const ClosedAction& action : actions) {
+    is_raised = is_raised || has_changes(action.change);
+  }
+  VC_TRY(SqliteStatement row,
+         database_.prepare("UPDATE platform_state SET generation = generation + ? "
+                           "RETURNING generation"));
+  VC_TRY(const bool has_row, row.bind(1, is_raised ? std::int64_t{1} : std::int64_t{0}).step());
+  const Generation generation{has_row ? static_cast<std::uint64_t>(row.integer(0)) : 0};
+  VC_TRY(row.run());
+  return generation;
+}
+
+Result<Generation> SqliteRegistry::close_actions(const std::vector<ClosedAction>& actions) {
+  return transact_for<Generation>([&]() -> Result<Generation> {
+    for (const ClosedAction& action : actions) {
+      VC_TRY(close_intent(database_, action));
+      VC_TRY(write_change(database_, action.change));
+    }
+    VC_TRY(prune_journal(database_));
+    return raise_generation(actions);
+  });
+}
+
+Result<std::vector<JournalEntry>> SqliteRegistry::open_intents() {
+  return transact_for<std::vector<JournalEntry>>([this] { return load_open_intents(database_); });
+}
+
+Result<std::int64_t> SqliteRegistry::append_events(std::vector<EventRecord> events) {
+  return transact_for<std::int64_t>([&] { return insert_events(database_, events); });
+}
+
+Result<std::vector<EventRecord>> SqliteRegistry::read_events(std::int64_t after,
+                                                             std::size_t limit) {
+  return transact_for<std::vector<EventRecord>>(
+      [&] { return load_events(database_, after, limit); });
+}
+
+Status SqliteRegistry::put_api_key(const ApiKeyRecord& key) {
+  return transact([&]() -> Status {
+    VC_TRY(SqliteStatement row,
+           database_.prepare("INSERT OR REPLACE INTO api_keys VALUES (?,?,?,?,?)"));
+    return row.bind(1, key.tenant.str())
+        .bind(2, key.key_id)
+        .bind(3, key.sha256)
+        .bind(4, key.scope)
+        .bind(5, to_row(key.created_at))
+        .run();
+  });
+}
+
+Status SqliteRegistry::drop_api_key(const TenantId& tenant, const std::string& key_id) {
+  return transact([&]() -> Status {
+    VC_TRY(SqliteStatement row,
+           database_.prepare("DELETE FROM api_keys WHERE tenant = ? AND key_id = ?"));
+    return row.bind(1, tenant.str()).bind(2, key_id).run();
+  });
+}
+
+Result<std::vector<ApiKeyRecord>> SqliteRegistry::load_api_keys() {
+  using Keys = std::vector<ApiKeyRecord>;
+  return transact_for<Keys>([this]() -> Result<Keys> {
+    VC_TRY(SqliteStatement row,
+           database_.prepare("SELECT tenant, key_id, sha256, scope, created_at FROM api_keys "
+                             "ORDER BY tenant, key_id"));
+    Keys out;
+    while (true) {
+      VC_TRY(const bool more, row.step());
+      if (!more) {
+        return out;
+      }
+      VC_TRY(TenantId tenant, TenantId::parse(row.text(0)));
+      out.push_back(ApiKeyRecord{row.text(1), std::move(tenant), row.text(2), row.text(3),
+                                 wall_time_of(row.integer(4))});
+    }
+  });
+}
+
+Status SqliteRegistry::put_note(const std::string& name, const std::string& text) {
+  return transact([&]() -> Status {
+    VC_TRY(SqliteStatement row, database_.prepare("INSERT OR REPLACE INTO notes VALUES (?,?)"));
+    return row.bind(1, name).bind(2, text).run();
+  });
+}
+
+Result<std::optional<std::string>> SqliteRegistry::find_note(const std::string& name) {
+  using Found = std::optional<std::string>;
+  return transact_for<Found>([&]() -> Result<Found> {
+    VC_TRY(SqliteStatement row, database_.prepare("SELECT text FROM notes WHERE name = ?"));
+    VC_TRY(const bool has_row, row.bind(1, name).step());
+    return has_row ? Found(row.text(0)) : Found();
+  });
+}
+
+Result<std::optional<std::int64_t>> size_of(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0) {
+    return std::optional<std::int64_t>(found.st_size);
+  }
+  if (errno == ENOENT) {
+    return std::optional<std::int64_t>();
+  }
+  return Error(ErrorCode::kPermissionDenied,
+               fmt::format("cannot look at '{}': {}", path, std::strerror(errno)));
+}
+
+/// The file is made beside its place and moved there when it is whole: so an empty file at the
+/// place itself is always damage, never a creation that was cut short.
+Status create(const std::string& path) {
+  PosixFileSystem files;
+  const std::string draft = path + ".new";
+  for (const char* const suffix : {"", "-wal", "-shm", "-journal"}) {
+    VC_TRY(files.remove(draft + suffix));
+  }
+  {
+    VC_TRY(SqliteDatabase database, SqliteDatabase::open(draft));
+    VC_TRY(database.migrate(registry_migrations()));
+  }
+  return files.move(draft, path);
+}
+
+Status check_file(const std::string& path, std::int64_t size) {
+  if (size == 0) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("cannot open registry '{}': the file is empty; restore it from a "
+                             "backup, or remove it to begin anew",
+                             path));
+  }
+  return ok_status();
+}
+
+Status check_for_lost_file(const std::string& path) {
+  VC_TRY(const std::optional<std::int64_t> log, size_of(path + "-wal"));
+  if (!log) {
+    return ok_status();
+  }
+  return Error(ErrorCode::kCorrupt,
+               fmt::format("cannot open registry '{}': the file is gone and its log '{}-wal' is "
+                           "not; restore both, or remove the log to begin anew",
+                           path, path));
+}
+
+Status check_pages(SqliteDatabase& database, const std::string& path) {
+  VC_TRY(SqliteStatement row, database.prepare("PRAGMA quick_check(1)"));
+  VC_TRY(const bool has_row, row.step());
+  if (has_row && row.text(0) == "ok") {
+    return ok_status();
+  }
+  return Error(
+      ErrorCode::kCorrupt,
+      fmt::format("cannot open registry '{}': it is damaged ({}); restore it from a backup", path,
+                  has_row ? row.text(0) : "no answer"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Registry>> open_sqlite_registry(const std::string& path) {
+  VC_TRY(RegistryLock lock, RegistryLock::take(path + ".lock"));
+  VC_TRY(const std::optional<std::int64_t> size, size_of(path));
+  if (size) {
+    VC_TRY(check_file(path, *size));
+  } else {
+    VC_TRY(check_for_lost_file(path));
+    VC_TRY(create(path));
+  }
+  VC_TRY(SqliteDatabase database, SqliteDatabase::open(path));
+  VC_TRY(check_pages(database, path));
+  VC_TRY(database.migrate(registry_migrations()));
+  auto registry = std::make_unique<SqliteRegistry>(path, std::move(lock), std::move(database));
+  VC_TRY(registry->begin_epoch());
+  return std::unique_ptr<Registry>(std::move(registry));
+}
+
+}  // namespace voicectl

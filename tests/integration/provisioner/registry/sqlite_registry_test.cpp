@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/registry/sqlite_registry.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/matchers.h"
+#include "tests/support/registry/contract_registry.h"
+#include "tests/support/temp_dir.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SqliteHost final : public RegistryHost {
+ public:
+  /// Without the lock file of the one before, as if that one ran where locks do not reach.
+  std::unique_ptr<Registry> open() override {
+    ::unlink(folder_.path("registry.db.lock").c_str());
+    Result<std::unique_ptr<Registry>> registry = open_sqlite_registry(folder_.path("registry.db"));
+    EXPECT_THAT(registry, IsOk());
+    return *std::move(registry);
+  }
+
+ private:
+  TempDir folder_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, RegistryContract, ::testing::Values(MakeRegistryHost([] {
+                           return std::make_unique<SqliteHost>();
+                         })));
+
+class SqliteRegistryTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Registry> open() {
+    Result<std::unique_ptr<Registry>> registry = open_sqlite_registry(path_);
+    EXPECT_THAT(registry, IsOk());
+    return *std::move(registry);
+  }
+  void overwrite(off_t offset, const std::string& bytes) {
+    const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(::pwrite(fd, bytes.data(), bytes.size(), offset),
+              static_cast<ssize_t>(bytes.size()));
+    ::close(fd);
+  }
+
+  TempDir folder_;
+  const std::string path_ = folder_.path("registry.db");
+};
+
+TEST_F(SqliteRegistryTest, RefusesASecondDaemonAndNamesTheFirst) {
+  const std::unique_ptr<Registry> first = open();
+
+  const auto second = open_sqlite_registry(path_);
+
+  ASSERT_THAT(second, FailsWith(ErrorCode::kConflict));
+  EXPECT_THAT(second.error().text(), HasSubstr("pid " + std::to_string(::getpid())));
+  EXPECT_THAT(first->load(), IsOk());
+}
+
+TEST_F(SqliteRegistryTest, OpensAgainAfterTheFirstDaemonHasEnded) {
+  open().reset();
+
+  EXPECT_THAT(open_sqlite_registry(path_), IsOk());
+}
+
+TEST_F(SqliteRegistryTest, IsReadableForItsOwnerOnly) {
+  const std::unique_ptr<Registry> registry = open();
+
+  for (const char* const suffix : {"", "-wal", "-shm", ".lock"}) {
+    struct stat found{};
+    ASSERT_EQ(::stat((path_ + suffix).c_str(), &found), 0) << suffix;
+    EXPECT_EQ(found.st_mode & 0777, 0600U) << suffix;
+  }
+}
+
+TEST_F(SqliteRegistryTest, RefusesAFileThatIsNoDatabase) {
+  open().reset();
+  overwrite(0, std::string(200, 'x'));
+
+  EXPECT_THAT(open_sqlite_registry(path_), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_F(SqliteRegistryTest, RefusesAFileWithDamagedPages) {
+  {
+    const std::unique_ptr<Registry> registry = open();
+    const std::vector<EventRecord> many(2000, an_event("filler"));
+    ASSERT_THAT(registry->append_events(many), IsOk());
+  }
+  struct stat found{};
+  ASSERT_EQ(::stat(path_.c_str(), &found), 0);
+  for (off_t page = 8192; page < found.st_size; page += 8192) {
+    overwrite(page, std::string(64, '\x7f'));
+  }
+
+  EXPECT_THAT(open_sqlite_registry(path_), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_F(SqliteRegistryTest, RefusesAFileThatWasCutToNothing) {
+  open().reset();
+  ASSERT_EQ(::truncate(path_.c_str(), 0), 0);
+
+  EXPECT_THAT(open_sqlite_registry(path_), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_F(SqliteRegistryTest, RefusesALogWithoutItsFile) {
+  const int fd = ::open((path_ + "-wal").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  ::close(fd);
+
+  EXPECT_THAT(open_sqlite_registry(path_), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_F(SqliteRegistryTest, ForgetsACreationThatWasCutShort) {
+  const int fd = ::open((path_ + ".new").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::write(fd, "half", 4), 4);
+  ::close(fd);
+
+  EXPECT_THAT(open_sqlite_registry(path_), IsOk());
+  EXPECT_NE(::access((path_ + ".new").c_str(), F_OK), 0);
+}
+
+TEST_F(SqliteRegistryTest, RefusesTheFileOfANewerProgram) {
+  open().reset();
+  // Offset of the user version in the header of a SQLite file, big-endian.
+  overwrite(60, std::string("\x00\x00\x27\x0f", 4));
+
+  EXPECT_THAT(open_sqlite_registry(path_), FailsWith(ErrorCode::kConflict));
+}
+
+TEST_F(SqliteRegistryTest, SaysThatTheFolderIsMissing) {
+  EXPECT_THAT(open_sqlite_registry(folder_.path("no/such/registry.db")),
+              FailsWith(ErrorCode::kPermissionDenied));
+}
+
+}  // namespace
+}  // namespace voicectl

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/registry/memory_registry.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace voicectl {
+namespace {
+
+class MemoryRegistry final : public Registry {
+ public:
+  explicit MemoryRegistry(std::shared_ptr<RegistryStore> store) : store_(std::move(store)) {
+    epoch_ = Epoch{++store_->epoch.value};
+  }
+
+  Epoch epoch() const override { return epoch_; }
+
+  Result<Snapshot> load() override {
+    VC_TRY(check_epoch());
+    Snapshot out = store_->recorded;
+    out.epoch = epoch_;
+    return out;
+  }
+
+  Result<std::optional<DesiredState>> load_desired() override {
+    VC_TRY(check_epoch());
+    return store_->desired;
+  }
+
+  Status store_desired(const DesiredState& desired, const std::string&) override {
+    VC_TRY(check_write());
+    store_->desired = desired;
+    return ok_status();
+  }
+
+  Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override {
+    VC_TRY(check_write());
+    std::vector<std::int64_t> numbers;
+    for (JournalEntry& entry : entries) {
+      entry.number = ++store_->last_entry;
+      entry.epoch = epoch_;
+      entry.state = JournalState::kIntent;
+      entry.outcome.clear();
+      numbers.push_back(entry.number);
+      store_->journal.push_back(std::move(entry));
+    }
+    return numbers;
+  }
+
+  Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override {
+    VC_TRY(check_write());
+    RegistryStore next = *store_;
+    bool is_raised = false;
+    for (const ClosedAction& action : actions) {
+      VC_TRY(close(next, action));
+      is_raised = is_raised || has_changes(action.change);
+    }
+    next.recorded.generation.value += is_raised ? 1 : 0;
+    *store_ = std::move(next);
+    return store_->recorded.generation;
+  }
+
+  Result<std::vector<JournalEntry>> open_intents() override {
+    VC_TRY(check_epoch());
+    std::vector<JournalEntry> out;
+    for (const JournalEntry& entry : store_->journal) {
+      if (entry.state == JournalState::kIntent) {
+        out.push_back(entry);
+      }
+    }
+    return out;
+  }
+
+  Result<std::int64_t> append_events(std::vector<EventRecord> events) override {
+    VC_TRY(check_write());
+    for (EventRecord& event : events) {
+      event.number = ++store_->last_event;
+      store_->events.push_back(std::move(event));
+    }
+    std::erase_if(store_->events, [&](const EventRecord& event) {
+      return event.number <= store_->last_event - kKeptEvents;
+    });
+    return store_->last_event;
+  }
+
+  Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) override {
+    VC_TRY(check_epoch());
+    std::vector<EventRecord> out;
+    for (const EventRecord& event : store_->events) {
+      if (event.number > after && out.size() < limit) {
+        out.push_back(event);
+      }
+    }
+    return out;
+  }
+
+  Status put_api_key(const ApiKeyRecord& key) override {
+    VC_TRY(check_write());
+    store_->keys.insert_or_assign({key.tenant, key.key_id}, key);
+    return ok_status();
+  }
+
+  Status drop_api_key(const TenantId& tenant, const std::string& key_id) override {
+    VC_TRY(check_write());
+    store_->keys.erase({tenant, key_id});
+    return ok_status();
+  }
+
+  Result<std::vector<ApiKeyRecord>> load_api_keys() override {
+    VC_TRY(check_epoch());
+    std::vector<ApiKeyRecord> out;
+    for (const auto& [name, key] : store_->keys) {
+      out.push_back(key);
+    }
+    return out;
+  }
+
+  Status put_note(const std::string& name, const std::string& text) override {
+    VC_TRY(check_write());
+    store_->notes.insert_or_assign(name, text);
+    return ok_status();
+  }
+
+  Result<std::optional<std::string>> find_note(const std::string& name) override {
+    VC_TRY(check_epoch());
+    const auto found = store_->notes.find(name);
+    return found == store_->notes.end() ? std::optional<std::string>() : found->second;
+  }
+
+ private:
+  Status check_epoch() const {
+    if (store_->epoch == epoch_) {
+      return ok_status();
+    }
+    return Error(ErrorCode::kFenced, fmt::format("cannot use the registry: epoch {} has begun",
+                                                 store_->epoch.value));
+  }
+
+  Status check_write() const {
+    VC_TRY(check_epoch());
+    return store_->failure ? Status(*store_->failure) : ok_status();
+  }
+
+  static Status close(RegistryStore& store, const ClosedAction& action) {
+    const auto entry =
+        std::find_if(store.journal.begin(), store.journal.end(), [&](const JournalEntry& e) {
+          return e.number == action.number && e.state == JournalState::kIntent;
+        });
+    if (entry == store.journal.end()) {
+      return Error(ErrorCode::kNotFound,
+                   fmt::format("cannot close journal entry {}: it is not open", action.number));
+    }
+    entry->state = action.state;
+    entry->outcome = action.outcome;
+    record(store, action.change);
+    return ok_status();
+  }
+
+  static void record(RegistryStore& store, const RecordedChange& change) {
+    Snapshot& recorded = store.recorded;
+    recorded.platform = change.platform ? change.platform : recorded.platform;
+    recorded.edge_fingerprint = change.edge_fingerprint.value_or(recorded.edge_fingerprint);
+    for (const RecordedTenant& tenant : change.put_tenants) {
+      recorded.tenants.insert_or_assign(tenant.spec.tenant, tenant);
+    }
+    for (const TenantId& tenant : change.drop_tenants) {
+      recorded.tenants.erase(tenant);
+      std::erase_if(store.keys, [&](const auto& key) { return key.first.first == tenant; });
+    }
+    for (const RecordedInstance& instance : change.put_instances) {
+      recorded.instances.insert_or_assign(instance.instance, instance);
+    }
+    for (const InstanceId& instance : change.drop_instances) {
+      recorded.instances.erase(instance);
+    }
+    for (const PortLease& lease : change.put_leases) {
+      drop_lease(recorded, lease.port);
+      recorded.leases.push_back(lease);
+    }
+    for (const Port port : change.drop_leases) {
+      drop_lease(recorded, port);
+    }
+    std::sort(recorded.leases.begin(), recorded.leases.end(),
+              [](const PortLease& a, const PortLease& b) { return a.port < b.port; });
+  }
+
+  static void drop_lease(Snapshot& recorded, Port port) {
+    std::erase_if(recorded.leases, [&](const PortLease& lease) { return lease.port == port; });
+  }
+
+  std::shared_ptr<RegistryStore> store_;
+  Epoch epoch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Registry> open_memory_registry(std::shared_ptr<RegistryStore> store) {
+  return std::make_unique<MemoryRegistry>(std::move(store));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "provisioner/registry/registry.h"
+
+namespace voicectl {
+
+/// What survives a restart: the file of a registry that is none. Share it between openings.
+struct RegistryStore {
+  Epoch epoch;
+  /// Recorded part only.
+  Snapshot recorded;
+  std::optional<DesiredState> desired;
+  std::vector<JournalEntry> journal;
+  std::int64_t last_entry = 0;
+  std::vector<EventRecord> events;
+  std::int64_t last_event = 0;
+  std::map<std::pair<TenantId, std::string>, ApiKeyRecord> keys;
+  std::map<std::string, std::string> notes;
+  /// While set, every call that would write fails with it and changes nothing: a full disk.
+  std::optional<Error> failure;
+};
+
+/// The registry's contract in memory. Opening begins a new epoch, and fences those before.
+std::unique_ptr<Registry> open_memory_registry(std::shared_ptr<RegistryStore> store);
+
+}  // namespace voicectl
