@@ -25,9 +25,13 @@ constexpr std::string_view kDatabaseName = "/tenant.db";
 /// WebSocket close code of a server that is being replaced (RFC 6455 registry).
 constexpr std::uint16_t kServiceRestart = 1012;
 
-/// How long connections may take to end when a tenant is closed. A WebSocket's peer has five
-/// seconds to answer the close frame.
-constexpr Duration kCloseGrace = std::chrono::seconds(6);
+/// How long requests may take to be finished when a tenant is closed. Longer than a request to
+/// Ultravox may take, so that no session is created and then not handed out.
+constexpr Duration kRequestGrace = std::chrono::seconds(12);
+
+/// How long WebSockets may take to answer the close frame after that. New connections wait all the
+/// while, and a peer that does not answer gains nothing by more time.
+constexpr Duration kWebSocketGrace = std::chrono::milliseconds(250);
 
 /// How often it is looked whether they have. The server does not tell.
 constexpr Duration kCloseCheck = std::chrono::milliseconds(5);
@@ -60,6 +64,12 @@ Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
 }  // namespace
 
 struct TenantHost::Inner {
+  /// Until when a closing tenant waits for each kind of connection.
+  struct Deadlines {
+    MonoTime requests;
+    MonoTime websockets;
+  };
+
   Inner(const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded);
   ~Inner() {
     if (close_timer) {
@@ -75,7 +85,7 @@ struct TenantHost::Inner {
   void show_session(const std::shared_ptr<Exchange>& exchange);
   void with_session(const std::shared_ptr<Exchange>& exchange,
                     std::function<void(const Session&)> found);
-  void wait_for_connections(MonoTime deadline, std::function<void()> done);
+  void wait_for_connections(Deadlines until, std::function<void()> done);
 
   TenantDeps deps;
   TenantLease lease;
@@ -120,6 +130,7 @@ TenantHost::Inner::Inner(
              {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
                 take(std::move(request), std::move(responder));
               },
+              {},
               {}}) {}
 
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
@@ -212,15 +223,21 @@ void TenantHost::Inner::with_session(const std::shared_ptr<Exchange>& exchange,
              });
 }
 
-void TenantHost::Inner::wait_for_connections(MonoTime deadline, std::function<void()> done) {
-  const bool quiet = server.connections() == 0 && counters->requests_in_progress == 0;
-  if (quiet || deps.reactor.now() >= deadline) {
+void TenantHost::Inner::wait_for_connections(Deadlines until, std::function<void()> done) {
+  const MonoTime now = deps.reactor.now();
+  const bool busy =
+      counters->requests_in_progress > 0 || server.connections() > server.websockets();
+  if (busy) {
+    until.websockets = now + kWebSocketGrace;
+  }
+  const bool over = now >= (busy ? until.requests : until.websockets);
+  if (server.connections() == 0 || over) {
     store.close(std::move(done));
     return;
   }
-  close_timer = deps.reactor.call_after(kCloseCheck, [this, deadline, done = std::move(done)] {
+  close_timer = deps.reactor.call_after(kCloseCheck, [this, until, done = std::move(done)] {
     close_timer.reset();
-    wait_for_connections(deadline, done);
+    wait_for_connections(until, done);
   });
 }
 
@@ -281,7 +298,8 @@ Status TenantHost::reconfigure(const std::string& config_path) {
 void TenantHost::close(std::function<void()> done) {
   inner_->server.stop_accepting();
   inner_->server.drain(kServiceRestart, "service restart");
-  inner_->wait_for_connections(inner_->deps.reactor.now() + kCloseGrace, std::move(done));
+  const MonoTime now = inner_->deps.reactor.now();
+  inner_->wait_for_connections({now + kRequestGrace, now + kWebSocketGrace}, std::move(done));
 }
 
 const TenantConfig& TenantHost::config() const {

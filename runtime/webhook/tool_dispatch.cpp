@@ -15,8 +15,10 @@ namespace {
 void note_effect(Session& session, const ToolCall& call, const ToolEffect& effect, WallTime now) {
   session.last_tool_call =
       ToolCallRecord{std::string(call.tool->name), call.body, effect.answer, now};
-  session.extracted_data = call.body;
   session.step = "collecting";
+  if (!effect.events.empty()) {
+    session.extracted_data = call.body;
+  }
   if (effect.record) {
     session.step = "done";
     session.business_outcome = name_of(effect.events.front().type);
@@ -63,18 +65,17 @@ void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
   }
   call.body = dump_json(*parameters);
   const ToolRequest request = read_tool_request(*call.tool, *parameters);
-  ask_backend(request,
-              [this, call, done = std::move(done),
-               alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
-                if (alive.expired()) {
-                  return;
-                }
-                if (effect.has_error()) {
-                  done(effect.error());
-                  return;
-                }
-                store(call, std::move(*effect), done);
-              });
+  ask_backend(request, [this, call, done = std::move(done),
+                        alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
+    if (alive.expired()) {
+      return;
+    }
+    if (effect.has_error()) {
+      done(effect.error());
+      return;
+    }
+    store(call, std::move(*effect), done);
+  });
 }
 
 void ToolDispatch::ask_backend(const ToolRequest& request,

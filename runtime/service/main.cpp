@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "base/log.h"
+#include "base/os/asio_reactor.h"
+#include "base/os/posix_file_system.h"
+#include "base/os/system_clock.h"
+#include "base/random.h"
+#include "runtime/control/protocol.h"
+#include "runtime/net/http_client.h"
+#include "runtime/service/service.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr int kUsageError = 2;
+
+struct Options {
+  InstanceId instance;
+  LogLevel level;
+};
+
+/// Each tenant needs two listeners, a database and its connections.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // the old limit serves too, with fewer connections
+  }
+}
+
+/// A descriptor that the daemon passed on under a fixed number.
+Result<UniqueFd> take_inherited(int number, std::string_view what) {
+  if (::fcntl(number, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(number, F_SETFL, O_NONBLOCK) != 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot find the {} at descriptor {}: voice-runtime is started by "
+                             "voicectld",
+                             what, number));
+  }
+  return UniqueFd(number);
+}
+
+Status run(const Options& options) {
+  VC_TRY(UniqueFd control, take_inherited(control::kControlDescriptor, "control listener"));
+  VC_TRY(UniqueFd admin, take_inherited(control::kAdminDescriptor, "admin listener"));
+  raise_descriptor_limit();
+  const SystemWallClock clock;
+  const std::unique_ptr<LogSink> sink = make_stderr_sink();
+  const Log log(*sink, clock, options.level);
+  SystemRandom random;
+  PosixFileSystem files;
+  AsioReactor reactor;
+  HttpClient http(reactor);
+  Service service({reactor, clock, random, files, http, options.instance}, log, std::move(control),
+                  std::move(admin));
+  boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT);
+  signals.async_wait([&service](const boost::system::error_code& problem, int) {
+    if (!problem) {
+      service.stop([] {});
+    }
+  });
+  log.info("instance.started", {{"instance", options.instance}, {"version", VOICECTL_VERSION}});
+  reactor.run();
+  log.info("instance.stopped", {{"instance", options.instance}});
+  return ok_status();
+}
+
+int run_program(int argc, char** argv) {
+  CLI::App app("Serves the tenants that voicectld lends to it.", "voice-runtime");
+  std::string instance;
+  std::string level = "info";
+  app.add_option("--instance", instance, "Name of this instance")->required();
+  app.add_option("--log-level", level, "debug, info, warn or error");
+  app.set_version_flag("--version", VOICECTL_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  const Result<InstanceId> id = InstanceId::parse(instance);
+  const Result<LogLevel> threshold = parse_log_level(level);
+  if (id.has_error() || threshold.has_error()) {
+    const Error error = id.has_error() ? id.error() : threshold.error();
+    fmt::print(stderr, "voice-runtime: {}\n", error.text());
+    return kUsageError;
+  }
+  const Status outcome = run({*id, *threshold});
+  if (outcome.has_error()) {
+    fmt::print(stderr, "voice-runtime: {}\n", outcome.error().text());
+    return kUsageError;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace voicectl::runtime
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return voicectl::runtime::run_program(argc, argv);
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "voice-runtime: cannot go on: {}\n", problem.what());
+    return 1;
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "runtime/tenant/tenant_host.h"
+
+namespace voicectl::runtime {
+
+struct TenantMetrics {
+  std::string tenant;
+  TenantLoad load;
+};
+
+/// Numbers of the process itself.
+struct ProcessMetrics {
+  std::chrono::microseconds cpu{0};
+  Bytes resident;
+  std::uint64_t open_descriptors = 0;
+};
+
+/// The text form of Prometheus. Pure.
+std::string render_metrics(const std::vector<TenantMetrics>& tenants,
+                           const ProcessMetrics& process);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/service/service.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/check.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// Threads for the stores. They wait for the disk most of the time, so there may be more than
+/// cores; tenants that share one share its wait.
+constexpr std::size_t kOffloads = 4;
+
+Result<TenantId> tenant_of(const Json& body) {
+  VC_TRY(const std::string name, require_string(body, "tenant"));
+  return TenantId::parse(name);
+}
+
+FencingToken token_of(const Json& body) {
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(body, "token", 0)))};
+}
+
+Error not_served(const TenantId& tenant) {
+  return {ErrorCode::kNotFound,
+          fmt::format("cannot find tenant '{}': it is not served here", tenant.str())};
+}
+
+Error changing(const TenantId& tenant) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("cannot change tenant '{}': it is being opened or closed; try again",
+                      tenant.str())};
+}
+
+}  // namespace
+
+Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin)
+    : deps_(deps),
+      log_(log),
+      admin_(deps.reactor, deps.files, deps.instance, std::move(admin), [this] { return look(); }),
+      link_(deps.reactor,
+            deps.instance,
+            std::move(control),
+            {[this](const ControlRequest& request, std::vector<UniqueFd> descriptors) {
+               take(request, std::move(descriptors));
+             },
+             [this] { return describe(); },
+             [this](std::string_view event, const std::string& detail) {
+               log_.info(event, {{"instance", deps_.instance}, {"reason", detail}});
+             }}) {
+  for (std::size_t i = 0; i < kOffloads; ++i) {
+    offloads_.push_back(std::make_unique<ThreadOffload>(deps_.reactor));
+  }
+}
+
+Service::~Service() = default;
+
+Offload& Service::offload_for(const TenantId& tenant) {
+  return *offloads_[std::hash<TenantId>{}(tenant) % offloads_.size()];
+}
+
+std::string Service::describe() const {
+  Json tenants = Json::array();
+  for (const auto& [tenant, place] : places_) {
+    if (place->host != nullptr) {
+      tenants.push_back({{"tenant", tenant.str()},
+                         {"generation", place->host->config().generation.value},
+                         {"token", place->host->token().value}});
+    }
+  }
+  return dump_json(Json{{"version", VOICECTL_VERSION}, {"tenants", std::move(tenants)}});
+}
+
+std::vector<TenantMetrics> Service::look() const {
+  std::vector<TenantMetrics> tenants;
+  for (const auto& [tenant, place] : places_) {
+    if (place->host != nullptr) {
+      tenants.push_back({tenant.str(), place->host->load()});
+    }
+  }
+  return tenants;
+}
+
+Result<Service::Place*> Service::find_place(const Json& body) {
+  VC_TRY(const TenantId tenant, tenant_of(body));
+  const auto found = places_.find(tenant);
+  if (found == places_.end()) {
+    return not_served(tenant);
+  }
+  if (found->second->state != Place::State::kServing) {
+    return changing(tenant);
+  }
+  return found->second.get();
+}
+
+void Service::take(const ControlRequest& request, std::vector<UniqueFd> descriptors) {
+  const Result<Json> body = parse_json(request.body());
+  if (body.has_error()) {
+    request.refuse(body.error());
+    return;
+  }
+  namespace asked = control::request;
+  const std::string& type = request.type();
+  if (type == asked::kLend) {
+    lend(request, *body, std::move(descriptors));
+  } else if (type == asked::kReconfigure) {
+    reconfigure(request, *body);
+  } else if (type == asked::kReclaim) {
+    reclaim(request, *body);
+  } else if (type == asked::kRegain) {
+    regain(request);
+  } else if (type == asked::kListSessions) {
+    list_sessions(request, *body);
+  } else if (type == asked::kShowSession) {
+    show_session(request, *body);
+  } else if (type == asked::kEndSession) {
+    end_session(request, *body);
+  } else if (type == asked::kStats) {
+    tell_stats(request);
+  } else if (type == asked::kStop) {
+    request.answer(control::reply::kOk);
+    stop([] {});
+  } else {
+    request.refuse(Error(ErrorCode::kInvalidArgument,
+                         fmt::format("cannot do '{}': this version does not know it", type)));
+  }
+}
+
+void Service::lend(const ControlRequest& request,
+                   const Json& body,
+                   std::vector<UniqueFd> descriptors) {
+  const Result<TenantId> tenant = tenant_of(body);
+  if (tenant.has_error()) {
+    request.refuse(tenant.error());
+    return;
+  }
+  const FencingToken token = token_of(body);
+  FencingToken& highest = tokens_[*tenant];
+  if (token < highest) {
+    request.refuse(Error(ErrorCode::kFenced,
+                         fmt::format("cannot take tenant '{}' with token {}: token {} was here",
+                                     tenant->str(), token.value, highest.value)));
+    return;
+  }
+  if (const auto found = places_.find(*tenant); found != places_.end()) {
+    lend_again(request, *found->second, body);
+    return;
+  }
+  if (descriptors.size() != 2 || !on_stopped_.empty()) {
+    request.refuse(
+        Error(on_stopped_.empty() ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
+              fmt::format("cannot take tenant '{}': {}", tenant->str(),
+                          on_stopped_.empty() ? "two listeners must come with it"
+                                              : "this instance is stopping")));
+    return;
+  }
+  highest = token;
+  places_.emplace(*tenant, std::make_unique<Place>());
+  TenantLease lease{token, string_or(body, "config", ""), string_or(body, "data", ""),
+                    std::move(descriptors[0]), std::move(descriptors[1])};
+  const auto notice = [this, tenant = *tenant](std::string_view event, const Error& error) {
+    log_.warn(event, {{"tenant", tenant},
+                      {"error", error},
+                      {"reason", "refusing changes until the store opens again"}});
+  };
+  TenantHost::open(deps_, offload_for(*tenant), std::move(lease), notice,
+                   [this, request, tenant = *tenant](Result<std::unique_ptr<TenantHost>> opened) {
+                     finish_lend(request, tenant, std::move(opened));
+                   });
+}
+
+void Service::lend_again(const ControlRequest& request, Place& place, const Json& body) {
+  if (place.state != Place::State::kServing) {
+    request.refuse(Error(ErrorCode::kUnavailable,
+                         "cannot take the tenant: it is being opened or closed; try again"));
+    return;
+  }
+  Status outcome = place.host->renew(token_of(body));
+  if (outcome.has_value()) {
+    tokens_[place.host->config().tenant] = place.host->token();
+    outcome = place.host->reconfigure(string_or(body, "config", ""));
+  }
+  outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
+}
+
+void Service::finish_lend(const ControlRequest& request,
+                          const TenantId& tenant,
+                          Result<std::unique_ptr<TenantHost>> opened) {
+  const auto found = places_.find(tenant);
+  VC_CHECK(found != places_.end(), "a tenant keeps its place while it is opened");
+  if (opened.has_error()) {
+    const std::vector<ControlRequest> reclaims = std::move(found->second->reclaims);
+    places_.erase(found);
+    request.refuse(opened.error());
+    for (const ControlRequest& waiting : reclaims) {
+      waiting.answer(control::reply::kOk);
+    }
+    finish_stop();
+    return;
+  }
+  Place& place = *found->second;
+  place.host = std::move(*opened);
+  place.state = Place::State::kServing;
+  log_.info("tenant.opened", {{"tenant", tenant},
+                              {"generation", place.host->config().generation.value},
+                              {"token", place.host->token().value}});
+  request.answer(control::reply::kOk,
+                 dump_json(Json{{"tenant", tenant.str()},
+                                {"generation", place.host->config().generation.value}}));
+  if (!place.reclaims.empty() || !on_stopped_.empty()) {
+    place.state = Place::State::kClosing;
+    place.host->close([this, tenant] { finish_reclaim(tenant); });
+  }
+}
+
+void Service::reconfigure(const ControlRequest& request, const Json& body) {
+  const Result<Place*> place = find_place(body);
+  if (place.has_error()) {
+    request.refuse(place.error());
+    return;
+  }
+  const Status outcome = (*place)->host->reconfigure(string_or(body, "config", ""));
+  outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
+}
+
+void Service::reclaim(const ControlRequest& request, const Json& body) {
+  const Result<TenantId> tenant = tenant_of(body);
+  if (tenant.has_error()) {
+    request.refuse(tenant.error());
+    return;
+  }
+  const FencingToken token = token_of(body);
+  FencingToken& highest = tokens_[*tenant];
+  if (token < highest) {
+    request.refuse(Error(ErrorCode::kFenced,
+                         fmt::format("cannot let go of tenant '{}' with token {}: it is held with "
+                                     "token {}",
+                                     tenant->str(), token.value, highest.value)));
+    return;
+  }
+  highest = token;
+  const auto found = places_.find(*tenant);
+  if (found == places_.end()) {
+    // Let go of before: the daemon did not see the answer.
+    request.answer(control::reply::kOk);
+    return;
+  }
+  Place& place = *found->second;
+  place.reclaims.push_back(request);
+  if (place.state == Place::State::kServing) {
+    place.state = Place::State::kClosing;
+    place.host->close([this, id = *tenant] { finish_reclaim(id); });
+  }
+}
+
+void Service::finish_reclaim(const TenantId& tenant) {
+  // The host's own callback runs this: it must outlive the turn.
+  std::shared_ptr<Place> place = std::move(places_.at(tenant));
+  places_.erase(tenant);
+  deps_.reactor.post([this, place, tenant]() mutable {
+    const std::vector<ControlRequest> reclaims = std::move(place->reclaims);
+    place.reset();
+    log_.info("tenant.closed", {{"tenant", tenant}});
+    for (const ControlRequest& request : reclaims) {
+      request.answer(control::reply::kOk);
+    }
+    finish_stop();
+  });
+}
+
+void Service::regain(const ControlRequest& request) {
+  std::size_t count = 0;
+  for (const auto& [tenant, place] : places_) {
+    if (place->state != Place::State::kServing) {
+      continue;
+    }
+    const TenantHost& host = *place->host;
+    request.answer(control::reply::kListener,
+                   dump_json(Json{{"tenant", tenant.str()},
+                                  {"generation", host.config().generation.value},
+                                  {"token", host.token().value}}),
+                   {host.unix_listener().get(), host.tcp_listener().get()});
+    ++count;
+  }
+  request.answer(control::reply::kOk, dump_json(Json{{"count", count}}));
+}
+
+void Service::tell_stats(const ControlRequest& request) const {
+  Json tenants = Json::array();
+  for (const TenantMetrics& one : look()) {
+    tenants.push_back({{"tenant", one.tenant},
+                       {"sessions", one.load.sessions},
+                       {"connections", one.load.connections},
+                       {"websockets", one.load.websockets},
+                       {"requests_total", one.load.counters->requests_total},
+                       {"tool_calls_total", one.load.counters->tool_calls_total}});
+  }
+  request.answer(control::reply::kOk, dump_json(Json{{"tenants", std::move(tenants)}}));
+}
+
+void Service::stop(std::function<void()> done) {
+  on_stopped_.push_back(std::move(done));
+  log_.info("instance.stopping", {{"instance", deps_.instance}});
+  for (const auto& [tenant, place] : places_) {
+    if (place->state == Place::State::kServing) {
+      place->state = Place::State::kClosing;
+      place->host->close([this, id = tenant] { finish_reclaim(id); });
+    }
+  }
+  finish_stop();
+}
+
+void Service::finish_stop() {
+  if (on_stopped_.empty() || !places_.empty()) {
+    return;
+  }
+  // One more turn, so that an answer that was just queued is on its way.
+  deps_.reactor.post([this, all = std::move(on_stopped_)] {
+    for (const auto& done : all) {
+      done();
+    }
+    deps_.reactor.stop();
+  });
+  on_stopped_ = {[] {}};
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/os/asio_reactor.h"
+#include "base/os/unique_fd.h"
+#include "base/result.h"
+#include "runtime/service/admin.h"
+#include "runtime/service/control_link.h"
+#include "runtime/tenant/tenant_host.h"
+
+namespace voicectl::runtime {
+
+/// One instance: a process that serves the tenants that the daemon lends to it.
+///
+/// THREADS: loop thread only, except that helper threads serve the stores.
+class Service {
+ public:
+  /// REQUIRES: all in `deps` and `log` outlive it.
+  Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Closes every tenant as it is closed when it is reclaimed, then runs `done`. Later calls join
+  /// the first.
+  void stop(std::function<void()> done);
+
+ private:
+  /// A tenant here, from the moment when it is lent until it has been let go.
+  struct Place {
+    enum class State { kOpening, kServing, kClosing };
+    State state = State::kOpening;
+    /// Set once it serves.
+    std::unique_ptr<TenantHost> host;
+    /// Who waits for the tenant to be let go.
+    std::vector<ControlRequest> reclaims;
+  };
+  struct Page;
+
+  void take(const ControlRequest& request, std::vector<UniqueFd> descriptors);
+  void lend(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
+  void lend_again(const ControlRequest& request, Place& place, const Json& body);
+  void finish_lend(const ControlRequest& request,
+                   const TenantId& tenant,
+                   Result<std::unique_ptr<TenantHost>> opened);
+  void reconfigure(const ControlRequest& request, const Json& body);
+  void reclaim(const ControlRequest& request, const Json& body);
+  void finish_reclaim(const TenantId& tenant);
+  void regain(const ControlRequest& request);
+  void list_sessions(const ControlRequest& request, const Json& body);
+  void show_session(const ControlRequest& request, const Json& body);
+  void end_session(const ControlRequest& request, const Json& body);
+  void tell_stats(const ControlRequest& request) const;
+
+  Result<Place*> find_place(const Json& body);
+  Result<std::pair<TenantHost*, SessionId>> find_session_host(const Json& body);
+  std::string describe() const;
+  std::vector<TenantMetrics> look() const;
+  Offload& offload_for(const TenantId& tenant);
+  void finish_stop();
+
+  TenantDeps deps_;
+  const Log& log_;
+  /// Threads for the stores; a tenant always uses the same one.
+  std::vector<std::unique_ptr<ThreadOffload>> offloads_;
+  std::map<TenantId, std::unique_ptr<Place>> places_;
+  /// Highest token met for each tenant, also of those that are gone.
+  std::map<TenantId, FencingToken> tokens_;
+  Admin admin_;
+  ControlLink link_;
+  std::vector<std::function<void()>> on_stopped_;
+};
+
+}  // namespace voicectl::runtime
