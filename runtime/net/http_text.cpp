@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace voicectl {
 namespace {
@@ -15,6 +16,23 @@ bool is_token_char(char c) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          kMarks.find(c) != std::string_view::npos;
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7F;
+}
+
+/// The items of a comma-separated list; an empty one is an item too.
+std::vector<std::string_view> list_items(std::string_view text) {
+  std::vector<std::string_view> items;
+  for (std::size_t comma = text.find(','); comma != std::string_view::npos;
+       comma = text.find(',')) {
+    items.push_back(trim_blanks(text.substr(0, comma)));
+    text.remove_prefix(comma + 1);
+  }
+  items.push_back(trim_blanks(text));
+  return items;
 }
 
 bool frames_the_message(std::string_view name) {
@@ -49,21 +67,40 @@ std::string_view trim_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-bool lists_token(const HttpHeaders& headers, std::string_view name, std::string_view token) {
-  for (const auto& [key, value] : headers) {
-    if (!equals_ignoring_case(key, name)) {
-      continue;
-    }
-    std::string_view rest = value;
-    while (!rest.empty()) {
-      const std::size_t comma = rest.find(',');
-      if (equals_ignoring_case(trim_blanks(rest.substr(0, comma)), token)) {
-        return true;
-      }
-      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-    }
+std::optional<std::pair<std::string_view, std::string_view>> parse_header_line(
+    std::string_view line) {
+  const std::size_t colon = line.find(':');
+  // A blank before the colon is no token character: readers that trim it and readers that do not
+  // would see two different headers.
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+    return std::nullopt;
   }
-  return false;
+  const std::string_view value = trim_blanks(line.substr(colon + 1));
+  if (std::any_of(value.begin(), value.end(), is_control)) {
+    return std::nullopt;
+  }
+  return std::pair(line.substr(0, colon), value);
+}
+
+bool is_token_list(const HttpHeaders& headers, std::string_view name) {
+  return std::all_of(headers.begin(), headers.end(), [&](const auto& header) {
+    if (!equals_ignoring_case(header.first, name)) {
+      return true;
+    }
+    const std::vector<std::string_view> items = list_items(header.second);
+    return std::all_of(items.begin(), items.end(), is_token);
+  });
+}
+
+bool lists_token(const HttpHeaders& headers, std::string_view name, std::string_view token) {
+  return std::any_of(headers.begin(), headers.end(), [&](const auto& header) {
+    if (!equals_ignoring_case(header.first, name)) {
+      return false;
+    }
+    const std::vector<std::string_view> items = list_items(header.second);
+    return std::any_of(items.begin(), items.end(),
+                       [&](std::string_view item) { return equals_ignoring_case(item, token); });
+  });
 }
 
 std::string render_head(const HttpResponse& response, BodyFraming framing, AfterAnswer after) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "runtime/net/http_message.h"
 
@@ -16,6 +18,14 @@ bool is_token(std::string_view text);
 
 /// Without spaces and tabs at both ends.
 std::string_view trim_blanks(std::string_view text);
+
+/// Name and value of a header line, without its end; nullopt if it is none. A line that begins
+/// with a blank, has one before the colon, or holds a control character is none.
+std::optional<std::pair<std::string_view, std::string_view>> parse_header_line(
+    std::string_view line);
+
+/// True if the headers of that name hold comma-separated tokens and nothing else.
+bool is_token_list(const HttpHeaders& headers, std::string_view name);
 
 /// True if any header of that name lists `token` among its comma-separated values, without case.
 bool lists_token(const HttpHeaders& headers, std::string_view name, std::string_view token);

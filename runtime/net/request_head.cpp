@@ -28,11 +28,6 @@ std::string_view take_line(std::string_view& rest) {
   return line;
 }
 
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7F;
-}
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -75,23 +70,14 @@ Verdict read_request_line(std::string_view line, RequestHead& head) {
 }
 
 Verdict read_header(std::string_view line, RequestHead& head) {
-  if (line.front() == ' ' || line.front() == '\t') {
-    return bad("cannot read the headers: one is folded over two lines");
-  }
-  const std::size_t colon = line.find(':');
-  // A blank before the colon is no token character: readers that trim it and readers that do not
-  // would see two different headers.
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
+  const auto header = parse_header_line(line);
+  if (!header) {
     return bad("cannot read the headers: a line is not a name, a colon and a value");
-  }
-  const std::string_view value = trim_blanks(line.substr(colon + 1));
-  if (std::any_of(value.begin(), value.end(), is_control)) {
-    return bad("cannot read the headers: a value holds a control character");
   }
   if (head.request.headers.size() == kMaxHeaders) {
     return Refusal{431, "cannot take more than 100 headers"};
   }
-  head.request.headers.emplace_back(line.substr(0, colon), value);
+  head.request.headers.emplace_back(header->first, header->second);
   return {};
 }
 
@@ -167,12 +153,16 @@ Verdict read_expectation(RequestHead& head) {
   return {};
 }
 
-void read_persistence(RequestHead& head) {
+Verdict read_persistence(RequestHead& head) {
   const HttpHeaders& headers = head.request.headers;
+  if (!is_token_list(headers, "Connection")) {
+    return bad("cannot read the headers: Connection is no list of tokens");
+  }
   const bool keeps = head.version == HttpVersion::k11
                          ? !lists_token(headers, "Connection", "close")
                          : lists_token(headers, "Connection", "keep-alive");
   head.after = keeps ? AfterAnswer::kKeepAlive : AfterAnswer::kClose;
+  return {};
 }
 
 Verdict read_all(std::string_view text, RequestHead& head) {
@@ -190,7 +180,9 @@ Verdict read_all(std::string_view text, RequestHead& head) {
   if (Verdict verdict = read_body_framing(head)) {
     return verdict;
   }
-  read_persistence(head);
+  if (Verdict verdict = read_persistence(head)) {
+    return verdict;
+  }
   return read_expectation(head);
 }
 

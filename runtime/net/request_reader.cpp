@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/net/request_reader.h"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
 #include <utility>
 
+#include "runtime/net/chunked_body.h"
+
 namespace voicectl {
 namespace {
-
-namespace http = boost::beast::http;
 
 /// Chunk sizes and extensions cost bytes of their own. More than this many times the body's budget
 /// is not a body but an attempt to keep us busy.
@@ -25,16 +21,12 @@ std::string too_long(std::size_t limit) {
 
 /// A request whose head is here and whose body is not yet whole.
 struct RequestReader::Arriving {
-  Arriving(RequestHead checked_head, const RequestLimits& limits) : head(std::move(checked_head)) {
-    parser.eager(true);
-    parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes + 1));
-    parser.body_limit(limits.body_bytes);
-  }
+  Arriving(RequestHead checked_head, std::size_t size_of_head, std::size_t body_limit)
+      : head(std::move(checked_head)), head_size(size_of_head), chunks(body_limit) {}
 
   RequestHead head;
-  http::request_parser<http::string_body> parser;
-  /// Bytes at the front of `unread_` that the parser has.
-  std::size_t parsed = 0;
+  std::size_t head_size;
+  ChunkedBody chunks;  ///< with kChunked
 };
 
 RequestReader::RequestReader(RequestLimits limits) : limits_(limits) {}
@@ -107,33 +99,40 @@ ReadOutcome RequestReader::begin(RequestHead head) {
   if (head.body == RequestBody::kLength && head.body_length > limits_.body_bytes) {
     return refuse({413, too_long(limits_.body_bytes)});
   }
-  arriving_ = std::make_unique<Arriving>(std::move(head), limits_);
+  arriving_ = std::make_unique<Arriving>(std::move(head), scanned_ + 1, limits_.body_bytes);
   return take_body();
 }
 
 ReadOutcome RequestReader::take_body() {
-  boost::system::error_code error;
-  while (!arriving_->parser.is_done() && arriving_->parsed < unread_.size()) {
-    const auto rest = std::string_view(unread_).substr(arriving_->parsed);
-    const std::size_t used = arriving_->parser.put(boost::asio::buffer(rest), error);
-    arriving_->parsed += used;
-    if (error || used == 0) {
-      break;
-    }
+  return arriving_->head.body == RequestBody::kChunked ? take_chunks() : take_told_length();
+}
+
+ReadOutcome RequestReader::take_told_length() {
+  const std::size_t length = arriving_->head.body_length;
+  if (unread_.size() - arriving_->head_size < length) {
+    return NeedMore();
   }
-  if (arriving_->parser.is_done()) {
-    const std::unique_ptr<Arriving> arrived = std::move(arriving_);
-    arrived->head.request.body = std::move(arrived->parser.get().body());
-    return finish(std::move(arrived->head), arrived->parsed);
+  const std::unique_ptr<Arriving> arrived = std::move(arriving_);
+  arrived->head.request.body = unread_.substr(arrived->head_size, length);
+  return finish(std::move(arrived->head), arrived->head_size + length);
+}
+
+ReadOutcome RequestReader::take_chunks() {
+  const auto bytes = std::string_view(unread_).substr(arriving_->head_size);
+  if (auto refusal = arriving_->chunks.advance(bytes)) {
+    return refuse(std::move(*refusal));
   }
-  if (error == http::error::body_limit ||
-      unread_.size() > limits_.header_bytes + kChunkOverhead * limits_.body_bytes) {
+  const bool is_done = arriving_->chunks.is_done();
+  const std::size_t size = is_done ? arriving_->chunks.used() : bytes.size();
+  if (size > limits_.header_bytes + kChunkOverhead * limits_.body_bytes) {
     return refuse({413, too_long(limits_.body_bytes)});
   }
-  if (error && error != http::error::need_more) {
-    return refuse({400, "cannot read the body: " + error.message()});
+  if (!is_done) {
+    return NeedMore();
   }
-  return NeedMore();
+  const std::unique_ptr<Arriving> arrived = std::move(arriving_);
+  arrived->head.request.body = arrived->chunks.take_body();
+  return finish(std::move(arrived->head), arrived->head_size + size);
 }
 
 ReadOutcome RequestReader::finish(RequestHead head, std::size_t used) {

@@ -64,6 +64,8 @@ class RequestReader {
   ReadOutcome take_head();
   ReadOutcome begin(RequestHead head);
   ReadOutcome take_body();
+  ReadOutcome take_told_length();
+  ReadOutcome take_chunks();
   ReadOutcome finish(RequestHead head, std::size_t used);
 
   RequestLimits limits_;

@@ -213,6 +213,11 @@ TEST(RequestReaderTest, RefusesMalformedHeaderLines) {
   EXPECT_EQ(refusal_of(with_header(std::string("X-One: a\0b", 10))), 400);
 }
 
+TEST(RequestReaderTest, RefusesAConnectionHeaderThatIsNoList) {
+  EXPECT_EQ(refusal_of(with_header("Connection: keep alive")), 400);
+  EXPECT_EQ(refusal_of(with_header("Connection: close;")), 400);
+}
+
 TEST(RequestReaderTest, RefusesBareLineFeeds) {
   EXPECT_EQ(refusal_of("GET / HTTP/1.1\nHost: a\n\n"), 400);
   EXPECT_EQ(refusal_of(with_header("X-One: 1\nX-Two: 2")), 400);
@@ -258,6 +263,27 @@ TEST(RequestReaderTest, RefusesBrokenChunks) {
   EXPECT_EQ(refusal_of(head + "x\r\nhello\r\n"), 400);
   EXPECT_EQ(refusal_of(head + "5\r\nhelloXX0\r\n\r\n"), 400);
   EXPECT_EQ(refusal_of(head + "-5\r\nhello\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "5 \r\nhello\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "0x5\r\nhello\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "5;a=\r\nhello\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "5\nhello\r\n0\r\n\r\n"), 400);
+  EXPECT_EQ(refusal_of(head + "fffffffffffffffff\r\n"), 413);
+}
+
+TEST(RequestReaderTest, ReadsAnEmptyChunkedBody) {
+  EXPECT_EQ(read_one("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "0\r\n\r\n")
+                .body,
+            "");
+}
+
+TEST(RequestReaderTest, RefusesTrailersThatWouldReframeTheRequest) {
+  const std::string body = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+
+  EXPECT_EQ(refusal_of(body + "Content-Length: 5\r\n\r\n"), 400);
+  EXPECT_EQ(refusal_of(body + "Host: b\r\n\r\n"), 400);
+  EXPECT_EQ(refusal_of(body + "no colon\r\n\r\n"), 400);
 }
 
 TEST(RequestReaderTest, RefusesMoreThanAHundredHeaders) {
