@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Shows the platform working: starts it with the three demo businesses, holds a conversation with
+# each, kills an instance under load, and leaves everything running. `./run demo` calls it.
+#
+# Usage: examples/demo.sh FOLDER_OF_PROGRAMS [--check] [--workspace DIR]
+set -euo pipefail
+
+bin=$(readlink -f "$1")
+here=$(dirname "$(readlink -f "$0")")
+shift
+check=no
+workspace=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --check) check=yes ;;
+    --workspace)
+      workspace=$2
+      shift
+      ;;
+    *)
+      printf 'demo: cannot use "%s": allowed are --check and --workspace DIR\n' "$1" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+if [ -z "$workspace" ]; then
+  if [ "$(id -u)" -eq 0 ]; then
+    workspace=/var/tmp/voicectl-demo
+  else
+    workspace=${XDG_STATE_HOME:-$HOME/.local/state}/voicectl-demo
+  fi
+fi
+
+port=8080
+domain=qastco.com
+tenants=(mario-pizza dr-smith techsupport)
+keys=$(mktemp -d)
+failures=0
+
+step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+show() { printf '\033[2m$ %s\033[0m\n' "$*"; }
+# verify TEXT COMMAND...: runs the command, and says whether what TEXT claims holds.
+verify() {
+  local claim=$1
+  shift
+  if "$@"; then
+    printf '  ok      %s\n' "$claim"
+  else
+    printf '  FAILED  %s\n' "$claim"
+    failures=$((failures + 1))
+  fi
+}
+voicectl() { "$bin/voicectl" --socket "$run_folder/control.sock" "$@"; }
+cleanup() {
+  rm -rf "$keys"
+  if [ "$check" = yes ]; then
+    "$bin/voicectl" down --workspace "$workspace" --purge >/dev/null 2>&1 || true
+  fi
+}
+trap cleanup EXIT
+
+step "1. Start daemon, nginx and the Ultravox stand-in, and apply examples/qastco.yaml"
+show "voicectl up --workspace $workspace -f examples/qastco.yaml"
+"$bin/voicectl" up --workspace "$workspace" -f "$here/qastco.yaml"
+run_folder=$(sed -n 's/.*"run" *: *"\([^"]*\)".*/\1/p' "$workspace/workspace.json")
+show "voicectl tenant list"
+voicectl tenant list
+show "voicectl ps"
+voicectl ps
+
+step "2. A second apply has nothing to do"
+show "voicectl plan -f examples/qastco.yaml --detailed-exitcode"
+verify "the plan is empty" voicectl plan -f "$here/qastco.yaml" --detailed-exitcode
+
+step "3. A customer calls each business: through nginx, with the tenant's host name"
+declare -A effect=([mario-pizza]=order.created [dr-smith]=appointment.booked
+  [techsupport]=ticket.created)
+for tenant in "${tenants[@]}"; do
+  voicectl tenant key create "$tenant" --scope widget -o json |
+    sed -n 's/.*"key" *: *"\([^"]*\)".*/\1/p' >"$keys/$tenant"
+  printf '\n%s\n' "$tenant.$domain"
+  "$bin/voicectl-caller" call --port $port --host "$tenant.$domain" --key-file "$keys/$tenant" |
+    tee "$keys/$tenant.log"
+  verify "$tenant: ${effect[$tenant]} came as an event" grep -q "${effect[$tenant]}" "$keys/$tenant.log"
+  verify "$tenant: the session was completed" grep -q "session.completed" "$keys/$tenant.log"
+done
+show "voicectl session list"
+voicectl session list
+
+step "4. Kill the instance under load: the daemon replaces it, no request fails"
+pid_of_instance() {
+  voicectl ps -o json | tr ',{}' '\n\n\n' | sed -n 's/.*"pid" *: *\([0-9]*\).*/\1/p' | head -n 1
+}
+victim=$(pid_of_instance)
+"$bin/voicectl-caller" load --port $port --host mario-pizza.$domain --seconds 3 >"$keys/load" &
+load=$!
+# The load has begun once its first connection is there; the event log tells when it is over.
+kill -9 "$victim"
+printf '  killed shared-0 (process %s)\n' "$victim"
+wait "$load" || true
+printf '  %s\n' "$(cat "$keys/load")"
+verify "no request failed" grep -q '"failed":0' "$keys/load"
+verify "another process serves" test "$(pid_of_instance)" != "$victim"
+show "voicectl events"
+voicectl events | tail -n 4
+
+step "5. One more tenant: no reload of nginx"
+reloads() { voicectl status -o json | tr ',{}' '\n\n\n' | sed -n 's/.*"reloads" *: *\([0-9]*\).*/\1/p'; }
+before=$(reloads)
+show "voicectl tenant create soup-kitchen --name 'Soup Kitchen' --business-type restaurant ..."
+voicectl tenant create soup-kitchen --name "Soup Kitchen" --business-type restaurant \
+  --menu-file "$here/qastco/restaurant-menu.yaml" --yes
+verify "nginx was not reloaded" test "$(reloads)" = "$before"
+verify "curl reaches it" curl -sf -o /dev/null -H "Host: soup-kitchen.$domain" \
+  "http://127.0.0.1:$port/health"
+voicectl tenant delete soup-kitchen --confirm soup-kitchen >/dev/null
+
+if [ "$failures" -gt 0 ]; then
+  printf '\n%s checks failed\n' "$failures"
+  exit 1
+fi
+if [ "$check" = yes ]; then
+  step "Everything holds; stopping"
+  exit 0
+fi
+step "The platform is running. Try:"
+cat <<TEXT
+  alias voicectl='$bin/voicectl --socket $run_folder/control.sock'
+  voicectl status
+  key=\$(voicectl tenant key create mario-pizza --scope widget -o name)
+  curl -s -H "Host: mario-pizza.$domain" -H "X-API-Key: \$key" \\
+    -d '{"customer_name":"Ada"}' http://127.0.0.1:$port/api/sessions
+  curl -s --cacert $workspace/state/authority-root.pem \\
+    --connect-to ::127.0.0.1:8443 https://mario-pizza.$domain/health
+  voicectl logs -f
+  voicectl events -f
+  $bin/voicectl down --workspace $workspace
+TEXT

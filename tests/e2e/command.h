@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/os/unique_fd.h"
+
+namespace voicectl::e2e {
+
+struct Finished {
+  /// Exit code; 128 + number for a signal.
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// A program of the build under way, with a bare environment.
+class Running {
+ public:
+  explicit Running(const std::vector<std::string>& argv);
+  /// Ends it if it still runs.
+  ~Running();
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+  /// Reads what it says until it ends.
+  Finished finish();
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd out_;
+  UniqueFd err_;
+};
+
+/// Runs a program to its end.
+Finished run(const std::vector<std::string>& argv);
+
+/// A port nobody listens on, as the kernel gives it.
+int free_port();
+/// First of `count` neighbouring ports outside the ephemeral range that nobody listens on.
+int free_port_range(int count);
+
+/// Whether a process of that number exists (and is no zombie).
+bool is_alive(int pid);
+/// Blocks until it has ended; false if it has not within half a minute.
+bool wait_for_end(int pid);
+
+}  // namespace voicectl::e2e

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/e2e/platform.h"
+
+#include <fmt/core.h>
+
+#include <fstream>
+
+namespace voicectl::e2e {
+
+std::string Platform::bin(const std::string& program) {
+  return std::string(VOICECTL_BIN) + "/" + program;
+}
+
+Platform::Platform() {
+  write_file();
+}
+
+Platform::~Platform() {
+  const Finished ended = down();
+  EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
+}
+
+std::string Platform::write_file(const std::string& extra) const {
+  const std::string path = folder_.path() + "/platform.yaml";
+  std::ofstream file(path);
+  file << fmt::format(R"(apiVersion: voicectl/v1
+platform:
+  domain: qastco.com
+  edge: {{ mode: dynamic, address: 127.0.0.1, http_port: {}, https_port: {} }}
+  ports: {{ range: "{}-{}" }}
+  pool: {{ size: 1 }}
+  ultravox: {{ endpoint: "http://127.0.0.1:{}/api" }}
+tenants:
+  - slug: mario-pizza
+    name: Mario's Pizza Palace
+    business_type: restaurant
+    plan: professional
+    demo: true
+    menu_file: {}/examples/qastco/restaurant-menu.yaml
+  - slug: dr-smith
+    name: Dr. Sarah Smith Clinic
+    business_type: appointment
+    plan: professional
+    demo: true
+    opening_hours: {{ monday: "00:00-24:00", tuesday: "00:00-24:00", wednesday: "00:00-24:00",
+      thursday: "00:00-24:00", friday: "00:00-24:00", saturday: "00:00-24:00",
+      sunday: "00:00-24:00" }}
+    services_file: {}/examples/qastco/medical-services.yaml
+  - slug: techsupport
+    name: TechSupport Pro
+    business_type: support
+    plan: professional
+    demo: true
+    support_categories_file: {}/examples/qastco/support-categories.yaml
+{})",
+                      http_port_, https_port_, first_port_, first_port_ + kPorts - 1,
+                      standin_port_, VOICECTL_SOURCE, VOICECTL_SOURCE, VOICECTL_SOURCE, extra);
+  return path;
+}
+
+std::string Platform::small_restaurant(const std::string& slug, const std::string& more) {
+  return fmt::format(
+      "  - {{ slug: {0}, name: {0}, business_type: restaurant, plan: starter{1}, "
+      "menu: [ {{ name: Soup, price: \"4.50\" }} ] }}\n",
+      slug, more);
+}
+
+Finished Platform::voicectl(std::vector<std::string> words) const {
+  words.insert(words.begin(), {bin("voicectl"), "--socket", run_folder() + "/control.sock"});
+  return run(words);
+}
+
+json Platform::voicectl_json(std::vector<std::string> words) const {
+  words.insert(words.end(), {"-o", "json"});
+  const Finished finished = voicectl(std::move(words));
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  return json::parse(finished.out, nullptr, false);
+}
+
+void Platform::up() {
+  const Finished started =
+      run({bin("voicectl"), "up", "--workspace", workspace(), "-f", folder_.path() + "/platform.yaml"});
+  ASSERT_EQ(started.code, 0) << started.out << started.err;
+}
+
+Finished Platform::down() const {
+  return run({bin("voicectl"), "down", "--workspace", workspace()});
+}
+
+std::string Platform::run_folder() const {
+  std::ifstream file(workspace() + "/workspace.json");
+  const json workspace_file = json::parse(file, nullptr, false);
+  return workspace_file.is_object() ? workspace_file.value("run", "") : "";
+}
+
+int Platform::pid_of_daemon() const {
+  return voicectl_json({"status"})["daemon"].value("pid", -1);
+}
+
+int Platform::pid_of_instance(const std::string& instance) const {
+  const json answer = voicectl_json({"ps"});
+  const json list = answer.is_object() && answer.contains("instances") ? answer["instances"] : answer;
+  for (const json& one : list) {
+    if (one.value("instance", "") == instance) {
+      return one.value("pid", -1);
+    }
+  }
+  ADD_FAILURE() << "no instance " << instance << " in " << answer.dump();
+  return -1;
+}
+
+std::string Platform::key_file(const std::string& tenant, const std::string& scope) const {
+  const json made = voicectl_json({"tenant", "key", "create", tenant, "--scope", scope});
+  const std::string path = folder_.path() + "/" + tenant + "." + scope + ".key";
+  std::ofstream(path) << made.value("key", "") << "\n";
+  return path;
+}
+
+json Platform::call(const std::string& tenant) const {
+  const Finished finished =
+      run({bin("voicectl-caller"), "call", "--port", std::to_string(http_port_), "--host",
+           tenant + ".qastco.com", "--key-file", key_file(tenant, "widget"), "--json"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  return json::parse(finished.out, nullptr, false);
+}
+
+std::vector<std::string> Platform::load_command(const std::string& tenant,
+                                                double seconds,
+                                                const std::vector<std::string>& more) const {
+  std::vector<std::string> words = {bin("voicectl-caller"), "load",
+                                    "--port",               std::to_string(http_port_),
+                                    "--host",               tenant + ".qastco.com",
+                                    "--seconds",            fmt::format("{}", seconds)};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+}  // namespace voicectl::e2e

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/command.h"
+#include "tests/support/temp_dir.h"
+
+namespace voicectl::e2e {
+
+using nlohmann::json;
+
+/// A platform of the built programs in a temporary workspace, on ports of its own, with the three
+/// demo businesses; brought down when the test ends, whatever came of it.
+class Platform {
+ public:
+  Platform();
+  ~Platform();
+  Platform(const Platform&) = delete;
+  Platform& operator=(const Platform&) = delete;
+
+  /// `voicectl <words...>` against this platform.
+  Finished voicectl(std::vector<std::string> words) const;
+  /// The same with `-o json`, read; a failure fails the test.
+  json voicectl_json(std::vector<std::string> words) const;
+
+  /// `voicectl up -f <the file>`; fails the test if it does.
+  void up();
+  Finished down() const;
+
+  /// Writes the platform's file with `extra` YAML added to its tenants; returns its path.
+  std::string write_file(const std::string& extra = "") const;
+  /// A restaurant of two lines of menu, as YAML of one tenant.
+  static std::string small_restaurant(const std::string& slug, const std::string& more = "");
+
+  /// Makes an API key and returns the path of a file that holds it.
+  std::string key_file(const std::string& tenant, const std::string& scope = "admin") const;
+
+  /// Holds a conversation as a customer of the tenant; the caller's report.
+  json call(const std::string& tenant) const;
+  /// A load of the caller's, running.
+  std::vector<std::string> load_command(const std::string& tenant,
+                                        double seconds,
+                                        const std::vector<std::string>& more = {}) const;
+
+  std::string workspace() const { return folder_.path() + "/ws"; }
+  std::string run_folder() const;
+  int http_port() const { return http_port_; }
+  int https_port() const { return https_port_; }
+  int pid_of_daemon() const;
+  int pid_of_instance(const std::string& instance) const;
+  /// Starts voicectld again after it was killed.
+  void restart_daemon() { up(); }
+
+  static std::string bin(const std::string& program);
+
+ private:
+  TempDir folder_;
+  int http_port_ = free_port();
+  int https_port_ = free_port();
+  int standin_port_ = free_port();
+  int first_port_ = free_port_range(kPorts);
+
+  static constexpr int kPorts = 40;
+};
+
+}  // namespace voicectl::e2e
