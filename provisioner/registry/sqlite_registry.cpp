@@ -102,7 +102,7 @@ Status SqliteRegistry::transact(const std::function<Status()>& body) {
     return outcome;
   }
   const Error error = outcome.error();
-  if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kCorrupt) {
+  if (error.code() == ErrorCode::kInternal) {
     // After a failed fsync the kernel may have dropped the pages and a second one would succeed.
     broken_ = error.with_context(
         fmt::format("registry '{}' is out of use until the daemon is started again", path_));

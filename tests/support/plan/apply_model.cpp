@@ -26,17 +26,17 @@ class Effects {
 
   void operator()(const SetPlatform& a) { snapshot_.platform = a.platform; }
   void operator()(const CreateTenant& a) {
-    snapshot_.tenants.insert_or_assign(
-        a.spec.tenant, RecordedTenant{.spec = a.spec,
-                                      .phase = TenantPhase::kCreating,
-                                      .generation = Generation{1},
-                                      .port = std::nullopt,
-                                      .has_data = false,
-                                      .has_listener = false,
-                                      .placement = std::nullopt,
-                                      .token = {},
-                                      .routes = {},
-                                      .created_at = now_});
+    snapshot_.tenants.insert_or_assign(a.spec.tenant,
+                                       RecordedTenant{.spec = a.spec,
+                                                      .phase = TenantPhase::kCreating,
+                                                      .generation = Generation{1},
+                                                      .port = std::nullopt,
+                                                      .has_data = false,
+                                                      .has_listener = false,
+                                                      .placement = std::nullopt,
+                                                      .token = {},
+                                                      .routes = {},
+                                                      .created_at = now_});
   }
   void operator()(const UpdateTenant& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.spec.tenant);

@@ -262,8 +262,7 @@ TEST_P(RegistryContract, ClosesAllOrNone) {
   ASSERT_THAT(numbers, IsOk());
 
   const Result<Generation> closed = registry_->close_actions(
-      {ClosedAction{numbers->front(), JournalState::kDone, "",
-                    put_tenant(a_recorded_tenant("a"))},
+      {ClosedAction{numbers->front(), JournalState::kDone, "", put_tenant(a_recorded_tenant("a"))},
        ClosedAction{numbers->front() + 100, JournalState::kDone, "", {}}});
 
   EXPECT_THAT(closed, FailsWith(ErrorCode::kNotFound));
@@ -315,8 +314,7 @@ TEST_P(RegistryContract, NumbersEventsWithoutGaps) {
 
   const auto events = registry_->read_events(1, 10);
   ASSERT_THAT(events, IsOk());
-  EXPECT_THAT(*events,
-              ElementsAre(Field(&EventRecord::number, 2), Field(&EventRecord::number, 3)));
+  EXPECT_THAT(*events, ElementsAre(Field(&EventRecord::number, 2), Field(&EventRecord::number, 3)));
   EXPECT_EQ(events->back().name, "c");
   EXPECT_EQ(events->back().at, kMorning);
   EXPECT_EQ(events->back().subject, "instance/shared-0");

@@ -133,8 +133,8 @@ class MemoryRegistry final : public Registry {
     if (store_->epoch == epoch_) {
       return ok_status();
     }
-    return Error(ErrorCode::kFenced, fmt::format("cannot use the registry: epoch {} has begun",
-                                                 store_->epoch.value));
+    return Error(ErrorCode::kFenced,
+                 fmt::format("cannot use the registry: epoch {} has begun", store_->epoch.value));
   }
 
   Status check_write() const {

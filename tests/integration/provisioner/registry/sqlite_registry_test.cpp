@@ -41,8 +41,7 @@ class SqliteRegistryTest : public ::testing::Test {
   }
   void overwrite(off_t offset, const std::string& bytes) {
     const int fd = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
-    ASSERT_EQ(::pwrite(fd, bytes.data(), bytes.size(), offset),
-              static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::pwrite(fd, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
     ::close(fd);
   }
 
@@ -70,7 +69,7 @@ TEST_F(SqliteRegistryTest, IsReadableForItsOwnerOnly) {
   const std::unique_ptr<Registry> registry = open();
 
   for (const char* const suffix : {"", "-wal", "-shm", ".lock"}) {
-    struct stat found{};
+    struct stat found {};
     ASSERT_EQ(::stat((path_ + suffix).c_str(), &found), 0) << suffix;
     EXPECT_EQ(found.st_mode & 0777, 0600U) << suffix;
   }
@@ -89,7 +88,7 @@ TEST_F(SqliteRegistryTest, RefusesAFileWithDamagedPages) {
     const std::vector<EventRecord> many(2000, an_event("filler"));
     ASSERT_THAT(registry->append_events(many), IsOk());
   }
-  struct stat found{};
+  struct stat found {};
   ASSERT_EQ(::stat(path_.c_str(), &found), 0);
   for (off_t page = 8192; page < found.st_size; page += 8192) {
     overwrite(page, std::string(64, '\x7f'));

@@ -89,24 +89,24 @@ TEST_F(PlanLawsTest, TheOrderFollowsFromTheNeeds) {
 }
 
 TEST_F(PlanLawsTest, APortNeverHasTwoHolders) {
-  on_many_plans([](const DesiredState&, const PlanInputs&, Snapshot world, const Plan& plan,
-                   WallTime now) {
-    EXPECT_THAT(hasty_leases(world, plan, now), IsEmpty());
-    for (const Step& step : plan.steps) {
-      apply_action(world, step.action, now);
-      ASSERT_THAT(shared_ports(world), IsEmpty()) << describe(step.action);
-    }
-  });
+  on_many_plans(
+      [](const DesiredState&, const PlanInputs&, Snapshot world, const Plan& plan, WallTime now) {
+        EXPECT_THAT(hasty_leases(world, plan, now), IsEmpty());
+        for (const Step& step : plan.steps) {
+          apply_action(world, step.action, now);
+          ASSERT_THAT(shared_ports(world), IsEmpty()) << describe(step.action);
+        }
+      });
 }
 
 TEST_F(PlanLawsTest, ATenantIsNeverWhereNothingRunsAndAHostNeverLeadsToTwo) {
-  on_many_plans([](const DesiredState&, const PlanInputs&, Snapshot world, const Plan& plan,
-                   WallTime now) {
-    for (const Step& step : plan.steps) {
-      apply_action(world, step.action, now);
-      ASSERT_THAT(misplaced_tenants(world), IsEmpty()) << describe(step.action);
-    }
-  });
+  on_many_plans(
+      [](const DesiredState&, const PlanInputs&, Snapshot world, const Plan& plan, WallTime now) {
+        for (const Step& step : plan.steps) {
+          apply_action(world, step.action, now);
+          ASSERT_THAT(misplaced_tenants(world), IsEmpty()) << describe(step.action);
+        }
+      });
 }
 
 TEST_F(PlanLawsTest, TheSameInputsGiveTheSameBytes) {
@@ -119,15 +119,15 @@ TEST_F(PlanLawsTest, TheSameInputsGiveTheSameBytes) {
 }
 
 TEST_F(PlanLawsTest, EveryActionComesBackFromTheJournal) {
-  on_many_plans([](const DesiredState&, const PlanInputs&, const Snapshot&, const Plan& plan,
-                   WallTime) {
-    for (const Step& step : plan.steps) {
-      const std::string text = render_action(step.action);
-      const Result<Action> back = parse_action(text);
-      ASSERT_THAT(back, IsOk()) << text;
-      EXPECT_EQ(render_action(*back), text);
-    }
-  });
+  on_many_plans(
+      [](const DesiredState&, const PlanInputs&, const Snapshot&, const Plan& plan, WallTime) {
+        for (const Step& step : plan.steps) {
+          const std::string text = render_action(step.action);
+          const Result<Action> back = parse_action(text);
+          ASSERT_THAT(back, IsOk()) << text;
+          EXPECT_EQ(render_action(*back), text);
+        }
+      });
 }
 
 }  // namespace
