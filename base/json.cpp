@@ -33,9 +33,9 @@ class BudgetedReader : public nlohmann::json_sax<Json> {
   }
   bool key(string_t& name) override {
     if (!keys_.back().insert(name).second) {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("cannot read JSON: key '{}' stands twice in one object",
-                              name.substr(0, 64)));
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("cannot read JSON: key '{}' stands twice in one object", name.substr(0, 64)));
     }
     return builder_.key(name);
   }
@@ -51,7 +51,8 @@ class BudgetedReader : public nlohmann::json_sax<Json> {
     --depth_;
     return builder_.end_array();
   }
-  bool parse_error(std::size_t position, const std::string&,
+  bool parse_error(std::size_t position,
+                   const std::string&,
                    const nlohmann::detail::exception&) override {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("cannot read JSON: it is not valid at byte {}", position));
@@ -92,6 +93,12 @@ class BudgetedReader : public nlohmann::json_sax<Json> {
   std::optional<Error> problem_;
 };
 
+/// A whole number that an int64_t holds: the library keeps larger ones as unsigned.
+bool is_integer(const Json& value) {
+  return value.is_number_unsigned() ? value.get<std::uint64_t>() <= INT64_MAX
+                                    : value.is_number_integer();
+}
+
 Error missing(std::string_view key, std::string_view type) {
   return Error(ErrorCode::kInvalidArgument,
                fmt::format("cannot use this object: '{}' must be {}", key, type));
@@ -128,8 +135,7 @@ std::string string_or(const Json& object, std::string_view key, std::string_view
 
 std::int64_t integer_or(const Json& object, std::string_view key, std::int64_t fallback) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>()
-                                                             : fallback;
+  return found != object.end() && is_integer(*found) ? found->get<std::int64_t>() : fallback;
 }
 
 Result<std::string> require_string(const Json& object, std::string_view key) {
@@ -142,7 +148,7 @@ Result<std::string> require_string(const Json& object, std::string_view key) {
 
 Result<std::int64_t> require_integer(const Json& object, std::string_view key) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_integer()) {
+  if (found == object.end() || !is_integer(*found)) {
     return missing(key, "a whole number");
   }
   return found->get<std::int64_t>();

@@ -20,8 +20,9 @@
 namespace voicectl {
 namespace {
 
-/// How often a replacement starts again because another one of the same path came in between.
-constexpr int kReplaceTries = 16;
+/// How often a replacement starts again because another one of the same path came in between. Each
+/// loses at most to one that wins, so this many are never needed.
+constexpr int kReplaceTries = 64;
 
 constexpr std::string_view kNewSuffix = ".new";
 
@@ -96,28 +97,40 @@ std::string temporary_name(const std::string& name) {
   return "." + name + std::string(kNewSuffix);
 }
 
+/// What came of one try to replace something.
+enum class Try { kDone, kRivalCameBetween };
+
 /// Puts a finished thing in the place of another: `make` gives it the temporary name (0, or -1 and
-/// errno), a rename the real one. The temporary name is fixed, so what a crash leaves there is
-/// taken away by the next replacement; a rival who uses it meanwhile also brings finished things
-/// only, so the order of the two does not matter.
-Status swap_in(const Place& place, const std::string& path, const std::function<int()>& make) {
+/// errno), a rename the real one. The temporary name is fixed, so that what a crash leaves there is
+/// taken away by the next replacement, and a rival's thing with it: then the rival tries again.
+Result<Try> swap_in(const Place& place, const std::string& path, const std::function<int()>& make) {
   const std::string temporary = temporary_name(place.name);
   const int folder = place.folder.get();
+  int outcome = make();
+  if (outcome != 0 && errno == EEXIST) {
+    (void)::unlinkat(folder, temporary.c_str(), 0);  // the next line tells if it is still there
+    outcome = make();
+  }
+  if (outcome == 0) {
+    outcome = ::renameat(folder, temporary.c_str(), folder, place.name.c_str());
+    if (outcome == 0) {
+      VC_TRY(flush(place.folder, path));
+      return Try::kDone;
+    }
+  }
+  const int problem = errno;
+  if (problem == EEXIST || problem == ENOENT) {
+    return Try::kRivalCameBetween;
+  }
+  (void)::unlinkat(folder, temporary.c_str(), 0);  // the error is the one to tell
+  return posix_error(doing("replace", path), problem);
+}
+
+Status try_often(const std::string& path, const std::function<Result<Try>()>& replace) {
   for (int tries = 0; tries < kReplaceTries; ++tries) {
-    if (make() != 0) {
-      if (errno != EEXIST) {
-        return posix_error(doing("replace", path), errno);
-      }
-      (void)::unlinkat(folder, temporary.c_str(), 0);  // the next try tells if it is still there
-      continue;
-    }
-    if (::renameat(folder, temporary.c_str(), folder, place.name.c_str()) == 0) {
-      return flush(place.folder, path);
-    }
-    if (errno != ENOENT) {
-      const Error error = posix_error(doing("replace", path), errno);
-      (void)::unlinkat(folder, temporary.c_str(), 0);  // the error above is the one to tell
-      return error;
+    VC_TRY(const Try outcome, replace());
+    if (outcome == Try::kDone) {
+      return ok_status();
     }
   }
   return Error(ErrorCode::kUnavailable,
@@ -239,27 +252,30 @@ Status PosixFileSystem::replace_atomically(const std::string& path,
                                            std::string_view content,
                                            FileMode mode) {
   VC_TRY(const Place place, locate(path));
-  const std::string temporary = temporary_name(place.name);
-  Result<UniqueFd> nameless = open_nameless(place, path);
-  if (nameless.has_value()) {
-    VC_TRY(fill(*nameless, content, mode, path));
-    const std::string link = fmt::format("/proc/self/fd/{}", nameless->get());
+  return try_often(path, [&]() -> Result<Try> {
+    const Result<UniqueFd> file = open_nameless(place, path);
+    if (file.has_error() && file.error().code() == ErrorCode::kInternal) {
+      VC_TRY(replace_by_name(place, path, content, mode));
+      return Try::kDone;
+    }
+    if (file.has_error()) {
+      return file.error();
+    }
+    VC_TRY(fill(*file, content, mode, path));
+    const std::string number = fmt::format("/proc/self/fd/{}", file->get());
     return swap_in(place, path, [&] {
-      return ::linkat(AT_FDCWD, link.c_str(), place.folder.get(), temporary.c_str(),
-                      AT_SYMLINK_FOLLOW);
+      return ::linkat(AT_FDCWD, number.c_str(), place.folder.get(),
+                      temporary_name(place.name).c_str(), AT_SYMLINK_FOLLOW);
     });
-  }
-  if (nameless.error().code() != ErrorCode::kInternal) {
-    return nameless.error();
-  }
-  return replace_by_name(place, path, content, mode);
+  });
 }
 
 Status PosixFileSystem::replace_link(const std::string& path, const std::string& target) {
   VC_TRY(const Place place, locate(path));
-  const std::string temporary = temporary_name(place.name);
-  return swap_in(place, path, [&] {
-    return ::symlinkat(target.c_str(), place.folder.get(), temporary.c_str());
+  return try_often(path, [&] {
+    return swap_in(place, path, [&] {
+      return ::symlinkat(target.c_str(), place.folder.get(), temporary_name(place.name).c_str());
+    });
   });
 }
 

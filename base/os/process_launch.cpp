@@ -62,15 +62,6 @@ struct Preparation {
   int report = -1;
 };
 
-rlim_t within_right(__rlimit_resource resource, std::uint64_t wanted) {
-  rlimit present{};
-  const bool may_raise = ::geteuid() == 0;
-  if (may_raise || ::getrlimit(resource, &present) != 0) {
-    return wanted;
-  }
-  return std::min<rlim_t>(wanted, present.rlim_max);
-}
-
 Preparation prepare(const LaunchSpec& spec, const UniqueFd& null, const UniqueFd& report) {
   Preparation ready;
   for (const std::string& word : spec.argv) {
@@ -92,11 +83,10 @@ Preparation prepare(const LaunchSpec& spec, const UniqueFd& null, const UniqueFd
     ready.first_free_number = std::max(ready.first_free_number, grant.child_number + 1);
   }
   if (spec.max_descriptors) {
-    const rlim_t most = within_right(RLIMIT_NOFILE, *spec.max_descriptors);
-    ready.limits.push_back({RLIMIT_NOFILE, {most, most}});
+    ready.limits.push_back({RLIMIT_NOFILE, {*spec.max_descriptors, *spec.max_descriptors}});
   }
   if (spec.max_address_space) {
-    const rlim_t most = within_right(RLIMIT_AS, spec.max_address_space->count);
+    const rlim_t most = spec.max_address_space->count;
     ready.limits.push_back({RLIMIT_AS, {most, most}});
   }
   ready.user = spec.user;
@@ -148,9 +138,19 @@ void reset_signals() {
   (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+/// Where the host allows less than is asked, its own bound is the limit.
 void limit_resources(const Preparation& ready) {
   for (const Limit& limit : ready.limits) {
-    if (::setrlimit(limit.resource, &limit.value) != 0) {
+    if (::setrlimit(limit.resource, &limit.value) == 0) {
+      continue;
+    }
+    rlimit present{};
+    if (errno != EPERM || ::getrlimit(limit.resource, &present) != 0) {
+      give_up(ready, Step::kLimitResources);
+    }
+    present.rlim_cur = std::min(limit.value.rlim_cur, present.rlim_max);
+    present.rlim_max = present.rlim_cur;
+    if (::setrlimit(limit.resource, &present) != 0) {
       give_up(ready, Step::kLimitResources);
     }
   }

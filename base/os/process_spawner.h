@@ -50,9 +50,9 @@ struct LaunchSpec {
   std::vector<FdGrant> descriptors;
   /// Become this user, without groups, before the program starts. Needs root.
   std::optional<UserIds> user;
-  /// Most open descriptors (RLIMIT_NOFILE).
+  /// Most open descriptors (RLIMIT_NOFILE); less where the host allows less.
   std::optional<std::uint64_t> max_descriptors;
-  /// Most address space (RLIMIT_AS).
+  /// Most address space (RLIMIT_AS); less where the host allows less.
   std::optional<Bytes> max_address_space;
 };
 
