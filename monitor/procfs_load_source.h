@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/os/file_system.h"
+#include "monitor/load_source.h"
+
+namespace voicectl {
+
+/// What the numbers in /proc/<pid>/stat are counted in.
+struct ProcfsUnits {
+  std::uint64_t ticks_per_second = 100;
+  std::uint64_t page_bytes = 4096;
+
+  /// Those of this machine.
+  static ProcfsUnits of_this_machine();
+};
+
+/// The real side of LoadSource: /proc (proc(5)).
+class ProcfsLoadSource final : public LoadSource {
+ public:
+  /// REQUIRES: `files` outlives it.
+  explicit ProcfsLoadSource(FileSystem& files,
+                            ProcfsUnits units = ProcfsUnits::of_this_machine(),
+                            std::string root = "/proc");
+
+  std::vector<std::optional<ProcessUsage>> sample(
+      const std::vector<ProcessIdentity>& processes) override;
+
+ private:
+  std::optional<ProcessUsage> sample_one(const ProcessIdentity& process);
+
+  FileSystem& files_;
+  ProcfsUnits units_;
+  std::string root_;
+};
+
+/// Reads one line of /proc/<pid>/stat, all but the descriptors; nullopt if it makes no sense or is
+/// of a process that started at another time than `start_ticks`.
+std::optional<ProcessUsage> parse_process_stat(std::string_view line,
+                                               std::uint64_t start_ticks,
+                                               const ProcfsUnits& units);
+
+}  // namespace voicectl
