@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/support/matchers.h"
+#include "tests/support/plan/apply_model.h"
+#include "tests/support/plan/plan_builders.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+DesiredState a_pool(std::uint32_t size, std::vector<TenantSpec> tenants) {
+  DesiredState desired = a_desired_state(std::move(tenants));
+  desired.platform.pool_size = size;
+  return desired;
+}
+
+std::string placement(const Snapshot& snapshot, std::string_view tenant) {
+  const RecordedTenant& recorded = snapshot.tenants.at(tenant_id(tenant));
+  return recorded.placement ? recorded.placement->str() : "nowhere";
+}
+
+TEST(PlannerPoolTest, SpreadsTenantsEvenlyAndTiesByName) {
+  const Snapshot snapshot = settled(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c")}));
+
+  EXPECT_EQ(placement(snapshot, "a"), "shared-0");
+  EXPECT_EQ(placement(snapshot, "b"), "shared-1");
+  EXPECT_EQ(placement(snapshot, "c"), "shared-0");
+}
+
+TEST(PlannerPoolTest, LeavesTenantsWhereTheyAreWhenThePoolGrows) {
+  const std::vector<TenantSpec> tenants = {a_tenant("a"), a_tenant("b")};
+  const Snapshot snapshot = settled(a_pool(1, tenants));
+
+  EXPECT_THAT(texts(plan_of(a_pool(2, tenants), snapshot)),
+              ElementsAre("record the settings of platform voice.localhost",
+                          "start shared instance shared-1 (health on port 21003)"));
+}
+
+TEST(PlannerPoolTest, EmptiesASurplusInstanceBeforeItStops) {
+  const std::vector<TenantSpec> tenants = {a_tenant("a"), a_tenant("b")};
+  const Snapshot snapshot = settled(a_pool(2, tenants));
+
+  const Plan plan = plan_of(a_pool(1, tenants), snapshot);
+
+  EXPECT_THAT(texts(plan),
+              ElementsAre("record the settings of platform voice.localhost",
+                          "move b from shared-1 to shared-0", "stop instance shared-1"));
+  EXPECT_THAT(plan.steps[2].needs, ElementsAre(1));
+}
+
+TEST(PlannerPoolTest, ReplacesAnInstanceOfAnotherProgramMakeBeforeBreak) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  const Snapshot snapshot = settled(desired);
+  PlanInputs inputs = plan_inputs();
+  inputs.instance_fingerprint = "program-2";
+
+  const Plan plan = plan_of(desired, snapshot, inputs);
+
+  EXPECT_THAT(texts(plan),
+              ElementsAre("start shared instance shared-1 (health on port 21002)",
+                          "move a from shared-0 to shared-1", "stop instance shared-0"));
+  EXPECT_EQ(plan.steps[2].reason, "it was started with another program or options");
+}
+
+TEST(PlannerPoolTest, ReplacesADedicatedInstanceUnderAnotherName) {
+  const DesiredState desired = a_pool(1, {a_dedicated_tenant("big")});
+  Snapshot snapshot = settled(desired);
+  PlanInputs inputs = plan_inputs();
+  inputs.instance_fingerprint = "program-2";
+  apply_plan(snapshot, plan_of(desired, snapshot, inputs), kNoon);
+  const std::string second = placement(snapshot, "big");
+  inputs.instance_fingerprint = "program-3";
+  apply_plan(snapshot, plan_of(desired, snapshot, inputs), kNoon);
+
+  EXPECT_EQ(second, "dedicated2-big");
+  EXPECT_EQ(placement(snapshot, "big"), "dedicated-big");
+  EXPECT_EQ(snapshot.instances.size(), 2U);
+}
+
+TEST(PlannerPoolTest, StartsAFailedInstanceAgainWithItsOwnPort) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  Snapshot snapshot = settled(desired);
+  observed_instance(snapshot, "shared-0").failed = true;
+
+  const Plan plan = plan_of(desired, snapshot);
+
+  EXPECT_THAT(texts(plan), ElementsAre("start shared instance shared-0 (health on port 21000)"));
+  EXPECT_EQ(plan.steps[0].reason, "it failed and its restart budget is spent");
+}
+
+TEST(PlannerPoolTest, StartsAnInstanceAgainThatIsNotObservedAtAll) {
+  const DesiredState desired = a_pool(1, {a_dedicated_tenant("big")});
+  Snapshot snapshot = settled(desired);
+  lose_instance(snapshot, "dedicated-big");
+
+  EXPECT_THAT(texts(plan_of(desired, snapshot)),
+              ElementsAre("start dedicated instance dedicated-big (health on port 21001)"));
+}
+
+TEST(PlannerPoolTest, LeavesARestartingInstanceToItsSupervisor) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  Snapshot snapshot = settled(desired);
+  observed_instance(snapshot, "shared-0").ready = false;
+
+  EXPECT_THAT(texts(plan_of(desired, snapshot)), IsEmpty());
+}
+
+TEST(PlannerPoolTest, SendsNewTenantsToInstancesThatAreReady) {
+  const DesiredState before = a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c")});
+  Snapshot snapshot = settled(before);
+  observed_instance(snapshot, "shared-1").ready = false;
+  const DesiredState after =
+      a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c"), a_tenant("d")});
+
+  apply_plan(snapshot, plan_of(after, snapshot), kNoon);
+
+  EXPECT_EQ(placement(snapshot, "d"), "shared-0");
+}
+
+TEST(PlannerPoolTest, RebuildsEverythingAfterAReboot) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  Snapshot snapshot = settled(desired);
+  snapshot.observed.instances.clear();
+  snapshot.observed.listeners.clear();
+  snapshot.observed.edge_fingerprint.clear();
+
+  EXPECT_THAT(texts(plan_of(desired, snapshot)),
+              ElementsAre("publish edge configuration edge-1",
+                          "start shared instance shared-0 (health on port 21000)",
+                          "bind listener of a on port 21001", "lend listener of a to shared-0"));
+}
+
+TEST(PlannerPoolTest, SaysThatAPoolOfNoneServesNobody) {
+  EXPECT_THAT(make_plan(a_pool(0, {a_tenant("a")}), Snapshot{}, plan_inputs(), kNoon),
+              FailsWith(ErrorCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace voicectl
