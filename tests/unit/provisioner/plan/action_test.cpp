@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/plan/action.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "tests/support/matchers.h"
+#include "tests/support/plan/plan_builders.h"
+
+namespace voicectl {
+namespace {
+
+const std::vector<Action>& one_of_each() {
+  static const std::vector<Action> actions = {
+      SetPlatform{PlatformSpec{}},
+      CreateTenant{a_tenant("acme")},
+      UpdateTenant{a_tenant("acme"), Generation{2}},
+      DeleteTenant{tenant_id("acme")},
+      PrepareTenantData{tenant_id("acme"), Generation{2}},
+      RetireTenantData{tenant_id("acme")},
+      StartInstance{instance_id("shared-0"), InstanceKind::kShared, port(21000), "abc"},
+      StopInstance{instance_id("shared-0")},
+      BindListener{tenant_id("acme"), port(21001)},
+      ReleaseListener{tenant_id("acme")},
+      LendListener{tenant_id("acme"), instance_id("shared-1"), instance_id("shared-0")},
+      ReclaimListener{tenant_id("acme"), instance_id("shared-0")},
+      IssueCertificate{"*.voice.example"},
+      PublishEdge{"0123456789abcdef"},
+      PublishRoute{tenant_id("acme"), {"acme.voice.example", "acme.example"}},
+      WithdrawRoute{tenant_id("acme")}};
+  return actions;
+}
+
+TEST(ActionTest, HasAKindOfItsOwn) {
+  std::set<std::string_view> kinds;
+  for (const Action& action : one_of_each()) {
+    kinds.insert(kind_of(action));
+  }
+
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Action>);
+}
+
+TEST(ActionTest, ComesBackFromItsText) {
+  for (const Action& action : one_of_each()) {
+    const std::string text = render_action(action);
+    const Result<Action> back = parse_action(text);
+
+    ASSERT_THAT(back, IsOk()) << text;
+    EXPECT_EQ(back->index(), action.index());
+    EXPECT_EQ(render_action(*back), text);
+    EXPECT_EQ(describe(*back), describe(action));
+  }
+}
+
+TEST(ActionTest, NamesItsSubject) {
+  EXPECT_EQ(subject_of(SetPlatform{}), "platform");
+  EXPECT_EQ(subject_of(PublishEdge{"x"}), "edge");
+  EXPECT_EQ(subject_of(IssueCertificate{"*.voice.example"}), "certificate/*.voice.example");
+  EXPECT_EQ(subject_of(StopInstance{instance_id("shared-0")}), "instance/shared-0");
+  EXPECT_EQ(subject_of(WithdrawRoute{tenant_id("acme")}), "tenant/acme");
+}
+
+TEST(ActionTest, IsAMoveOnlyWhenThereIsAFormerInstance) {
+  EXPECT_EQ(symbol_of(LendListener{tenant_id("a"), instance_id("shared-0"), std::nullopt}),
+            ActionSymbol::kCreate);
+  EXPECT_EQ(character_of(symbol_of(
+                LendListener{tenant_id("a"), instance_id("shared-1"), instance_id("shared-0")})),
+            '>');
+}
+
+TEST(ActionTest, RefusesTextThatIsNoAction) {
+  EXPECT_THAT(parse_action("{"), FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(parse_action("{}"), FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(parse_action(R"({"kind":"explode"})"), FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(parse_action(R"({"kind":"bind_listener","tenant":"../x","port":1})"),
+              FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(parse_action(R"({"kind":"bind_listener","tenant":"acme","port":70000})"),
+              FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(parse_action(R"({"kind":"publish_route","tenant":"acme","hosts":[1]})"),
+              FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST(ActionTest, RefusesTextThatIsNoObject) {
+  EXPECT_THAT(parse_action("[]"), FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(parse_action("7"), FailsWith(ErrorCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace voicectl
