@@ -110,10 +110,10 @@ UltravoxError refused(const HttpResponse& response, std::string_view what) {
           response.status, retry_after(response)};
 }
 
-UltravoxError nonsense(const HttpResponse& response, std::string_view what, const Error& why) {
+UltravoxError nonsense(const HttpResponse& response, std::string_view what, std::string_view why) {
   return {Error(ErrorCode::kCorrupt,
                 fmt::format("cannot {}: Ultravox answered {} with a body that makes no sense ({})",
-                            what, response.status, why.text())),
+                            what, response.status, why)),
           response.status};
 }
 
@@ -125,11 +125,11 @@ UltravoxResult<Call> read_call_with(const HttpResponse& response,
   }
   const Result<Json> body = parse_json(response.body);
   if (body.has_error()) {
-    return nonsense(response, what, body.error());
+    return nonsense(response, what, body.error().text());
   }
   const Result<Call> call = parse_call(*body);
   if (call.has_error()) {
-    return nonsense(response, what, call.error());
+    return nonsense(response, what, call.error().text());
   }
   return *call;
 }
@@ -191,7 +191,7 @@ UltravoxResult<Call> read_created_call(const HttpResponse& response) {
   constexpr std::string_view kWhat = "create a call";
   UltravoxResult<Call> call = read_call_with(response, 201, kWhat);
   if (call.has_value() && call->join_url.value_or("").empty()) {
-    return nonsense(response, kWhat, Error(ErrorCode::kCorrupt, "it has no joinUrl"));
+    return nonsense(response, kWhat, "it has no joinUrl");
   }
   return call;
 }
@@ -214,11 +214,11 @@ UltravoxResult<MessagePage> read_messages(const HttpResponse& response) {
   }
   const Result<Json> body = parse_json(response.body, JsonBudget{.bytes = 4U << 20});
   if (body.has_error()) {
-    return nonsense(response, kWhat, body.error());
+    return nonsense(response, kWhat, body.error().text());
   }
   const auto results = body->find("results");
   if (results == body->end() || !results->is_array()) {
-    return nonsense(response, kWhat, Error(ErrorCode::kCorrupt, "it has no results"));
+    return nonsense(response, kWhat, "it has no results");
   }
   MessagePage page;
   page.next = text_in(*body, "next");

@@ -62,10 +62,12 @@ std::shared_ptr<LiveCall> CallBook::find(const std::string& call_id) const {
 Status CallBook::remove(const std::string& call_id) {
   const auto call = find(call_id);
   if (call == nullptr) {
-    return Error(ErrorCode::kNotFound, "No Call matches the given query.");
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot delete call '{}': there is none", call_id));
   }
   if (!call->record().ended) {
-    return Error(ErrorCode::kConflict, "Cannot delete an ongoing call");
+    return Error(ErrorCode::kConflict,
+                 fmt::format("cannot delete call '{}': it is going on", call_id));
   }
   std::erase(calls_, call);
   return ok_status();

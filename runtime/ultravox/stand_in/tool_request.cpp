@@ -97,20 +97,19 @@ Json known(KnownValue value, const CallRecord& call) {
   return call.call_id;
 }
 
-/// Tools name their status in their own words; scripts know a few.
+/// Tools name their status in their own words. One that has words for it is believed before its
+/// flag: "partial" is no success, but no error either.
 std::string kind_of(const Json& result) {
   if (!result.is_object()) {
     return "success";
-  }
-  const auto success = result.find("success");
-  if (success != result.end() && *success == false) {
-    return "error";
   }
   const auto error = result.find("error");
   if (error != result.end() && !error->is_null() && *error != false) {
     return "error";
   }
-  const std::string status = string_or(result, "status", "success");
+  const auto success = result.find("success");
+  const bool failed = success != result.end() && *success == false;
+  const std::string status = string_or(result, "status", failed ? "error" : "success");
   return status == "failed" || status == "failure" ? "error" : status;
 }
 

@@ -67,7 +67,7 @@ TEST_F(ConversationTest, OrdersTwoPizzasAndAGarlicBread) {
                      {"special_instructions", "Well done, please"}},
                     {{"item_name", "Garlic Bread"}, {"quantity", 1}}}}}));
   EXPECT_EQ(fetch(call_id).end_reason, EndReason::kAgentHangup);
-  EXPECT_THAT(transcript(call_id), HasSubstr("O-1"));
+  EXPECT_THAT(transcript(call_id), HasSubstr("Its number is O-1."));
 }
 
 TEST_F(ConversationTest, SendsTheTokenAndTheFixedParametersOfATool) {
@@ -85,8 +85,10 @@ TEST_F(ConversationTest, TakesTheFirstOtherTimeForATakenAppointment) {
   const HttpResponse acknowledged{204, {}, ""};
   receiver_.answer_with(
       {acknowledged, acknowledged,
-       json_response(200, R"({"status":"partial","alternative_slots":["2026-11-26 11:30"]})"),
-       json_response(200, R"({"status":"success","appointment_id":"A-7"})"), acknowledged});
+       json_response(200, R"({"success":false,"status":"partial","message":"That time is taken.",
+                              "alternative_slots":["2026-11-26 11:30"]})"),
+       json_response(200, R"({"success":true,"status":"booked","appointment_id":"A-7"})"),
+       acknowledged});
 
   const std::string call_id =
       play(a_request("bookAppointment",
@@ -99,7 +101,9 @@ TEST_F(ConversationTest, TakesTheFirstOtherTimeForATakenAppointment) {
   EXPECT_EQ(tool_arguments(0, "bookAppointment")["service_type"], "General Consultation");
   EXPECT_EQ(tool_arguments(1, "bookAppointment")["appointment_date"], "2026-11-26");
   EXPECT_EQ(tool_arguments(1, "bookAppointment")["appointment_time"], "11:30");
-  EXPECT_THAT(transcript(call_id), HasSubstr("A-7"));
+  EXPECT_THAT(transcript(call_id),
+              HasSubstr("That time is taken. I could offer you 2026-11-26 at 11:30."));
+  EXPECT_THAT(transcript(call_id), HasSubstr("Its number is A-7."));
 }
 
 TEST_F(ConversationTest, OpensATicketForThePrinter) {

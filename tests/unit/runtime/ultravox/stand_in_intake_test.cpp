@@ -133,7 +133,10 @@ TEST(ToolAnswerTest, TakesItsKindFromStatusAndBody) {
 
   EXPECT_EQ(kind(200, R"({"order_id":"1"})"), "success");
   EXPECT_EQ(kind(200, R"({"status":"partial"})"), "partial");
+  EXPECT_EQ(kind(200, R"({"success":false,"status":"partial"})"), "partial");
+  EXPECT_EQ(kind(200, R"({"success":true,"status":"booked"})"), "booked");
   EXPECT_EQ(kind(200, R"({"success":false})"), "error");
+  EXPECT_EQ(kind(200, R"({"success":false,"error":"refused","status":"open"})"), "error");
   EXPECT_EQ(kind(200, R"({"error":"closed"})"), "error");
   EXPECT_EQ(kind(200, R"({"status":"failed"})"), "error");
   EXPECT_EQ(kind(200, "done"), "success");
