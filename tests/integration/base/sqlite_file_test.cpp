@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <fstream>
+#include <string>
+
+#include "base/sqlite.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::array kSchema = {SqliteMigration{1, "CREATE TABLE t (name TEXT)"}};
+
+class SqliteFileTest : public ::testing::Test {
+ protected:
+  TempDir folder_;
+  std::string path_ = folder_.path("test.db");
+};
+
+TEST_F(SqliteFileTest, KeepsItsRowsWhenItIsOpenedAgain) {
+  {
+    SqliteDatabase database = SqliteDatabase::open(path_).value();
+    ASSERT_THAT(database.migrate(kSchema), IsOk());
+    ASSERT_THAT(database.run("INSERT INTO t VALUES ('kept')"), IsOk());
+  }
+
+  SqliteDatabase database = SqliteDatabase::open(path_).value();
+
+  EXPECT_THAT(database.schema_version(), IsOkAnd(1));
+  SqliteStatement row = database.prepare("SELECT name FROM t").value();
+  ASSERT_THAT(row.step(), IsOkAnd(true));
+  EXPECT_EQ(row.text(0), "kept");
+}
+
+TEST_F(SqliteFileTest, IsDurableAndPrivate) {
+  SqliteDatabase database = SqliteDatabase::open(path_).value();
+  ASSERT_THAT(database.migrate(kSchema), IsOk());
+
+  SqliteStatement mode = database.prepare("PRAGMA journal_mode").value();
+  ASSERT_THAT(mode.step(), IsOkAnd(true));
+  EXPECT_EQ(mode.text(0), "wal");
+  SqliteStatement level = database.prepare("PRAGMA synchronous").value();
+  ASSERT_THAT(level.step(), IsOkAnd(true));
+  EXPECT_EQ(level.integer(0), 2) << "FULL";
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat about {};
+    ASSERT_EQ(::stat((path_ + suffix).c_str(), &about), 0) << suffix;
+    EXPECT_EQ(about.st_mode & 0777, 0600U) << suffix;
+  }
+}
+
+TEST_F(SqliteFileTest, RefusesAFileThatIsNoDatabase) {
+  std::ofstream(path_) << std::string(4096, 'x');
+
+  EXPECT_THAT(SqliteDatabase::open(path_), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_F(SqliteFileTest, TellsThatItsFolderIsMissing) {
+  EXPECT_THAT(SqliteDatabase::open(folder_.path("missing/test.db")),
+              FailsWith(ErrorCode::kPermissionDenied));
+}
+
+}  // namespace
+}  // namespace voicectl
