@@ -48,6 +48,51 @@ bool has_no_body(int status) {
   return status < 200 || status == 204 || status == 304;
 }
 
+struct Phrase {
+  int status;
+  std::string_view text;
+};
+constexpr std::array kPhrases = {
+    Phrase{101, "Switching Protocols"},
+    Phrase{200, "OK"},
+    Phrase{201, "Created"},
+    Phrase{202, "Accepted"},
+    Phrase{204, "No Content"},
+    Phrase{301, "Moved Permanently"},
+    Phrase{302, "Found"},
+    Phrase{303, "See Other"},
+    Phrase{304, "Not Modified"},
+    Phrase{307, "Temporary Redirect"},
+    Phrase{308, "Permanent Redirect"},
+    Phrase{400, "Bad Request"},
+    Phrase{401, "Unauthorized"},
+    Phrase{402, "Payment Required"},
+    Phrase{403, "Forbidden"},
+    Phrase{404, "Not Found"},
+    Phrase{405, "Method Not Allowed"},
+    Phrase{406, "Not Acceptable"},
+    Phrase{408, "Request Timeout"},
+    Phrase{409, "Conflict"},
+    Phrase{410, "Gone"},
+    Phrase{411, "Length Required"},
+    Phrase{412, "Precondition Failed"},
+    Phrase{413, "Content Too Large"},
+    Phrase{415, "Unsupported Media Type"},
+    Phrase{417, "Expectation Failed"},
+    Phrase{421, "Misdirected Request"},
+    Phrase{422, "Unprocessable Content"},
+    Phrase{425, "Too Early"},
+    Phrase{426, "Upgrade Required"},
+    Phrase{429, "Too Many Requests"},
+    Phrase{431, "Request Header Fields Too Large"},
+    Phrase{500, "Internal Server Error"},
+    Phrase{501, "Not Implemented"},
+    Phrase{502, "Bad Gateway"},
+    Phrase{503, "Service Unavailable"},
+    Phrase{504, "Gateway Timeout"},
+    Phrase{505, "HTTP Version Not Supported"},
+};
+
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
@@ -126,50 +171,6 @@ std::string render_head(const HttpResponse& response, BodyFraming framing, After
 }
 
 std::string_view reason_phrase(int status) {
-  struct Phrase {
-    int status;
-    std::string_view text;
-  };
-  static constexpr std::array kPhrases = {
-      Phrase{101, "Switching Protocols"},
-      Phrase{200, "OK"},
-      Phrase{201, "Created"},
-      Phrase{202, "Accepted"},
-      Phrase{204, "No Content"},
-      Phrase{301, "Moved Permanently"},
-      Phrase{302, "Found"},
-      Phrase{303, "See Other"},
-      Phrase{304, "Not Modified"},
-      Phrase{307, "Temporary Redirect"},
-      Phrase{308, "Permanent Redirect"},
-      Phrase{400, "Bad Request"},
-      Phrase{401, "Unauthorized"},
-      Phrase{402, "Payment Required"},
-      Phrase{403, "Forbidden"},
-      Phrase{404, "Not Found"},
-      Phrase{405, "Method Not Allowed"},
-      Phrase{406, "Not Acceptable"},
-      Phrase{408, "Request Timeout"},
-      Phrase{409, "Conflict"},
-      Phrase{410, "Gone"},
-      Phrase{411, "Length Required"},
-      Phrase{412, "Precondition Failed"},
-      Phrase{413, "Content Too Large"},
-      Phrase{415, "Unsupported Media Type"},
-      Phrase{417, "Expectation Failed"},
-      Phrase{421, "Misdirected Request"},
-      Phrase{422, "Unprocessable Content"},
-      Phrase{425, "Too Early"},
-      Phrase{426, "Upgrade Required"},
-      Phrase{429, "Too Many Requests"},
-      Phrase{431, "Request Header Fields Too Large"},
-      Phrase{500, "Internal Server Error"},
-      Phrase{501, "Not Implemented"},
-      Phrase{502, "Bad Gateway"},
-      Phrase{503, "Service Unavailable"},
-      Phrase{504, "Gateway Timeout"},
-      Phrase{505, "HTTP Version Not Supported"},
-  };
   for (const Phrase& phrase : kPhrases) {
     if (phrase.status == status) {
       return phrase.text;

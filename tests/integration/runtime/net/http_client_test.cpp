@@ -2,11 +2,13 @@
 #include "runtime/net/http_client.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
 
 #include "tests/integration/runtime/net/net_fixture.h"
+#include "tests/support/temp_dir.h"
 
 namespace voicectl::test {
 namespace {
@@ -147,6 +149,21 @@ TEST_F(HttpClientTest, RefusesOtherSchemesAndHeadersThatBreakLines) {
   ASSERT_TRUE(sent.has_error());
   EXPECT_EQ(read.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(sent.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(HttpClientTest, CallsOverAUnixSocket) {
+  const TempDir dir;
+  echo_.server().serve(listen_at(dir.path("sock")));
+  HttpCall local;
+  local.unix_socket = dir.path("sock");
+  local.url = "http://localhost/local";
+
+  const auto answer = call(local);
+
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->body, "/local");
+  EXPECT_EQ(echo_.last_request->header("Host"), "localhost");
+  EXPECT_EQ(echo_.last_request->peer_uid, ::getuid());
 }
 
 TEST_F(HttpClientTest, CallsNobodyAfterItDied) {

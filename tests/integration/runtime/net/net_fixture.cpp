@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 
+#include "base/os/posix_listener_factory.h"
 #include "runtime/net/websocket_codec.h"
 
 namespace voicectl::test {
@@ -61,6 +62,13 @@ TcpListener listen_on_loopback() {
   EXPECT_EQ(::listen(socket.get(), 4096), 0);
   const Port port = port_of(socket);
   return {std::move(socket), port};
+}
+
+UniqueFd listen_at(const std::string& path) {
+  PosixListenerFactory factory;
+  auto listener = factory.bind_unix(path, SocketAccess{});
+  EXPECT_TRUE(listener.has_value());
+  return listener.has_value() ? std::move(*listener) : UniqueFd();
 }
 
 std::pair<UniqueFd, UniqueFd> connected_pair() {

@@ -35,6 +35,9 @@ struct TcpListener {
 /// Listens on 127.0.0.1 at a free port.
 TcpListener listen_on_loopback();
 
+/// Listens at `path`.
+UniqueFd listen_at(const std::string& path);
+
 /// Both ends of a connection, the second for a server to adopt.
 std::pair<UniqueFd, UniqueFd> connected_pair();
 

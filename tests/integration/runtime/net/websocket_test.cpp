@@ -9,6 +9,7 @@
 #include "runtime/net/websocket_client.h"
 #include "runtime/net/websocket_codec.h"
 #include "tests/integration/runtime/net/net_fixture.h"
+#include "tests/support/temp_dir.h"
 
 namespace voicectl::test {
 namespace {
@@ -192,6 +193,26 @@ TEST_F(WebSocketTest, RefusesABadUpgradeWithTheVersionItSpeaks) {
 
   ASSERT_TRUE(peer.wait_for("HTTP/1.1 400 "));
   EXPECT_THAT(peer.received(), HasSubstr("Sec-WebSocket-Version: 13"));
+}
+
+TEST_F(WebSocketTest, TheClientReachesAUnixSocket) {
+  const TempDir dir;
+  EchoServer echo(loop_);
+  echo.server().serve(listen_at(dir.path("sock")));
+  WebSocketCall call;
+  call.unix_socket = dir.path("sock");
+  call.target = "/ws";
+  call.headers = {{"Authorization", "Bearer x"}};
+  std::shared_ptr<WebSocket> opened;
+
+  client_.connect(call, [&](Result<std::shared_ptr<WebSocket>> result) {
+    ASSERT_TRUE(result.has_value());
+    opened = *result;
+  });
+
+  ASSERT_TRUE(loop_.run_until([&] { return opened != nullptr; }));
+  EXPECT_TRUE(opened->is_open());
+  EXPECT_EQ(echo.last_request->header("Authorization"), "Bearer x");
 }
 
 TEST_F(WebSocketTest, TheClientSaysWhyNoSocketWasOpened) {
