@@ -60,8 +60,14 @@ void Executor::advance() {
   skip_what_cannot_run();
   std::vector<std::size_t> ready;
   std::size_t in_flight = 0;
-  for (const Progress& progress : run_->steps) {
-    in_flight += progress.stage != Stage::kWaiting && !is_final(progress.stage) ? 1 : 0;
+  // One action at a time for each subject: what is recorded of a subject is recorded as a whole, so
+  // that two outcomes side by side would undo each other.
+  std::set<std::string> busy;
+  for (std::size_t i = 0; i < run_->steps.size(); ++i) {
+    if (run_->steps[i].stage != Stage::kWaiting && !is_final(run_->steps[i].stage)) {
+      ++in_flight;
+      busy.insert(subject_of(run_->plan.steps[i].action));
+    }
   }
   for (std::size_t i = 0; i < run_->steps.size() && in_flight + ready.size() < kActionsInFlight;
        ++i) {
@@ -69,7 +75,8 @@ void Executor::advance() {
     const bool is_ready = std::all_of(needs.begin(), needs.end(), [&](std::size_t need) {
       return run_->steps[need].stage == Stage::kDone;
     });
-    if (run_->steps[i].stage == Stage::kWaiting && is_ready) {
+    if (run_->steps[i].stage == Stage::kWaiting && is_ready &&
+        busy.insert(subject_of(run_->plan.steps[i].action)).second) {
       ready.push_back(i);
     }
   }

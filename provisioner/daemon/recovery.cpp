@@ -66,6 +66,9 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
       deps_.log.error("instances.not_adopted", {{"error", report.error()}});
     }
     const AdoptReport found = report.has_error() ? AdoptReport{} : *report;
+    for (const LeftAlone& alone : found.left_alone) {
+      deps_.log.error("instance.left_alone", {{"instance", alone.instance}, {"error", alone.why}});
+    }
     deps_.events.add("daemon.started", "daemon",
                      dump_json({{"adopted", found.adopted.size()},
                                 {"lost", found.lost.size()},

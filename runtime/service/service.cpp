@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -73,7 +75,8 @@ std::string Service::describe() const {
                          {"token", place->host->token().value}});
     }
   }
-  return dump_json(Json{{"version", VOICECTL_VERSION}, {"tenants", std::move(tenants)}});
+  return dump_json(
+      Json{{"version", VOICECTL_VERSION}, {"pid", ::getpid()}, {"tenants", std::move(tenants)}});
 }
 
 std::vector<TenantMetrics> Service::look() const {
