@@ -62,7 +62,8 @@ class EdgeProxy {
   virtual void configure(const EdgeConfig& config, Completion<EdgeOutcome> done) = 0;
 
   /// Routes `hosts`, and no other host, to the tenant's unix socket. Idempotent. No reload.
-  /// In static mode routes are part of the configuration and this does nothing.
+  /// Before the first configuration it is kept in mind and takes effect with it. In static mode
+  /// the hosts stand in the configuration, and what stands here does not count.
   /// ERRORS: kInvalidArgument for a host under the platform's domain that is another tenant's;
   /// kAlreadyExists for a host that is routed to another tenant.
   virtual Status publish_route(const TenantId& tenant,

@@ -33,6 +33,20 @@ bool contains(const std::vector<HostName>& hosts, const HostName& host) {
 EdgeRoutes::EdgeRoutes(FileSystem& files, EdgeFolders folders)
     : files_(files), folders_(std::move(folders)) {}
 
+Status EdgeRoutes::set_domain(const HostName& domain) {
+  domain_ = domain;
+  const std::map<TenantId, Route> waiting = std::exchange(waiting_, {});
+  Status worst = ok_status();
+  for (const auto& [tenant, route] : waiting) {
+    // One tenant's bad route must not keep the others away.
+    const Status published = publish(tenant, route.hosts, route.socket_path);
+    if (published.has_error()) {
+      worst = published;
+    }
+  }
+  return worst;
+}
+
 Status EdgeRoutes::prepare() {
   return files_.make_directory(folders_.run + "/domains", kSharedDirectory);
 }
@@ -138,8 +152,8 @@ Status EdgeRoutes::publish(const TenantId& tenant,
                            const std::vector<HostName>& hosts,
                            const std::string& socket_path) {
   if (!domain_) {
-    return Error(ErrorCode::kUnavailable,
-                 "cannot route tenant '" + tenant.str() + "': the edge is not configured yet");
+    waiting_.insert_or_assign(tenant, Route{hosts, socket_path});
+    return ok_status();
   }
   for (const HostName& host : hosts) {
     VC_TRY(check_host(tenant, host));
@@ -150,6 +164,7 @@ Status EdgeRoutes::publish(const TenantId& tenant,
 }
 
 Status EdgeRoutes::withdraw(const TenantId& tenant) {
+  waiting_.erase(tenant);
   VC_TRY(close(edge_route(folders_, tenant)));
   VC_TRY(const std::vector<HostName> custom, load_custom(tenant));
   for (const HostName& host : custom) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,16 +22,17 @@ class EdgeRoutes {
  public:
   EdgeRoutes(FileSystem& files, EdgeFolders folders);
 
-  /// Subdomains are those right below `domain`.
-  void set_domain(const HostName& domain) { domain_ = domain; }
+  /// Subdomains are those right below `domain`. Routes that came before the first call take effect
+  /// now.
+  Status set_domain(const HostName& domain);
   const std::optional<HostName>& domain() const { return domain_; }
 
   /// Makes the folder of the links.
   Status prepare();
 
-  /// As EdgeProxy::publish_route.
-  /// ERRORS: kUnavailable before set_domain; kInvalidArgument also for a host whose link would be
-  /// longer than a socket's address may be.
+  /// As EdgeProxy::publish_route. Before set_domain() the route is only kept in mind.
+  /// ERRORS: kInvalidArgument also for a host whose link would be longer than a socket's address
+  /// may be.
   Status publish(const TenantId& tenant,
                  const std::vector<HostName>& hosts,
                  const std::string& socket_path);
@@ -39,6 +41,11 @@ class EdgeRoutes {
   Status withdraw(const TenantId& tenant);
 
  private:
+  struct Route {
+    std::vector<HostName> hosts;
+    std::string socket_path;
+  };
+
   std::string list_path(const TenantId& tenant) const;
   Result<std::vector<HostName>> load_custom(const TenantId& tenant);
   Status store_custom(const TenantId& tenant, const std::vector<HostName>& hosts);
@@ -54,6 +61,8 @@ class EdgeRoutes {
   FileSystem& files_;
   EdgeFolders folders_;
   std::optional<HostName> domain_;
+  /// Routes that wait for the first domain.
+  std::map<TenantId, Route> waiting_;
 };
 
 }  // namespace voicectl

@@ -49,6 +49,7 @@ class NginxEdge::Inner {
   enum class Phase { kIdle, kConfiguring, kRestarting, kStopping };
 
   std::string record_file() const { return edge_folder(options_.folders) + "/process.json"; }
+  Status take_over();
   Status prepare_folders();
   Result<Job> make_job(const EdgeConfig& config, Completion<EdgeOutcome> done);
   bool is_served(const Job& job);
@@ -74,6 +75,8 @@ class NginxEdge::Inner {
 
   Phase phase_ = Phase::kIdle;
   std::optional<Job> job_;
+  /// Domain of an nginx that an earlier daemon run configured.
+  std::optional<HostName> domain_before_;
   /// Of what nginx serves, or served when it died; empty for unknown.
   std::string fingerprint_;
   /// nginx is meant to run: it is restarted when it ends.
@@ -108,9 +111,7 @@ void NginxEdge::Inner::adopt(const std::optional<ProcessIdentity>& recorded,
   }
   if (std::optional<EdgeRecord> own = load_edge_record(deps_.files, record_file())) {
     known.push_back(own->process);
-    if (own->domain) {
-      routes_.set_domain(*own->domain);
-    }
+    domain_before_ = own->domain;
   }
   phase_ = Phase::kConfiguring;
   adoption_.run(known, [this, done = std::move(done)](const NginxAdoption::Outcome& outcome) {
@@ -118,9 +119,16 @@ void NginxEdge::Inner::adopt(const std::optional<ProcessIdentity>& recorded,
     is_wanted_ = outcome.adopted;
     fingerprint_ = outcome.fingerprint;
     served_since_ = deps_.reactor.now();
-    const Status written = outcome.adopted ? record(*process_.identity()) : ok_status();
+    const Status written = outcome.adopted ? take_over() : ok_status();
     done(written.has_error() ? Result<bool>(written.error()) : Result<bool>(outcome.adopted));
   });
+}
+
+Status NginxEdge::Inner::take_over() {
+  if (domain_before_) {
+    VC_TRY(routes_.set_domain(*domain_before_));
+  }
+  return record(*process_.identity());
 }
 
 Status NginxEdge::Inner::prepare_folders() {
@@ -194,12 +202,12 @@ void NginxEdge::Inner::end_job(Result<EdgeOutcome> result) {
   if (result.has_value()) {
     reloads_ += *result == EdgeOutcome::kReloaded ? 1U : 0U;
     fingerprint_ = job.fingerprint;
-    routes_.set_domain(job.domain);
     is_wanted_ = true;
     served_since_ = deps_.reactor.now();
+    const Status routed = routes_.set_domain(job.domain);
     const Status written = record(*process_.identity());
-    if (written.has_error()) {
-      result = written.error();
+    if (routed.has_error() || written.has_error()) {
+      result = routed.has_error() ? routed.error() : written.error();
     }
   } else if (is_wanted_ && !process_.identity()) {
     schedule_restart();

@@ -39,7 +39,7 @@ using TemplateLoader = std::function<Result<std::optional<std::string>>(const st
 class Template {
  public:
   /// `name` stands in messages and picks the way of writing.
-  /// ERRORS: kInvalidArgument "name:line:column: ..." for text that is no template; kNotFound for
+  /// ERRORS: kInvalidArgument with "name:line:column" for text that is no template; kNotFound for
   /// an include that does not exist; kResourceExhausted over 8 levels of includes or blocks.
   static Result<Template> parse(std::string name,
                                 std::string_view text,
@@ -49,7 +49,7 @@ class Template {
   Template& operator=(Template&&) noexcept;
   ~Template();
 
-  /// ERRORS: kInvalidArgument "name:line:column: undefined 'x'" for a value that is missing, null,
+  /// ERRORS: kInvalidArgument with "name:line:column" for a value that is missing, null,
   /// of a kind that cannot be printed, or holds what the format cannot carry;
   /// kResourceExhausted when the text would exceed 4 MiB.
   Result<std::string> render(const Json& values) const;
