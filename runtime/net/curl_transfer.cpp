@@ -83,6 +83,7 @@ CurlTransfer::CurlTransfer(HttpCall call, Completion<HttpResponse> done)
 CurlTransfer::~CurlTransfer() {
   curl_easy_cleanup(handle_);
   curl_slist_free_all(headers_);
+  curl_slist_free_all(connect_to_);
 }
 
 void CurlTransfer::set_options() {
@@ -101,6 +102,11 @@ void CurlTransfer::set_options() {
   curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, detail_);
   if (!call_.unix_socket.empty()) {
     curl_easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
+  }
+  if (!call_.connect_to.empty()) {
+    // "::" before the address: whatever host and port the URL names.
+    connect_to_ = curl_slist_append(nullptr, ("::" + call_.connect_to).c_str());
+    curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_);
   }
   if (!call_.ca_file.empty()) {
     curl_easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());

@@ -41,6 +41,7 @@ class CurlTransfer {
   Completion<HttpResponse> done_;
   CURL* handle_;
   curl_slist* headers_ = nullptr;
+  curl_slist* connect_to_ = nullptr;
   HttpResponse response_;
   bool is_too_long_ = false;
   char detail_[CURL_ERROR_SIZE] = {};

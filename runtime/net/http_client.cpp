@@ -188,6 +188,7 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
   }
 
   AsioReactor& reactor;
+  std::string connect_to;
   CURLM* multi = nullptr;
   bool is_stopped = false;
   std::optional<TimerId> timer;
@@ -201,7 +202,14 @@ HttpClient::~HttpClient() {
   inner_->stop();
 }
 
+void HttpClient::set_connect_to(std::string address) {
+  inner_->connect_to = std::move(address);
+}
+
 void HttpClient::send(HttpCall call, Completion<HttpResponse> done) {
+  if (call.connect_to.empty()) {
+    call.connect_to = inner_->connect_to;
+  }
   inner_->send(std::move(call), std::move(done));
 }
 

@@ -23,6 +23,9 @@ struct HttpCall {
   std::size_t max_body = 4U << 20;
   /// Path of a unix socket to connect to instead of the URL's host; empty for none.
   std::string unix_socket;
+  /// "127.0.0.1:8080": connect there whatever the URL says; empty for what it says. TLS and the
+  /// Host header still go by the URL.
+  std::string connect_to;
   /// PEM file of the authorities to trust instead of the system's; empty for those.
   std::string ca_file;
 };
@@ -38,6 +41,9 @@ class HttpClient {
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
+
+  /// For every call that has no connect_to of its own.
+  void set_connect_to(std::string address);
 
   /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first,
   /// which it may do in `done`.

@@ -33,6 +33,7 @@ struct CommandLine {
   std::string scripts;
   std::string pace = "natural";
   std::optional<unsigned> auto_join_ms;
+  std::string connect_to;
   unsigned retry_first_ms = 30'000;
 };
 
@@ -48,6 +49,8 @@ void describe(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"fast", "natural"}));
   app.add_option("--auto-join", line.auto_join_ms,
                  "milliseconds after which a call is played although nobody joined");
+  app.add_option("--connect-to", line.connect_to,
+                 "send webhooks and tool calls to this address:port, whatever host they name");
   app.add_option("--retry-first", line.retry_first_ms,
                  "milliseconds before a webhook is tried again; doubles each time");
 }
@@ -105,6 +108,7 @@ Status serve(const CommandLine& line) {
 
   AsioReactor reactor;
   HttpClient http(reactor);
+  http.set_connect_to(line.connect_to);
   StandIn stand_in({reactor, http, clock, random, log}, std::move(scripts), std::move(options));
   HttpServer::Handlers handlers;
   handlers.on_request = [&](const HttpRequest& request, std::shared_ptr<Responder> responder) {
