@@ -2,10 +2,11 @@
 #include "runtime/service/service.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
+#include <unistd.h>
 #include <algorithm>
 #include <functional>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -166,10 +167,14 @@ void Service::lend(const ControlRequest& request,
   places_.emplace(*tenant, std::make_unique<Place>());
   TenantLease lease{token, string_or(body, "config", ""), string_or(body, "data", ""),
                     std::move(descriptors[0]), std::move(descriptors[1])};
-  const auto notice = [this, tenant = *tenant](std::string_view event, const Error& error) {
-    log_.warn(event, {{"tenant", tenant},
-                      {"error", error},
-                      {"reason", "refusing changes until the store opens again"}});
+  const auto notice = [this, tenant = *tenant](const std::optional<Error>& error) {
+    if (error) {
+      log_.warn("store.broken", {{"tenant", tenant},
+                                 {"error", *error},
+                                 {"reason", "refusing changes until the store opens again"}});
+    } else {
+      log_.info("store.opened", {{"tenant", tenant}});
+    }
   };
   TenantHost::open(deps_, offload_for(*tenant), std::move(lease), notice,
                    [this, request, tenant = *tenant](Result<std::unique_ptr<TenantHost>> opened) {

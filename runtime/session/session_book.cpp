@@ -23,7 +23,7 @@ std::chrono::milliseconds in_milliseconds(Duration length) {
 }  // namespace
 
 SessionBook::SessionBook(Deps deps, Handlers handlers)
-    : deps_(deps),
+    : deps_(std::move(deps)),
       handlers_(std::move(handlers)),
       broken_(Error(ErrorCode::kUnavailable, "cannot change sessions: the store is not open yet")),
       self_(std::make_shared<SessionBook*>(this)) {}
@@ -106,6 +106,7 @@ void SessionBook::commit(Change change, std::function<void(Status)> done) {
   batch.at = now;
   batch.events = number_events(change);
   if (change.session) {
+    change.session->instance = deps_.instance.str();
     count_usage(*change.session);
     table_.put(*change.session);
     batch.sessions.push_back(std::move(*change.session));

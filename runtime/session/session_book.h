@@ -67,6 +67,8 @@ class SessionBook {
     Random& random;
     SessionStore& store;
     EventHub& hub;
+    /// Written into every session that changes: which instance served it last.
+    InstanceId instance;
   };
 
   /// REQUIRES: what `deps` refers to outlives it.

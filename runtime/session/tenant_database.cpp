@@ -241,7 +241,8 @@ Result<StoreContents> TenantDatabase::load(WallTime now) {
 
 Result<std::vector<StoredResponse>> TenantDatabase::load_responses(WallTime now) {
   VC_TRY(SqliteStatement statement,
-         database_.prepare("SELECT request_key, status, body, at FROM requests WHERE at > ? ORDER BY at"));
+         database_.prepare(
+             "SELECT request_key, status, body, at FROM requests WHERE at > ? ORDER BY at"));
   statement.bind(
       1, number_of(now - std::chrono::duration_cast<std::chrono::milliseconds>(kResponsesKept)));
   std::vector<StoredResponse> responses;

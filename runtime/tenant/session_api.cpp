@@ -112,7 +112,6 @@ void SessionApi::store_new(const std::shared_ptr<Creation>& creation) {
   session.customer_phone = creation->asked.customer_phone;
   session.metadata = creation->asked.metadata;
   session.created_at = scope_.clock.now();
-  session.instance = scope_.instance.str();
   session.request_key = creation->exchange->request_key().value_or("");
   session.token_sha256 =
       sha256_hex(make_session_token(config.tool_secret, session.session).reveal());

@@ -104,6 +104,7 @@ struct TenantHost::Inner {
   WebhookApi webhooks;
   LiveApi live;
   Gatekeeper gatekeeper;
+  bool was_broken = false;
   std::optional<TimerId> close_timer;
   HttpServer server;
 };
@@ -115,13 +116,15 @@ TenantHost::Inner::Inner(
       notice(std::move(tell)),
       config(std::make_shared<const TenantConfig>(std::move(loaded.config))),
       store(lease.data_folder + std::string(kDatabaseName), lease.token, offload),
-      book({deps.reactor, deps.clock, deps.random, store, hub},
-           {[this](const Error& error, std::optional<Duration>) { notice("store.broken", error); },
+      book({deps.reactor, deps.clock, deps.random, store, hub, deps.instance},
+           {[this](const Error& error, std::optional<Duration>) {
+              was_broken = true;
+              notice(error);
+            },
             [this](const StoreContents& contents) { adopt_store(contents); }}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
       backend(config->business, std::move(loaded.zone), {}, deps.clock, deps.random),
-      scope{deps.reactor, deps.clock, deps.random, deps.instance, config,
-            hub,          store,      book,        memory,        make_client()},
+      scope{deps.reactor, deps.clock, deps.random, config, hub, store, book, memory, make_client()},
       sessions(scope),
       webhooks(scope, backend, *counters),
       live(scope),
@@ -141,6 +144,9 @@ std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const
 }
 
 void TenantHost::Inner::adopt_store(const StoreContents& contents) {
+  if (std::exchange(was_broken, false)) {
+    notice(std::nullopt);
+  }
   memory.load(contents.responses);
   backend.restore(contents.bookings);
   sessions.watch_unfinished();

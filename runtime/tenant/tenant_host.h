@@ -60,9 +60,8 @@ struct TenantLoad {
 /// THREADS: loop thread only.
 class TenantHost {
  public:
-  /// Something that an operator should know of and that nobody else reports: "store.broken",
-  /// "store.opened".
-  using Notice = std::function<void(std::string_view event, const Error& error)>;
+  /// The store failed (with the error), or works again (nullopt). Nobody else reports it.
+  using Notice = std::function<void(const std::optional<Error>& error)>;
 
   /// Opens the store, then begins to accept. `done` runs once. `offload` is for this tenant's
   /// disk; tenants may share one.

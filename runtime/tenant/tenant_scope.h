@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "base/ids.h"
 #include "base/os/reactor.h"
 #include "base/random.h"
 #include "runtime/session/event_hub.h"
@@ -21,7 +20,6 @@ struct TenantScope {
   Reactor& reactor;
   const WallClock& clock;
   Random& random;
-  InstanceId instance;
   /// Replaced as a whole when the tenant is reconfigured.
   std::shared_ptr<const TenantConfig> config;
   EventHub& hub;

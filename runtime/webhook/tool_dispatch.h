@@ -54,8 +54,7 @@ class ToolDispatch {
   void run(ToolCall call, Completion<std::string> done);
 
  private:
-  void ask_backend(const ToolRequest& request,
-                   std::function<void(Result<ToolEffect>)> done);
+  void ask_backend(const ToolRequest& request, std::function<void(Result<ToolEffect>)> done);
   void store(const ToolCall& call, ToolEffect effect, Completion<std::string> done);
 
   SessionBook& book_;
