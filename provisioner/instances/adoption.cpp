@@ -289,7 +289,7 @@ void Adoption::finish_one() {
     return std::tie(one.tenant, one.token) < std::tie(other.tenant, other.token);
   };
   std::sort(report_.regained.begin(), report_.regained.end(), by_tenant);
-  answer(std::move(report_));
+  answer(report_);
 }
 
 void Adoption::cancel(const Error& why) {

@@ -100,7 +100,7 @@ void InstanceManager::adopt(std::vector<AdoptRecord> records, Completion<AdoptRe
   adoption_ = std::make_unique<Adoption>(
       *supervision_,
       [this](const InstanceOptions& options, FoundInstance found) {
-        const Status adopted = find_or_make(options).adopt(std::move(found));
+        Status adopted = find_or_make(options).adopt(std::move(found));
         if (adopted.has_error()) {
           instances_.erase(options.instance);
         }

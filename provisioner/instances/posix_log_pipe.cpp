@@ -8,7 +8,7 @@ namespace {
 
 /// Most bytes taken in per turn of the loop, so that an instance that floods its log cannot keep
 /// the daemon from anything else.
-constexpr std::size_t kMaxBytesPerTurn = 256 * 1024;
+constexpr std::size_t kMaxBytesPerTurn = 256UL * 1024;
 
 /// A FIFO holds at most this much (posix_log_files.cpp asks for it), so this empties it.
 constexpr int kTurnsToEmpty = 4;

@@ -42,7 +42,7 @@ std::string render_process_file(const ProcessFile& file) {
 
 Result<ProcessFile> parse_process_file(std::string_view text) {
   const Result<Json> object = parse_json(text, JsonBudget{.bytes = kMaxProcessFile});
-  const Result<ProcessFile> file =
+  Result<ProcessFile> file =
       object.has_error() ? Result<ProcessFile>(object.error()) : read_fields(*object);
   if (file.has_error()) {
     return Error(ErrorCode::kCorrupt, "cannot read a process file: " + file.error().text());

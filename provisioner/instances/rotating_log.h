@@ -62,7 +62,7 @@ struct LogRotation {
 };
 
 /// Longest line kept whole, in bytes; a longer one is split.
-inline constexpr std::size_t kMaxLogLine = 64 * 1024;
+inline constexpr std::size_t kMaxLogLine = 64UL * 1024;
 
 /// Lines remembered for messages.
 inline constexpr std::size_t kRememberedLogLines = 20;

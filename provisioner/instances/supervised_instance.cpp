@@ -202,7 +202,7 @@ void SupervisedInstance::take_exit(const ProcessExit& exit) {
   end_try(why, exit);
 }
 
-void SupervisedInstance::end_try(const Error& why, std::optional<ProcessExit> exit) {
+void SupervisedInstance::end_try(const Error& why, const std::optional<ProcessExit>& exit) {
   const Error whole = with_last_lines(why);
   last_error_ = whole;
   tenants_.clear();
@@ -217,19 +217,19 @@ void SupervisedInstance::end_try(const Error& why, std::optional<ProcessExit> ex
   ends_.push_back(InstanceEnd{now, ready_since_ ? now - *ready_since_ : Duration::zero()});
   ends_ = without_forgotten(supervision_.settings.restart, std::move(ends_));
   ready_since_.reset();
-  wait_for_next_try(whole, std::move(exit));
+  wait_for_next_try(whole, exit);
 }
 
-void SupervisedInstance::wait_for_next_try(const Error& why, std::optional<ProcessExit> exit) {
+void SupervisedInstance::wait_for_next_try(const Error& why,
+                                           const std::optional<ProcessExit>& exit) {
   const RestartDecision decision =
       decide_restart(supervision_.settings.restart, ends_, supervision_.deps.random);
   set_timer(Timer::kNextTry, decision.wait, &SupervisedInstance::on_next_try);
   const InstanceCallbacks& callbacks = supervision_.callbacks;
   if (callbacks.on_exit) {
-    supervision_.post([callback = callbacks.on_exit, id = options_.instance,
-                       told = InstanceExit{std::move(exit), why, decision.wait, decision.attempt}] {
-      callback(id, told);
-    });
+    supervision_.post(
+        [callback = callbacks.on_exit, id = options_.instance,
+         told = InstanceExit{exit, why, decision.wait, decision.attempt}] { callback(id, told); });
   }
   if (decision.verdict == RestartDecision::Verdict::kWait) {
     return;

@@ -98,8 +98,8 @@ class SupervisedInstance {
   void become_ready(const std::string& hello_body);
   void abandon(InstanceEvent event, const Error& why);
   void take_exit(const ProcessExit& exit);
-  void end_try(const Error& why, std::optional<ProcessExit> exit);
-  void wait_for_next_try(const Error& why, std::optional<ProcessExit> exit);
+  void end_try(const Error& why, const std::optional<ProcessExit>& exit);
+  void wait_for_next_try(const Error& why, const std::optional<ProcessExit>& exit);
   void hold_admin_port();
   Error describe_end(const ProcessExit& exit) const;
   Error with_last_lines(const Error& why);
