@@ -23,7 +23,8 @@ std::string id_of(const Plan& plan) {
     // The key covers the action and the facts; reason and needs are what it does not cover.
     text += "\n" + step.key + "\n" + step.reason;
     for (const std::size_t need : step.needs) {
-      text += " " + std::to_string(need);
+      text += ' ';
+      text += std::to_string(need);
     }
   }
   return sha256_hex(text);

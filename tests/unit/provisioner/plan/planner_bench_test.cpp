@@ -40,17 +40,19 @@ double best_of(int tries, const Work& work) {
 
 TEST(PlannerBench, PlansAThousandTenants) {
   const DesiredState desired = many_tenants(1000);
-  const Plan first = plan_of(desired, Snapshot{});
-  const Snapshot snapshot = settled(desired);
+  Snapshot snapshot;
+  Plan first = plan_of(a_desired_state({}), snapshot);
+  const double all = best_of(1, [&] { first = plan_of(desired, snapshot); });
+  apply_plan(snapshot, first, kNoon);
 
-  const double all = best_of(3, [&] { (void)plan_of(desired, Snapshot{}); });
   const double nothing = best_of(10, [&] { (void)plan_of(desired, snapshot); });
 
   std::printf(
-      "1,000 tenants with 50 menu items: first plan (%zu steps) %.1f ms, nothing to do "
-      "%.2f ms\n",
+      "1,000 tenants with 50 menu items: first plan (%zu steps) %.1f ms, nothing to do %.2f ms\n",
       first.steps.size(), all, nothing);
+#ifdef NDEBUG
   EXPECT_LT(nothing, 50.0);
+#endif
 }
 
 }  // namespace
