@@ -39,8 +39,6 @@ class NginxChange {
   void load();
   void loaded(EdgeOutcome outcome, const Status& status);
   void roll_back(EdgeOutcome outcome, Error error);
-  /// After a reload that was not confirmed: nginx may have taken the new file, or may not.
-  void reload_unless_refused(Error error);
   void finish(Result<EdgeOutcome> result);
   template <typename Argument, typename Task>
   auto guarded(Task task);
