@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/apply_flow.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+#include "provisioner/api/control_protocol.h"
+#include "provisioner/model/desired_state_yaml.h"
+
+namespace voicectl {
+namespace {
+
+Color color_of(api::StepState state) {
+  switch (state) {
+    case api::StepState::kDone:
+      return Color::kGood;
+    case api::StepState::kFailed:
+      return Color::kBad;
+    case api::StepState::kSkipped:
+    case api::StepState::kUndone:
+      return Color::kWarning;
+    case api::StepState::kRunning:
+      return Color::kPlain;
+  }
+  return Color::kPlain;
+}
+
+std::string progress_line(const api::StepProgress& step, const Palette& palette) {
+  const std::string state = fmt::format("{:<7}", name_of(step.state));
+  const std::string took =
+      step.state == api::StepState::kDone
+          ? " (" + format_duration(std::chrono::milliseconds(step.took_ms)) + ")"
+          : "";
+  const std::string error = step.error.empty() ? "" : ": " + step.error;
+  return fmt::format("  {} {}{}\n", palette.paint(color_of(step.state), state),
+                     safe_for_terminal(step.text + error), took);
+}
+
+ExitCode exit_code_of(const api::ApplyOutcome& outcome) {
+  if (outcome.failed == 0 && outcome.skipped == 0 && outcome.undone == 0) {
+    return ExitCode::kOk;
+  }
+  return outcome.done > 0 ? ExitCode::kPartial : ExitCode::kFailure;
+}
+
+std::string outcome_line(const api::ApplyOutcome& outcome) {
+  std::string out = fmt::format("Done: {} step{}", outcome.done, outcome.done == 1 ? "" : "s");
+  for (const auto& [count, what] :
+       {std::pair(outcome.failed, "failed"), std::pair(outcome.skipped, "skipped"),
+        std::pair(outcome.undone, "undone")}) {
+    out += count == 0 ? "" : fmt::format(", {} {}", count, what);
+  }
+  return out + ".\n";
+}
+
+Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
+  const std::size_t deleted = summary_count(plan, "tenants_deleted");
+  if (deleted <= options.allow_delete) {
+    return ask_yes_no(console, "Apply this plan?", options.consent);
+  }
+  const std::string what = fmt::format("{} tenant{}", deleted, deleted == 1 ? "" : "s");
+  if (options.consent == Consent::kGiven || !console.in_is_terminal) {
+    console.err << fmt::format(
+        "voicectl: cannot delete {} without being told so: add "
+        "--allow-delete={}\n",
+        what, deleted);
+    return Answer::kCannotAsk;
+  }
+  return ask_for_word(console, fmt::format("This deletes {} and ends their sessions.", what),
+                      "delete", "");
+}
+
+Result<ExitCode> apply_plan(CommandContext& context,
+                            DaemonClient& daemon,
+                            const Json& plan,
+                            const DesiredState& desired,
+                            Progress progress) {
+  const Json request = {{"document", render_desired_state(desired)},
+                        {"plan_id", string_or(plan, "id", "")},
+                        {"base_generation", integer_or(plan, "base_generation", 0)},
+                        {"who", context.surroundings.user}};
+  return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
+}
+
+}  // namespace
+
+Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired) {
+  const Json request = {{"document", render_desired_state(desired)}};
+  VC_TRY(Json answer, daemon.call("POST", "/v1/plan", dump_json(request)));
+  const auto plan = answer.is_object() ? answer.find("plan") : answer.end();
+  if (plan == answer.end() || !plan->is_object()) {
+    return Error(ErrorCode::kCorrupt, "cannot read the daemon's answer: it holds no plan");
+  }
+  return std::move(*plan);
+}
+
+Result<DesiredState> fetch_desired(DaemonClient& daemon) {
+  VC_TRY(const Json answer, daemon.get("/v1/desired"));
+  const std::string document = string_or(answer, "document", "");
+  if (document.empty()) {
+    return DesiredState{};
+  }
+  YamlBudget budget;
+  budget.bytes = 64U << 20;
+  ParsedState parsed =
+      parse_desired_state({{"the daemon's desired state", document}}, nullptr, budget);
+  if (!parsed.ok()) {
+    return Error(ErrorCode::kCorrupt,
+                 "cannot read the daemon's desired state: " + parsed.problems.front().str());
+  }
+  return std::move(parsed.state);
+}
+
+Result<ExitCode> follow_progress(CommandContext& context,
+                                 DaemonClient& daemon,
+                                 std::string_view target,
+                                 const std::string& body,
+                                 Progress progress) {
+  Console& console = context.console;
+  std::optional<api::ApplyOutcome> outcome;
+  VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
+    VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
+    if (line.finished) {
+      outcome = line.finished;
+    }
+    if (progress == Progress::kJson) {
+      console.out << text << '\n' << std::flush;
+    } else if (progress == Progress::kText && line.step &&
+               line.step->state != api::StepState::kRunning) {
+      console.out << progress_line(*line.step, console.out_palette) << std::flush;
+    }
+    return ok_status();
+  }));
+  if (!outcome) {
+    return Error(ErrorCode::kUnavailable,
+                 "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
+  }
+  if (progress == Progress::kText) {
+    console.out << outcome_line(*outcome);
+  }
+  if (!outcome->remedy.empty()) {
+    console.err << safe_for_terminal(outcome->remedy) << '\n';
+  }
+  return exit_code_of(*outcome);
+}
+
+ExitCode exit_code_of_refusal(Console& console, Answer answer) {
+  console.err << "Nothing was changed.\n";
+  return answer == Answer::kCannotAsk ? ExitCode::kUsage : ExitCode::kFailure;
+}
+
+Result<ExitCode> apply_desired(CommandContext& context,
+                               const DesiredState& desired,
+                               const ApplyOptions& options) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(const Json plan, fetch_plan(*daemon, desired));
+  const bool is_json = options.format == OutputFormat::kJson;
+  if (!is_json) {
+    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  }
+  if (count_steps(plan) == 0) {
+    // The document is accepted all the same: it may differ in what needs no step.
+    return apply_plan(context, *daemon, plan, desired,
+                      is_json ? Progress::kJson : Progress::kSilent);
+  }
+  const Answer answer = agree(context.console, plan, options);
+  if (answer != Answer::kYes) {
+    return exit_code_of_refusal(context.console, answer);
+  }
+  VC_TRY(const ExitCode code,
+         apply_plan(context, *daemon, plan, desired, is_json ? Progress::kJson : Progress::kText));
+  return code == ExitCode::kOk ? options.code_when_changed : code;
+}
+
+}  // namespace voicectl

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/plan_printer.h"
+#include "provisioner/model/desired_state.h"
+
+namespace voicectl {
+
+/// How an apply is shown and agreed to.
+struct ApplyOptions {
+  Consent consent = Consent::kAsk;
+  Reasons reasons = Reasons::kHide;
+  OutputFormat format = OutputFormat::kTable;
+  /// Tenants that may be deleted without a question that names them.
+  std::size_t allow_delete = 0;
+  /// With --detailed-exitcode: kChanges instead of kOk when something was done.
+  ExitCode code_when_changed = ExitCode::kOk;
+};
+
+/// What the daemon would do to reach `desired`.
+Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired);
+
+/// Desired state as last applied; the defaults before the first apply.
+Result<DesiredState> fetch_desired(DaemonClient& daemon);
+
+/// Plans, shows the plan, asks, applies exactly that plan, and shows its progress.
+///
+/// Without agreement, and when nobody is there to be asked, nothing is done and the exit code says
+/// so. More deletions than allowed need more than --yes.
+/// ERRORS: kConflict when the world moved since the plan was shown; those of the daemon.
+Result<ExitCode> apply_desired(CommandContext& context,
+                               const DesiredState& desired,
+                               const ApplyOptions& options);
+
+/// How progress is shown: a line for each step that ended, the daemon's own lines, or not at all.
+enum class Progress { kText, kJson, kSilent };
+
+/// Asks the daemon for something that takes its time, and shows its progress to the end.
+Result<ExitCode> follow_progress(CommandContext& context,
+                                 DaemonClient& daemon,
+                                 std::string_view target,
+                                 const std::string& body,
+                                 Progress progress);
+
+/// The exit code after a question that was not answered with yes. Says that nothing was done.
+ExitCode exit_code_of_refusal(Console& console, Answer answer);
+
+}  // namespace voicectl

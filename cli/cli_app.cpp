@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli_app.h"
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <ostream>
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/help.h"
+#include "provisioner/model/suggest.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::string_view kProgramSummary =
+    "voicectl runs a multi-tenant voice platform on plain Linux hosts.";
+
+constexpr std::string_view kProgramFooter =
+    "Examples:\n"
+    "  voicectl up -f platform.yaml        start a platform in ./.voicectl and apply a file\n"
+    "  voicectl plan -f platform.yaml      see what an apply would do, and why\n"
+    "  voicectl apply -f platform.yaml     do it\n"
+    "  voicectl ps                         see what runs\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage (plan --detailed-exitcode: changes), 3 not "
+    "found,\n"
+    "4 conflict, 5 timeout, 6 partly done, 7 daemon not available, 130 interrupted.\n"
+    "Run 'voicectl help COMMAND' for the help of a command.";
+
+/// The last word of a path, and what stands before it.
+std::pair<std::string, std::string> split_path(std::string_view path) {
+  const std::size_t blank = path.rfind(' ');
+  return blank == std::string_view::npos
+             ? std::pair(std::string(), std::string(path))
+             : std::pair(std::string(path.substr(0, blank)), std::string(path.substr(blank + 1)));
+}
+
+/// Everything that reading one command line needs; it is built for each run, so that no option
+/// keeps a value of an earlier one.
+class CommandLine {
+ public:
+  CommandLine() : program_(std::string(kProgramSummary), "voicectl") {
+    program_.footer(std::string(kProgramFooter));
+    program_.set_help_flag("-h,--help", "show this help");
+    program_.add_flag("--version", wants_version_, "show the version");
+    program_.add_option("--socket", socket_, "control socket of the daemon")->type_name("PATH");
+    program_.add_flag("--no-color", wants_no_color_, "never colour the output");
+    for (const Group& group : command_groups()) {
+      add(group.path, group.summary);
+    }
+    for (const Command& command : all_commands()) {
+      CLI::App& app = add(command.path, command.summary);
+      if (!command.examples.empty()) {
+        app.footer("Examples:\n" + std::string(command.examples));
+      }
+      bodies_[std::string(command.path)] = command.declare(app);
+    }
+    add("help", "Show the help of a command")
+        .add_option("COMMAND", help_words_, "words of the command");
+  }
+
+  CLI::App& program() { return program_; }
+  CLI::App* find(const std::string& path) {
+    const auto found = apps_.find(path);
+    return found == apps_.end() ? (path.empty() ? &program_ : nullptr) : found->second;
+  }
+  const CommandBody* find_body(const std::string& path) const {
+    const auto found = bodies_.find(path);
+    return found == bodies_.end() ? nullptr : &found->second;
+  }
+  const std::vector<std::string>& paths() const { return paths_; }
+  std::string help(const std::string& path) {
+    CLI::App* const app = find(path);
+    return app == nullptr ? "" : render_help(*app, path, program_);
+  }
+
+  /// Words of the command that was named, as far as they could be read.
+  std::string chosen_path() const {
+    std::string path;
+    for (const CLI::App* at = &program_; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      path += (path.empty() ? "" : " ") + at->get_name();
+    }
+    return path;
+  }
+
+  bool wants_version() const { return wants_version_; }
+  bool wants_no_color() const { return wants_no_color_; }
+  const std::string& socket() const { return socket_; }
+  std::string help_path() const {
+    std::string path;
+    for (const std::string& word : help_words_) {
+      path += (path.empty() ? "" : " ") + word;
+    }
+    return path;
+  }
+
+ private:
+  CLI::App& add(std::string_view path, std::string_view summary) {
+    const auto [parent, name] = split_path(path);
+    CLI::App& app = *find(parent)->add_subcommand(name, std::string(summary));
+    app.set_help_flag("-h,--help", "show this help");
+    // Flags of the program may stand behind the command too.
+    app.fallthrough();
+    apps_[std::string(path)] = &app;
+    paths_.emplace_back(path);
+    return app;
+  }
+
+  CLI::App program_;
+  std::map<std::string, CLI::App*> apps_;
+  std::vector<std::string> paths_;
+  std::map<std::string, CommandBody> bodies_;
+  std::string socket_;
+  bool wants_version_ = false;
+  bool wants_no_color_ = false;
+  std::vector<std::string> help_words_;
+};
+
+std::vector<std::string> names_below(CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> flags_of(const CLI::App& app) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      flags.push_back("--" + name);
+    }
+  }
+  return flags;
+}
+
+/// A word that names no command where a command has to stand: its path, the word, what is known.
+struct UnknownCommand {
+  std::string group;
+  std::string word;
+  std::vector<std::string> known;
+};
+
+std::optional<UnknownCommand> find_unknown_command(CommandLine& line,
+                                                   const std::vector<std::string>& arguments) {
+  std::string path;
+  for (const std::string& word : arguments) {
+    CLI::App* const app = line.find(path);
+    const std::vector<std::string> known = names_below(*app);
+    if (known.empty()) {
+      return std::nullopt;
+    }
+    // A flag before the command may take the next word as its value; CLI11 sorts that out.
+    if (word.starts_with('-')) {
+      return std::nullopt;
+    }
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      return UnknownCommand{path, word, known};
+    }
+    path += (path.empty() ? "" : " ") + word;
+  }
+  return std::nullopt;
+}
+
+ExitCode refuse(CommandContext& context, const std::string& message, const std::string& path) {
+  context.console.err << "voicectl: " << safe_for_terminal(message) << "\n"
+                      << fmt::format("Run 'voicectl {}{}--help' to see how it is used.\n", path,
+                                     path.empty() ? "" : " ");
+  return ExitCode::kUsage;
+}
+
+std::string with_hint(std::string message, const std::string& hint) {
+  return hint.empty() ? message : std::move(message) + "; " + hint;
+}
+
+/// What CLI11 could not make sense of, with the nearest flag.
+ExitCode refuse_parse(CommandContext& context, CommandLine& line, const CLI::ParseError& problem) {
+  const std::string path = line.chosen_path();
+  for (const std::string& word : line.program().remaining(true)) {
+    if (!word.starts_with('-')) {
+      return refuse(context, fmt::format("cannot use the argument '{}': none is expected", word),
+                    path);
+    }
+    std::vector<std::string> known = flags_of(*line.find(path));
+    for (const std::string& flag : flags_of(line.program())) {
+      known.push_back(flag);
+    }
+    const std::string flag = word.substr(0, word.find('='));
+    return refuse(context,
+                  with_hint(fmt::format("cannot use the flag '{}': it is not known", flag),
+                            did_you_mean(flag, known)),
+                  path);
+  }
+  return refuse(context, fmt::format("cannot read the command line: {}", problem.what()), path);
+}
+
+ExitCode show_help(CommandContext& context, CommandLine& line, const std::string& path) {
+  const std::string text = line.help(path);
+  if (text.empty()) {
+    return refuse(context,
+                  with_hint(fmt::format("cannot find the command '{}'", path),
+                            did_you_mean(path, line.paths())),
+                  "");
+  }
+  context.console.out << text;
+  return ExitCode::kOk;
+}
+
+ExitCode run_command(CommandContext& context, CommandLine& line, const std::string& path) {
+  const CommandBody* const body = line.find_body(path);
+  if (body == nullptr) {
+    // The program or a group alone: its help, and that a word was missing.
+    context.console.err << line.help(path);
+    return ExitCode::kUsage;
+  }
+  const Result<ExitCode> code = (*body)(context);
+  if (code.has_error()) {
+    context.console.err << "voicectl: " << safe_for_terminal(code.error().text()) << "\n";
+    return exit_code_of(code.error().code());
+  }
+  return *code;
+}
+
+}  // namespace
+
+ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext& context) {
+  CommandLine line;
+  if (const std::optional<UnknownCommand> unknown = find_unknown_command(line, arguments)) {
+    const std::string prefix = unknown->group.empty() ? "" : unknown->group + " ";
+    return refuse(context,
+                  with_hint(fmt::format("cannot find the command '{}{}'", prefix, unknown->word),
+                            did_you_mean(unknown->word, unknown->known)),
+                  unknown->group);
+  }
+  try {
+    // CLI11 takes the words from the end of the list.
+    line.program().parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForHelp&) {
+    return show_help(context, line, line.chosen_path());
+  } catch (const CLI::ParseError& problem) {
+    return refuse_parse(context, line, problem);
+  }
+  if (line.wants_no_color()) {
+    context.console.out_palette = Palette(Palette::Mode::kOff);
+    context.console.err_palette = Palette(Palette::Mode::kOff);
+  }
+  context.socket_option = line.socket();
+  const std::string path = line.chosen_path();
+  if (path == "help") {
+    return show_help(context, line, line.help_path());
+  }
+  return run_command(context, line, line.wants_version() && path.empty() ? "version" : path);
+}
+
+std::string help_text(const std::string& path) {
+  CommandLine line;
+  return line.help(path);
+}
+
+std::vector<std::string> command_paths() {
+  const CommandLine line;
+  return line.paths();
+}
+
+}  // namespace voicectl

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <memory>
+
+#include "cli/apply_flow.h"
+#include "cli/commands/commands.h"
+#include "cli/documents.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  bool is_agreed = false;
+  bool wants_explanation = false;
+  bool wants_detailed_code = false;
+  std::size_t allow_delete = 0;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+Result<ExitCode> apply(CommandContext& context, const Options& options) {
+  VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
+  const ApplyOptions how{
+      .consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
+      .reasons = options.wants_explanation ? Reasons::kShow : Reasons::kHide,
+      .format = options.format,
+      .allow_delete = options.allow_delete,
+      .code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk};
+  return apply_desired(context, desired, how);
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("-f,--file", options->files, "file or folder of documents, '-' for standard input")
+      ->required()
+      ->type_name("PATH");
+  app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
+  app.add_flag("--explain", options->wants_explanation, "say why each step is there");
+  app.add_option("--allow-delete", options->allow_delete,
+                 "most tenants that may be deleted without a question")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag("--detailed-exitcode", options->wants_detailed_code,
+               "end with 0 for no changes, 2 for changes made, 1 for an error");
+  add_output_option(app, options->format, Formats::kLines);
+  return [options](CommandContext& context) { return apply(context, *options); };
+}
+
+}  // namespace
+
+Command apply_command() {
+  return {
+      "apply", "Bring the platform to the state that documents ask for",
+      "  voicectl apply -f platform.yaml\n"
+      "  voicectl apply -f platform.d/ --yes\n"
+      "  voicectl apply -f platform.yaml --yes --allow-delete=1\n"
+      "\n"
+      "The documents are the whole desired state: a tenant that is in none of them is deleted.\n"
+      "Ctrl-C stops the watching, not the apply.",
+      declare};
+}
+
+}  // namespace voicectl

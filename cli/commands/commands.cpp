@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands/commands.h"
+
+namespace voicectl {
+
+std::vector<Group> command_groups() {
+  return {
+      {"tenant", "Create, show, move and delete tenants"},
+      {"tenant key", "Create, list and revoke a tenant's API keys"},
+      {"session", "List, show and end live sessions"},
+  };
+}
+
+std::vector<Command> all_commands() {
+  return {
+      up_command(),
+      down_command(),
+      status_command(),
+      validate_command(),
+      plan_command(),
+      apply_command(),
+      ps_command(),
+      logs_command(),
+      events_command(),
+      tenant_list_command(),
+      tenant_show_command(),
+      tenant_create_command(),
+      tenant_delete_command(),
+      tenant_promote_command(),
+      tenant_demote_command(),
+      tenant_key_create_command(),
+      tenant_key_list_command(),
+      tenant_key_revoke_command(),
+      session_list_command(),
+      session_show_command(),
+      session_end_command(),
+      version_command(),
+  };
+}
+
+}  // namespace voicectl

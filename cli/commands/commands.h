@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "cli/command.h"
+
+namespace voicectl {
+
+/// A word that only has commands below it.
+struct Group {
+  std::string_view path;
+  std::string_view summary;
+};
+
+std::vector<Group> command_groups();
+
+/// Every command of the program, in the order of its help. One file each.
+std::vector<Command> all_commands();
+
+// The platform as a whole.
+Command up_command();
+Command down_command();
+Command status_command();
+Command validate_command();
+Command plan_command();
+Command apply_command();
+Command ps_command();
+Command logs_command();
+Command events_command();
+Command version_command();
+
+// Tenants.
+Command tenant_list_command();
+Command tenant_show_command();
+Command tenant_create_command();
+Command tenant_delete_command();
+Command tenant_promote_command();
+Command tenant_demote_command();
+Command tenant_key_create_command();
+Command tenant_key_list_command();
+Command tenant_key_revoke_command();
+
+// Sessions.
+Command session_list_command();
+Command session_show_command();
+Command session_end_command();
+
+}  // namespace voicectl

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/commands/commands.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  bool is_following = false;
+  std::uint64_t after = 0;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+std::string event_line(const Json& event, const Palette& palette) {
+  const auto detail = event.find("detail");
+  const bool has_detail = detail != event.end() && detail->is_object() && !detail->empty();
+  return fmt::format("{:>6}  {}  {:<24} {}{}\n", cell(event, "number"),
+                     palette.paint(Color::kFaint, safe_for_terminal(cell(event, "at"))),
+                     safe_for_terminal(cell(event, "name")),
+                     safe_for_terminal(cell(event, "subject")),
+                     has_detail ? "  " + safe_for_terminal(dump_json(*detail)) : "");
+}
+
+Result<ExitCode> show_events(CommandContext& context, const Options& options) {
+  Console& console = context.console;
+  const std::string target =
+      fmt::format("/v1/events?after={}{}", options.after, options.is_following ? "&follow=1" : "");
+  VC_TRY(daemon_of(context)->stream("GET", target, "", [&](std::string_view line) -> Status {
+    if (options.format == OutputFormat::kJson) {
+      console.out << line << '\n' << std::flush;
+      return ok_status();
+    }
+    VC_TRY(const Json event, parse_json(line));
+    console.out << event_line(event, console.out_palette) << std::flush;
+    return ok_status();
+  }));
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_flag("-f,--follow", options->is_following, "go on with new events");
+  app.add_option("--after", options->after, "only events after this number")
+      ->type_name("N")
+      ->capture_default_str();
+  add_output_option(app, options->format, Formats::kLines);
+  return [options](CommandContext& context) { return show_events(context, *options); };
+}
+
+}  // namespace
+
+Command events_command() {
+  return {"events", "Show what the daemon did and decided",
+          "  voicectl events -f\n  voicectl events --after 120 -o json", declare};
+}
+
+}  // namespace voicectl

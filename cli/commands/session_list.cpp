@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/commands.h"
+#include "cli/list_printer.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::uint32_t kMostSessions = 200;
+
+struct Options {
+  std::string tenant;
+  std::uint32_t limit = 50;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+ListView sessions_view() {
+  return {"sessions",
+          "session",
+          "session_id",
+          "There is no session.",
+          {text_column("SESSION", "session_id"),
+           text_column("TENANT", "tenant"),
+           text_column("STATUS", "status"),
+           text_column("CUSTOMER", "customer_name"),
+           text_column("INSTANCE", "node_server_id"),
+           text_column("CREATED", "created_at"),
+           {{"DURATION", Align::kRight},
+            Shown::kAlways,
+            [](const Json& item) { return seconds_cell(item, "duration"); }},
+           text_column("OUTCOME", "business_outcome", Shown::kWide),
+           text_column("DOCUMENT", "reference_document", Shown::kWide)}};
+}
+
+Result<ExitCode> list_sessions(CommandContext& context, const Options& options) {
+  std::string target = fmt::format("/v1/sessions?limit={}", options.limit);
+  if (!options.tenant.empty()) {
+    target += "&tenant=" + percent_encoded(options.tenant);
+  }
+  VC_TRY(const Json answer, daemon_of(context)->get(target));
+  print_list(context.console, answer, sessions_view(), options.format);
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--tenant", options->tenant, "only sessions of this tenant")->type_name("TENANT");
+  app.add_option("--limit", options->limit, fmt::format("most sessions, up to {}", kMostSessions))
+      ->type_name("N")
+      ->check(CLI::Range(std::uint32_t{1}, kMostSessions))
+      ->capture_default_str();
+  add_output_option(app, options->format, Formats::kList);
+  return [options](CommandContext& context) { return list_sessions(context, *options); };
+}
+
+}  // namespace
+
+Command session_list_command() {
+  return {"session list", "List sessions, newest first",
+          "  voicectl session list\n  voicectl session list --tenant mario-pizza -o wide", declare};
+}
+
+}  // namespace voicectl

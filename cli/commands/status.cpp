@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/commands/commands.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  OutputFormat format = OutputFormat::kTable;
+};
+
+const Json& part(const Json& status, std::string_view key) {
+  static const Json kNothing = Json::object();
+  const auto found = status.find(key);
+  return found != status.end() && found->is_object() ? *found : kNothing;
+}
+
+std::string edge_line(const Json& edge) {
+  const std::string mode = cell(edge, "mode");
+  if (mode == "none") {
+    return "none";
+  }
+  const bool running = edge.value("running", false);
+  return fmt::format("{} ({}), http {}, https {}, {} reloads", running ? "running" : "not running",
+                     mode, cell(edge, "http"), cell(edge, "https"), cell(edge, "reloads"));
+}
+
+void print_list(Console& console,
+                const Json& status,
+                std::string_view key,
+                std::string_view title,
+                Color color) {
+  const auto list = status.find(key);
+  if (list == status.end() || !list->is_array() || list->empty()) {
+    return;
+  }
+  console.out << "\n" << console.out_palette.paint(color, title) << "\n";
+  for (const Json& line : *list) {
+    console.out << "  " << safe_for_terminal(line.is_string() ? line.get<std::string>() : "")
+                << "\n";
+  }
+}
+
+void print_status(Console& console, const Json& status) {
+  const Json& daemon = part(status, "daemon");
+  const Json& platform = part(status, "platform");
+  const Json& counts = part(status, "counts");
+  const auto line = [&](std::string_view name, const std::string& value) {
+    console.out << fmt::format("{:<10} {}\n", name, safe_for_terminal(value));
+  };
+  line("Daemon", fmt::format("{}, pid {}, up {}", cell(daemon, "version"), cell(daemon, "pid"),
+                             seconds_cell(daemon, "uptime_s")));
+  line("Platform", platform.empty() ? "nothing applied yet" : cell(platform, "domain"));
+  line("Edge", edge_line(part(status, "edge")));
+  line("Tenants", cell(counts, "tenants"));
+  line("Instances", cell(counts, "instances"));
+  line("Sessions", cell(counts, "sessions"));
+  line("State", cell(daemon, "state"));
+  line("Logs", cell(daemon, "log"));
+  print_list(console, status, "pending", "Pending:", Color::kWarning);
+  print_list(console, status, "problems", "Problems:", Color::kBad);
+}
+
+Result<ExitCode> show_status(CommandContext& context, const Options& options) {
+  VC_TRY(const Json status, daemon_of(context)->get("/v1/status"));
+  if (options.format == OutputFormat::kTable) {
+    print_status(context.console, status);
+  } else {
+    context.console.out << render_document(status, options.format);
+  }
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_output_option(app, options->format, Formats::kDocument);
+  return [options](CommandContext& context) { return show_status(context, *options); };
+}
+
+}  // namespace
+
+Command status_command() {
+  return {"status", "Show how the platform stands: what runs, what is pending, what is wrong",
+          "  voicectl status\n  voicectl status -o json", declare};
+}
+
+}  // namespace voicectl

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two commands that move a tenant: both set its tier and let the plan do the rest.
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "cli/apply_flow.h"
+#include "cli/commands/commands.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  std::string slug;
+  bool is_agreed = false;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier tier) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(DesiredState desired, fetch_desired(*daemon));
+  const auto found =
+      std::find_if(desired.tenants.begin(), desired.tenants.end(),
+                   [&](const TenantSpec& tenant) { return tenant.tenant.str() == options.slug; });
+  if (found == desired.tenants.end()) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot move tenant '{}': there is no such tenant; see 'voicectl "
+                             "tenant list'",
+                             options.slug));
+  }
+  found->tier = tier;
+  const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
+                         .format = options.format};
+  return apply_desired(context, desired, how);
+}
+
+template <Tier tier>
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_tenant_argument(app, options->slug);
+  app.add_flag("-y,--yes", options->is_agreed, "move without asking");
+  add_output_option(app, options->format, Formats::kLines);
+  return [options](CommandContext& context) { return set_tier(context, *options, tier); };
+}
+
+}  // namespace
+
+Command tenant_promote_command() {
+  return {"tenant promote", "Move a tenant to an instance of its own, sessions included",
+          "  voicectl tenant promote mario-pizza", declare<Tier::kDedicated>};
+}
+
+Command tenant_demote_command() {
+  return {"tenant demote", "Move a tenant back to the pool, sessions included",
+          "  voicectl tenant demote mario-pizza", declare<Tier::kPooled>};
+}
+
+}  // namespace voicectl

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "cli/output.h"
+
+namespace voicectl {
+
+/// The three streams, and what is at their other end. Results go to `out`, everything said to a
+/// person about them to `err`.
+struct Console {
+  std::istream& in;
+  std::ostream& out;
+  std::ostream& err;
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  Palette out_palette{Palette::Mode::kOff};
+  Palette err_palette{Palette::Mode::kOff};
+};
+
+/// What may stand in for an answer at the terminal.
+enum class Consent { kAsk, kGiven };
+
+enum class Answer {
+  kYes,
+  kNo,
+  kCannotAsk,  ///< nobody is there: standard input is no terminal
+};
+
+/// Asks "question [y/N]". When nobody can be asked, says which flag answers instead.
+Answer ask_yes_no(Console& console, std::string_view question, Consent consent);
+
+/// Asks for `word` to be typed, for what cannot be taken back.
+///
+/// `given` is what the flag --confirm said instead, or empty. Another word than `word` is kNo.
+Answer ask_for_word(Console& console,
+                    std::string_view question,
+                    std::string_view word,
+                    const std::string& given);
+
+}  // namespace voicectl

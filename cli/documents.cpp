@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/documents.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <istream>
+#include <ostream>
+#include <sstream>
+
+#include "cli/workspace.h"
+
+namespace voicectl {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// More than any budget of the reader allows, so that it is the reader who refuses.
+constexpr std::size_t kLongestFile = 64U << 20;
+
+Result<std::string> read_stream(std::istream& stream, const std::string& name) {
+  std::string text;
+  std::string piece(64 * 1024, '\0');
+  while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) ||
+         stream.gcount() > 0) {
+    text.append(piece, 0, static_cast<std::size_t>(stream.gcount()));
+    if (text.size() > kLongestFile) {
+      return Error(ErrorCode::kResourceExhausted,
+                   fmt::format("cannot read '{}': it has more than {} bytes", name, kLongestFile));
+    }
+  }
+  return text;
+}
+
+Result<std::string> read_file(const std::string& absolute, const std::string& name) {
+  std::error_code problem;
+  if (!fs::is_regular_file(absolute, problem)) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot read '{}': there is no such file", name));
+  }
+  std::ifstream stream(absolute, std::ios::binary);
+  if (!stream) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot read '{}': not permitted", name));
+  }
+  return read_stream(stream, name);
+}
+
+bool is_document(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  return extension == ".yaml" || extension == ".yml" || extension == ".json";
+}
+
+Result<std::vector<std::string>> documents_in(const std::string& absolute,
+                                              const std::string& name) {
+  std::vector<std::string> names;
+  std::error_code problem;
+  for (fs::directory_iterator entry(absolute, problem); !problem && entry != fs::end(entry);
+       entry.increment(problem)) {
+    std::error_code is_file;
+    if (entry->is_regular_file(is_file) && is_document(entry->path())) {
+      names.push_back(name + (name.ends_with('/') ? "" : "/") + entry->path().filename().string());
+    }
+  }
+  if (problem) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot list the folder '{}': {}", name, problem.message()));
+  }
+  if (names.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot find a document in '{}': no file there ends in .yaml, .yml or "
+                             ".json",
+                             name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+FileReader file_reader(const CommandContext& context) {
+  return [base = context.surroundings.working_directory](const std::string& path) {
+    return read_file(absolute_path(base, path), path);
+  };
+}
+
+Result<std::vector<SourceText>> load_documents(const std::vector<std::string>& paths,
+                                               CommandContext& context) {
+  const FileReader reader = file_reader(context);
+  std::vector<SourceText> out;
+  for (const std::string& path : paths) {
+    if (path == "-") {
+      VC_TRY(std::string text, read_stream(context.console.in, "standard input"));
+      out.push_back({"stdin", std::move(text)});
+      continue;
+    }
+    const std::string absolute = absolute_path(context.surroundings.working_directory, path);
+    std::vector<std::string> names{path};
+    std::error_code problem;
+    if (fs::is_directory(absolute, problem)) {
+      VC_TRY(names, documents_in(absolute, path));
+    }
+    for (const std::string& name : names) {
+      VC_TRY(std::string text, reader(name));
+      out.push_back({name, std::move(text)});
+    }
+  }
+  return out;
+}
+
+void print_problems(const std::vector<Diagnostic>& problems, Console& console) {
+  for (const Diagnostic& problem : problems) {
+    console.err << safe_for_terminal(problem.str()) << '\n';
+  }
+}
+
+Result<DesiredState> load_desired_state(const std::vector<std::string>& paths,
+                                        CommandContext& context) {
+  VC_TRY(const std::vector<SourceText> sources, load_documents(paths, context));
+  ParsedState parsed = parse_desired_state(sources, file_reader(context));
+  if (!parsed.ok()) {
+    print_problems(parsed.problems, context.console);
+    const std::size_t count = parsed.problems.size();
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot use the desired state: {} problem{} above", count,
+                             count == 1 ? "" : "s"));
+  }
+  return with_absolute_paths(std::move(parsed.state), context.surroundings.working_directory);
+}
+
+}  // namespace voicectl

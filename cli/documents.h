@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "provisioner/model/desired_state_yaml.h"
+
+namespace voicectl {
+
+/// The documents that -f names: a file; a folder (every .yaml, .yml and .json in it, by name); or
+/// "-" for standard input. Names are kept as they were given, for messages.
+/// ERRORS: kNotFound; kInvalidArgument for a folder without documents.
+Result<std::vector<SourceText>> load_documents(const std::vector<std::string>& paths,
+                                               CommandContext& context);
+
+/// Reads the desired state that -f names. What is wrong with it is printed to `console.err`.
+/// ERRORS: kInvalidArgument when anything is.
+Result<DesiredState> load_desired_state(const std::vector<std::string>& paths,
+                                        CommandContext& context);
+
+/// Reads files that documents name, relative to the working directory.
+FileReader file_reader(const CommandContext& context);
+
+/// Prints each problem on a line of its own.
+void print_problems(const std::vector<Diagnostic>& problems, Console& console);
+
+}  // namespace voicectl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <pwd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "base/os/posix_file_system.h"
+#include "base/os/system_clock.h"
+#include "cli/cli_app.h"
+#include "cli/posix_program_host.h"
+
+namespace voicectl {
+namespace {
+
+std::optional<std::string> find_variable(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+bool is_set(const std::string& name) {
+  const std::optional<std::string> value = find_variable(name);
+  return value && !value->empty();
+}
+
+/// See no-color.org; a terminal that is dumb, or none, gets no colours unless they are forced.
+Palette palette_for(int descriptor) {
+  if (is_set("FORCE_COLOR")) {
+    return Palette(Palette::Mode::kOn);
+  }
+  const bool is_plain = is_set("NO_COLOR") || is_set("VOICECTL_NO_COLOR") ||
+                        find_variable("TERM") == "dumb" || ::isatty(descriptor) == 0;
+  return Palette(is_plain ? Palette::Mode::kOff : Palette::Mode::kOn);
+}
+
+Console make_console() {
+  return Console{std::cin,
+                 std::cout,
+                 std::cerr,
+                 ::isatty(STDIN_FILENO) != 0,
+                 ::isatty(STDOUT_FILENO) != 0,
+                 ::isatty(STDERR_FILENO) != 0,
+                 palette_for(STDOUT_FILENO),
+                 palette_for(STDERR_FILENO)};
+}
+
+Surroundings make_surroundings() {
+  Surroundings out;
+  out.variable = find_variable;
+  out.working_directory = std::filesystem::current_path().string();
+  out.program_directory = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
+  out.user_id = ::geteuid();
+  const passwd* const user = ::getpwuid(::geteuid());
+  out.user = user == nullptr ? std::to_string(::geteuid()) : user->pw_name;
+  return out;
+}
+
+void leave_on_interrupt(int) {
+  constexpr char kSaid[] = "\nvoicectl: interrupted; what was asked of the daemon goes on\n";
+  // Only what is safe in a signal handler; whether it could be written changes nothing.
+  (void)!::write(STDERR_FILENO, kSaid, sizeof(kSaid) - 1);
+  ::_exit(static_cast<int>(ExitCode::kInterrupted));
+}
+
+int run(int argc, char** argv) {
+  std::signal(SIGINT, leave_on_interrupt);
+  Console console = make_console();
+  PosixFileSystem files;
+  PosixProgramHost programs;
+  const SystemWallClock clock;
+  const Surroundings surroundings = make_surroundings();
+  CommandContext context{console, files, programs, clock, surroundings, make_daemon_client};
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const ExitCode code = run_voicectl(arguments, context);
+  std::cout.flush();
+  return static_cast<int>(code);
+}
+
+}  // namespace
+}  // namespace voicectl
+
+int main(int argc, char** argv) {
+  try {
+    return voicectl::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "voicectl: cannot go on: %s\n", error.what());
+    return 1;
+  }
+}

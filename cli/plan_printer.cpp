@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/plan_printer.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace voicectl {
+namespace {
+
+struct SummaryPart {
+  std::string_view key;
+  std::string_view one;
+  std::string_view many;
+};
+
+constexpr std::array kParts = {
+    SummaryPart{"tenants_created", "tenant to create", "tenants to create"},
+    SummaryPart{"tenants_changed", "tenant to change", "tenants to change"},
+    SummaryPart{"tenants_moved", "tenant to move", "tenants to move"},
+    SummaryPart{"tenants_deleted", "tenant to delete", "tenants to delete"},
+    SummaryPart{"instances_started", "instance to start", "instances to start"},
+    SummaryPart{"instances_stopped", "instance to stop", "instances to stop"},
+    SummaryPart{"edge_reloads", "nginx reload", "nginx reloads"},
+    SummaryPart{"certificates", "certificate to issue", "certificates to issue"},
+};
+
+Color color_of(const std::string& symbol) {
+  if (symbol == "+") {
+    return Color::kGood;
+  }
+  if (symbol == "-") {
+    return Color::kBad;
+  }
+  return symbol == "~" || symbol == ">" ? Color::kWarning : Color::kPlain;
+}
+
+const Json& steps_of(const Json& plan) {
+  static const Json kNone = Json::array();
+  const auto found = plan.is_object() ? plan.find("steps") : plan.end();
+  return found != plan.end() && found->is_array() ? *found : kNone;
+}
+
+}  // namespace
+
+std::size_t count_steps(const Json& plan) {
+  return steps_of(plan).size();
+}
+
+std::size_t summary_count(const Json& plan, std::string_view key) {
+  const auto summary = plan.is_object() ? plan.find("summary") : plan.end();
+  return summary == plan.end() || !summary->is_object()
+             ? 0
+             : static_cast<std::size_t>(std::max<std::int64_t>(0, integer_or(*summary, key, 0)));
+}
+
+std::string print_summary(const Json& plan) {
+  std::string out;
+  for (const SummaryPart& part : kParts) {
+    const std::size_t count = summary_count(plan, part.key);
+    if (count > 0) {
+      out +=
+          fmt::format("{}{} {}", out.empty() ? "" : ", ", count, count == 1 ? part.one : part.many);
+    }
+  }
+  return out.empty() ? "nothing to create, change, move or delete" : out;
+}
+
+std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons) {
+  if (count_steps(plan) == 0) {
+    return "Nothing to do: the platform is as it should be.\n";
+  }
+  std::string out = fmt::format("Plan {} for generation {}:\n\n",
+                                safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
+                                integer_or(plan, "base_generation", 0));
+  for (const Json& step : steps_of(plan)) {
+    const std::string symbol = string_or(step, "symbol", " ");
+    out += fmt::format("  {} {}\n", palette.paint(color_of(symbol), symbol),
+                       safe_for_terminal(string_or(step, "text", "?")));
+    if (const std::string why = string_or(step, "reason", "");
+        reasons == Reasons::kShow && !why.empty()) {
+      out += "      " + palette.paint(Color::kFaint, "because " + safe_for_terminal(why)) + "\n";
+    }
+  }
+  const std::size_t count = count_steps(plan);
+  return out + fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/platform_programs.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+namespace voicectl {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDaemon = "daemon";
+constexpr std::string_view kStandIn = "standin";
+constexpr Duration kStandInGrace = std::chrono::seconds(5);
+/// What other users than root run the instances as.
+constexpr const char* kInstanceUser = "nobody";
+constexpr const char* kSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether every user may pass through all folders of `path`.
+bool is_reachable_by_others(const std::string& path) {
+  for (fs::path at = path; !at.empty(); at = at.parent_path()) {
+    std::error_code problem;
+    const fs::perms allowed = fs::status(at, problem).permissions();
+    if (problem || (allowed & fs::perms::others_exec) == fs::perms::none) {
+      return false;
+    }
+    if (at == at.root_path()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The last lines of a text.
+std::string tail_of(const std::string& text) {
+  constexpr int kLines = 5;
+  std::size_t begin = text.size();
+  for (int line = 0; line <= kLines && begin > 0; ++line) {
+    begin = text.rfind('\n', begin - 1);
+    if (begin == std::string::npos) {
+      return text;
+    }
+  }
+  return text.substr(std::min(begin + 1, text.size()));
+}
+
+}  // namespace
+
+std::optional<std::string> loopback_address(const std::string& endpoint) {
+  const std::size_t scheme = endpoint.find("://");
+  if (scheme == std::string::npos) {
+    return std::nullopt;
+  }
+  const std::string rest = endpoint.substr(scheme + 3);
+  const std::string authority = rest.substr(0, rest.find('/'));
+  const std::size_t colon = authority.rfind(':');
+  const bool has_port =
+      colon != std::string::npos && authority.find(']', colon) == std::string::npos;
+  const std::string host = has_port ? authority.substr(0, colon) : authority;
+  if (host != "localhost" && host != "[::1]" && !host.starts_with("127.")) {
+    return std::nullopt;
+  }
+  return has_port ? authority : host + ":80";
+}
+
+bool PlatformPrograms::is_running(std::string_view program) {
+  const Result<std::optional<ProcessIdentity>> who = workspace_.find_program(program);
+  return who.has_value() && who->has_value() && context_.programs.is_running(**who);
+}
+
+Result<Started> PlatformPrograms::start(std::string_view name,
+                                        const LaunchSpec& spec,
+                                        const std::string& log) {
+  VC_TRY(const ProcessIdentity who, context_.programs.start(spec, log));
+  const Status written = workspace_.write_program(name, who);
+  if (written.has_error()) {
+    // Nobody would find it again.
+    (void)context_.programs.signal(who, SIGKILL);  // the error that matters is the other one
+    return written.error();
+  }
+  return Started::kNow;
+}
+
+Result<Started> PlatformPrograms::start_stand_in(const std::string& address,
+                                                 const std::string& api_key_file) {
+  if (is_running(kStandIn)) {
+    return Started::kBefore;
+  }
+  LaunchSpec spec;
+  spec.argv = {context_.surroundings.program_directory + "/voicectl-ultravox-standin", "--listen",
+               address};
+  if (!api_key_file.empty()) {
+    spec.argv.insert(spec.argv.end(), {"--api-key-file", api_key_file});
+  }
+  spec.environment = {{"PATH", kSearchPath}};
+  return start(kStandIn, spec, workspace_.path("log/standin.log"));
+}
+
+Result<std::string> PlatformPrograms::find_or_choose_run_folder() {
+  VC_TRY(const std::optional<std::string> known, workspace_.find_run_folder());
+  if (known) {
+    return *known;
+  }
+  std::string chosen = run_folder_of(workspace_.folder(), context_.surroundings.user_id,
+                                     context_.surroundings.variable("XDG_RUNTIME_DIR"));
+  VC_TRY(workspace_.write_run_folder(chosen));
+  return chosen;
+}
+
+Result<Started> PlatformPrograms::start_daemon() {
+  VC_TRY(const std::string run, find_or_choose_run_folder());
+  Started started = Started::kBefore;
+  if (!is_running(kDaemon)) {
+    const std::string& programs = context_.surroundings.program_directory;
+    LaunchSpec spec;
+    spec.argv = {programs + "/voicectld",
+                 "--state",
+                 workspace_.path("state"),
+                 "--run",
+                 run,
+                 "--log",
+                 workspace_.path("log"),
+                 "--runtime",
+                 programs + "/voice-runtime",
+                 "--plain-http"};
+    const bool can_step_down = context_.surroundings.user_id == 0 &&
+                               is_reachable_by_others(workspace_.folder()) &&
+                               is_reachable_by_others(programs);
+    if (can_step_down) {
+      spec.argv.insert(spec.argv.end(), {"--instance-user", kInstanceUser});
+    }
+    spec.environment = {{"PATH", kSearchPath}};
+    VC_TRY(started, start(kDaemon, spec, workspace_.path("log/voicectld.log")));
+  }
+  VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kDaemon));
+  VC_TRY(await_answer(*who));
+  return started;
+}
+
+Status PlatformPrograms::await_answer(const ProcessIdentity& daemon) {
+  VC_TRY(const std::optional<std::string> run, workspace_.find_run_folder());
+  const std::unique_ptr<DaemonClient> client = context_.connect(*run + "/control.sock");
+  const MonoTime deadline = context_.programs.now() + kStartLimit;
+  while (true) {
+    const Result<Json> answer = client->get("/v1/version");
+    if (answer.has_value()) {
+      return ok_status();
+    }
+    if (answer.error().code() != ErrorCode::kUnavailable) {
+      return answer.error();
+    }
+    if (!context_.programs.is_running(daemon)) {
+      return ended_at_once("voicectld", workspace_.path("log/voicectld.log"));
+    }
+    if (context_.programs.now() >= deadline) {
+      return Error(ErrorCode::kTimeout,
+                   fmt::format("cannot wait any longer for voicectld: it has not answered for {}; "
+                               "see '{}'",
+                               format_duration(kStartLimit), workspace_.path("log/voicectld.log")));
+    }
+    context_.programs.pause(kAskInterval);
+  }
+}
+
+Error PlatformPrograms::ended_at_once(std::string_view program, const std::string& log) const {
+  constexpr std::size_t kLongestLog = 64U << 20;
+  const Result<std::optional<std::string>> text = context_.files.read(log, kLongestLog);
+  const std::string last = text.has_value() && text->has_value() ? tail_of(**text) : "";
+  return Error(ErrorCode::kInternal,
+               fmt::format("cannot start {}: it ended at once; its log '{}' ends with:\n{}",
+                           program, log, last));
+}
+
+Status PlatformPrograms::await_daemon_end(Duration limit) {
+  VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kDaemon));
+  if (who && context_.programs.wait_for_end(*who, limit) == WaitOutcome::kStillRunning) {
+    return Error(ErrorCode::kTimeout,
+                 fmt::format("cannot wait any longer for voicectld (pid {}) to end; see '{}'",
+                             who->pid, workspace_.path("log/voicectld.log")));
+  }
+  return workspace_.forget_program(kDaemon);
+}
+
+Status PlatformPrograms::stop_stand_in() {
+  VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kStandIn));
+  if (who && context_.programs.is_running(*who)) {
+    VC_TRY(context_.programs.signal(*who, SIGTERM));
+    if (context_.programs.wait_for_end(*who, kStandInGrace) == WaitOutcome::kStillRunning) {
+      VC_TRY(context_.programs.signal(*who, SIGKILL));
+    }
+  }
+  return workspace_.forget_program(kStandIn);
+}
+
+}  // namespace voicectl
