@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 
@@ -428,6 +429,43 @@ TEST_F(NginxEdgeTest, LimitsRequestsPerAddressWhereThatIsAskedFor) {
 
   EXPECT_GE(refused, 2);
   EXPECT_THAT(get("acme.voice.localhost", "/webhook/acme/ultravox"), HasSubstr("I am acme"));
+}
+
+/// Runs the given tests of this program as nobody.
+ProcessExit run_as_nobody(const std::string& filter) {
+  constexpr std::uint32_t kNobody = 65534;
+  AsioReactor reactor;
+  PosixProcessSpawner spawner(reactor, reactor);
+  std::array<char, 4096> program{};
+  EXPECT_GT(::readlink("/proc/self/exe", program.data(), program.size() - 1), 0);
+  LaunchSpec spec;
+  spec.argv = {program.data(), "--gtest_filter=" + filter};
+  spec.user = UserIds{kNobody, kNobody};
+  ProcessExit result;
+  const Result<ProcessIdentity> started = spawner.spawn(spec, [&](const ProcessExit& exit) {
+    result = exit;
+    reactor.stop();
+  });
+  if (started.has_error()) {
+    return result;
+  }
+  reactor.run();
+  return result;
+}
+
+TEST(NginxEdgeAsNobodyTest, WorksWithoutAnyRight) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can become nobody; the other tests ran as an ordinary user";
+  }
+
+  const ProcessExit exit = run_as_nobody(
+      "NginxEdgeTest.ServesEachTenant*:NginxEdgeTest.KeepsAWebSocketOpen*:"
+      "NginxEdgeTest.RestartsNginx*:NginxEdgeTest.TakesNginxOver*");
+
+  if (!exit.known) {
+    GTEST_SKIP() << "the program's folder cannot be reached by nobody";
+  }
+  EXPECT_EQ(exit.code, 0);
 }
 
 }  // namespace
