@@ -21,8 +21,11 @@ RecordedChange put(RecordedTenant tenant) {
 }  // namespace
 
 void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
-  const InstanceOptions options{action.instance, action.kind, action.admin_port,
-                                FirstFailure::kForget};
+  // One that is recorded already has tenants that wait for it: it is tried again and again.
+  const FirstFailure first_failure = deps_.recorded.find_instance(action.instance) == nullptr
+                                         ? FirstFailure::kForget
+                                         : FirstFailure::kKeepTrying;
+  const InstanceOptions options{action.instance, action.kind, action.admin_port, first_failure};
   deps_.instances.start(options, [this, action, done](const Result<InstanceReady>& ready) {
     if (ready.has_error()) {
       done(failed(ready.error()));

@@ -55,7 +55,9 @@ Result<NewSession> parse_new_session(std::string_view text) {
   }
   NewSession asked;
   VC_TRY(asked.customer_name, required_text(body, "customer_name", kMaxName));
-  VC_TRY(asked.customer_phone, required_text(body, "customer_phone", kMaxPhone));
+  if (body.contains("customer_phone")) {
+    VC_TRY(asked.customer_phone, required_text(body, "customer_phone", kMaxPhone));
+  }
   VC_TRY(asked.medium, parse_medium(string_or(body, "medium", "webrtc")));
   const auto metadata = body.find("metadata");
   if (metadata != body.end() && !metadata->is_null()) {

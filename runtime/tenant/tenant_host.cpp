@@ -139,7 +139,10 @@ TenantHost::Inner::Inner(
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
   ultravox::UltravoxOptions options;
   options.endpoint = config->ultravox.endpoint;
-  options.api_key = ultravox::api_key_from_file(deps.files, config->ultravox.api_key_file);
+  // No file is for the stand-in, which asks for no key.
+  options.api_key = config->ultravox.api_key_file.empty()
+                        ? ultravox::fixed_api_key(Secret())
+                        : ultravox::api_key_from_file(deps.files, config->ultravox.api_key_file);
   return std::make_shared<ultravox::UltravoxClient>(deps.reactor, deps.http, std::move(options));
 }
 
