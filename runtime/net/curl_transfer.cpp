@@ -11,7 +11,7 @@ namespace voicectl {
 namespace {
 
 /// Headers of an answer, in bytes, before it counts as an attempt to fill our memory.
-constexpr std::size_t kMostHeaderBytes = 64 * 1024;
+constexpr std::size_t kMostHeaderBytes = std::size_t{64} * 1024;
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) {

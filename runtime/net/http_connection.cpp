@@ -15,7 +15,7 @@ namespace {
 
 /// A peer that reads its answers slower than this many bytes behind gets no further request taken,
 /// and one that sends requests faster than they are answered is not read beyond it.
-constexpr std::size_t kPipelineBytes = 64 * 1024;
+constexpr std::size_t kPipelineBytes = std::size_t{64} * 1024;
 
 std::string_view code_for(int status) {
   switch (status) {
@@ -47,7 +47,7 @@ HttpConnection::~HttpConnection() {
   }
 }
 
-void HttpConnection::start(std::string unread) {
+void HttpConnection::start(const std::string& unread) {
   reader_.feed(unread);
   wire_->flush();
   settle();

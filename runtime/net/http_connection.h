@@ -49,7 +49,7 @@ class HttpConnection final : public Connection,
   ~HttpConnection() override;
 
   /// Begins to read, going on after `unread`.
-  void start(std::string unread);
+  void start(const std::string& unread);
 
   // For the responder of the request being answered, and its stream. All do nothing when the
   // connection is gone.

@@ -99,7 +99,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     const auto connection =
         std::make_shared<HttpConnection>(shared_from_this(), std::move(wire), peer_uid);
     keep(connection);
-    connection->start(std::move(state.unread));
+    connection->start(state.unread);
   }
 
   void resume_websocket(UniqueFd socket, ConnectionState state) {

@@ -18,12 +18,12 @@ namespace voicectl {
 
 /// What one connection may cost.
 struct ConnectionLimits {
-  std::size_t header_bytes = 16 * 1024;
-  std::size_t body_bytes = 1024 * 1024;
+  std::size_t header_bytes = std::size_t{16} * 1024;
+  std::size_t body_bytes = std::size_t{1024} * 1024;
   /// Longest WebSocket message after joining fragments.
-  std::size_t message_bytes = 64 * 1024;
+  std::size_t message_bytes = std::size_t{64} * 1024;
   /// Bytes that may wait for a slow reader before the socket is closed with 1013.
-  std::size_t unsent_bytes = 1024 * 1024;
+  std::size_t unsent_bytes = std::size_t{1024} * 1024;
   /// How long a request may take to arrive once its first byte is there.
   Duration request_timeout = std::chrono::seconds(30);
   /// How long an idle connection is kept between requests.

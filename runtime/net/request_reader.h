@@ -13,8 +13,8 @@
 namespace voicectl {
 
 struct RequestLimits {
-  std::size_t header_bytes = 16 * 1024;
-  std::size_t body_bytes = 1024 * 1024;
+  std::size_t header_bytes = std::size_t{16} * 1024;
+  std::size_t body_bytes = std::size_t{1024} * 1024;
 };
 
 struct NeedMore {

@@ -224,7 +224,7 @@ std::optional<WebSocketEvent> WebSocketCodec::accept_frame(const Header& header,
     case Opcode::kPong:
       return Pong{std::move(payload)};
     case Opcode::kClose:
-      return accept_close(std::move(payload));
+      return accept_close(payload);
   }
   return fail(broken("unknown opcode"));
 }
@@ -260,7 +260,7 @@ std::optional<WebSocketEvent> WebSocketCodec::accept_data(const Header& header,
   return BinaryMessage{std::move(message)};
 }
 
-std::optional<WebSocketEvent> WebSocketCodec::accept_close(std::string payload) {
+std::optional<WebSocketEvent> WebSocketCodec::accept_close(const std::string& payload) {
   if (payload.size() == 1) {
     return fail(broken("a close frame holds half a code"));
   }

@@ -108,7 +108,7 @@ class WebSocketCodec {
   std::optional<ProtocolFailure> check_length(const Header& header) const;
   std::optional<WebSocketEvent> accept_frame(const Header& header, std::string payload);
   std::optional<WebSocketEvent> accept_data(const Header& header, std::string payload);
-  std::optional<WebSocketEvent> accept_close(std::string payload);
+  std::optional<WebSocketEvent> accept_close(const std::string& payload);
   WebSocketEvent fail(ProtocolFailure failure);
   bool is_utf8_so_far(bool is_final);
   void compact();

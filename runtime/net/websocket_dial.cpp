@@ -13,7 +13,7 @@
 namespace voicectl {
 namespace {
 
-constexpr std::size_t kMostAnswerBytes = 16 * 1024;
+constexpr std::size_t kMostAnswerBytes = std::size_t{16} * 1024;
 
 /// Longest path that a unix address holds.
 constexpr std::size_t kMostUnixPath = 107;

@@ -12,7 +12,7 @@
 namespace voicectl {
 namespace {
 
-constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kReadSize = std::size_t{16} * 1024;
 
 /// Reads in one turn, so that a fast sender does not hold up the others.
 constexpr int kReadsPerTurn = 4;
