@@ -95,8 +95,9 @@ std::string page_cursor(const Session& session);
 ///
 /// Every write carries the fencing token that the store was opened with, and is refused when a
 /// later holder has been there.
-/// THREADS: loop thread only. Completions run in a later turn, in the order of the calls, and not
-/// after the store's death.
+/// Batches become durable in the order of the calls. A read sees every batch whose success was told
+/// before it was asked for, and may see later ones.
+/// THREADS: loop thread only. Completions run in a later turn, and not after the store's death.
 class SessionStore {
  public:
   virtual ~SessionStore() = default;

@@ -29,9 +29,9 @@ constexpr std::uint16_t kServiceRestart = 1012;
 /// Ultravox may take, so that no session is created and then not handed out.
 constexpr Duration kRequestGrace = std::chrono::seconds(12);
 
-/// How long WebSockets may take to answer the close frame after that. New connections wait all the
-/// while, and a peer that does not answer gains nothing by more time.
-constexpr Duration kWebSocketGrace = std::chrono::milliseconds(250);
+/// How long peers may take after that to read their answers, to answer a close frame, and to hang
+/// up. New connections wait all the while, and a peer that does not gains nothing by more time.
+constexpr Duration kGoodbyeGrace = std::chrono::milliseconds(500);
 
 /// How often it is looked whether they have. The server does not tell.
 constexpr Duration kCloseCheck = std::chrono::milliseconds(5);
@@ -67,7 +67,7 @@ struct TenantHost::Inner {
   /// Until when a closing tenant waits for each kind of connection.
   struct Deadlines {
     MonoTime requests;
-    MonoTime websockets;
+    MonoTime goodbyes;
   };
 
   Inner(const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded);
@@ -234,12 +234,11 @@ void TenantHost::Inner::with_session(const std::shared_ptr<Exchange>& exchange,
 
 void TenantHost::Inner::wait_for_connections(Deadlines until, std::function<void()> done) {
   const MonoTime now = deps.reactor.now();
-  const bool busy =
-      counters->requests_in_progress > 0 || server.connections() > server.websockets();
+  const bool busy = counters->requests_in_progress > 0;
   if (busy) {
-    until.websockets = now + kWebSocketGrace;
+    until.goodbyes = now + kGoodbyeGrace;
   }
-  const bool over = now >= (busy ? until.requests : until.websockets);
+  const bool over = now >= (busy ? until.requests : until.goodbyes);
   if (server.connections() == 0 || over) {
     store.close(std::move(done));
     return;
@@ -308,7 +307,7 @@ void TenantHost::close(std::function<void()> done) {
   inner_->server.stop_accepting();
   inner_->server.drain(kServiceRestart, "service restart");
   const MonoTime now = inner_->deps.reactor.now();
-  inner_->wait_for_connections({now + kRequestGrace, now + kWebSocketGrace}, std::move(done));
+  inner_->wait_for_connections({now + kRequestGrace, now + kGoodbyeGrace}, std::move(done));
 }
 
 const TenantConfig& TenantHost::config() const {

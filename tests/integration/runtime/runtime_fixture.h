@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/os/posix_file_system.h"
+#include "base/os/posix_listener_factory.h"
+#include "base/random.h"
+#include "runtime/net/http_client.h"
+#include "runtime/net/http_server.h"
+#include "runtime/tenant/tenant_host.h"
+#include "tests/support/fixed_clock.h"
+#include "tests/support/real_loop.h"
+#include "tests/support/temp_dir.h"
+
+namespace voicectl::runtime {
+
+/// A listener on a free port of the loopback address.
+struct FreePort {
+  UniqueFd listener;
+  std::uint16_t number = 0;
+};
+FreePort bind_free_port();
+
+/// Text frames that a server sent, and how it ended. A small client of its own, so that the
+/// server's codec is not tested with itself.
+class WebSocketClient {
+ public:
+  /// Connects and reads in the background of the loop. REQUIRES: `reactor` outlives it.
+  WebSocketClient(AsioReactor& reactor, std::uint16_t port, const std::string& path);
+  ~WebSocketClient();
+
+  const std::vector<std::string>& texts() const { return texts_; }
+  /// The status line of the answer to the upgrade.
+  const std::string& status_line() const { return status_line_; }
+  /// Code of the close frame; 0 while there was none.
+  std::uint16_t close_code() const { return close_code_; }
+
+ private:
+  void read();
+  void take_bytes();
+  bool take_frame();
+
+  AsioReactor& reactor_;
+  UniqueFd socket_;
+  WatchId watch_{};
+  std::string unread_;
+  std::string status_line_;
+  std::vector<std::string> texts_;
+  std::uint16_t close_code_ = 0;
+};
+
+/// Ultravox as a script: every request for a call gets `status` and a call of its own.
+class ScriptedUltravox {
+ public:
+  explicit ScriptedUltravox(AsioReactor& reactor);
+
+  std::string endpoint() const;
+  /// Status of the next answers to requests for a call.
+  int status = 201;
+  /// Bodies of the requests for calls.
+  std::vector<std::string> calls;
+  /// Calls that were hung up.
+  std::vector<std::string> hung_up;
+
+ private:
+  void answer(const HttpRequest& request, const std::shared_ptr<Responder>& responder);
+
+  std::uint16_t port_ = 0;
+  HttpServer server_;
+};
+
+/// One process with tenants on real sockets, a real disk and the scripted Ultravox.
+class RuntimeFixture {
+ public:
+  RuntimeFixture();
+  ~RuntimeFixture();
+
+  /// A tenant that is served.
+  struct Served {
+    std::unique_ptr<TenantHost> host;
+    std::uint16_t port = 0;
+  };
+
+  /// Opens a tenant of a restaurant with one item and three keys: "<slug>-admin", "<slug>-staff"
+  /// and "<slug>-widget". A second opening of the same tenant finds its data.
+  Result<Served> open(const std::string& slug, FencingToken token = {1});
+  void close(Served& served);
+  /// Drops it as if its process had been killed: nothing is finished or flushed.
+  static void kill(Served& served) { served.host.reset(); }
+
+  /// Sends a request and waits for the answer.
+  HttpResponse send(const Served& served,
+                    const std::string& method,
+                    const std::string& path,
+                    const std::string& body = "",
+                    HttpHeaders headers = {});
+  HttpResponse create_session(const Served& served, const std::string& request_id = "");
+  HttpResponse run_tool(const Served& served,
+                        const std::string& session,
+                        const std::string& body,
+                        const std::string& request_id = "");
+  HttpResponse post_event(const Served& served,
+                          const std::string& event,
+                          const std::string& call_id,
+                          const std::string& session);
+
+  std::string config_path(const std::string& slug) const { return folder_.path(slug + ".json"); }
+  std::string data_folder(const std::string& slug) const { return folder_.path(slug); }
+  bool run_until(const std::function<bool()>& condition) { return loop_.run_until(condition); }
+  AsioReactor& reactor() { return loop_.reactor(); }
+  TenantDeps deps();
+  Offload& offload() { return *offload_; }
+
+  FixedWallClock clock;
+
+ private:
+  void write_config(const std::string& slug);
+
+  TempDir folder_;
+  RealLoop loop_;
+  SystemRandom random_;
+  PosixFileSystem files_;
+  HttpClient http_;
+  std::unique_ptr<ThreadOffload> offload_;
+
+ public:
+  ScriptedUltravox ultravox;
+};
+
+/// A member of a JSON object as text.
+std::string member(const std::string& json, const std::string& key);
+
+}  // namespace voicectl::runtime
