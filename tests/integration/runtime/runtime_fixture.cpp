@@ -219,9 +219,17 @@ HttpResponse RuntimeFixture::send(const Served& served,
                                   const std::string& path,
                                   const std::string& body,
                                   HttpHeaders headers) {
+  return send(served.port, method, path, body, std::move(headers));
+}
+
+HttpResponse RuntimeFixture::send(std::uint16_t port,
+                                  const std::string& method,
+                                  const std::string& path,
+                                  const std::string& body,
+                                  HttpHeaders headers) {
   HttpCall call;
   call.method = method;
-  call.url = fmt::format("http://127.0.0.1:{}{}", served.port, path);
+  call.url = fmt::format("http://127.0.0.1:{}{}", port, path);
   call.headers = std::move(headers);
   call.body = body;
   std::optional<Result<HttpResponse>> answer;

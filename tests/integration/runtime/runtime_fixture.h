@@ -94,7 +94,15 @@ class RuntimeFixture {
   /// Drops it as if its process had been killed: nothing is finished or flushed.
   static void kill(Served& served) { served.host.reset(); }
 
+  /// Writes the configuration and makes the data folder of a tenant, without opening it.
+  void prepare(const std::string& slug) { write_config(slug); }
+
   /// Sends a request and waits for the answer.
+  HttpResponse send(std::uint16_t port,
+                    const std::string& method,
+                    const std::string& path,
+                    const std::string& body = "",
+                    HttpHeaders headers = {});
   HttpResponse send(const Served& served,
                     const std::string& method,
                     const std::string& path,

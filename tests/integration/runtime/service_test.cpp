@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/service/service.h"
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/control/protocol.h"
+#include "tests/integration/runtime/runtime_fixture.h"
+#include "tests/support/matchers.h"
+
+namespace voicectl::runtime {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class SilentSink final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view) override {}
+};
+
+/// The daemon's end of a channel, as a script.
+class Daemon {
+ public:
+  Daemon(RuntimeFixture& world, const std::string& path)
+      : world_(world), channels_(world.reactor(), world.reactor()) {
+    auto channel = channels_.connect(path);
+    EXPECT_THAT(channel, IsOk());
+    channel_ = std::move(*channel);
+    channel_->start({[this](const std::string& text, std::vector<UniqueFd> descriptors) {
+                       answers_.push_back(*control::decode(text));
+                       descriptors_ += descriptors.size();
+                     },
+                     [this] { gone_ = true; }});
+  }
+
+  /// Asks, and gives the last message that answers.
+  control::Message ask(std::string_view type,
+                       const Json& body,
+                       const std::vector<int>& descriptors = {}) {
+    const std::uint64_t id = ++last_id_;
+    const Status sent = channel_->send(
+        control::encode({std::string(type), id, std::nullopt, dump_json(body)}), descriptors);
+    EXPECT_THAT(sent, IsOk());
+    const auto answered = [this, id] {
+      return !answers_.empty() && answers_.back().re == id &&
+             answers_.back().type != control::reply::kListener;
+    };
+    EXPECT_TRUE(world_.run_until(answered));
+    return answers_.back();
+  }
+
+  std::size_t descriptors() const { return descriptors_; }
+  bool is_gone() const { return gone_; }
+
+ private:
+  RuntimeFixture& world_;
+  PosixFdChannelFactory channels_;
+  std::unique_ptr<FdChannel> channel_;
+  std::vector<control::Message> answers_;
+  std::size_t descriptors_ = 0;
+  std::uint64_t last_id_ = 0;
+  bool gone_ = false;
+};
+
+class ServiceTest : public ::testing::Test {
+ protected:
+  ServiceTest() {
+    PosixListenerFactory listeners;
+    Result<UniqueFd> control = listeners.bind_unix_packets(control_path(), {});
+    Result<UniqueFd> admin = listeners.bind_unix(folder_.path("admin.sock"), {});
+    Result<UniqueFd> unix_listener = listeners.bind_unix(folder_.path("tenant.sock"), {});
+    EXPECT_THAT(control, IsOk());
+    EXPECT_THAT(admin, IsOk());
+    EXPECT_THAT(unix_listener, IsOk());
+    unix_listener_ = std::move(*unix_listener);
+    service_.emplace(world_.deps(), log_, std::move(*control), std::move(*admin));
+  }
+
+  std::string control_path() const { return folder_.path("control.sock"); }
+
+  static Json hello(std::uint64_t epoch) { return {{"instance", "shared-0"}, {"epoch", epoch}}; }
+
+  control::Message lend(Daemon& daemon, std::uint64_t token) {
+    world_.prepare("acme");
+    return daemon.ask(control::request::kLend,
+                      {{"tenant", "acme"},
+                       {"generation", 1},
+                       {"token", token},
+                       {"config", world_.config_path("acme")},
+                       {"data", world_.data_folder("acme")}},
+                      {unix_listener_.get(), port_.listener.get()});
+  }
+
+  static ErrorCode code_of(const control::Message& message) {
+    return control::error_of(message).code();
+  }
+
+  TempDir folder_;
+  RuntimeFixture world_;
+  SilentSink sink_;
+  Log log_{sink_, world_.clock};
+  UniqueFd unix_listener_;
+  FreePort port_ = bind_free_port();
+  std::optional<Service> service_;
+};
+
+TEST_F(ServiceTest, ServesATenantFromLendToReclaim) {
+  Daemon daemon(world_, control_path());
+  EXPECT_EQ(daemon.ask(control::request::kHello, hello(1)).type, control::reply::kReady);
+
+  EXPECT_EQ(lend(daemon, 1).type, control::reply::kOk);
+  EXPECT_EQ(world_.send(port_.number, "GET", "/health").status, 200);
+  EXPECT_THAT(daemon.ask(control::request::kStats, Json::object()).body,
+              HasSubstr(R"("tenant":"acme")"));
+  EXPECT_EQ(daemon.ask(control::request::kReclaim, {{"tenant", "acme"}, {"token", 1}}).type,
+            control::reply::kOk);
+
+  EXPECT_THAT(daemon.ask(control::request::kStats, Json::object()).body,
+              HasSubstr(R"("tenants":[])"));
+}
+
+TEST_F(ServiceTest, TakesARepeatedLendOrReclaimForDone) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+
+  EXPECT_EQ(lend(daemon, 1).type, control::reply::kOk);
+  EXPECT_EQ(lend(daemon, 1).type, control::reply::kOk);
+  EXPECT_EQ(lend(daemon, 2).type, control::reply::kOk);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(daemon.ask(control::request::kReclaim, {{"tenant", "acme"}, {"token", 2}}).type,
+              control::reply::kOk);
+  }
+}
+
+TEST_F(ServiceTest, RefusesLowerTokens) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 5);
+
+  EXPECT_EQ(code_of(lend(daemon, 4)), ErrorCode::kFenced);
+  EXPECT_EQ(code_of(daemon.ask(control::request::kReclaim, {{"tenant", "acme"}, {"token", 4}})),
+            ErrorCode::kFenced);
+}
+
+TEST_F(ServiceTest, ObeysOnlyTheNewestDaemon) {
+  Daemon older(world_, control_path());
+  older.ask(control::request::kHello, hello(3));
+  Daemon newer(world_, control_path());
+  EXPECT_EQ(code_of(newer.ask(control::request::kStats, Json::object())), ErrorCode::kConflict);
+  newer.ask(control::request::kHello, hello(4));
+  EXPECT_TRUE(world_.run_until([&older] { return older.is_gone(); }));
+
+  Daemon late(world_, control_path());
+
+  EXPECT_EQ(code_of(late.ask(control::request::kHello, hello(3))), ErrorCode::kFenced);
+}
+
+TEST_F(ServiceTest, ServesOnWithoutADaemonAndGivesTheNextOneTheListeners) {
+  {
+    Daemon daemon(world_, control_path());
+    daemon.ask(control::request::kHello, hello(1));
+    lend(daemon, 1);
+  }
+  EXPECT_EQ(world_.send(port_.number, "GET", "/health").status, 200);
+
+  Daemon next(world_, control_path());
+  const control::Message ready = next.ask(control::request::kHello, hello(2));
+  next.ask(control::request::kRegain, Json::object());
+
+  EXPECT_THAT(ready.body, HasSubstr(R"("tenant":"acme")"));
+  EXPECT_EQ(next.descriptors(), 2U);
+}
+
+TEST_F(ServiceTest, RefusesALendWithoutListenersOrConfiguration) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+
+  EXPECT_EQ(code_of(daemon.ask(control::request::kLend, {{"tenant", "acme"}, {"token", 1}})),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(daemon.ask(control::request::kLend,
+                               {{"tenant", "acme"}, {"token", 1}, {"config", "/nowhere.json"}},
+                               {unix_listener_.get(), port_.listener.get()})),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(daemon.ask("dance", Json::object())), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(ServiceTest, ShowsAndEndsSessions) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  const HttpResponse created = world_.send(port_.number, "POST", "/api/sessions",
+                                           R"({"customer_name":"Ann","customer_phone":"1"})",
+                                           {{"X-API-Key", "acme-widget"}});
+  const std::string session = member(created.body, "session_id");
+
+  const std::string list = daemon.ask(control::request::kListSessions, Json::object()).body;
+  const std::string shown = daemon.ask(control::request::kShowSession, {{"session", session}}).body;
+  const std::string ended =
+      daemon.ask(control::request::kEndSession, {{"session", session}, {"reason", "test"}}).body;
+
+  EXPECT_THAT(list, HasSubstr(session));
+  EXPECT_THAT(shown, HasSubstr(R"("type":"session.ready")"));
+  EXPECT_THAT(ended, HasSubstr(R"("end_reason":"test")"));
+  EXPECT_EQ(
+      code_of(daemon.ask(control::request::kShowSession, {{"session", "other_0123456789abcdef"}})),
+      ErrorCode::kNotFound);
+}
+
+TEST_F(ServiceTest, ClosesItsTenantsWhenItStops) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  bool stopped = false;
+
+  service_->stop([&stopped] { stopped = true; });
+  world_.run_until([&stopped] { return stopped; });
+
+  EXPECT_TRUE(stopped);
+}
+
+}  // namespace
+}  // namespace voicectl::runtime
