@@ -88,10 +88,11 @@ LocalSshd::LocalSshd(Answer answer) : answer_(answer) {
   make_key("user", "ed25519");
   write_text(path("authorized_keys"), read_text(path("user.pub")));
   write_text(path("sshd_config"),
+             // A home of its own: the shell that runs commands would read the user's start files.
              fmt::format("HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n"
                          "PasswordAuthentication no\nPermitRootLogin yes\nPidFile none\n"
-                         "Subsystem sftp internal-sftp\n",
-                         path("host"), path("authorized_keys")));
+                         "Subsystem sftp internal-sftp\nSetEnv HOME={}\n",
+                         path("host"), path("authorized_keys"), folder_.path()));
   listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -156,7 +157,12 @@ SshOptions LocalSshd::options() const {
 }
 
 void LocalSshd::make_key(const std::string& name, const std::string& kind) const {
-  run_program({"ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path(name)});
+  std::vector<std::string> argv = {"ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path(name)};
+  if (kind == "rsa") {
+    // As small as it may be: only its kind matters.
+    argv.insert(argv.end(), {"-b", "1024"});
+  }
+  run_program(std::move(argv));
 }
 
 std::string LocalSshd::write_known_hosts(const std::string& name,
