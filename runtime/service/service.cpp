@@ -135,6 +135,17 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
   }
 }
 
+Status Service::check_token(const TenantId& tenant, FencingToken token) {
+  FencingToken& highest = tokens_[tenant];
+  if (token < highest) {
+    return Error(ErrorCode::kFenced,
+                 fmt::format("cannot change tenant '{}' with token {}: token {} was here",
+                             tenant.str(), token.value, highest.value));
+  }
+  highest = token;
+  return ok_status();
+}
+
 void Service::lend(const ControlRequest& request,
                    const Json& body,
                    std::vector<UniqueFd> descriptors) {
@@ -143,31 +154,34 @@ void Service::lend(const ControlRequest& request,
     request.refuse(tenant.error());
     return;
   }
-  const FencingToken token = token_of(body);
-  FencingToken& highest = tokens_[*tenant];
-  if (token < highest) {
-    request.refuse(Error(ErrorCode::kFenced,
-                         fmt::format("cannot take tenant '{}' with token {}: token {} was here",
-                                     tenant->str(), token.value, highest.value)));
+  if (!on_stopped_.empty()) {
+    request.refuse(Error(ErrorCode::kUnavailable, "cannot take a tenant: stopping"));
+    return;
+  }
+  if (const Status token = check_token(*tenant, token_of(body)); token.has_error()) {
+    request.refuse(token.error());
     return;
   }
   if (const auto found = places_.find(*tenant); found != places_.end()) {
     lend_again(request, *found->second, body);
     return;
   }
-  if (descriptors.size() != 2 || !on_stopped_.empty()) {
-    request.refuse(
-        Error(on_stopped_.empty() ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
-              fmt::format("cannot take tenant '{}': {}", tenant->str(),
-                          on_stopped_.empty() ? "two listeners must come with it"
-                                              : "this instance is stopping")));
+  if (descriptors.size() != 2) {
+    request.refuse(Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot take tenant '{}': two listeners must come with it", tenant->str())));
     return;
   }
-  highest = token;
-  places_.emplace(*tenant, std::make_unique<Place>());
-  TenantLease lease{token, string_or(body, "config", ""), string_or(body, "data", ""),
-                    std::move(descriptors[0]), std::move(descriptors[1])};
-  const auto notice = [this, tenant = *tenant](const std::optional<Error>& error) {
+  open_tenant(request, *tenant,
+              {token_of(body), string_or(body, "config", ""), string_or(body, "data", ""),
+               std::move(descriptors[0]), std::move(descriptors[1])});
+}
+
+void Service::open_tenant(const ControlRequest& request,
+                          const TenantId& tenant,
+                          TenantLease lease) {
+  places_.emplace(tenant, std::make_unique<Place>());
+  const auto notice = [this, tenant](const std::optional<Error>& error) {
     if (error) {
       log_.warn("store.broken", {{"tenant", tenant},
                                  {"error", *error},
@@ -176,8 +190,8 @@ void Service::lend(const ControlRequest& request,
       log_.info("store.opened", {{"tenant", tenant}});
     }
   };
-  TenantHost::open(deps_, offload_for(*tenant), std::move(lease), notice,
-                   [this, request, tenant = *tenant](Result<std::unique_ptr<TenantHost>> opened) {
+  TenantHost::open(deps_, offload_for(tenant), std::move(lease), notice,
+                   [this, request, tenant](Result<std::unique_ptr<TenantHost>> opened) {
                      finish_lend(request, tenant, std::move(opened));
                    });
 }
@@ -190,7 +204,6 @@ void Service::lend_again(const ControlRequest& request, Place& place, const Json
   }
   Status outcome = place.host->renew(token_of(body));
   if (outcome.has_value()) {
-    tokens_[place.host->config().tenant] = place.host->token();
     outcome = place.host->reconfigure(string_or(body, "config", ""));
   }
   outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
@@ -242,16 +255,10 @@ void Service::reclaim(const ControlRequest& request, const Json& body) {
     request.refuse(tenant.error());
     return;
   }
-  const FencingToken token = token_of(body);
-  FencingToken& highest = tokens_[*tenant];
-  if (token < highest) {
-    request.refuse(Error(ErrorCode::kFenced,
-                         fmt::format("cannot let go of tenant '{}' with token {}: it is held with "
-                                     "token {}",
-                                     tenant->str(), token.value, highest.value)));
+  if (const Status token = check_token(*tenant, token_of(body)); token.has_error()) {
+    request.refuse(token.error());
     return;
   }
-  highest = token;
   const auto found = places_.find(*tenant);
   if (found == places_.end()) {
     // Let go of before: the daemon did not see the answer.

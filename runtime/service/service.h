@@ -48,7 +48,10 @@ class Service {
   struct Page;
 
   void take(const ControlRequest& request, std::vector<UniqueFd> descriptors);
+  /// Refuses a token below the highest that was met for the tenant, else remembers it.
+  Status check_token(const TenantId& tenant, FencingToken token);
   void lend(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
+  void open_tenant(const ControlRequest& request, const TenantId& tenant, TenantLease lease);
   void lend_again(const ControlRequest& request, Place& place, const Json& body);
   void finish_lend(const ControlRequest& request,
                    const TenantId& tenant,

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "runtime/backend/builtin/appointment.h"
 #include "runtime/webhook/tools.h"
 
 namespace voicectl::runtime {
@@ -55,14 +56,17 @@ std::string hours_of(const Business& business) {
 
 }  // namespace
 
-std::string make_system_prompt(const TenantConfig& config, WallTime now) {
+std::string make_system_prompt(const TenantConfig& config, const TimeZone& zone, WallTime now) {
   const Business& business = config.business;
   std::string prompt = fmt::format(
       "You are the voice agent of {}. Speak briefly and kindly; never read out symbols or lists. "
       "When a tool answers with a message, say it in your own words.\n{}\n",
       business.name, task_of(business.type));
-  prompt += fmt::format("Now it is {} (UTC); the business is in the time zone {}.\n",
-                        format_wall_time(now), business.time_zone);
+  const LocalTime local = zone.to_local(now);
+  const std::chrono::weekday today(std::chrono::floor<std::chrono::days>(local));
+  // Callers say "tomorrow at ten": the agent has to know where it is today.
+  prompt += fmt::format("At the business it is now {} {} ({}).\n", kDays[today.c_encoding()],
+                        render_local_time(local), business.time_zone);
   if (const std::string offers = offers_of(business); !offers.empty()) {
     prompt += "What the business offers:\n" + offers;
   }
@@ -73,12 +77,13 @@ std::string make_system_prompt(const TenantConfig& config, WallTime now) {
 }
 
 ultravox::CallRequest make_call_request(const TenantConfig& config,
+                                        const TimeZone& zone,
                                         const Session& session,
                                         ultravox::CallMedium medium,
                                         WallTime now) {
   const std::string webhook = config.webhook_base + "/webhook/" + config.tenant.str();
   ultravox::CallRequest request;
-  request.system_prompt = make_system_prompt(config, now);
+  request.system_prompt = make_system_prompt(config, zone, now);
   request.voice = config.voice.voice;
   request.language_hint = config.voice.language;
   request.model = config.voice.model;

@@ -146,8 +146,8 @@ void SessionApi::request_call(const std::shared_ptr<Creation>& creation) {
                                         "cannot create the session: the store failed; try again"));
     return;
   }
-  const auto request =
-      make_call_request(*scope_.config, *session, creation->asked.medium, scope_.clock.now());
+  const auto request = make_call_request(*scope_.config, scope_.zone, *session,
+                                         creation->asked.medium, scope_.clock.now());
   scope_.ultravox->create_call(request, [this, creation, alive = std::weak_ptr(self_)](
                                             const ultravox::UltravoxResult<ultravox::Call>& call) {
     if (alive.expired()) {

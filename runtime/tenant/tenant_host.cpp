@@ -123,8 +123,9 @@ TenantHost::Inner::Inner(
             },
             [this](const StoreContents& contents) { adopt_store(contents); }}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
-      backend(config->business, std::move(loaded.zone), {}, deps.clock, deps.random),
-      scope{deps.reactor, deps.clock, deps.random, config, hub, store, book, memory, make_client()},
+      backend(config->business, loaded.zone, {}, deps.clock, deps.random),
+      scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone),
+            hub,          store,      book,        memory, make_client()},
       sessions(scope),
       webhooks(scope, backend, *counters),
       live(scope),
@@ -296,6 +297,7 @@ Status TenantHost::reconfigure(const std::string& config_path) {
   inner_->config = std::make_shared<const TenantConfig>(std::move(loaded.config));
   inner_->lease.config_path = config_path;
   inner_->scope.config = inner_->config;
+  inner_->scope.zone = loaded.zone;
   inner_->backend.reconfigure(inner_->config->business, std::move(loaded.zone));
   if (other_service) {
     inner_->old_clients.push_back(std::exchange(inner_->scope.ultravox, inner_->make_client()));

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/os/reactor.h"
 #include "base/random.h"
+#include "runtime/backend/time_zone.h"
 #include "runtime/session/event_hub.h"
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
@@ -22,6 +23,7 @@ struct TenantScope {
   Random& random;
   /// Replaced as a whole when the tenant is reconfigured.
   std::shared_ptr<const TenantConfig> config;
+  TimeZone zone;
   EventHub& hub;
   SessionStore& store;
   SessionBook& book;

@@ -219,7 +219,8 @@ TEST(CallRequestTest, AsksForTheTenantsVoiceToolsAndCallbacks) {
   const TenantConfig config = *parse(a_document());
   const Session session(make_session_id(config.tenant, "0123456789abcdef"), config.tenant);
 
-  const auto request = make_call_request(config, session, ultravox::CallMedium::kWebRtc, {});
+  const auto request =
+      make_call_request(config, TimeZone(), session, ultravox::CallMedium::kWebRtc, {});
 
   EXPECT_THAT(request.tools, SizeIs(1));
   EXPECT_EQ(request.callbacks.ended->url, "http://127.0.0.1:8080/webhook/acme/ultravox");
@@ -228,6 +229,7 @@ TEST(CallRequestTest, AsksForTheTenantsVoiceToolsAndCallbacks) {
   EXPECT_EQ(request.max_duration, std::chrono::seconds(60));
   EXPECT_THAT(request.system_prompt, HasSubstr("Checkup, 45 minutes, $20.50"));
   EXPECT_THAT(request.system_prompt, HasSubstr("Monday 09:00-12:00"));
+  EXPECT_THAT(request.system_prompt, HasSubstr("now Thursday 1970-01-01 00:00 (UTC)"));
 }
 
 }  // namespace
