@@ -31,7 +31,7 @@ Color color_of(api::StepState state) {
 std::string progress_line(const api::StepProgress& step, const Palette& palette) {
   const std::string state = fmt::format("{:<7}", name_of(step.state));
   const std::string took =
-      step.state == api::StepState::kDone
+      step.state == api::StepState::kDone && step.took_ms > 0
           ? " (" + format_duration(std::chrono::milliseconds(step.took_ms)) + ")"
           : "";
   const std::string error = step.error.empty() ? "" : ": " + step.error;

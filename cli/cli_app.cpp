@@ -59,8 +59,8 @@ class CommandLine {
       }
       bodies_[std::string(command.path)] = command.declare(app);
     }
-    add("help", "Show the help of a command")
-        .add_option("COMMAND", help_words_, "words of the command");
+    // Only so that it is listed: its words are taken before CLI11 could read them as commands.
+    add("help", "Show the help of a command").add_option("COMMAND", "words of the command");
   }
 
   CLI::App& program() { return program_; }
@@ -91,19 +91,14 @@ class CommandLine {
   bool wants_version() const { return wants_version_; }
   bool wants_no_color() const { return wants_no_color_; }
   const std::string& socket() const { return socket_; }
-  std::string help_path() const {
-    std::string path;
-    for (const std::string& word : help_words_) {
-      path += (path.empty() ? "" : " ") + word;
-    }
-    return path;
-  }
 
  private:
   CLI::App& add(std::string_view path, std::string_view summary) {
     const auto [parent, name] = split_path(path);
     CLI::App& app = *find(parent)->add_subcommand(name, std::string(summary));
     app.set_help_flag("-h,--help", "show this help");
+    // CLI11 hands the program's own footer down.
+    app.footer("");
     // Flags of the program may stand behind the command too.
     app.fallthrough();
     apps_[std::string(path)] = &app;
@@ -118,7 +113,6 @@ class CommandLine {
   std::string socket_;
   bool wants_version_ = false;
   bool wants_no_color_ = false;
-  std::vector<std::string> help_words_;
 };
 
 std::vector<std::string> names_below(CLI::App& app) {
@@ -211,6 +205,17 @@ ExitCode show_help(CommandContext& context, CommandLine& line, const std::string
   return ExitCode::kOk;
 }
 
+/// The words behind "help", without flags.
+std::string path_in(const std::vector<std::string>& arguments) {
+  std::string path;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    if (!arguments[i].starts_with('-')) {
+      path += (path.empty() ? "" : " ") + arguments[i];
+    }
+  }
+  return path;
+}
+
 ExitCode run_command(CommandContext& context, CommandLine& line, const std::string& path) {
   const CommandBody* const body = line.find_body(path);
   if (body == nullptr) {
@@ -230,6 +235,9 @@ ExitCode run_command(CommandContext& context, CommandLine& line, const std::stri
 
 ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext& context) {
   CommandLine line;
+  if (!arguments.empty() && arguments.front() == "help") {
+    return show_help(context, line, path_in(arguments));
+  }
   if (const std::optional<UnknownCommand> unknown = find_unknown_command(line, arguments)) {
     const std::string prefix = unknown->group.empty() ? "" : unknown->group + " ";
     return refuse(context,
@@ -251,9 +259,6 @@ ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext&
   }
   context.socket_option = line.socket();
   const std::string path = line.chosen_path();
-  if (path == "help") {
-    return show_help(context, line, line.help_path());
-  }
   return run_command(context, line, line.wants_version() && path.empty() ? "version" : path);
 }
 

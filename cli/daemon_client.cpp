@@ -141,16 +141,11 @@ class AnswerReader {
 
   /// An empty `bytes` says that the connection has ended.
   Status put(std::string_view bytes) {
-    boost::beast::error_code problem;
     if (bytes.empty()) {
-      parser_.put_eof(problem);
-      return problem || !parser_.is_done()
-                 ? Status(Error(ErrorCode::kUnavailable,
-                                "cannot read the daemon's answer to its end: the daemon closed the "
-                                "connection; see its log"))
-                 : ok_status();
+      return put_end();
     }
     pending_ += bytes;
+    boost::beast::error_code problem;
     while (!pending_.empty() && !parser_.is_done()) {
       const std::size_t used = parser_.put(boost::asio::buffer(pending_), problem);
       pending_.erase(0, used);
@@ -165,6 +160,21 @@ class AnswerReader {
   }
 
  private:
+  /// Some answers end with the connection; others are cut off by that.
+  Status put_end() {
+    boost::beast::error_code problem;
+    if (parser_.got_some()) {
+      parser_.put_eof(problem);
+    }
+    if (!problem && parser_.is_done()) {
+      return ok_status();
+    }
+    return Error(
+        ErrorCode::kUnavailable,
+        "cannot read the daemon's answer to its end: the daemon closed the connection; see "
+        "its log");
+  }
+
   http::response_parser<http::string_body> parser_;
   std::string pending_;
 };

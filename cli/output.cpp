@@ -117,17 +117,18 @@ std::string cell(const Json& object, std::string_view key) {
 }
 
 std::string bytes_cell(const Json& object, std::string_view key) {
-  const Json* const value = find_member(object, key);
-  return value == nullptr || !value->is_number_unsigned()
-             ? "-"
-             : Bytes{value->get<std::uint64_t>()}.str();
+  const std::int64_t count = object.is_object() ? integer_or(object, key, -1) : -1;
+  return count < 0 ? "-" : Bytes{static_cast<std::uint64_t>(count)}.str();
 }
 
 std::string seconds_cell(const Json& object, std::string_view key) {
   const Json* const value = find_member(object, key);
-  return value == nullptr || !value->is_number_integer()
-             ? "-"
-             : format_duration(std::chrono::seconds(value->get<std::int64_t>()));
+  if (value == nullptr || !value->is_number_integer()) {
+    return "-";
+  }
+  const std::chrono::seconds length(value->get<std::int64_t>());
+  // The daemon counts whole seconds, so zero is no smaller unit.
+  return length.count() == 0 ? "0s" : format_duration(length);
 }
 
 std::string list_cell(const Json& object, std::string_view key) {

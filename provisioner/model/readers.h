@@ -59,9 +59,8 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files);
 void read_catalogue(MapReader& tenant, IncludedFiles& files, TenantSpec& spec);
 OpeningHours read_opening_hours(const ValueReader& value);
 
-/// Rules that hold between the parts of one platform or tenant.
+/// Rules that hold between the parts of one platform.
 void check_platform(const PlatformDraft& draft, Problems& problems);
-void check_tenant(const TenantSpec& spec, const MapReader& tenant);
 
 /// Rules that hold between all tenants, and between them and the platform.
 void check_together(const PlatformDraft& platform,

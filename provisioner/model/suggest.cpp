@@ -52,6 +52,13 @@ std::optional<std::string> find_nearest(std::string_view word,
       nearest = candidate;
     }
   }
+  constexpr std::size_t kShortestBeginning = 3;
+  if (!nearest && wanted.size() >= kShortestBeginning) {
+    const auto longer = std::find_if(
+        candidates.begin(), candidates.end(),
+        [&](const std::string& candidate) { return lower_case(candidate).starts_with(wanted); });
+    return longer == candidates.end() ? std::nullopt : std::optional(*longer);
+  }
   return nearest;
 }
 

@@ -14,7 +14,7 @@ namespace voicectl {
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// The candidate that `word` was probably meant to be; nullopt when none is near enough (a third
-/// of its length, at least one edit; case does not count).
+/// of its length, at least one edit; case does not count) and none begins with `word`.
 std::optional<std::string> find_nearest(std::string_view word,
                                         const std::vector<std::string>& candidates);
 

@@ -165,6 +165,34 @@ void demand(const MapReader& tenant, BusinessType type, std::string_view key, bo
   }
 }
 
+void check_offer(const TenantSpec& spec, const MapReader& tenant) {
+  switch (spec.business_type) {
+    case BusinessType::kRestaurant:
+      demand(tenant, spec.business_type, "menu", !spec.menu.empty());
+      break;
+    case BusinessType::kAppointment:
+      demand(tenant, spec.business_type, "services", !spec.services.empty());
+      demand(tenant, spec.business_type, "opening_hours", !spec.opening_hours.empty());
+      break;
+    case BusinessType::kSupport:
+      demand(tenant, spec.business_type, "support_categories", !spec.support_categories.empty());
+      break;
+    case BusinessType::kCustom:
+      break;
+  }
+}
+
+void check_plan(const TenantSpec& spec, const MapReader& tenant) {
+  const std::optional<std::uint32_t> of_plan = monthly_sessions(spec.plan);
+  const std::optional<std::uint32_t> own = spec.limits.sessions_per_month;
+  if (of_plan && own && *own > *of_plan) {
+    tenant.value().problems().add(tenant.spot_of("limits").problem(
+        fmt::format("found {} sessions per month; the plan '{}' includes {}", *own,
+                    name_of(spec.plan), *of_plan),
+        "lower limits.sessions_per_month or take a higher plan"));
+  }
+}
+
 }  // namespace
 
 TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
@@ -191,36 +219,16 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   }
   read_contact(map, spec);
   read_domains(map, draft);
+  const std::size_t before = value.problems().count();
   read_parts(map, spec);
   read_catalogue(map, files, spec);
-  check_tenant(spec, map);
+  // What could not be read is missing too, and was reported already.
+  if (value.problems().count() == before) {
+    check_offer(spec, map);
+  }
+  check_plan(spec, map);
   map.finish();
   return draft;
-}
-
-void check_tenant(const TenantSpec& spec, const MapReader& tenant) {
-  switch (spec.business_type) {
-    case BusinessType::kRestaurant:
-      demand(tenant, spec.business_type, "menu", !spec.menu.empty());
-      break;
-    case BusinessType::kAppointment:
-      demand(tenant, spec.business_type, "services", !spec.services.empty());
-      demand(tenant, spec.business_type, "opening_hours", !spec.opening_hours.empty());
-      break;
-    case BusinessType::kSupport:
-      demand(tenant, spec.business_type, "support_categories", !spec.support_categories.empty());
-      break;
-    case BusinessType::kCustom:
-      break;
-  }
-  const std::optional<std::uint32_t> of_plan = monthly_sessions(spec.plan);
-  const std::optional<std::uint32_t> own = spec.limits.sessions_per_month;
-  if (of_plan && own && *own > *of_plan) {
-    tenant.value().problems().add(tenant.spot_of("limits").problem(
-        fmt::format("found {} sessions per month; the plan '{}' includes {}", *own,
-                    name_of(spec.plan), *of_plan),
-        "lower limits.sessions_per_month or take a higher plan"));
-  }
 }
 
 }  // namespace voicectl

@@ -21,7 +21,7 @@ class Problems {
   static constexpr std::size_t kMostProblems = 100;
 
   void add(Diagnostic problem);
-  bool empty() const { return list_.empty(); }
+  std::size_t count() const { return list_.size() + left_out_; }
   /// Everything collected, with a last line that says how many were left out.
   std::vector<Diagnostic> take();
 

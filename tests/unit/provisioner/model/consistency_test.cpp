@@ -84,6 +84,18 @@ TEST(ConsistencyTest, AsksEachBusinessForWhatItOffers) {
   EXPECT_THAT(of_type("support"), ElementsAre(HasSubstr("tenants[0].support_categories")));
 }
 
+TEST(ConsistencyTest, DoesNotMissWhatWasThereButWrong) {
+  const ParsedState parsed = parse(R"(apiVersion: voicectl/v1
+tenants:
+  - slug: a
+    name: A
+    business_type: restaurant
+    menu_file: nowhere.yaml
+)");
+
+  EXPECT_THAT(lines_of(parsed), ElementsAre(HasSubstr("found no file that can be read")));
+}
+
 TEST(ConsistencyTest, NamesBothPlacesOfADomainThatStandsTwice) {
   const ParsedState parsed = parse(R"(apiVersion: voicectl/v1
 tenants:

@@ -19,6 +19,8 @@ TEST(SuggestTest, FindsTheNearestAndNothingFarOff) {
   EXPECT_EQ(find_nearest("tenats", {"tenants", "platform"}), "tenants");
   EXPECT_EQ(find_nearest("PLAN", {"play", "plan"}), "plan");
   EXPECT_EQ(find_nearest("xyz", {"tenants", "platform"}), std::nullopt);
+  EXPECT_EQ(find_nearest("api_key", {"endpoint", "api_key_file"}), "api_key_file");
+  EXPECT_EQ(find_nearest("ap", {"endpoint", "api_key_file"}), std::nullopt);
   EXPECT_EQ(find_nearest("x", {}), std::nullopt);
   EXPECT_EQ(find_nearest(std::string(100'000, 'x'), {"tenants"}), std::nullopt);
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/unit/cli/cli_on_fakes.h"
+
+namespace voicectl {
+namespace {
+
+using testing::HasSubstr;
+
+class TenantCommandsTest : public CliTest {
+ protected:
+  static DesiredState with_tenants(const std::vector<std::string>& slugs) {
+    DesiredState state;
+    for (const std::string& slug : slugs) {
+      state.tenants.push_back(TenantSpec{.tenant = *TenantId::parse(slug), .name = slug});
+    }
+    return state;
+  }
+  /// What the daemon was asked to apply.
+  DesiredState applied() const {
+    const std::string document = daemon_.body_of("POST /v1/apply")["document"];
+    return parse_desired_state({{"applied", document}}, nullptr).state;
+  }
+};
+
+TEST_F(TenantCommandsTest, CreateAddsTheTenantToTheDesiredState) {
+  serve(with_tenants({"acme", "zebra"}), plan_json(1));
+
+  EXPECT_EQ(run({"tenant", "create", "luigi", "--name", "Luigi's", "--plan", "enterprise", "--tier",
+                 "dedicated", "--yes"}),
+            ExitCode::kOk);
+
+  const DesiredState state = applied();
+  ASSERT_EQ(state.tenants.size(), 3U);
+  EXPECT_EQ(state.tenants[1].tenant.str(), "luigi");
+  EXPECT_EQ(state.tenants[1].name, "Luigi's");
+  EXPECT_EQ(state.tenants[1].plan, PricePlan::kEnterprise);
+  EXPECT_EQ(state.tenants[1].tier, Tier::kDedicated);
+  EXPECT_THAT(err(), HasSubstr("Next: voicectl tenant key create luigi"));
+}
+
+TEST_F(TenantCommandsTest, CreateWorksOnAnEmptyPlatform) {
+  serve({}, plan_json(1));
+  daemon_.answers["GET /v1/desired"] = {Json{{"generation", 0}, {"document", nullptr}}};
+
+  EXPECT_EQ(run({"tenant", "create", "acme", "--yes"}), ExitCode::kOk);
+
+  EXPECT_EQ(applied().tenants.size(), 1U);
+}
+
+TEST_F(TenantCommandsTest, CreateRefusesWhatADocumentCouldNotSay) {
+  serve({}, plan_json(1));
+
+  EXPECT_EQ(run({"tenant", "create", "admin", "--yes"}), ExitCode::kFailure);
+  EXPECT_THAT(err(), HasSubstr("reserved for the platform itself"));
+
+  EXPECT_EQ(run({"tenant", "create", "acme", "--type", "bakery", "--yes"}), ExitCode::kFailure);
+  EXPECT_THAT(err(), HasSubstr("allowed are restaurant, appointment, support, custom"));
+
+  EXPECT_EQ(run({"tenant", "create", "acme", "--type", "restaurant", "--yes"}), ExitCode::kFailure);
+  EXPECT_THAT(err(), HasSubstr("requires; add menu"));
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+}
+
+TEST_F(TenantCommandsTest, CreateRefusesASecondOfTheSameName) {
+  serve(with_tenants({"acme"}), plan_json(1));
+
+  EXPECT_EQ(run({"tenant", "create", "acme", "--yes"}), ExitCode::kConflict);
+  EXPECT_THAT(err(), HasSubstr("cannot create tenant 'acme': it exists"));
+}
+
+TEST_F(TenantCommandsTest, DeleteRemovesOneTenant) {
+  serve(with_tenants({"acme", "zebra"}), plan_json(1, 1));
+
+  EXPECT_EQ(run({"tenant", "delete", "acme", "--confirm=acme"}), ExitCode::kOk);
+
+  ASSERT_EQ(applied().tenants.size(), 1U);
+  EXPECT_EQ(applied().tenants[0].tenant.str(), "zebra");
+}
+
+TEST_F(TenantCommandsTest, DeleteWantsTheNameTyped) {
+  serve(with_tenants({"acme"}), plan_json(1, 1));
+
+  EXPECT_EQ(run({"tenant", "delete", "acme"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("add --confirm=acme"));
+  EXPECT_EQ(run({"tenant", "delete", "acme", "--confirm=zebra"}), ExitCode::kFailure);
+  answer_at_terminal("yes");
+  EXPECT_EQ(run({"tenant", "delete", "acme"}), ExitCode::kFailure);
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+
+  answer_at_terminal("acme");
+  EXPECT_EQ(run({"tenant", "delete", "acme"}), ExitCode::kOk);
+}
+
+TEST_F(TenantCommandsTest, DeleteTakesNoOtherTenantWithIt) {
+  serve(with_tenants({"acme", "zebra"}), plan_json(1, 2));
+
+  EXPECT_EQ(run({"tenant", "delete", "acme", "--confirm=acme"}), ExitCode::kUsage);
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+}
+
+TEST_F(TenantCommandsTest, DeleteSaysWhenThereIsNone) {
+  serve({}, plan_json(0));
+
+  EXPECT_EQ(run({"tenant", "delete", "acme", "--confirm=acme"}), ExitCode::kNotFound);
+}
+
+TEST_F(TenantCommandsTest, PromoteAndDemoteSetTheTier) {
+  serve(with_tenants({"acme"}), plan_json(1));
+
+  EXPECT_EQ(run({"tenant", "promote", "acme", "--yes"}), ExitCode::kOk);
+  EXPECT_EQ(applied().tenants[0].tier, Tier::kDedicated);
+
+  daemon_.questions.clear();
+  EXPECT_EQ(run({"tenant", "demote", "acme", "--yes"}), ExitCode::kOk);
+  EXPECT_EQ(applied().tenants[0].tier, Tier::kPooled);
+
+  EXPECT_EQ(run({"tenant", "promote", "nobody", "--yes"}), ExitCode::kNotFound);
+}
+
+TEST_F(TenantCommandsTest, ListShowsATableOrNames) {
+  daemon_.answer("GET /v1/tenants", Json{{"tenants",
+                                          {{{"tenant", "acme"},
+                                            {"name", "Acme"},
+                                            {"business_type", "custom"},
+                                            {"plan", "starter"},
+                                            {"tier", "auto"},
+                                            {"phase", "serving"},
+                                            {"instance", "shared-0"},
+                                            {"port", 21000},
+                                            {"socket", "/run/acme.sock"},
+                                            {"hosts", {"acme.example.com"}},
+                                            {"sessions", 3}}}}});
+
+  run({"tenant", "list"});
+  EXPECT_EQ(out(),
+            "TENANT  TYPE    PLAN     TIER  PHASE    INSTANCE  SESSIONS  HOSTS\n"
+            "acme    custom  starter  auto  serving  shared-0         3  acme.example.com\n");
+
+  run({"tenant", "list", "-o", "name"});
+  EXPECT_EQ(out(), "tenant/acme\n");
+
+  run({"tenant", "list", "-o", "json"});
+  EXPECT_EQ(Json::parse(out())["tenants"][0]["port"], 21000);
+}
+
+TEST_F(TenantCommandsTest, AnEmptyListSaysWhatToDoNext) {
+  daemon_.answer("GET /v1/tenants", Json{{"tenants", Json::array()}});
+
+  EXPECT_EQ(run({"tenant", "list"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "");
+  EXPECT_THAT(err(), HasSubstr("voicectl tenant create"));
+}
+
+TEST_F(TenantCommandsTest, ANewKeyAloneGoesToStandardOutput) {
+  daemon_.answer("POST /v1/tenants/acme/keys",
+                 Json{{"id", "k1"}, {"scope", "admin"}, {"key", "vck_secret"}});
+
+  EXPECT_EQ(run({"tenant", "key", "create", "acme"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "vck_secret\n");
+  EXPECT_THAT(err(), HasSubstr("shown this once"));
+  EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/keys")["scope"], "admin");
+}
+
+TEST_F(TenantCommandsTest, KeysAreListedAndRevoked) {
+  daemon_.answer("GET /v1/tenants/acme/keys",
+                 Json{{"keys", {{{"id", "k1"}, {"scope", "staff"}, {"created_at", "2026"}}}}});
+  daemon_.answer("DELETE /v1/tenants/acme/keys/k%2F1", Json{{"id", "k/1"}});
+
+  run({"tenant", "key", "list", "acme"});
+  EXPECT_EQ(out(), "KEY  SCOPE  CREATED\nk1   staff  2026\n");
+
+  EXPECT_EQ(run({"tenant", "key", "revoke", "acme", "k/1"}), ExitCode::kOk);
+  EXPECT_EQ(out(), "Revoked key k/1.\n");
+}
+
+}  // namespace
+}  // namespace voicectl

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/unit/cli/cli_on_fakes.h"
+
+namespace voicectl {
+namespace {
+
+using testing::HasSubstr;
+
+using ViewCommandsTest = CliTest;
+
+Json instance_json() {
+  return {{"instance", "shared-0"}, {"kind", "shared"}, {"state", "ready"}, {"pid", 4242},
+          {"port", 21000},          {"tenants", 3},     {"sessions", 7},    {"cpu_percent", 12.5},
+          {"rss_bytes", 10485760},  {"uptime_s", 3900}, {"restarts", 1},    {"version", "0.1.0"}};
+}
+
+TEST_F(ViewCommandsTest, PsShowsLoadAndAge) {
+  daemon_.answer("GET /v1/instances", Json{{"instances", {instance_json()}}});
+
+  EXPECT_EQ(run({"ps"}), ExitCode::kOk);
+
+  EXPECT_EQ(
+      out(),
+      "INSTANCE  KIND    STATE   PID  TENANTS  SESSIONS    CPU       RSS  UPTIME  RESTARTS\n"
+      "shared-0  shared  ready  4242        3         7  12.5%  10.0 MiB   1h05m         1\n");
+}
+
+TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
+  daemon_.answer(
+      "GET /v1/status",
+      Json{{"daemon",
+            {{"version", "0.1.0"}, {"pid", 7}, {"uptime_s", 61}, {"state", "/s"}, {"log", "/l"}}},
+           {"platform", nullptr},
+           {"edge", {{"mode", "none"}}},
+           {"counts", {{"tenants", 1}, {"instances", 2}, {"sessions", 3}}},
+           {"pending", {"start shared-0"}},
+           {"problems", {"it is \x1b[31mbad"}}});
+
+  EXPECT_EQ(run({"status"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("Daemon     0.1.0, pid 7, up 1m01s\n"));
+  EXPECT_THAT(out(), HasSubstr("Platform   nothing applied yet\n"));
+  EXPECT_THAT(out(), HasSubstr("Edge       none\n"));
+  EXPECT_THAT(out(), HasSubstr("Pending:\n  start shared-0\n"));
+  EXPECT_THAT(out(), HasSubstr("Problems:\n  it is ?[31mbad\n"));
+}
+
+TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
+  daemon_.answer("GET /v1/sessions?limit=5&tenant=acme", Json{{"sessions",
+                                                               {{{"session_id", "acme_1"},
+                                                                 {"tenant", "acme"},
+                                                                 {"status", "active"},
+                                                                 {"customer_name", "Ann"},
+                                                                 {"node_server_id", "shared-0"},
+                                                                 {"created_at", "2026"},
+                                                                 {"duration", nullptr}}}}});
+
+  EXPECT_EQ(run({"session", "list", "--tenant", "acme", "--limit", "5", "-o", "name"}),
+            ExitCode::kOk);
+
+  EXPECT_EQ(out(), "session/acme_1\n");
+  EXPECT_EQ(run({"session", "list", "--limit", "201"}), ExitCode::kUsage);
+}
+
+TEST_F(ViewCommandsTest, EndingASessionIsAgreedTo) {
+  daemon_.answer("DELETE /v1/sessions/acme_1",
+                 Json{{"session", {{"session_id", "acme_1"}, {"status", "completed"}}}});
+
+  EXPECT_EQ(run({"session", "end", "acme_1"}), ExitCode::kUsage);
+  EXPECT_FALSE(daemon_.was_asked("DELETE /v1/sessions/acme_1"));
+
+  EXPECT_EQ(run({"session", "end", "acme_1", "--yes"}), ExitCode::kOk);
+  EXPECT_EQ(out(), "Session acme_1 is completed.\n");
+}
+
+TEST_F(ViewCommandsTest, ShowsASessionWithItsEvents) {
+  daemon_.answer(
+      "GET /v1/sessions/acme_1",
+      Json{{"session", {{"session_id", "acme_1"}, {"status", "active"}}},
+           {"events",
+            {{{"seq", 1}, {"at", "2026"}, {"type", "session.created"}, {"data", {{"a", 1}}}}}}});
+
+  EXPECT_EQ(run({"session", "show", "acme_1"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("Session    acme_1\n"));
+  EXPECT_THAT(out(), HasSubstr("1  2026  session.created  {\"a\":1}\n"));
+}
+
+TEST_F(ViewCommandsTest, LogsAreFilteredByTheDaemon) {
+  daemon_.streams["GET /v1/logs?follow=1&tenant=acme&since=600"] = {
+      R"({"source":"instance/shared-0","line":"session.created tenant=acme"})"};
+
+  EXPECT_EQ(run({"logs", "-f", "--tenant", "acme", "--since", "10m"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "instance/shared-0  session.created tenant=acme\n");
+}
+
+TEST_F(ViewCommandsTest, AgesHaveUnits) {
+  daemon_.streams["GET /v1/logs?follow=0&since=90"] = {};
+  daemon_.streams["GET /v1/logs?follow=0&since=7200"] = {};
+  daemon_.streams["GET /v1/logs?follow=0&since=86400"] = {};
+
+  EXPECT_EQ(run({"logs", "--since", "90"}), ExitCode::kOk);
+  EXPECT_EQ(run({"logs", "--since", "2h"}), ExitCode::kOk);
+  EXPECT_EQ(run({"logs", "--since", "1d"}), ExitCode::kOk);
+  for (const char* age : {"", "soon", "-5", "5w", "99999999d", "m"}) {
+    EXPECT_EQ(run({"logs", "--since", age}), ExitCode::kUsage) << age;
+  }
+}
+
+TEST_F(ViewCommandsTest, EventsArePrintedAsTheyCome) {
+  daemon_.streams["GET /v1/events?after=4&follow=1"] = {
+      R"({"number":5,"at":"2026","name":"tenant.created","subject":"tenant/acme","detail":{}})"};
+
+  EXPECT_EQ(run({"events", "-f", "--after", "4"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "     5  2026  tenant.created           tenant/acme\n");
+}
+
+}  // namespace
+}  // namespace voicectl
