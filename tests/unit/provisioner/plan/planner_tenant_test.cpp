@@ -141,6 +141,15 @@ TEST(PlannerTest, KeepsAReleasedPortInQuarantine) {
   EXPECT_THAT(texts(later), Contains("bind listener of acme on port 21001"));
 }
 
+TEST(PlannerTest, GivesAwayNoRecordedPortWhoseLeaseIsMissing) {
+  Snapshot snapshot = settled(a_desired_state({a_tenant("acme")}));
+  snapshot.leases.clear();
+
+  const Plan plan = plan_of(a_desired_state({a_tenant("acme"), a_tenant("best")}), snapshot);
+
+  EXPECT_THAT(texts(plan), Contains("bind listener of best on port 21002"));
+}
+
 TEST(PlannerTest, SaysThatThePortRangeIsFull) {
   DesiredState desired = a_desired_state({a_tenant("acme"), a_tenant("best")});
   desired.platform.first_port = 21000;
