@@ -88,15 +88,20 @@ Result<Started> PlatformPrograms::start(std::string_view name,
 }
 
 Result<Started> PlatformPrograms::start_stand_in(const std::string& address,
-                                                 const std::string& api_key_file) {
+                                                 const PlatformSpec& platform) {
   if (is_running(kStandIn)) {
     return Started::kBefore;
   }
   LaunchSpec spec;
   spec.argv = {context_.surroundings.program_directory + "/voicectl-ultravox-standin", "--listen",
-               address};
-  if (!api_key_file.empty()) {
-    spec.argv.insert(spec.argv.end(), {"--api-key-file", api_key_file});
+               address, "--pace", "fast"};
+  if (!platform.ultravox.api_key_file.empty()) {
+    spec.argv.insert(spec.argv.end(), {"--api-key-file", platform.ultravox.api_key_file});
+  }
+  if (platform.edge.mode != EdgeMode::kNone) {
+    // Tenants' host names need not be known to this machine's resolver.
+    spec.argv.insert(spec.argv.end(),
+                     {"--connect-to", fmt::format("127.0.0.1:{}", platform.edge.http_port)});
   }
   spec.environment = {{"PATH", kSearchPath}};
   return start(kStandIn, spec, workspace_.path("log/standin.log"));

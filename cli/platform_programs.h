@@ -29,7 +29,7 @@ class PlatformPrograms {
       : context_(context), workspace_(workspace) {}
 
   /// Runs the stand-in at `address` ("host:port"). Idempotent.
-  Result<Started> start_stand_in(const std::string& address, const std::string& api_key_file);
+  Result<Started> start_stand_in(const std::string& address, const PlatformSpec& platform);
 
   /// Runs the daemon and waits until it answers. Idempotent.
   /// ERRORS: kTimeout; kUnavailable when it ends instead, with the end of its log.

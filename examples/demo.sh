@@ -55,7 +55,7 @@ voicectl() { "$bin/voicectl" --socket "$run_folder/control.sock" "$@"; }
 cleanup() {
   rm -rf "$keys"
   if [ "$check" = yes ]; then
-    "$bin/voicectl" down --workspace "$workspace" --purge >/dev/null 2>&1 || true
+    "$bin/voicectl" down --workspace "$workspace" --purge --yes >/dev/null 2>&1 || true
   fi
 }
 trap cleanup EXIT

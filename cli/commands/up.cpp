@@ -40,7 +40,8 @@ std::optional<DesiredState> find_earlier(CommandContext& context, const Workspac
 /// never end at a development tool unnoticed.
 Status start_stand_in(CommandContext& context,
                       PlatformPrograms& programs,
-                      const UltravoxSpec& ultravox) {
+                      const PlatformSpec& platform) {
+  const UltravoxSpec& ultravox = platform.ultravox;
   const std::optional<std::string> address = loopback_address(ultravox.endpoint);
   if (!address) {
     if (ultravox.api_key_file.empty()) {
@@ -51,7 +52,7 @@ Status start_stand_in(CommandContext& context,
     }
     return ok_status();
   }
-  VC_TRY(const Started started, programs.start_stand_in(*address, ultravox.api_key_file));
+  VC_TRY(const Started started, programs.start_stand_in(*address, platform));
   context.console.err << fmt::format(
       "{} the Ultravox stand-in at {} (development only).\n",
       started == Started::kNow ? "Started" : "Found running:", *address);
@@ -83,7 +84,7 @@ Result<ExitCode> start_platform(CommandContext& context, const Options& options)
   PlatformPrograms programs(context, workspace);
   const std::optional<DesiredState> running = desired ? desired : find_earlier(context, workspace);
   if (running) {
-    VC_TRY(start_stand_in(context, programs, running->platform.ultravox));
+    VC_TRY(start_stand_in(context, programs, running->platform));
   }
   VC_TRY(const Started started, programs.start_daemon());
   VC_TRY(const std::optional<std::string> run, workspace.find_run_folder());
