@@ -108,8 +108,8 @@ voicectl events | tail -n 4
 step "5. One more tenant: no reload of nginx"
 reloads() { voicectl status -o json | tr ',{}' '\n\n\n' | sed -n 's/.*"reloads" *: *\([0-9]*\).*/\1/p'; }
 before=$(reloads)
-show "voicectl tenant create soup-kitchen --name 'Soup Kitchen' --business-type restaurant ..."
-voicectl tenant create soup-kitchen --name "Soup Kitchen" --business-type restaurant \
+show "voicectl tenant create soup-kitchen --name 'Soup Kitchen' --type restaurant ..."
+voicectl tenant create soup-kitchen --name "Soup Kitchen" --type restaurant \
   --menu-file "$here/qastco/restaurant-menu.yaml" --yes
 verify "nginx was not reloaded" test "$(reloads)" = "$before"
 verify "curl reaches it" curl -sf -o /dev/null -H "Host: soup-kitchen.$domain" \

@@ -1,48 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/load_feed.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
 #include "runtime/control/protocol.h"
 
 namespace voicectl {
+namespace {
+
+constexpr Duration kForgetAfter = 4 * kSampleInterval;
+
+PromotionPolicy observing_policy() {
+  PromotionPolicy policy;
+  policy.mode = PromotionMode::kObserve;
+  return policy;
+}
+
+std::uint64_t count_of(const Json& object, std::string_view key) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(object, key, 0)));
+}
+
+}  // namespace
+
+LoadFeed::LoadFeed(Deps deps) : deps_(deps), monitor_(observing_policy()) {}
 
 void LoadFeed::start() {
   sample();
-  reactor_.call_after(kLoadInterval, [this] { start(); });
+  deps_.reactor.call_after(kSampleInterval, [this] { start(); });
 }
 
 void LoadFeed::sample() {
-  for (const InstanceView& view : instances_.observe()) {
+  const MonoTime now = deps_.reactor.now();
+  monitor_.forget_older_than(now, kForgetAfter);
+  for (const PromotionDecision& decision : monitor_.decide(now, deps_.recorded.snapshot())) {
+    deps_.events.add("monitor.would_" + std::string(name_of(decision.kind)),
+                     "tenant/" + decision.tenant.str(), dump_json({{"reason", decision.reason}}));
+  }
+  for (const InstanceView& view : deps_.instances.observe()) {
     if (view.state != InstanceState::kReady) {
       continue;
     }
-    instances_.request(view.instance, control::request::kStats, "{}", kLoadInterval,
-                       [this, id = view.instance](const Result<std::string>& stats) {
-                         if (stats.has_value()) {
-                           take(id, *stats);
-                         }
-                       });
+    deps_.instances.request(view.instance, control::request::kStats, "{}", kSampleInterval,
+                            [this, view](const Result<std::string>& stats) {
+                              if (stats.has_value()) {
+                                take(view, *stats);
+                              }
+                            });
   }
 }
 
-void LoadFeed::take(const InstanceId& instance, const std::string& stats) {
+void LoadFeed::take(const InstanceView& instance, const std::string& stats) {
   const Result<Json> body = parse_json(stats);
   if (body.has_error() || !body->contains("tenants") || !(*body)["tenants"].is_array()) {
     return;
   }
-  std::uint64_t total = 0;
+  InstanceReport report{instance.instance, std::nullopt, {}};
+  if (instance.process) {
+    report.usage = deps_.processes.sample({*instance.process}).front();
+  }
   for (const Json& tenant : (*body)["tenants"]) {
     const Result<TenantId> name = TenantId::parse(string_or(tenant, "tenant", ""));
-    const auto sessions =
-        static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(tenant, "sessions", 0)));
     if (name.has_value()) {
-      view_.sessions.insert_or_assign(*name, sessions);
+      report.tenants.push_back(
+          TenantStats{*name, count_of(tenant, "sessions"), count_of(tenant, "connections"),
+                      count_of(tenant, "websockets"), count_of(tenant, "requests_total"),
+                      count_of(tenant, "tool_calls_total")});
     }
-    total += sessions;
   }
-  view_.instances[instance].sessions = total;
+  monitor_.ingest(deps_.reactor.now(), report);
+}
+
+LoadView LoadFeed::view() const {
+  LoadView out;
+  for (const auto& [name, load] : monitor_.instances()) {
+    InstanceLoad& shown = out.instances[name];
+    shown.sessions = load.sessions;
+    if (load.cpu) {
+      shown.cpu_percent = static_cast<double>(load.cpu->count) / 10;
+    }
+    if (load.usage) {
+      shown.rss_bytes = load.usage->memory.count;
+    }
+  }
+  for (const auto& [name, load] : monitor_.tenants()) {
+    out.sessions[name] = load.stats.sessions;
+  }
+  return out;
 }
 
 }  // namespace voicectl

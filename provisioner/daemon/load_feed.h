@@ -4,15 +4,17 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "base/ids.h"
 #include "base/os/reactor.h"
+#include "monitor/instance_monitor.h"
+#include "monitor/load_source.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/daemon/event_log.h"
 #include "provisioner/instances/instance_manager.h"
 
 namespace voicectl {
-
-/// How often instances are asked what they serve.
-inline constexpr std::chrono::seconds kLoadInterval{5};
 
 /// What an instance was last seen to use.
 struct InstanceLoad {
@@ -27,27 +29,33 @@ struct LoadView {
   std::map<TenantId, std::uint64_t> sessions;
 };
 
-/// Asks the instances for their sessions, and the operating system for what they use.
+/// Feeds the monitor: asks the instances for their tenants' load, and the operating system for what
+/// their processes use. What the monitor would promote is told as an event and not acted on.
 ///
 /// THREADS: loop thread only.
 class LoadFeed {
  public:
-  /// REQUIRES: both outlive it.
-  LoadFeed(Reactor& reactor, InstanceManager& instances)
-      : reactor_(reactor), instances_(instances) {}
+  struct Deps {
+    Reactor& reactor;
+    InstanceManager& instances;
+    LoadSource& processes;
+    const RecordedState& recorded;
+    EventLog& events;
+  };
+  /// REQUIRES: all outlive it.
+  explicit LoadFeed(Deps deps);
 
-  /// Samples now and then every kLoadInterval.
+  /// Samples now and then every kSampleInterval.
   void start();
 
-  const LoadView& view() const { return view_; }
+  LoadView view() const;
 
  private:
   void sample();
-  void take(const InstanceId& instance, const std::string& stats);
+  void take(const InstanceView& instance, const std::string& stats);
 
-  Reactor& reactor_;
-  InstanceManager& instances_;
-  LoadView view_;
+  Deps deps_;
+  InstanceMonitor monitor_;
 };
 
 }  // namespace voicectl

@@ -16,6 +16,7 @@
 #include "base/os/posix_listener_factory.h"
 #include "base/os/posix_process_spawner.h"
 #include "base/os/system_clock.h"
+#include "monitor/procfs_load_source.h"
 #include "provisioner/certs/dev_authority.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/daemon.h"
@@ -139,6 +140,7 @@ struct RealHost::Inner {
   std::unique_ptr<DevAuthority> authority;
   ProgramFingerprint fingerprint;
   std::unique_ptr<Daemon> daemon;
+  ProcfsLoadSource load_source{files};
   std::unique_ptr<LoadFeed> load;
   std::unique_ptr<StatusView> status;
   std::unique_ptr<ControlServer> control;
@@ -250,7 +252,9 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor, HostOptio
       });
   inner->daemon =
       std::make_unique<Daemon>(inner->seams(), inner->daemon_options(), std::move(loaded));
-  inner->load = std::make_unique<LoadFeed>(reactor, inner->daemon->instances());
+  inner->load = std::make_unique<LoadFeed>(
+      LoadFeed::Deps{reactor, inner->daemon->instances(), inner->load_source,
+                     inner->daemon->recorded(), inner->daemon->events()});
   inner->status = std::make_unique<StatusView>(
       StatusView::Deps{inner->daemon->loop(), inner->daemon->instances(), *inner->edge, reactor,
                        inner->options.paths, VOICECTL_VERSION, own_name(), ::getpid(),

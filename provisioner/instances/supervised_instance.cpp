@@ -271,8 +271,8 @@ void SupervisedInstance::hold_admin_port() {
 
 Error SupervisedInstance::describe_end(const ProcessExit& exit) const {
   const std::string text =
-      ready_since_ ? fmt::format("cannot keep {} up: it {}", quoted(), exit.str())
-                   : fmt::format("cannot start {}: it {} ({})", quoted(), exit.str(), start_step_);
+      ready_since_ ? fmt::format("cannot keep {} up: process {}", quoted(), exit.str())
+                   : fmt::format("cannot start {}: process {} ({})", quoted(), exit.str(), start_step_);
   return Error(ErrorCode::kUnavailable, text);
 }
 

@@ -212,6 +212,17 @@ void Service::lend_again(const ControlRequest& request, Place& place, const Json
 void Service::finish_lend(const ControlRequest& request,
                           const TenantId& tenant,
                           Result<std::unique_ptr<TenantHost>> opened) {
+  settle_lend(request, tenant, std::move(opened));
+  if (!is_opening()) {
+    for (const ControlRequest& waiting : std::exchange(regains_, {})) {
+      answer_regain(waiting);
+    }
+  }
+}
+
+void Service::settle_lend(const ControlRequest& request,
+                          const TenantId& tenant,
+                          Result<std::unique_ptr<TenantHost>> opened) {
   const auto found = places_.find(tenant);
   VC_CHECK(found != places_.end(), "a tenant keeps its place while it is opened");
   if (opened.has_error()) {
@@ -288,7 +299,21 @@ void Service::finish_reclaim(const TenantId& tenant) {
   });
 }
 
+bool Service::is_opening() const {
+  return std::any_of(places_.begin(), places_.end(), [](const auto& place) {
+    return place.second->state == Place::State::kOpening;
+  });
+}
+
 void Service::regain(const ControlRequest& request) {
+  if (is_opening()) {
+    regains_.push_back(request);
+  } else {
+    answer_regain(request);
+  }
+}
+
+void Service::answer_regain(const ControlRequest& request) const {
   std::size_t count = 0;
   for (const auto& [tenant, place] : places_) {
     if (place->state != Place::State::kServing) {

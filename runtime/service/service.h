@@ -56,10 +56,15 @@ class Service {
   void finish_lend(const ControlRequest& request,
                    const TenantId& tenant,
                    Result<std::unique_ptr<TenantHost>> opened);
+  void settle_lend(const ControlRequest& request,
+                   const TenantId& tenant,
+                   Result<std::unique_ptr<TenantHost>> opened);
   void reconfigure(const ControlRequest& request, const Json& body);
   void reclaim(const ControlRequest& request, const Json& body);
   void finish_reclaim(const TenantId& tenant);
   void regain(const ControlRequest& request);
+  void answer_regain(const ControlRequest& request) const;
+  bool is_opening() const;
   void list_sessions(const ControlRequest& request, const Json& body);
   void show_session(const ControlRequest& request, const Json& body);
   void end_session(const ControlRequest& request, const Json& body);
@@ -82,6 +87,8 @@ class Service {
   Admin admin_;
   ControlLink link_;
   std::vector<std::function<void()>> on_stopped_;
+  /// Wait until every tenant that is being opened serves: its listeners count too.
+  std::vector<ControlRequest> regains_;
 };
 
 }  // namespace voicectl::runtime
