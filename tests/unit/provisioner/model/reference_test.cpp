@@ -45,7 +45,8 @@ void expect_keys_described(const Json& object, const std::string& text) {
     // "`key`" alone, or as a part of a path: "`edge.mode`".
     const bool is_described = text.find("`" + key + "`") != std::string::npos ||
                               text.find("." + key + "`") != std::string::npos ||
-                              text.find("`" + key + ".") != std::string::npos;
+                              text.find("`" + key + ".") != std::string::npos ||
+                              text.find("`" + key + ":") != std::string::npos;
     EXPECT_TRUE(is_described) << key;
     if (member.is_object()) {
       expect_keys_described(member, text);
