@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
@@ -14,6 +16,7 @@ int serve(const HostOptions& options) {
   AsioReactor reactor;
   // Taken before anything is built, so that an early SIGTERM is neither lost nor acted on half way.
   boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT, SIGUSR1);
+  signals.add(SIGHUP);
   Result<std::unique_ptr<RealHost>> host = RealHost::open(reactor, options);
   if (host.has_error()) {
     std::fprintf(stderr, "voicectld: %s\n", host.error().text().c_str());
@@ -26,6 +29,16 @@ int serve(const HostOptions& options) {
       }
       if (number == SIGUSR1) {
         (*host)->reopen_logs();
+        wait_for_signal();
+        return;
+      }
+      if (number == SIGHUP) {
+        // systemd compares the time with its own, so as not to take an older READY=1 for the
+        // answer.
+        const auto now =
+            std::chrono::duration_cast<std::chrono::microseconds>(reactor.now().time_since_epoch());
+        notify_service_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
+        (*host)->reload([] { notify_service_manager("READY=1"); });
         wait_for_signal();
         return;
       }

@@ -300,4 +300,9 @@ void RealHost::reopen_logs() {
   }
 }
 
+void RealHost::reload(std::function<void()> done) {
+  reopen_logs();
+  inner_->daemon->loop().converge("asked to reload", std::move(done));
+}
+
 }  // namespace voicectl

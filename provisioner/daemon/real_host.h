@@ -43,6 +43,8 @@ class RealHost {
   /// Ends the daemon and leaves instances and nginx running.
   void detach();
   void reopen_logs();
+  /// Opens logs anew and brings everything to the desired state again; then `done`.
+  void reload(std::function<void()> done);
 
  private:
   struct Inner;

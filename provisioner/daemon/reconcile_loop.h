@@ -86,6 +86,10 @@ class ReconcileLoop {
   /// ERRORS: kConflict if an apply runs.
   Status run_single(const Action& action, std::string reason, Completion<void> done);
 
+  /// Plans again for the desired state and carries the plan out, if there is anything to do and
+  /// no apply runs. `who` is for the log.
+  void converge(const std::string& who, std::function<void()> done);
+
   /// Ends all instances and the edge, touching no record: the next start brings them back.
   void stop_everything(std::function<void(const std::string& what)> on_progress,
                        std::function<void()> done);
@@ -111,7 +115,6 @@ class ReconcileLoop {
   void close_intents(const std::vector<JournalEntry>& open_intents,
                      RecordedChange change,
                      std::function<void()> done);
-  void converge(const std::string& who, std::function<void()> done);
   void converge_later();
   void execute(Plan plan, const ApplyListener& listener);
 
