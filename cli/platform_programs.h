@@ -28,7 +28,8 @@ class PlatformPrograms {
   PlatformPrograms(CommandContext& context, Workspace& workspace)
       : context_(context), workspace_(workspace) {}
 
-  /// Runs the stand-in at `address` ("host:port"). Idempotent.
+  /// Runs the stand-in at `address` ("host:port"), with the platform's key. It reaches the tenants'
+  /// webhooks through the edge, if there is one, whatever names resolve to here. Idempotent.
   Result<Started> start_stand_in(const std::string& address, const PlatformSpec& platform);
 
   /// Runs the daemon and waits until it answers. Idempotent.

@@ -37,11 +37,14 @@ Status PosixProgramHost::signal(const ProcessIdentity& who, int number) {
 }
 
 WaitOutcome PosixProgramHost::wait_for_end(const ProcessIdentity& who, Duration limit) {
-  // Shared, because the watch may outlive this call.
+  // The watch outlives this call if the program does; it must not end a later wait then.
   const auto has_ended = std::make_shared<bool>(false);
-  const Status adopted = spawner_.adopt(who, [this, has_ended](const ProcessExit&) {
-    *has_ended = true;
-    reactor_.stop();
+  const std::weak_ptr<bool> still_waiting = has_ended;
+  const Status adopted = spawner_.adopt(who, [this, still_waiting](const ProcessExit&) {
+    if (const std::shared_ptr<bool> flag = still_waiting.lock()) {
+      *flag = true;
+      reactor_.stop();
+    }
   });
   if (adopted.has_error()) {
     return WaitOutcome::kEnded;

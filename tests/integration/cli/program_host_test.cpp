@@ -56,6 +56,19 @@ TEST_F(ProgramHostTest, WaitsNoLongerThanItMay) {
   EXPECT_EQ(host_.wait_for_end(who, std::chrono::seconds(10)), WaitOutcome::kEnded);
 }
 
+TEST_F(ProgramHostTest, AWaitThatGaveUpDoesNotEndALaterOne) {
+  const ProcessIdentity first = start("exec sleep 60");
+  const ProcessIdentity second = start("exec sleep 60");
+  EXPECT_EQ(host_.wait_for_end(first, Duration::zero()), WaitOutcome::kStillRunning);
+  EXPECT_EQ(host_.wait_for_end(second, Duration::zero()), WaitOutcome::kStillRunning);
+
+  EXPECT_TRUE(host_.signal(first, SIGTERM).has_value());
+  EXPECT_TRUE(host_.signal(second, SIGTERM).has_value());
+
+  EXPECT_EQ(host_.wait_for_end(first, std::chrono::seconds(10)), WaitOutcome::kEnded);
+  EXPECT_EQ(host_.wait_for_end(second, std::chrono::seconds(10)), WaitOutcome::kEnded);
+}
+
 TEST_F(ProgramHostTest, ProgramsOutliveTheirHost) {
   std::optional<ProcessIdentity> who;
   {

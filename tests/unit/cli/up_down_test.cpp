@@ -77,8 +77,8 @@ TEST_F(UpDownTest, UpAppliesTheFileAndRemembersIt) {
   EXPECT_EQ(run({"up", "-f", document(kWithStandIn)}), ExitCode::kOk);
 
   EXPECT_THAT(argv_of("voicectl-ultravox-standin"),
-              ElementsAre("/opt/voicectl/bin/voicectl-ultravox-standin", "--listen",
-                          "127.0.0.1:4100", "--api-key-file", "/etc/key"));
+              IsSupersetOf({"--listen", "127.0.0.1:4100", "--api-key-file", "/etc/key",
+                            "--connect-to", "127.0.0.1:8080"}));
   EXPECT_THAT(err(), HasSubstr("development only"));
   EXPECT_THAT(daemon_.sockets.back(), HasSubstr("/tmp/vc-1000-"));
   EXPECT_THAT(files_.content_of("/home/ann/.voicectl/config/platform.yaml").value_or(""),
