@@ -128,7 +128,7 @@ step "The platform is running. Try:"
 cat <<TEXT
   alias voicectl='$bin/voicectl --socket $run_folder/control.sock'
   voicectl status
-  key=\$(voicectl tenant key create mario-pizza --scope widget -o name)
+  key=\$(voicectl tenant key create mario-pizza --scope widget)
   curl -s -H "Host: mario-pizza.$domain" -H "X-API-Key: \$key" \\
     -d '{"customer_name":"Ada"}' http://127.0.0.1:$port/api/sessions
   curl -s --cacert $workspace/state/authority-root.pem \\

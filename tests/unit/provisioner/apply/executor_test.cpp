@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/executor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "tests/support/matchers.h"
+#include "tests/support/registry/memory_registry.h"
+#include "tests/support/sim_reactor.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TenantId tenant(const std::string& name) {
+  return *TenantId::parse(name);
+}
+
+/// Effects that end when the test says so.
+class ScriptedRunner final : public ActionRunner {
+ public:
+  explicit ScriptedRunner(Reactor& reactor) : reactor_(reactor) {}
+
+  void perform(const Action& action, OnActionDone done) override {
+    const std::string what = describe(action);
+    begun.push_back(what);
+    running.insert(what);
+    most_running = std::max(most_running, running.size());
+    reactor_.call_after(std::chrono::milliseconds(10), [this, what, done = std::move(done)] {
+      running.erase(what);
+      const auto failure = failures.find(what);
+      done(ActionOutcome{failure == failures.end() ? ok_status() : Status(failure->second), {}});
+    });
+  }
+
+  std::map<std::string, Error> failures;
+  std::vector<std::string> begun;
+  std::set<std::string> running;
+  std::size_t most_running = 0;
+
+ private:
+  Reactor& reactor_;
+};
+
+class ExecutorTest : public ::testing::Test {
+ protected:
+  static Step step(std::size_t number, Action action, std::vector<std::size_t> needs = {}) {
+    return Step{number, std::move(action), "because", std::move(needs),
+                "key-" + std::to_string(number)};
+  }
+  static Action retire(const std::string& name) { return RetireTenantData{tenant(name)}; }
+  static Action withdraw(const std::string& name) { return WithdrawRoute{tenant(name)}; }
+  static Action forget(const std::string& name) { return DeleteTenant{tenant(name)}; }
+
+  void run(std::vector<Step> steps) {
+    Plan plan;
+    plan.id = "plan";
+    plan.steps = std::move(steps);
+    executor.run(
+        std::move(plan),
+        [this](const api::StepProgress& progress) { last[progress.text] = progress; },
+        [this](const api::ApplyOutcome& finished) { outcome = finished; });
+    sim.advance(std::chrono::seconds(10));
+    ASSERT_TRUE(outcome.has_value());
+  }
+
+  SimReactor sim;
+  SimOffload offload{sim};
+  SimWallClock wall{sim};
+  std::shared_ptr<RegistryStore> store = std::make_shared<RegistryStore>();
+  std::unique_ptr<Registry> registry = open_memory_registry(store);
+  RegistryQueue queue{*registry, offload};
+  RecordedState recorded{[this] {
+    Snapshot snapshot = *registry->load();
+    snapshot.epoch = registry->epoch();
+    return snapshot;
+  }()};
+  ScriptedRunner runner{sim};
+  Executor executor{Executor::Deps{sim, queue, recorded, runner, wall}};
+  std::map<std::string, api::StepProgress> last;
+  std::optional<api::ApplyOutcome> outcome;
+};
+
+TEST_F(ExecutorTest, PerformsAStepOnlyAfterWhatItNeeds) {
+  run({step(0, withdraw("a")), step(1, retire("a"), {0}), step(2, forget("a"), {1})});
+
+  EXPECT_THAT(runner.begun,
+              ElementsAre(describe(withdraw("a")), describe(retire("a")), describe(forget("a"))));
+  EXPECT_EQ(outcome->done, 3U);
+}
+
+TEST_F(ExecutorTest, PerformsWhatDoesNotNeedEachOtherSideBySide) {
+  run({step(0, withdraw("a")), step(1, withdraw("b")), step(2, withdraw("c"))});
+
+  EXPECT_EQ(runner.most_running, 3U);
+}
+
+TEST_F(ExecutorTest, NeverPerformsTwoActionsOfOneSubjectAtOnce) {
+  run({step(0, withdraw("a")), step(1, retire("a"))});
+
+  EXPECT_EQ(runner.most_running, 1U);
+  EXPECT_EQ(outcome->done, 2U);
+}
+
+TEST_F(ExecutorTest, AFailureTakesAlongOnlyWhatNeedsIt) {
+  runner.failures.emplace(describe(withdraw("a")), Error(ErrorCode::kInternal, "cannot do it"));
+
+  run({step(0, withdraw("a")), step(1, retire("a"), {0}), step(2, withdraw("b"))});
+
+  EXPECT_EQ(outcome->done, 1U);
+  EXPECT_EQ(outcome->failed, 1U);
+  EXPECT_EQ(outcome->skipped, 1U);
+  EXPECT_EQ(last[describe(withdraw("a"))].error, "cannot do it");
+  EXPECT_EQ(last[describe(retire("a"))].state, api::StepState::kSkipped);
+  EXPECT_THAT(outcome->remedy, HasSubstr("voicectl apply"));
+}
+
+TEST_F(ExecutorTest, JournalsEveryIntentAndClosesIt) {
+  runner.failures.emplace(describe(withdraw("b")), Error(ErrorCode::kInternal, "cannot do it"));
+
+  run({step(0, withdraw("a")), step(1, withdraw("b"))});
+
+  ASSERT_EQ(store->journal.size(), 2U);
+  EXPECT_EQ(store->journal[0].state, JournalState::kDone);
+  EXPECT_EQ(store->journal[1].state, JournalState::kFailed);
+  EXPECT_EQ(store->journal[1].outcome, "cannot do it");
+}
+
+TEST_F(ExecutorTest, PerformsNothingThatCannotBeJournaled) {
+  store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+
+  run({step(0, withdraw("a")), step(1, withdraw("b"), {0})});
+
+  EXPECT_TRUE(runner.begun.empty());
+  EXPECT_EQ(outcome->failed, 1U);
+  EXPECT_EQ(outcome->skipped, 1U);
+}
+
+TEST_F(ExecutorTest, GoesOnToNothingElseWhenAnOutcomeCannotBeRecorded) {
+  sim.call_after(std::chrono::milliseconds(5), [this] {
+    store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  });
+
+  run({step(0, withdraw("a")), step(1, retire("a"), {0})});
+
+  EXPECT_THAT(runner.begun, ElementsAre(describe(withdraw("a"))));
+  EXPECT_EQ(outcome->failed, 1U);
+  EXPECT_EQ(store->journal[0].state, JournalState::kIntent);
+}
+
+TEST_F(ExecutorTest, StopsADedicatedInstanceWhoseTenantCouldNotBeLent) {
+  const InstanceId instance = *InstanceId::parse("dedicated-a");
+  const Action start =
+      StartInstance{instance, InstanceKind::kDedicated, *Port::make(21000), "print"};
+  const Action lend = LendListener{tenant("a"), instance, std::nullopt};
+  runner.failures.emplace(describe(lend), Error(ErrorCode::kInternal, "cannot open the store"));
+
+  run({step(0, start), step(1, lend, {0})});
+
+  EXPECT_THAT(runner.begun,
+              ElementsAre(describe(start), describe(lend), describe(StopInstance{instance})));
+  EXPECT_EQ(outcome->undone, 1U);
+  EXPECT_EQ(outcome->done, 0U);
+}
+
+TEST_F(ExecutorTest, AnEmptyPlanFinishesAtOnce) {
+  run({});
+
+  EXPECT_EQ(outcome->done, 0U);
+  EXPECT_FALSE(executor.is_running());
+}
+
+}  // namespace
+}  // namespace voicectl

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/tenant_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "provisioner/model/desired_state_yaml.h"
+#include "tests/support/fake_file_system.h"
+#include "tests/support/matchers.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TenantFilesTest : public ::testing::Test {
+ protected:
+  TenantFilesTest() {
+    (void)files.make_directory("/state/tenants", kPrivateDirectory);
+    platform.domain = "example.com";
+    platform.ultravox.endpoint = "http://127.0.0.1:4100/api";
+  }
+
+  static TenantSpec a_tenant() {
+    return *parse_tenant(R"({"slug":"alpha","name":"Alpha","business_type":"custom"})");
+  }
+  nlohmann::json config() {
+    return nlohmann::json::parse(
+        files.content_of("/state/tenants/alpha/config.json").value_or("{}"));
+  }
+
+  FakeFileSystem files;
+  SeededRandom random{3};
+  PlatformSpec platform;
+  TenantFiles tenant_files{files, random, {{"/state", "/run", "/log"}, UserIds{77, 78}, true}};
+};
+
+TEST_F(TenantFilesTest, SecretsAreMadeOnceAndKept) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  const nlohmann::json first = config()["secrets"];
+
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{2}, {}), IsOk());
+
+  EXPECT_EQ(config()["secrets"], first);
+  EXPECT_EQ(config()["generation"], 2);
+}
+
+TEST_F(TenantFilesTest, FilesArePrivateAndBelongToTheUserOfTheInstances) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  for (const char* name : {"config.json", "secrets.json"}) {
+    const auto* const entry = files.find(std::string("/state/tenants/alpha/") + name);
+    ASSERT_NE(entry, nullptr) << name;
+    EXPECT_EQ(entry->mode, kPrivateFile);
+    EXPECT_EQ(entry->owner, (UserIds{77, 78}));
+  }
+}
+
+TEST_F(TenantFilesTest, TheStandInReachesWebhooksOverPlainHttp) {
+  EXPECT_EQ(tenant_files.webhook_base(platform, *TenantId::parse("alpha")),
+            "http://alpha.example.com:8080");
+}
+
+TEST_F(TenantFilesTest, TheRealServiceReachesWebhooksOverHttps) {
+  platform.ultravox.endpoint = "https://api.ultravox.ai/api";
+  platform.edge.https_port = 443;
+
+  EXPECT_EQ(tenant_files.webhook_base(platform, *TenantId::parse("alpha")),
+            "https://alpha.example.com");
+}
+
+TEST_F(TenantFilesTest, AWebhookBaseNamesTheTenantWherePlaced) {
+  platform.ultravox.webhook_base = "https://hooks.example.com/{tenant}";
+
+  EXPECT_EQ(tenant_files.webhook_base(platform, *TenantId::parse("alpha")),
+            "https://hooks.example.com/alpha");
+}
+
+TEST_F(TenantFilesTest, AMissingUltravoxKeyIsSaidWithItsPath) {
+  platform.ultravox.api_key_file = "/etc/ultravox.key";
+
+  const Status installed = tenant_files.install_ultravox_key(platform);
+
+  ASSERT_THAT(installed, FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(installed.error().text(), HasSubstr("/etc/ultravox.key"));
+}
+
+TEST_F(TenantFilesTest, TheUltravoxKeyIsCopiedForTheInstancesAlone) {
+  files.put("/etc/ultravox.key", "secret-key\n");
+  platform.ultravox.api_key_file = "/etc/ultravox.key";
+
+  ASSERT_THAT(tenant_files.install_ultravox_key(platform), IsOk());
+
+  const auto* const entry = files.find("/state/keys/ultravox.key");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->content, "secret-key\n");
+  EXPECT_EQ(entry->mode, kPrivateFile);
+}
+
+TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  const TenantId alpha = *TenantId::parse("alpha");
+
+  EXPECT_THAT(tenant_files.retire(alpha, WallTime(std::chrono::milliseconds(5))), IsOk());
+  EXPECT_THAT(tenant_files.retire(alpha, WallTime(std::chrono::milliseconds(6))), IsOk());
+
+  EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr);
+  EXPECT_NE(files.find("/state/retired/alpha-5/config.json"), nullptr);
+}
+
+}  // namespace
+}  // namespace voicectl
