@@ -69,7 +69,7 @@ std::string number_suggestion(const TreeNode& node) {
 }  // namespace
 
 void Problems::add(Diagnostic problem) {
-  if (list_.size() >= kMostProblems) {
+  if (is_full()) {
     ++left_out_;
     return;
   }
@@ -308,8 +308,9 @@ void MapReader::finish() const {
     if (known_.find(entry.key) != known_.end()) {
       continue;
     }
-    std::string hint = did_you_mean(entry.key, known);
-    if (hint.empty()) {
+    const bool is_shown = !value_.problems().is_full();
+    std::string hint = is_shown ? did_you_mean(entry.key, known) : "";
+    if (is_shown && hint.empty()) {
       hint = fmt::format("remove it; known here: {}", fmt::join(known, ", "));
     }
     value_.problems().add(

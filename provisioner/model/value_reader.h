@@ -22,6 +22,8 @@ class Problems {
 
   void add(Diagnostic problem);
   std::size_t count() const { return list_.size() + left_out_; }
+  /// What comes now is only counted, and needs no suggestion.
+  bool is_full() const { return list_.size() >= kMostProblems; }
   /// Everything collected, with a last line that says how many were left out.
   std::vector<Diagnostic> take();
 
