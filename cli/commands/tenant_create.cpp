@@ -49,17 +49,27 @@ std::string document_of(const Options& options) {
       {"support_categories_file", &options.categories_file}};
   for (const auto& [key, value] : optional) {
     if (!value->empty()) {
-      tenant[key] = *value;
+      // A file of the command line may be anywhere: the document names it by its key.
+      tenant[key] = std::string_view(key).ends_with("_file") ? key : *value;
     }
   }
   return dump_json({{"apiVersion", kApiVersion}, {"tenants", Json::array({tenant})}});
 }
 
+/// Reads the files that `document_of` names by their keys.
+FileReader flag_reader(const CommandContext& context, const Options& options) {
+  return [reader = file_reader(context), options](const std::string& key) {
+    return reader(key == "menu_file"       ? options.menu_file
+                  : key == "services_file" ? options.services_file
+                                           : options.categories_file);
+  };
+}
+
 Result<TenantSpec> load_tenant(CommandContext& context, const Options& options) {
   DesiredState state;
   if (options.file.empty()) {
-    ParsedState parsed =
-        parse_desired_state({{"command line", document_of(options)}}, file_reader(context));
+    ParsedState parsed = parse_desired_state({{"command line", document_of(options)}},
+                                             flag_reader(context, options));
     if (!parsed.ok()) {
       return Error(ErrorCode::kInvalidArgument,
                    fmt::format("cannot create tenant '{}': {}", options.slug,

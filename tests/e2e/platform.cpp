@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <fstream>
 
 namespace voicectl::e2e {
@@ -12,6 +13,8 @@ std::string Platform::bin(const std::string& program) {
 }
 
 Platform::Platform() {
+  std::filesystem::copy(std::string(VOICECTL_SOURCE) + "/examples/qastco",
+                        folder_.path() + "/qastco");
   write_file();
 }
 
@@ -36,7 +39,7 @@ tenants:
     business_type: restaurant
     plan: professional
     demo: true
-    menu_file: {}/examples/qastco/restaurant-menu.yaml
+    menu_file: qastco/restaurant-menu.yaml
   - slug: dr-smith
     name: Dr. Sarah Smith Clinic
     business_type: appointment
@@ -45,16 +48,16 @@ tenants:
     opening_hours: {{ monday: "00:00-24:00", tuesday: "00:00-24:00", wednesday: "00:00-24:00",
       thursday: "00:00-24:00", friday: "00:00-24:00", saturday: "00:00-24:00",
       sunday: "00:00-24:00" }}
-    services_file: {}/examples/qastco/medical-services.yaml
+    services_file: qastco/medical-services.yaml
   - slug: techsupport
     name: TechSupport Pro
     business_type: support
     plan: professional
     demo: true
-    support_categories_file: {}/examples/qastco/support-categories.yaml
+    support_categories_file: qastco/support-categories.yaml
 {})",
-                      http_port_, https_port_, first_port_, first_port_ + kPorts - 1,
-                      standin_port_, VOICECTL_SOURCE, VOICECTL_SOURCE, VOICECTL_SOURCE, extra);
+                      http_port_, https_port_, first_port_, first_port_ + kPorts - 1, standin_port_,
+                      extra);
   return path;
 }
 
@@ -78,8 +81,8 @@ json Platform::voicectl_json(std::vector<std::string> words) const {
 }
 
 void Platform::up() {
-  const Finished started =
-      run({bin("voicectl"), "up", "--workspace", workspace(), "-f", folder_.path() + "/platform.yaml"});
+  const Finished started = run(
+      {bin("voicectl"), "up", "--workspace", workspace(), "-f", folder_.path() + "/platform.yaml"});
   ASSERT_EQ(started.code, 0) << started.out << started.err;
 }
 
@@ -99,7 +102,8 @@ int Platform::pid_of_daemon() const {
 
 int Platform::pid_of_instance(const std::string& instance) const {
   const json answer = voicectl_json({"ps"});
-  const json list = answer.is_object() && answer.contains("instances") ? answer["instances"] : answer;
+  const json list =
+      answer.is_object() && answer.contains("instances") ? answer["instances"] : answer;
   for (const json& one : list) {
     if (one.value("instance", "") == instance) {
       return one.value("pid", -1);
@@ -127,10 +131,14 @@ json Platform::call(const std::string& tenant) const {
 std::vector<std::string> Platform::load_command(const std::string& tenant,
                                                 double seconds,
                                                 const std::vector<std::string>& more) const {
-  std::vector<std::string> words = {bin("voicectl-caller"), "load",
-                                    "--port",               std::to_string(http_port_),
-                                    "--host",               tenant + ".qastco.com",
-                                    "--seconds",            fmt::format("{}", seconds)};
+  std::vector<std::string> words = {bin("voicectl-caller"),
+                                    "load",
+                                    "--port",
+                                    std::to_string(http_port_),
+                                    "--host",
+                                    tenant + ".qastco.com",
+                                    "--seconds",
+                                    fmt::format("{}", seconds)};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
