@@ -174,11 +174,18 @@ TEST(SessionRequestsTest, ReadANewSession) {
 
 TEST(SessionRequestsTest, RefuseWhatIsNoNewSession) {
   for (const char* body :
-       {"", "[]", "{}", R"({"customer_name":"A"})", R"({"customer_name":1,"customer_phone":"1"})",
+       {"", "[]", "{}", R"({"customer_phone":"1"})", R"({"customer_name":1,"customer_phone":"1"})",
         R"({"customer_name":"A","customer_phone":"1","metadata":[]})",
         R"({"customer_name":"A","customer_phone":"1","medium":"pigeon"})"}) {
     EXPECT_THAT(parse_new_session(body), FailsWith(ErrorCode::kInvalidArgument)) << body;
   }
+}
+
+TEST(SessionRequestsTest, ACallerMayKeepTheNumberToThemselves) {
+  const Result<NewSession> asked = parse_new_session(R"({"customer_name":"Ann"})");
+
+  ASSERT_THAT(asked, IsOk());
+  EXPECT_EQ(asked->customer_phone, "");
 }
 
 TEST(SessionRequestsTest, BoundThePage) {
