@@ -109,6 +109,9 @@ TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
   apply(desired);
   kill_daemon();
 
+  machine.instances.crash("shared-0");
+  machine.instances.crash("shared-1");
+  machine.sim.settle();
   machine.processes.reboot();
   machine.edge.served.reset();
   machine.edge.routes.clear();

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "provisioner/certs/x509.h"
+
 namespace voicectl {
 namespace {
 
@@ -70,10 +72,14 @@ void FakeEdge::stop(Completion<void> done) {
 }
 
 void FakeAuthority::issue(CertificateRequest request, Completion<Certificate> done) {
-  const WallTime not_after = wall_.now() + std::chrono::days(365);
-  reactor_.post([request, not_after, done] {
-    done(Certificate{request.name, Secret("certificate of " + request.name), not_after});
-  });
+  // The store looks into what it keeps, so it must be a certificate; one authority serves all
+  // tests, because drawing its key is the slow part.
+  static const AuthorityPem kAuthority =
+      *make_authority({SimWallClock::kStart, SimWallClock::kStart + std::chrono::days(3650)}, {});
+  const WallTime now = wall_.now();
+  const Result<Certificate> made =
+      issue_certificate(kAuthority, request, {now, now + std::chrono::days(365)});
+  reactor_.post([made, done] { done(made); });
 }
 
 SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint)
@@ -170,6 +176,11 @@ Applied DaemonWorld::apply(const DesiredState& desired) {
 
 void DaemonWorld::expect_converged(const DesiredState& desired) {
   const Plan rest = plan(desired);
+  for (const std::string& line : machine.log_lines) {
+    if (!rest.empty() && line.find("failed") != std::string::npos) {
+      ADD_FAILURE() << line;
+    }
+  }
   for (const Step& step : rest.steps) {
     ADD_FAILURE() << "still to do: " << describe(step.action) << " (" << step.reason << ")";
   }

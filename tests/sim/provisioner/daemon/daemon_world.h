@@ -57,7 +57,7 @@ class FakeEdge final : public EdgeProxy {
   FaultPlan& plan_;
 };
 
-/// Makes texts that pass for certificates of a year.
+/// Makes certificates of a year, at once.
 class FakeAuthority final : public CertificateSource {
  public:
   FakeAuthority(Reactor& reactor, const WallClock& wall) : reactor_(reactor), wall_(wall) {}
