@@ -15,12 +15,12 @@ namespace {
 constexpr std::string_view kSystemSocket = "/run/voicectl/control.sock";
 
 const std::map<std::string, OutputFormat>& formats_by_name() {
-  static const std::map<std::string, OutputFormat> kNames = {{"table", OutputFormat::kTable},
-                                                             {"wide", OutputFormat::kWide},
-                                                             {"json", OutputFormat::kJson},
-                                                             {"yaml", OutputFormat::kYaml},
-                                                             {"name", OutputFormat::kName}};
-  return kNames;
+  static const std::map<std::string, OutputFormat> names = {{"table", OutputFormat::kTable},
+                                                            {"wide", OutputFormat::kWide},
+                                                            {"json", OutputFormat::kJson},
+                                                            {"yaml", OutputFormat::kYaml},
+                                                            {"name", OutputFormat::kName}};
+  return names;
 }
 
 std::vector<std::string> names_of(Formats formats) {

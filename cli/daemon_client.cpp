@@ -122,7 +122,7 @@ class Exchange {
 
   std::string path_;
   UniqueFd socket_;
-  std::array<char, 64 * 1024> buffer_{};
+  std::array<char, 64U << 10> buffer_{};
 };
 
 /// Reads an answer and gives its body away in pieces.
@@ -182,7 +182,7 @@ class AnswerReader {
 /// Cuts a stream of bytes into lines.
 class LineCutter {
  public:
-  Status put(std::string bytes, const DaemonClient::OnLine& on_line) {
+  Status put(const std::string& bytes, const DaemonClient::OnLine& on_line) {
     rest_ += bytes;
     std::size_t begin = 0;
     for (std::size_t end = rest_.find('\n'); end != std::string::npos;

@@ -22,7 +22,7 @@ constexpr std::size_t kLongestFile = 64U << 20;
 
 Result<std::string> read_stream(std::istream& stream, const std::string& name) {
   std::string text;
-  std::string piece(64 * 1024, '\0');
+  std::string piece(64U << 10, '\0');
   while (stream.read(piece.data(), static_cast<std::streamsize>(piece.size())) ||
          stream.gcount() > 0) {
     text.append(piece, 0, static_cast<std::size_t>(stream.gcount()));

@@ -8,9 +8,9 @@ namespace voicectl {
 namespace {
 
 const Json& list_in(const Json& answer, std::string_view key) {
-  static const Json kNone = Json::array();
+  static const Json none = Json::array();
   const auto found = answer.is_object() ? answer.find(key) : answer.end();
-  return found != answer.end() && found->is_array() ? *found : kNone;
+  return found != answer.end() && found->is_array() ? *found : none;
 }
 
 void print_table(Console& console, const Json& list, const ListView& view, Shown widest) {

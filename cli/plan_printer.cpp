@@ -37,9 +37,9 @@ Color color_of(const std::string& symbol) {
 }
 
 const Json& steps_of(const Json& plan) {
-  static const Json kNone = Json::array();
+  static const Json none = Json::array();
   const auto found = plan.is_object() ? plan.find("steps") : plan.end();
-  return found != plan.end() && found->is_array() ? *found : kNone;
+  return found != plan.end() && found->is_array() ? *found : none;
 }
 
 }  // namespace

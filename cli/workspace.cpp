@@ -13,7 +13,7 @@
 namespace voicectl {
 namespace {
 
-constexpr std::size_t kLongestFile = 64 * 1024;
+constexpr std::size_t kLongestFile = 64U << 10;
 
 /// The object in a file of ours; nullopt if there is no file.
 Result<std::optional<Json>> load_object(FileSystem& files, const std::string& path) {

@@ -2,11 +2,13 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <array>
 #include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
+#include <utility>
 
 #include "cli/commands/commands.h"
 
@@ -24,28 +26,15 @@ struct Options {
 /// "90", "90s", "10m", "2h", "1d" as seconds.
 std::optional<std::int64_t> parse_age(std::string_view text) {
   constexpr std::int64_t kLongest = 366LL * 24 * 3600;
+  constexpr std::array<std::pair<char, std::int64_t>, 4> kUnits = {
+      {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 24L * 3600}}};
   std::int64_t unit = 1;
-  if (!text.empty()) {
-    switch (text.back()) {
-      case 's':
-        unit = 1;
-        break;
-      case 'm':
-        unit = 60;
-        break;
-      case 'h':
-        unit = 3600;
-        break;
-      case 'd':
-        unit = 24 * 3600;
-        break;
-      default:
-        unit = 0;
-    }
-    if (unit != 0) {
+  for (const auto& [letter, seconds] : kUnits) {
+    if (text.ends_with(letter)) {
+      unit = seconds;
       text.remove_suffix(1);
+      break;
     }
-    unit = unit == 0 ? 1 : unit;
   }
   std::int64_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -16,9 +16,9 @@ struct Options {
 };
 
 const Json& part(const Json& status, std::string_view key) {
-  static const Json kNothing = Json::object();
+  static const Json nothing = Json::object();
   const auto found = status.find(key);
-  return found != status.end() && found->is_object() ? *found : kNothing;
+  return found != status.end() && found->is_object() ? *found : nothing;
 }
 
 std::string edge_line(const Json& edge) {

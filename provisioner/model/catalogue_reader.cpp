@@ -11,8 +11,8 @@
 namespace voicectl {
 namespace {
 
-constexpr std::int64_t kMostMinutes = 7 * 24 * 60;
-constexpr std::int64_t kMostLeadHours = 365 * 24;
+constexpr std::int64_t kMostMinutes = 7L * 24 * 60;
+constexpr std::int64_t kMostLeadHours = 365L * 24;
 constexpr std::size_t kMostItems = 2000;
 constexpr std::size_t kMostKeywords = 50;
 constexpr TextRule kName{.least = 1, .most = 140};

@@ -11,7 +11,7 @@ constexpr std::size_t kLongestSlug = 63 - std::string_view("dedicated-").size();
 constexpr std::int64_t kMostSessions = 100'000;
 constexpr std::int64_t kMostMonthlySessions = 1'000'000'000;
 /// Longest session: a day.
-constexpr std::int64_t kLongestSession = 24 * 3600;
+constexpr std::int64_t kLongestSession = 24L * 3600;
 constexpr std::size_t kMostDomains = 50;
 constexpr std::size_t kLongestInstructions = 20'000;
 constexpr TextRule kRequiredName{.least = 1, .most = 140};

@@ -14,12 +14,12 @@ namespace voicectl {
 namespace {
 
 const TreeNode& empty_map() {
-  static const TreeNode kEmpty = [] {
+  static const TreeNode empty = [] {
     TreeNode node;
     node.kind = TreeNode::Kind::kMap;
     return node;
   }();
-  return kEmpty;
+  return empty;
 }
 
 std::string found(const TreeNode& node) {
