@@ -99,6 +99,11 @@ bench_kill() {
         sleep 1
         if [ "$target" = instance ]; then
           victim=$(pid_of ps)
+          # Killed again and again it comes back later each time: the backoff at work.
+          while [ "$victim" = null ]; do
+            sleep 0.1
+            victim=$(pid_of ps)
+          done
           kill -9 "$victim"
         else
           victim=$(pid_of status)
