@@ -27,7 +27,8 @@ struct SshOptions {
   Secret passphrase{};
   std::string agent_socket{};
   Duration connect_timeout = std::chrono::seconds(10);
-  /// How long a host may be silent while we wait for it: in the handshake, and within a command.
+  /// How long a host may be silent while we wait for it: within a command exactly; in the handshake
+  /// at least two seconds, because the library counts whole ones.
   Duration silence_timeout = std::chrono::seconds(120);
 };
 

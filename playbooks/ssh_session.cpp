@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/os/posix_file_system.h"
 
 namespace voicectl {
@@ -11,6 +13,8 @@ namespace {
 /// RSA is left out: this library's signatures of that kind are of SHA-1.
 constexpr const char* kHostKeyMethods =
     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521";
+/// The library compares whole seconds: a shorter time would be over when the clock's second turns.
+constexpr Duration kLeastPatience = std::chrono::seconds(2);
 constexpr std::size_t kMostKeyBytes = 64 * 1024;
 
 struct HostKeyKind {
@@ -154,10 +158,10 @@ Result<SshSession> open_ssh_session(const UniqueFd& socket, const SshOptions& op
     return Error(ErrorCode::kResourceExhausted, "cannot make an SSH session: out of memory");
   }
   libssh2_session_set_blocking(session.get(), 1);
+  const auto patience = std::max<Duration>(options.silence_timeout, kLeastPatience);
   libssh2_session_set_timeout(
       session.get(),
-      static_cast<long>(
-          std::chrono::ceil<std::chrono::milliseconds>(options.silence_timeout).count()));
+      static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(patience).count()));
   libssh2_session_method_pref(session.get(), LIBSSH2_METHOD_HOSTKEY, kHostKeyMethods);
   if (libssh2_session_handshake(session.get(), socket.get()) != 0) {
     return ssh_error(session.get(),
