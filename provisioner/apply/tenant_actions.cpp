@@ -109,6 +109,8 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
 }
 
 void TenantActions::perform(const DeleteTenant& action, OnActionDone done) {
+  // Who takes the name next must not inherit who may come in.
+  std::erase_if(deps_.keys, [&](const ApiKeyRecord& key) { return key.tenant == action.tenant; });
   RecordedChange change;
   change.drop_tenants.push_back(action.tenant);
   done(ActionOutcome{ok_status(), std::move(change)});

@@ -21,7 +21,8 @@ class TenantActions {
     RecordedState& recorded;
     TenantFiles& files;
     InstanceManager& instances;
-    const std::vector<ApiKeyRecord>& keys;
+    /// The daemon's list; a deleted tenant's keys leave it.
+    std::vector<ApiKeyRecord>& keys;
     const WallClock& wall;
   };
   explicit TenantActions(Deps deps) : deps_(deps) {}
