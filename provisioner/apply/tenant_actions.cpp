@@ -27,6 +27,13 @@ Result<PlatformSpec> TenantActions::platform() const {
 }
 
 void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
+  if (action.platform.store.kind != SessionStoreKind::kEmbedded) {
+    done(failed(Error(ErrorCode::kInvalidArgument,
+                      fmt::format("cannot use platform.store.kind '{}': this version keeps "
+                                  "sessions in the embedded store only; write 'embedded'",
+                                  name_of(action.platform.store.kind)))));
+    return;
+  }
   if (const Status installed = deps_.files.install_ultravox_key(action.platform);
       installed.has_error()) {
     done(failed(installed.error()));

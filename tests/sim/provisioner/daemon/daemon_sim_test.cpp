@@ -245,6 +245,16 @@ TEST_F(DaemonSim, AFullDiskStopsTheApplyAndTheNextOneGoesOn) {
   expect_converged(desired);
 }
 
+TEST_F(DaemonSim, AStoreThatThisVersionDoesNotHaveIsRefusedAloud) {
+  DesiredState desired = platform_with({"alpha"});
+  desired.platform.store.kind = SessionStoreKind::kRedis;
+
+  const Applied applied = apply(desired);
+
+  EXPECT_EQ(applied.outcome.failed, 1U);
+  EXPECT_THAT(machine.instances.holders(tenant("alpha")), SizeIs(0));
+}
+
 TEST_F(DaemonSim, AKeyIsKnownToTheInstanceOnceItIsShown) {
   apply(platform_with({"alpha"}));
   std::optional<Result<NewApiKey>> made;
