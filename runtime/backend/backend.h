@@ -70,6 +70,8 @@ struct Booking {
   std::string appointment_id;
   WallTime start;
   WallTime end;
+  /// Who serves it; empty if nobody in particular.
+  std::string staff = {};
 };
 
 struct BookedAppointment {

@@ -111,28 +111,31 @@ Error not_open() {
 
 }  // namespace
 
-void EmbeddedStore::list_sessions(SessionQuery query, Completion<SessionPage> done) {
-  run<SessionPage>(
-      [query = std::move(query)](Files& files) -> Result<SessionPage> {
-        return files.database ? files.database->list_sessions(query) : not_open();
+/// Runs `work` on the open database.
+template <typename T, typename Work>
+void EmbeddedStore::read(Work work, Completion<T> done) {
+  run<T>(
+      [work = std::move(work)](Files& files) -> Result<T> {
+        return files.database ? work(*files.database) : not_open();
       },
+      std::move(done));
+}
+
+void EmbeddedStore::list_sessions(SessionQuery query, Completion<SessionPage> done) {
+  read<SessionPage>(
+      [query = std::move(query)](TenantDatabase& from) { return from.list_sessions(query); },
       std::move(done));
 }
 
 void EmbeddedStore::find_session(const SessionId& id, Completion<std::optional<Session>> done) {
-  run<std::optional<Session>>(
-      [name = id.str()](Files& files) -> Result<std::optional<Session>> {
-        return files.database ? files.database->find_session(name) : not_open();
-      },
-      std::move(done));
+  read<std::optional<Session>>(
+      [name = id.str()](TenantDatabase& from) { return from.find_session(name); }, std::move(done));
 }
 
 void EmbeddedStore::find_session_by_call(const std::string& call_id,
                                          Completion<std::optional<Session>> done) {
-  run<std::optional<Session>>(
-      [call_id](Files& files) -> Result<std::optional<Session>> {
-        return files.database ? files.database->find_session_by_call(call_id) : not_open();
-      },
+  read<std::optional<Session>>(
+      [call_id](TenantDatabase& from) { return from.find_session_by_call(call_id); },
       std::move(done));
 }
 
@@ -140,10 +143,9 @@ void EmbeddedStore::read_session_events(const SessionId& id,
                                         std::uint64_t after,
                                         std::uint32_t limit,
                                         Completion<std::vector<SessionEvent>> done) {
-  run<std::vector<SessionEvent>>(
-      [name = id.str(), after, limit](Files& files) -> Result<std::vector<SessionEvent>> {
-        return files.database ? files.database->read_session_events(name, after, limit)
-                              : not_open();
+  read<std::vector<SessionEvent>>(
+      [name = id.str(), after, limit](TenantDatabase& from) {
+        return from.read_session_events(name, after, limit);
       },
       std::move(done));
 }
@@ -151,11 +153,45 @@ void EmbeddedStore::read_session_events(const SessionId& id,
 void EmbeddedStore::read_tenant_events(std::uint64_t after,
                                        std::uint32_t limit,
                                        Completion<std::vector<SessionEvent>> done) {
-  run<std::vector<SessionEvent>>(
-      [after, limit](Files& files) -> Result<std::vector<SessionEvent>> {
-        return files.database ? files.database->read_tenant_events(after, limit) : not_open();
-      },
+  read<std::vector<SessionEvent>>(
+      [after, limit](TenantDatabase& from) { return from.read_tenant_events(after, limit); },
       std::move(done));
+}
+
+void EmbeddedStore::list_outbox(OutboxQuery query, Completion<std::vector<OutboxEntry>> done) {
+  read<std::vector<OutboxEntry>>([query](TenantDatabase& from) { return from.list_outbox(query); },
+                                 std::move(done));
+}
+
+void EmbeddedStore::find_outbox(std::uint64_t id, Completion<std::optional<OutboxEntry>> done) {
+  read<std::optional<OutboxEntry>>([id](TenantDatabase& from) { return from.find_outbox(id); },
+                                   std::move(done));
+}
+
+void EmbeddedStore::list_records(RecordQuery query, Completion<std::vector<KeptRecord>> done) {
+  read<std::vector<KeptRecord>>([query](TenantDatabase& from) { return from.list_records(query); },
+                                std::move(done));
+}
+
+void EmbeddedStore::find_record(const std::string& id, Completion<std::optional<KeptRecord>> done) {
+  read<std::optional<KeptRecord>>([id](TenantDatabase& from) { return from.find_record(id); },
+                                  std::move(done));
+}
+
+void EmbeddedStore::find_customer(const std::string& phone,
+                                  Completion<std::optional<Customer>> done) {
+  read<std::optional<Customer>>([phone](TenantDatabase& from) { return from.find_customer(phone); },
+                                std::move(done));
+}
+
+void EmbeddedStore::read_usage(WallTime within, Completion<UsageTotal> done) {
+  read<UsageTotal>([within](TenantDatabase& from) { return from.read_usage(within); },
+                   std::move(done));
+}
+
+void EmbeddedStore::read_analytics(WallTime from, WallTime to, Completion<Analytics> done) {
+  read<Analytics>([from, to](TenantDatabase& file) { return file.read_analytics(from, to); },
+                  std::move(done));
 }
 
 void EmbeddedStore::close(std::function<void()> done) {

@@ -34,6 +34,13 @@ class EmbeddedStore final : public SessionStore {
   void read_tenant_events(std::uint64_t after,
                           std::uint32_t limit,
                           Completion<std::vector<SessionEvent>> done) override;
+  void list_outbox(OutboxQuery query, Completion<std::vector<OutboxEntry>> done) override;
+  void find_outbox(std::uint64_t id, Completion<std::optional<OutboxEntry>> done) override;
+  void list_records(RecordQuery query, Completion<std::vector<KeptRecord>> done) override;
+  void find_record(const std::string& id, Completion<std::optional<KeptRecord>> done) override;
+  void find_customer(const std::string& phone, Completion<std::optional<Customer>> done) override;
+  void read_usage(WallTime within, Completion<UsageTotal> done) override;
+  void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
   void close(std::function<void()> done) override;
 
  private:
@@ -45,6 +52,8 @@ class EmbeddedStore final : public SessionStore {
 
   template <typename T, typename Work>
   void run(Work work, Completion<T> done);
+  template <typename T, typename Work>
+  void read(Work work, Completion<T> done);
   void commit_pending();
   void finish_commit(const std::vector<Pending>& group, const Status& outcome);
 

@@ -179,6 +179,7 @@ Json to_public_json(const Session& session) {
       {"reference_document", text_or_null(session.reference_document)},
       {"node_server_id", session.instance},
       {"metadata", embedded(session.metadata)},
+      {"tool_calls", session.tool_calls},
       {"last_seq", session.last_seq}};
 }
 
@@ -203,6 +204,7 @@ std::string to_stored_text(const Session& session) {
               {"token_sha256", session.token_sha256},
               {"request_key", session.request_key},
               {"last_seq", session.last_seq},
+              {"tool_calls", session.tool_calls},
               {"deliveries", session.deliveries}};
   put_times(out, session);
   if (const auto& call = session.last_tool_call) {
@@ -233,6 +235,7 @@ Result<Session> session_of_stored_text(std::string_view text) {
   read_times(from, session);
   read_lists(from, session);
   session.last_seq = static_cast<std::uint64_t>(integer_or(from, "last_seq", 0));
+  session.tool_calls = static_cast<std::uint64_t>(integer_or(from, "tool_calls", 0));
   return session;
 }
 

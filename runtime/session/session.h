@@ -71,6 +71,7 @@ struct Session {
   std::string request_key;
   /// Number of its last event; events count from 1 without gaps.
   std::uint64_t last_seq = 0;
+  std::uint64_t tool_calls = 0;
   /// Deliveries of its call that took effect: "<call id>/<event>".
   std::vector<std::string> deliveries;
 };

@@ -113,6 +113,9 @@ void SessionBook::commit(Change change, std::function<void(Status)> done) {
   }
   batch.records = std::move(change.records);
   batch.inbox = std::move(change.inbox);
+  batch.outbox = std::move(change.outbox);
+  batch.outbox_done = std::move(change.outbox_done);
+  batch.customers = std::move(change.customers);
   batch.response = std::move(change.response);
   if (batch.response && now - last_drop_ >= kDropInterval) {
     last_drop_ = now;

@@ -35,6 +35,9 @@ struct Change {
   std::vector<NewEvent> events;
   std::vector<BusinessRecord> records;
   std::vector<InboxEntry> inbox;
+  std::vector<OutboxEntry> outbox;
+  std::vector<std::uint64_t> outbox_done;
+  std::vector<Customer> customers;
   std::optional<StoredResponse> response;
 };
 

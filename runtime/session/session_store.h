@@ -10,43 +10,11 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
-#include "runtime/backend/backend.h"
 #include "runtime/session/session.h"
 #include "runtime/session/session_event.h"
+#include "runtime/session/stored_values.h"
 
 namespace voicectl::runtime {
-
-/// The answer that a request got, kept so that its repetition gets the same.
-struct StoredResponse {
-  /// What makes two requests the same one.
-  std::string request_key;
-  int status = 200;
-  std::string body;
-  WallTime at;
-};
-
-/// How long answers are kept. Longer than any edge repeats a request.
-inline constexpr Duration kResponsesKept = std::chrono::minutes(10);
-
-/// What a tool call brought about: one order, appointment or ticket. It belongs to the session of
-/// its batch.
-struct BusinessRecord {
-  enum class Kind { kOrder, kAppointment, kTicket };
-  Kind kind = Kind::kOrder;
-  std::string id;
-  /// Set for appointments.
-  std::optional<Booking> booking;
-  /// JSON object with everything.
-  std::string data = "{}";
-};
-
-/// A webhook as it came, so that nothing that was acknowledged is lost.
-struct InboxEntry {
-  std::string call_id;
-  std::string event;
-  std::string body;
-  WallTime at;
-};
 
 /// Everything that one request changes. It becomes durable as a whole or not at all.
 struct StoreBatch {
@@ -57,6 +25,11 @@ struct StoreBatch {
   /// REQUIRES: `sessions` has their session if there are any.
   std::vector<BusinessRecord> records;
   std::vector<InboxEntry> inbox;
+  /// New entries, and known ones as they are now.
+  std::vector<OutboxEntry> outbox;
+  /// Entries that were delivered or dropped; ids that are not there are no error.
+  std::vector<std::uint64_t> outbox_done;
+  std::vector<Customer> customers;
   std::optional<StoredResponse> response;
   /// Answers older than this are dropped along the way.
   std::optional<WallTime> drop_responses_before;
@@ -73,6 +46,10 @@ struct StoreContents {
   std::uint64_t last_tenant_seq = 0;
   /// Sessions since the beginning of the month that count as usage.
   std::uint64_t sessions_this_month = 0;
+  /// Pending entries in the order of their ids.
+  std::vector<OutboxEntry> outbox;
+  /// Highest id that any entry ever had.
+  std::uint64_t last_outbox_id = 0;
 };
 
 struct SessionQuery {
@@ -125,6 +102,21 @@ class SessionStore {
   virtual void read_tenant_events(std::uint64_t after,
                                   std::uint32_t limit,
                                   Completion<std::vector<SessionEvent>> done) = 0;
+
+  virtual void list_outbox(OutboxQuery query, Completion<std::vector<OutboxEntry>> done) = 0;
+  virtual void find_outbox(std::uint64_t id, Completion<std::optional<OutboxEntry>> done) = 0;
+
+  virtual void list_records(RecordQuery query, Completion<std::vector<KeptRecord>> done) = 0;
+  /// By its own id or by its external one.
+  virtual void find_record(const std::string& id, Completion<std::optional<KeptRecord>> done) = 0;
+  virtual void find_customer(const std::string& phone,
+                             Completion<std::optional<Customer>> done) = 0;
+
+  /// Usage of the calendar month (UTC) that `within` lies in. It follows from the sessions that
+  /// were written, by their creation, and outlives them.
+  virtual void read_usage(WallTime within, Completion<UsageTotal> done) = 0;
+  /// Over sessions created at or after `from` and before `to`.
+  virtual void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) = 0;
 
   /// Finishes what was asked before, then closes the files.
   virtual void close(std::function<void()> done) = 0;

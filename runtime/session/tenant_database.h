@@ -10,6 +10,7 @@
 #include "base/sqlite.h"
 #include "base/units.h"
 #include "runtime/session/session_store.h"
+#include "runtime/session/tenant_writers.h"
 
 namespace voicectl::runtime {
 
@@ -35,16 +36,20 @@ class TenantDatabase {
                                                         std::uint64_t after,
                                                         std::uint32_t limit);
   Result<std::vector<SessionEvent>> read_tenant_events(std::uint64_t after, std::uint32_t limit);
+  Result<std::vector<OutboxEntry>> list_outbox(const OutboxQuery& query);
+  Result<std::optional<OutboxEntry>> find_outbox(std::uint64_t id);
+  Result<std::vector<KeptRecord>> list_records(const RecordQuery& query);
+  Result<std::optional<KeptRecord>> find_record(const std::string& id);
+  Result<std::optional<Customer>> find_customer(const std::string& phone);
+  Result<UsageTotal> read_usage(WallTime within);
+  Result<Analytics> read_analytics(WallTime from, WallTime to);
 
  private:
-  struct Writers;
-
-  TenantDatabase(SqliteDatabase database, FencingToken token)
-      : database_(std::move(database)), token_(token) {}
+  TenantDatabase(SqliteDatabase database, FencingToken token, TenantWriters writers)
+      : database_(std::move(database)), token_(token), writers_(std::move(writers)) {}
 
   Status take_over();
   Status check_fence();
-  Status write_batch(Writers& writers, const StoreBatch& batch);
   Result<std::vector<StoredResponse>> load_responses(WallTime now);
   Result<std::vector<Booking>> load_bookings(WallTime now);
   Result<std::uint64_t> count(const std::string& sql, std::int64_t argument);
@@ -53,9 +58,7 @@ class TenantDatabase {
 
   SqliteDatabase database_;
   FencingToken token_;
+  TenantWriters writers_;
 };
-
-/// Midnight UTC at the beginning of the month of `now`: where the count of usage begins.
-WallTime month_start(WallTime now);
 
 }  // namespace voicectl::runtime

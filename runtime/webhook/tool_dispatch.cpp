@@ -15,6 +15,7 @@ namespace {
 void note_effect(Session& session, const ToolCall& call, const ToolEffect& effect, WallTime now) {
   session.last_tool_call =
       ToolCallRecord{std::string(call.tool->name), call.body, effect.answer, now};
+  ++session.tool_calls;
   session.step = "collecting";
   if (!effect.events.empty()) {
     session.extracted_data = call.body;

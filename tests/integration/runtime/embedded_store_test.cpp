@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "runtime/session/tenant_schema.h"
+#include "runtime/session/tenant_writers.h"
 #include "tests/support/fixed_clock.h"
 #include "tests/support/matchers.h"
+#include "tests/support/session/contract_session_store.h"
 #include "tests/support/sim_reactor.h"
 #include "tests/support/temp_dir.h"
 
@@ -92,47 +95,6 @@ TEST_F(EmbeddedStoreTest, WritesWhatComesDuringACommitTogether) {
   EXPECT_EQ(offload_.runs - before, 2);
 }
 
-TEST_F(EmbeddedStoreTest, FindsEverythingAgainAfterAKill) {
-  StoreBatch batch = a_batch(1);
-  batch.records.push_back(
-      {BusinessRecord::Kind::kAppointment, "appt-1",
-       Booking{"appt-1", now_ + std::chrono::hours(1), now_ + std::chrono::hours(2)}, "{}"});
-  batch.response = StoredResponse{"POST /x 1", 201, "{}", now_};
-  batch.inbox.push_back({"call-1", "call.joined", "{}", now_});
-  commit(store_, std::move(batch));
-  commit(store_, a_batch(2, SessionStatus::kFailed));
-  loop_.settle();
-
-  EmbeddedStore reopened = another(2);
-  const Result<StoreContents> contents = open(reopened);
-
-  ASSERT_THAT(contents, IsOk());
-  EXPECT_THAT(contents->sessions, SizeIs(1));
-  EXPECT_THAT(contents->bookings, SizeIs(1));
-  EXPECT_THAT(contents->responses, SizeIs(1));
-  EXPECT_EQ(contents->last_tenant_seq, 2U);
-  EXPECT_EQ(contents->sessions_this_month, 1U);
-}
-
-TEST_F(EmbeddedStoreTest, RefusesAnOlderToken) {
-  EmbeddedStore newer = another(7);
-  ASSERT_THAT(open(newer), IsOk());
-  EmbeddedStore older = another(6);
-
-  EXPECT_THAT(open(older), FailsWith(ErrorCode::kFenced));
-}
-
-TEST_F(EmbeddedStoreTest, WritesNothingOnceItWasTakenOver) {
-  EmbeddedStore newer = another(2);
-  ASSERT_THAT(open(newer), IsOk());
-
-  commit(store_, a_batch(1));
-  loop_.settle();
-
-  EXPECT_THAT(outcomes_, ElementsAre(FailsWith(ErrorCode::kFenced)));
-  EXPECT_THAT(open(newer)->sessions, IsEmpty());
-}
-
 TEST_F(EmbeddedStoreTest, FailsEverythingBehindAFailedCommitUntilItIsOpenedAgain) {
   commit(store_, a_batch(1));
   loop_.settle();
@@ -152,62 +114,56 @@ TEST_F(EmbeddedStoreTest, FailsEverythingBehindAFailedCommitUntilItIsOpenedAgain
   EXPECT_THAT(outcomes_.back(), IsOk());
 }
 
-TEST_F(EmbeddedStoreTest, ReadsEventsBehindANumber) {
-  for (std::uint64_t i = 1; i <= 5; ++i) {
-    commit(store_, a_batch(i));
+TEST_F(EmbeddedStoreTest, BringsAFileOfTheFirstVersionUpToDate) {
+  const std::string path = folder_.path("old.db");
+  {
+    SqliteDatabase old = SqliteDatabase::open(path).value();
+    ASSERT_THAT(old.migrate(tenant_schema().first(1)), IsOk());
+    const Session session = a_batch(1, SessionStatus::kCompleted).sessions.front();
+    SqliteStatement insert =
+        old.prepare("INSERT INTO sessions VALUES (?, 'completed', ?, ?, '', ?)").value();
+    const std::int64_t at = stored_time(session.created_at);
+    ASSERT_THAT(insert.bind(1, session.session.str())
+                    .bind(2, at)
+                    .bind(3, at)
+                    .bind(4, to_stored_text(session))
+                    .run(),
+                IsOk());
+    ASSERT_THAT(old.run("INSERT INTO appointments VALUES ('appt-1', '" + session.session.str() +
+                        "', 1, '{}', 1, 9999999999999)"),
+                IsOk());
   }
-  loop_.settle();
-  std::vector<SessionEvent> events;
+  EmbeddedStore store(path, FencingToken{1}, offload_);
 
-  store_.read_tenant_events(
-      2, 2, [&events](const Result<std::vector<SessionEvent>>& read) { events = *read; });
-  loop_.settle();
+  const Result<StoreContents> contents = open(store);
 
-  ASSERT_THAT(events, SizeIs(2));
-  EXPECT_EQ(events[0].tenant_seq, 3U);
+  ASSERT_THAT(contents, IsOk());
+  EXPECT_THAT(contents->bookings, SizeIs(1));
+  EXPECT_EQ(contents->sessions_this_month, 1U);
 }
 
-TEST_F(EmbeddedStoreTest, PagesSessionsNewestFirst) {
-  for (std::uint64_t i = 1; i <= 5; ++i) {
-    commit(store_, a_batch(i));
+class EmbeddedStoreWorld final : public SessionStoreWorld {
+ public:
+  std::unique_ptr<SessionStore> make(FencingToken token) override {
+    return std::make_unique<EmbeddedStore>(folder_.path("tenant.db"), token, offload_);
   }
-  loop_.settle();
-  std::vector<std::string> seen;
-  SessionQuery query{std::nullopt, "", 2};
-  do {
-    store_.list_sessions(query, [&](const Result<SessionPage>& page) {
-      for (const Session& session : page->sessions) {
-        seen.push_back(session.session.str().substr(17));
-      }
-      query.after = page->next;
-    });
+  void run_until(const std::function<bool()>& done) override {
     loop_.settle();
-  } while (!query.after.empty());
+    ASSERT_TRUE(done());
+  }
 
-  EXPECT_THAT(seen, ElementsAre("1005", "1004", "1003", "1002", "1001"));
-}
-
-TEST_F(EmbeddedStoreTest, RefusesACursorOfSomebodyElse) {
-  std::optional<Result<SessionPage>> page;
-  store_.list_sessions({std::nullopt, "x'; DROP TABLE sessions", 2},
-                       [&page](Result<SessionPage> read) { page.emplace(std::move(read)); });
-  loop_.settle();
-
-  EXPECT_THAT(*page, FailsWith(ErrorCode::kInvalidArgument));
-}
-
-TEST_F(EmbeddedStoreTest, FinishesItsWritesBeforeItCloses) {
-  commit(store_, a_batch(1));
-  bool closed = false;
-  store_.close([&closed] { closed = true; });
-  loop_.settle();
-  EXPECT_TRUE(closed);
-
-  commit(store_, a_batch(2));
-  loop_.settle();
-
-  EXPECT_THAT(outcomes_, ElementsAre(IsOk(), FailsWith(ErrorCode::kUnavailable)));
-}
+ private:
+  TempDir folder_;
+  SimReactor loop_;
+  SimOffload offload_{loop_};
+};
 
 }  // namespace
+
+INSTANTIATE_TEST_SUITE_P(EmbeddedStore,
+                         SessionStoreContract,
+                         ::testing::Values(+[]() -> std::unique_ptr<SessionStoreWorld> {
+                           return std::make_unique<EmbeddedStoreWorld>();
+                         }));
+
 }  // namespace voicectl::runtime

@@ -5,8 +5,8 @@
 
 #include "runtime/session/tenant_database.h"
 #include "tests/support/matchers.h"
+#include "tests/support/session/fake_session_store.h"
 #include "tests/support/sim_reactor.h"
-#include "tests/unit/runtime/session/fake_session_store.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -45,7 +45,8 @@ class SessionBookTest : public ::testing::Test {
   SimReactor loop_;
   SimWallClock clock_{loop_};
   SeededRandom random_{1};
-  FakeSessionStore store_{loop_};
+  FakeStoreDisk disk_;
+  FakeSessionStore store_{loop_, disk_, FencingToken{1}};
   EventHub hub_;
   std::vector<std::string> broken_;
   int opened_ = 0;

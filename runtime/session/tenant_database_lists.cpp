@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// The half of TenantDatabase that reads what is kept beside sessions and events.
+#include "runtime/session/tenant_database.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr std::string_view kOutboxColumns =
+    "SELECT id, session, kind, idempotency_key, payload, state, created_at, next_attempt, "
+    "attempts, last_error FROM outbox ";
+constexpr std::string_view kRecordColumns =
+    "SELECT id, kind, session, at, data, external_id, start_at, end_at, staff FROM records ";
+
+Result<OutboxEntry> outbox_entry_of(const SqliteStatement& row) {
+  OutboxEntry entry;
+  entry.id = static_cast<std::uint64_t>(row.integer(0));
+  entry.session = row.text(1);
+  entry.kind = row.text(2);
+  entry.idempotency_key = row.text(3);
+  entry.payload = row.text(4);
+  entry.state = row.text(5) == name_of(OutboxEntry::State::kDead) ? OutboxEntry::State::kDead
+                                                                  : OutboxEntry::State::kPending;
+  entry.created_at = time_of_stored(row.integer(6));
+  entry.next_attempt = time_of_stored(row.integer(7));
+  entry.attempts = static_cast<std::uint32_t>(row.integer(8));
+  entry.last_error = row.text(9);
+  return entry;
+}
+
+Result<KeptRecord> kept_record_of(const SqliteStatement& row) {
+  const auto kind = record_kind_named(row.text(1));
+  if (!kind) {
+    return Error(ErrorCode::kCorrupt, "cannot read a record from the store: its kind is unknown");
+  }
+  VC_TRY(SessionId session, SessionId::parse(row.text(2)));
+  KeptRecord kept{{*kind, row.text(0), std::nullopt, row.text(4), row.text(5)},
+                  std::move(session),
+                  time_of_stored(row.integer(3))};
+  if (!row.is_null(6)) {
+    kept.record.booking = Booking{row.text(0), time_of_stored(row.integer(6)),
+                                  time_of_stored(row.integer(7)), row.text(8)};
+  }
+  return kept;
+}
+
+/// All rows of a statement, each made by `make`.
+template <typename T>
+Result<std::vector<T>> rows_of(SqliteStatement& statement,
+                               Result<T> (*make)(const SqliteStatement&)) {
+  std::vector<T> rows;
+  while (true) {
+    VC_TRY(const bool more, statement.step());
+    if (!more) {
+      return rows;
+    }
+    VC_TRY(T row, make(statement));
+    rows.push_back(std::move(row));
+  }
+}
+
+template <typename T>
+Result<std::optional<T>> first_of(Result<std::vector<T>> rows) {
+  if (rows.has_error()) {
+    return rows.error();
+  }
+  return rows->empty() ? std::nullopt : std::optional<T>(std::move(rows->front()));
+}
+
+std::chrono::seconds seconds_at(const SqliteStatement& row, int column) {
+  return std::chrono::seconds(row.integer(column));
+}
+
+}  // namespace
+
+Result<std::vector<OutboxEntry>> TenantDatabase::list_outbox(const OutboxQuery& query) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare(std::string(kOutboxColumns) +
+                           "WHERE (?1 = '' OR state = ?1) AND id > ?2 ORDER BY id LIMIT ?3"));
+  statement.bind(1, query.state ? name_of(*query.state) : std::string_view())
+      .bind(2, static_cast<std::int64_t>(query.after))
+      .bind(3, static_cast<std::int64_t>(query.limit));
+  return rows_of<OutboxEntry>(statement, outbox_entry_of);
+}
+
+Result<std::optional<OutboxEntry>> TenantDatabase::find_outbox(std::uint64_t id) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare(std::string(kOutboxColumns) + "WHERE id = ?"));
+  statement.bind(1, static_cast<std::int64_t>(id));
+  return first_of(rows_of<OutboxEntry>(statement, outbox_entry_of));
+}
+
+Result<std::vector<KeptRecord>> TenantDatabase::list_records(const RecordQuery& query) {
+  VC_TRY(SqliteStatement statement, database_.prepare(std::string(kRecordColumns) +
+                                                      "WHERE (?1 = '' OR kind = ?1) AND at >= ?2 "
+                                                      "ORDER BY at DESC, id DESC LIMIT ?3"));
+  statement.bind(1, query.kind ? name_of(*query.kind) : std::string_view())
+      .bind(2, stored_time(query.since))
+      .bind(3, static_cast<std::int64_t>(query.limit));
+  return rows_of<KeptRecord>(statement, kept_record_of);
+}
+
+Result<std::optional<KeptRecord>> TenantDatabase::find_record(const std::string& id) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare(std::string(kRecordColumns) +
+                           "WHERE id = ?1 OR (external_id <> '' AND external_id = ?1) "
+                           "ORDER BY id = ?1 DESC LIMIT 1"));
+  statement.bind(1, id);
+  return first_of(rows_of<KeptRecord>(statement, kept_record_of));
+}
+
+Result<std::optional<Customer>> TenantDatabase::find_customer(const std::string& phone) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare("SELECT phone, name, first_seen, last_seen, sessions, data "
+                           "FROM customers WHERE phone = ?"));
+  statement.bind(1, phone);
+  VC_TRY(const bool found, statement.step());
+  if (!found) {
+    return std::optional<Customer>();
+  }
+  return std::optional(
+      Customer{statement.text(0), statement.text(1), time_of_stored(statement.integer(2)),
+               time_of_stored(statement.integer(3)),
+               static_cast<std::uint64_t>(statement.integer(4)), statement.text(5)});
+}
+
+Result<UsageTotal> TenantDatabase::read_usage(WallTime within) {
+  const WallTime from = month_start(within);
+  VC_TRY(SqliteStatement statement,
+         database_.prepare("SELECT COUNT(*), COALESCE(SUM(duration), 0), "
+                           "COALESCE(SUM(billed_duration), 0), COALESCE(SUM(tool_calls), 0) "
+                           "FROM usage WHERE created_at >= ? AND created_at < ? "
+                           "AND status <> 'failed'"));
+  statement.bind(1, stored_time(from)).bind(2, stored_time(month_end(within)));
+  VC_TRY(const bool row, statement.step());
+  if (!row) {
+    return UsageTotal{};
+  }
+  return UsageTotal{static_cast<std::uint64_t>(statement.integer(0)), seconds_at(statement, 1),
+                    seconds_at(statement, 2), static_cast<std::uint64_t>(statement.integer(3))};
+}
+
+Result<Analytics> TenantDatabase::read_analytics(WallTime from, WallTime to) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare("SELECT status, outcome, COUNT(*), SUM(duration), SUM(tool_calls) "
+                           "FROM usage WHERE created_at >= ? AND created_at < ? "
+                           "GROUP BY status, outcome"));
+  statement.bind(1, stored_time(from)).bind(2, stored_time(to));
+  Analytics analytics;
+  while (true) {
+    VC_TRY(const bool more, statement.step());
+    if (!more) {
+      return analytics;
+    }
+    const auto sessions = static_cast<std::uint64_t>(statement.integer(2));
+    analytics.sessions += sessions;
+    analytics.by_status[statement.text(0)] += sessions;
+    analytics.by_outcome[statement.text(1)] += sessions;
+    analytics.duration += seconds_at(statement, 3);
+    analytics.tool_calls += static_cast<std::uint64_t>(statement.integer(4));
+  }
+}
+
+}  // namespace voicectl::runtime
