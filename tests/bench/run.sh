@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Measures what the README promises. `./run bench [apply|kill|latency]` calls it; figures go to
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
+# `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py.
 set -euo pipefail
 
 bin=$(readlink -f "$1")
 shift
 wanted=${1:-all}
+if [ "$wanted" = runtime ]; then
+  shift
+  exec python3 "$(dirname "$(readlink -f "$0")")/runtime_bench.py" "$bin" "$@"
+fi
 folder=$(mktemp -d /tmp/vcb-XXXXXX)
 workspace=$folder/ws
 port=18080

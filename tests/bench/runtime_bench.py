@@ -1,0 +1,394 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures voice-runtime against the same service in Node.js and prints one table.
+
+    runtime_bench.py BIN [--rounds N] [--seconds S] [--only WORD,...] [--json FILE]
+
+Servers run on core 0; load, the played Ultravox and ERPNext, and Redis on core 1. Rounds are
+interleaved and medians are shown. `/cpu s` counts per second of processor time that the server used,
+which other programs on the machine disturb less than they disturb the clock.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SERVER_CORE = 0
+OTHER_CORE = min(1, (os.cpu_count() or 1) - 1)
+TENANT = "t1"
+DURABLE = "durable"
+WEBSOCKETS = 10_000
+EVENT_SESSIONS = 1_000
+
+PLATFORM = """
+apiVersion: voicectl/v1
+platform:
+  domain: bench.test
+  edge: {{ mode: none }}
+  ports: {{ range: "20000-24999" }}
+  pool: {{ size: 1 }}
+  ultravox: {{ endpoint: "http://127.0.0.1:{fakes}/api" }}
+tenants:
+"""
+RESTAURANT = """
+  - slug: {slug}
+    name: Bench
+    business_type: restaurant
+    plan: enterprise
+    limits: {{ concurrent_sessions: 100000 }}
+    menu:
+      - {{ name: Margherita Pizza, price: "18.99", prep_time: 15 }}
+      - {{ name: Garlic Bread, price: "8.99", prep_time: 8 }}
+"""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def on_core(core):
+    def settle():
+        os.sched_setaffinity(0, {core})
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return settle
+
+
+def as_nobody(core):
+    """Peers run code of npm packages, one of them compiled by somebody else."""
+    def settle():
+        on_core(core)()
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+    return settle
+
+
+def end_process(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+class Subject:
+    """A server under measurement."""
+
+    def __init__(self, name, port, pid, tenant, key_file, flavour="plain"):
+        self.name, self.port, self.pid = name, port, pid
+        self.tenant, self.key_file, self.flavour = tenant, key_file, flavour
+
+
+class Bench:
+    def __init__(self, binaries, folder, stack):
+        self.binaries, self.folder, self.stack = binaries, folder, stack
+        self.fakes = free_port()
+        self.redis = free_port()
+        self.key_file = folder / "peer.key"
+        self.key_file.write_text("bench-widget-key\n")
+
+    def run_child(self, argv, settle, **extra):
+        child = subprocess.Popen([str(word) for word in argv], preexec_fn=settle, **extra)
+
+        def end():
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+                try:
+                    child.wait(15)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+                    child.wait()
+        self.stack.callback(end)
+        return child
+
+    def start_redis(self):
+        self.run_child(["redis-server", "--port", self.redis, "--bind", "127.0.0.1", "--save", "",
+                        "--appendonly", "no", "--dir", self.folder],
+                       on_core(OTHER_CORE), stdout=subprocess.DEVNULL)
+
+    def install_peers(self, cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        for source in (HERE / "peers").iterdir():
+            if source.suffix in (".js", ".json"):
+                shutil.copy(source, cache / source.name)
+        stamp = cache / ".installed"
+        wanted = (HERE / "peers" / "package.json").read_text()
+        if not stamp.exists() or stamp.read_text() != wanted:
+            say("installing the peers' packages")
+            subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund",
+                            "--no-package-lock", "--omit=peer", "--loglevel", "error"], cwd=cache, check=True)
+            stamp.write_text(wanted)
+        # The peers run as nobody, who may not be able to read where this was built.
+        target = self.folder / "peers"
+        shutil.copytree(cache, target)
+        self.folder.chmod(0o755)
+        return target
+
+    def start_peer(self, peers, name, script, flavour, *options):
+        log = open(self.folder / f"{name}.log", "w", encoding="utf-8")
+        child = self.run_child(
+            ["node", script, f"--tenant={TENANT}", "--key=bench-widget-key",
+             f"--redis={self.redis}", f"--fakes={self.fakes}", *options],
+            as_nobody(SERVER_CORE), cwd=peers, stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**os.environ, "NODE_ENV": "production"})
+        line = child.stdout.readline()
+        if not line:
+            say(f"{name} is left out: it does not start here (see its log)")
+            say((self.folder / f"{name}.log").read_text()[-400:])
+            return None
+        told = json.loads(line)
+        return Subject(name, told["port"], told["pid"], TENANT, self.key_file, flavour)
+
+    def voicectl(self, *words):
+        argv = [self.binaries / "voicectl", "--socket", self.folder / "run" / "control.sock", *words]
+        done = subprocess.run([str(word) for word in argv], check=False, capture_output=True,
+                              text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"voicectl {words[0]} failed: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start_runtime(self, rounds):
+        """Subjects: the runtime, its durable store, and a fresh tenant for each round's creations."""
+        for name in ("state", "run", "log"):
+            (self.folder / name).mkdir()
+        desired = self.folder / "platform.yaml"
+        slugs = [TENANT, DURABLE] + [f"fresh{number}" for number in range(rounds)]
+        tenants = "".join(RESTAURANT.format(slug=slug) for slug in slugs)
+        desired.write_text(PLATFORM.format(fakes=self.fakes) + tenants)
+        daemon = self.run_child([self.binaries / "voicectld", "--state", self.folder / "state",
+                        "--run", self.folder / "run", "--log", self.folder / "log",
+                        "--runtime", self.binaries / "voice-runtime"], on_core(OTHER_CORE),
+                       stdout=open(self.folder / "daemon.log", "w", encoding="utf-8"),
+                       stderr=subprocess.STDOUT)
+        control = self.folder / "run" / "control.sock"
+        latest = time.monotonic() + 20
+        while not control.exists() and time.monotonic() < latest:
+            time.sleep(0.02)
+        self.voicectl("apply", "-f", desired, "--yes")
+        pid = json.loads(self.voicectl("ps", "-o", "json"))["instances"][0]["pid"]
+        # An instance outlives its daemon, and the daemon would replace one that ends before it.
+        self.stack.callback(lambda: (daemon.terminate(), daemon.wait(), end_process(pid)))
+        for task in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(task), {SERVER_CORE})
+        names = ["voice-runtime", "durable"] + ["voice-runtime"] * rounds
+        return [self.runtime_tenant(name, pid, slug) for name, slug in zip(names, slugs)]
+
+    def runtime_tenant(self, name, pid, slug):
+        port = json.loads(self.voicectl("tenant", "show", slug, "-o", "json"))["port"]
+        made = json.loads(self.voicectl("tenant", "key", "create", slug, "--scope", "widget", "-o",
+                                        "json"))
+        key_file = self.folder / f"{slug}.key"
+        key_file.write_text(made["key"])
+        return Subject(name, port, pid, slug, key_file)
+
+    def load(self, subject, scenario, *options):
+        argv = [self.binaries / "voicectl-bench", scenario, "--port", subject.port, "--pid",
+                subject.pid, "--tenant", subject.tenant, "--key-file", subject.key_file,
+                "--fakes-port", self.fakes, "--flavour", subject.flavour, *options]
+        done = subprocess.run([str(word) for word in argv], preexec_fn=on_core(OTHER_CORE),
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{scenario} of {subject.name} failed: {done.stderr}")
+        figures = json.loads(done.stdout)
+        if figures.get("errors"):
+            say(f"  {scenario} of {subject.name}: {figures['errors']} errors, first: "
+                f"{figures['first_error']}")
+        return figures
+
+
+def resident_kib(pid):
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1])
+    return 0
+
+
+def middle(rounds, *path):
+    values = []
+    for figures in rounds:
+        for name in path:
+            figures = figures[name]
+        values.append(figures)
+    return statistics.median(values) if values else float("nan")
+
+
+class Table:
+    """Rows with a ratio or a figure of ours first, the target beside it, then everybody's figure."""
+
+    def __init__(self, names):
+        self.names = names
+        self.rows = []
+
+    def add(self, what, ours, target, is_met, cells):
+        self.rows.append([what, ours, target, "yes" if is_met else "NO"] +
+                         [cells.get(name, "") for name in self.names])
+
+    def render(self):
+        head = ["", "ours", "target", "met"] + self.names
+        lines = [head] + self.rows
+        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+        out = []
+        for line in lines:
+            first = line[0].ljust(widths[0])
+            rest = (text.rjust(width) for text, width in zip(line[1:], widths[1:]))
+            out.append("  ".join([first, *rest]).rstrip())
+        return "\n".join(out)
+
+
+def leanest(figures, peers, smaller_is_better=False):
+    choose = min if smaller_is_better else max
+    return choose((name for name in peers if name.startswith("lean")), key=lambda n: figures[n])
+
+
+class Report:
+    def __init__(self, results, peers, fixed_kib):
+        self.results, self.peers, self.fixed_kib = results, peers, fixed_kib
+        self.table = Table(["voice-runtime"] + peers)
+
+    def figures(self, scenario, *path):
+        return {name: middle(rounds, *path)
+                for name, rounds in self.results.get(scenario, {}).items()}
+
+    def rates(self, scenario, what, targets):
+        for unit, path in (("/s", "per_second"), ("/cpu s", "per_cpu_second")):
+            figures = self.figures(scenario, path)
+            if not figures:
+                return
+            cells = {name: f"{value:,.0f}" for name, value in figures.items()}
+            for peer, bound in targets:
+                name = leanest(figures, self.peers) if peer == "lean" else peer
+                ratio = figures["voice-runtime"] / figures[name]
+                self.table.add(f"{what}{unit} / {name}", f"{ratio:.2f}x", f">= {bound}x",
+                               ratio >= bound, cells)
+
+    def memory(self):
+        each = self.figures("idle", "kib_each")
+        if each:
+            self.table.add("KiB per idle WebSocket", f"{each['voice-runtime']:.2f}", "<= 3",
+                           each["voice-runtime"] <= 3, {n: f"{v:.2f}" for n, v in each.items()})
+            total = {n: v / 1024 for n, v in self.figures("idle", "after_kib").items()}
+            self.table.add(f"MiB at {WEBSOCKETS:,} of them", f"{total['voice-runtime']:.1f}",
+                           "< 45", total["voice-runtime"] < 45,
+                           {n: f"{v:.1f}" for n, v in total.items()})
+        fixed = {n: v / 1024 for n, v in self.fixed_kib.items()}
+        self.table.add("MiB of an idle process", f"{fixed['voice-runtime']:.1f}", "< 10",
+                       fixed["voice-runtime"] < 10, {n: f"{v:.1f}" for n, v in fixed.items()})
+
+    def latencies(self):
+        events = {n: v / 1000 for n, v in self.figures("events", "event_latency", "p99_us").items()}
+        if events:
+            lean = leanest(events, self.peers, smaller_is_better=True)
+            bound = min(2.0, events[lean])
+            self.table.add("ms, call to event, p99", f"{events['voice-runtime']:.2f}",
+                           f"< {bound:.2f}", events["voice-runtime"] < bound,
+                           {n: f"{v:.2f}" for n, v in events.items()})
+        paced = {n: v / 1000 for n, v in self.figures("paced", "latency", "p99_us").items()}
+        if paced:
+            lean = leanest(paced, self.peers, smaller_is_better=True)
+            self.table.add("ms, tool call at 1,000/s, p99", f"{paced['voice-runtime']:.2f}",
+                           f"< {paced[lean]:.2f}", paced["voice-runtime"] < paced[lean],
+                           {n: f"{v:.2f}" for n, v in paced.items()})
+
+    def durable(self):
+        figures = self.figures("durable", "per_second")
+        if figures:
+            value = figures["durable"]
+            self.table.add("durable tool calls/s", f"{value:,.0f}", ">= 5,000", value >= 5000,
+                           {"voice-runtime": f"{value:,.0f}"})
+
+    def render(self):
+        self.rates("tools", "tool calls",
+                   [("express-axios", 6), ("express-undici", 3), ("lean", 1.5)])
+        self.rates("sessions", "creations", [("express-axios", 5), ("lean", 1.2)])
+        self.memory()
+        self.latencies()
+        self.durable()
+        return self.table.render()
+
+
+def scenarios(options):
+    length = ["--seconds", str(options.seconds), "--warm-up", "2"]
+    return {
+        "tools": ("tools", *length),
+        "sessions": ("sessions", *length),
+        "paced": ("tools", *length, "--rate", "1000"),
+        "events": ("events", *length, "--sessions", str(EVENT_SESSIONS)),
+    }
+
+
+def measure(bench, subjects, durable, fresh, options):
+    wanted = options.only.split(",") if options.only else None
+    results = {}
+
+    def note(scenario, subject, figures):
+        results.setdefault(scenario, {}).setdefault(subject.name, []).append(figures)
+        shown = figures.get("per_second") or figures.get("kib_each")
+        say(f"  {scenario:9} {subject.name:15} {shown:12,.1f}")
+
+    # First, while the processes are as they start.
+    if wanted is None or "idle" in wanted:
+        for subject in subjects:
+            note("idle", subject, bench.load(subject, "idle", "--websockets", WEBSOCKETS))
+    for number in range(options.rounds):
+        say(f"round {number + 1} of {options.rounds}")
+        for scenario, words in scenarios(options).items():
+            if wanted is not None and scenario not in wanted:
+                continue
+            for subject in subjects:
+                # Sessions that are made stay live, and a tenant may have 100,000 of them.
+                is_ours = scenario == "sessions" and subject is subjects[0]
+                note(scenario, subject, bench.load(fresh[number] if is_ours else subject, *words))
+        if wanted is None or "durable" in wanted:
+            note("durable", durable, bench.load(durable, "tools", "--seconds",
+                                                str(options.seconds), "--connections", "256"))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binaries", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--only", default="", help="tools,sessions,paced,events,idle,durable")
+    parser.add_argument("--peers", default="", help="only these of the peers, by commas")
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    binaries = options.binaries.resolve()
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vcb-", dir="/tmp")))
+        bench = Bench(binaries, folder, stack)
+        bench.start_redis()
+        peers = bench.install_peers(binaries.parent / "bench-peers")
+        candidates = [("express-axios", "express.js", "socketio", "--outside=axios"),
+                      ("express-undici", "express.js", "socketio", "--outside=undici"),
+                      ("lean-ws", "lean_ws.js", "plain"), ("lean-uws", "lean_uws.js", "plain")]
+        chosen = options.peers.split(",") if options.peers else [c[0] for c in candidates]
+        started = [bench.start_peer(peers, *c) for c in candidates if c[0] in chosen]
+        runtime, durable, *fresh = bench.start_runtime(options.rounds)
+        subjects = [runtime] + [peer for peer in started if peer is not None]
+        time.sleep(1)
+        fixed_kib = {subject.name: resident_kib(subject.pid) for subject in subjects}
+        results = measure(bench, subjects, durable, fresh, options)
+        if options.json:
+            options.json.write_text(json.dumps({"results": results, "fixed_kib": fixed_kib}, indent=1))
+        print(Report(results, [s.name for s in subjects[1:]], fixed_kib).render())
+
+
+if __name__ == "__main__":
+    main()
