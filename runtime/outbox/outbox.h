@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/os/reactor.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "runtime/outbox/deliverer.h"
+#include "runtime/outbox/delivery_line.h"
+#include "runtime/session/session_book.h"
+#include "runtime/session/session_store.h"
+
+namespace voicectl::runtime {
+
+/// What the outbox of a tenant has done since it was opened here.
+struct OutboxCounts {
+  std::uint64_t delivered = 0;
+  std::uint64_t failed_attempts = 0;
+  std::uint64_t given_up = 0;
+};
+
+/// Delivers what was decided: effects on other systems, at least once each, with one idempotency
+/// key per effect.
+///
+/// An effect becomes durable in the transaction that decides it, and its outcome in another one; so
+/// after a crash at any moment it is there, and may be tried a second time. Effects of one session
+/// on one other side go in the order of their decisions, one at a time; different sessions, and
+/// different sides, go beside each other. A side that cannot be reached is asked by one delivery
+/// at a time until it is back; attempts that fall due meanwhile count as failed. After the last
+/// attempt an entry is dead: it stays until an operator retries or drops it, and lets those behind
+/// it pass.
+/// THREADS: loop thread only.
+class Outbox {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    const WallClock& clock;
+    Random& random;
+    SessionStore& store;
+    SessionBook& book;
+  };
+
+  /// REQUIRES: what `deps` refers to outlives it.
+  explicit Outbox(Deps deps, LinePolicy policy = {});
+  ~Outbox();
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  /// Entries whose kind begins with `prefix` are `deliverer`'s; of several that fit, the first one
+  /// added. REQUIRES: it outlives the outbox, and is added before the store is opened.
+  void add(std::string prefix, Deliverer& deliverer);
+
+  /// Takes what the store holds; to be called after each opening of it. Whatever was under way
+  /// before does not count any more.
+  void resume(const StoreContents& contents);
+  /// The store is lost: nothing is delivered until `resume`.
+  void stop();
+
+  /// SessionBook::commit of `change` together with the effects. They are delivered at once when
+  /// that is durable, before `done` runs.
+  void commit(Change change, std::vector<NewEffect> effects, std::function<void(Status)> done);
+
+  /// The entry that waits with that key; nullptr if there is none. Borrowed until the next turn.
+  const OutboxEntry* find_pending(std::string_view idempotency_key) const;
+  std::size_t pending() const { return by_id_.size(); }
+  const OutboxCounts& counts() const { return counts_; }
+
+  /// For operators. Tries an entry now, with all its attempts before it; a dead one is pending
+  /// again.
+  /// ERRORS: kNotFound; kConflict while it is being delivered; as SessionBook::commit.
+  void retry(std::uint64_t id, Completion<OutboxEntry> done);
+  /// Every dead entry. Answers how many there were.
+  void retry_dead(Completion<std::uint64_t> done);
+  /// Forgets an entry without delivering it. ERRORS: as `retry`.
+  void drop(std::uint64_t id, Completion<OutboxEntry> done);
+
+ private:
+  struct Item {
+    OutboxEntry entry;
+    Attempt attempt = Attempt::kFirst;
+    MonoTime due{};
+  };
+  struct Side {
+    explicit Side(LinePolicy policy) : line(policy) {}
+    DeliveryLine line;
+    std::string last_error;
+    /// Runs when the pause of the line ends.
+    std::optional<TimerId> timer;
+  };
+  /// What goes to one side in one order.
+  struct Lane {
+    std::string key;
+    Side* side = nullptr;
+    std::deque<Item> items;
+    /// Its first item is under way, or its outcome is being made durable.
+    bool is_busy = false;
+  };
+
+  Deliverer* deliverer_of(const OutboxEntry& entry) const;
+  Side& side_of(const Deliverer& deliverer);
+  static std::string lane_key(const OutboxEntry& entry, const Deliverer& deliverer);
+  void put(OutboxEntry entry, Attempt attempt, Duration wait);
+  void put_in_line(Lane& lane);
+  void take_out_of_line(Lane& lane);
+  void arm_timer();
+  void wake();
+  void pump(Side& side);
+  void pump_later(Side& side);
+  void start(Side& side, Lane& lane, DeliveryLine::Kind kind);
+  void settle(Side& side, std::uint64_t id, DeliveryLine::Kind kind, Delivery delivery);
+  void fail(Lane& lane, Delivery delivery);
+  void bury(Lane& lane, Delivery delivery);
+  void conclude(Lane& lane, Delivery delivery, std::optional<Duration> again);
+  void finish(std::uint64_t id, std::optional<Duration> again);
+  void bring_forward(Side& side);
+  void remove(std::uint64_t id);
+  std::vector<OutboxEntry> number(std::vector<NewEffect> effects);
+  void revive(OutboxEntry entry, Completion<OutboxEntry> done);
+  void revive_page(std::uint64_t after, std::uint64_t so_far, Completion<std::uint64_t> done);
+
+  Deps deps_;
+  LinePolicy policy_;
+  std::vector<std::pair<std::string, Deliverer*>> deliverers_;
+  std::map<std::string, std::unique_ptr<Side>, std::less<>> sides_;
+  std::map<std::string, Lane> lanes_;
+  /// Every entry that waits, and the lane that it waits in.
+  std::unordered_map<std::uint64_t, Lane*> by_id_;
+  std::unordered_map<std::string, std::uint64_t> by_key_;
+  /// Lanes whose first item is not due yet.
+  std::set<std::pair<MonoTime, std::uint64_t>> later_;
+  std::optional<TimerId> timer_;
+  std::uint64_t last_id_ = 0;
+  /// Grows with every resume and stop: what began before is old news.
+  std::uint64_t era_ = 0;
+  OutboxCounts counts_;
+  std::shared_ptr<Outbox*> self_;
+};
+
+}  // namespace voicectl::runtime

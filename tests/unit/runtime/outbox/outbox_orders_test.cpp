@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/outbox/outbox.h"
+#include "tests/unit/runtime/outbox/outbox_fixture.h"
+
+namespace voicectl::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using Verdict = Delivery::Verdict;
+
+class OutboxOrdersTest : public OutboxTest {
+ protected:
+  void with_dead(int count) {
+    side_.answer = [](const OutboxEntry&) { return failed(Verdict::kRefused); };
+    for (int i = 0; i < count; ++i) {
+      decide("key-" + std::to_string(i));
+    }
+    world_.settle();
+    side_.answer = [](const OutboxEntry&) { return Delivery{}; };
+    side_.tries.clear();
+  }
+
+  Completion<OutboxEntry> keep_outcome() {
+    return [this](const Result<OutboxEntry>& outcome) {
+      codes_.push_back(outcome.has_error() ? std::string(name_of(outcome.error().code())) : "ok");
+    };
+  }
+
+  std::vector<std::string> codes_;
+};
+
+TEST_F(OutboxOrdersTest, DeliversADeadEntryThatIsRetried) {
+  with_dead(1);
+
+  process_->outbox->retry(1, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("ok"));
+  EXPECT_THAT(keys_tried(), ElementsAre("key-0"));
+  EXPECT_EQ(side_.tries[0].attempt, Attempt::kRepeated);
+  EXPECT_THAT(disk_.outbox, IsEmpty());
+}
+
+TEST_F(OutboxOrdersTest, GivesARetriedEntryAllItsAttemptsAgain) {
+  with_dead(1);
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kAgain); };
+
+  process_->outbox->retry(1, keep_outcome());
+  world_.advance(200h);
+
+  EXPECT_THAT(side_.tries, SizeIs(10));
+}
+
+TEST_F(OutboxOrdersTest, RetriesEveryDeadEntry) {
+  with_dead(250);
+  std::uint64_t count = 0;
+
+  process_->outbox->retry_dead(
+      [&count](const Result<std::uint64_t>& outcome) { count = *outcome; });
+  world_.settle();
+
+  EXPECT_EQ(count, 250U);
+  EXPECT_THAT(side_.effects, SizeIs(250));
+}
+
+TEST_F(OutboxOrdersTest, TriesAWaitingEntryNow) {
+  side_.answer = [this](const OutboxEntry&) {
+    return side_.tries.size() == 1 ? failed(Verdict::kUnreachable, "cannot: busy", 1h) : Delivery{};
+  };
+  decide("a");
+  world_.settle();
+
+  process_->outbox->retry(1, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("ok"));
+  EXPECT_THAT(side_.effects, SizeIs(1));
+}
+
+TEST_F(OutboxOrdersTest, ForgetsADroppedEntryAndLetsTheNextOnePass) {
+  side_.answer = [](const OutboxEntry& entry) {
+    return entry.idempotency_key == "a" ? failed(Verdict::kAgain) : Delivery{};
+  };
+  decide("a", "session");
+  decide("b", "session");
+  world_.settle();
+
+  process_->outbox->drop(1, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("ok"));
+  EXPECT_THAT(keys_tried(), ElementsAre("a", "b"));
+  EXPECT_THAT(disk_.outbox, IsEmpty());
+}
+
+TEST_F(OutboxOrdersTest, DropsADeadEntry) {
+  with_dead(1);
+
+  process_->outbox->drop(1, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("ok"));
+  EXPECT_THAT(disk_.outbox, IsEmpty());
+}
+
+TEST_F(OutboxOrdersTest, RefusesToTouchWhatIsBeingDelivered) {
+  side_.takes = 1s;
+  decide("a");
+  world_.settle();
+
+  process_->outbox->retry(1, keep_outcome());
+  process_->outbox->drop(1, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("conflict", "conflict"));
+}
+
+TEST_F(OutboxOrdersTest, SaysThatThereIsNoSuchEntry) {
+  process_->outbox->retry(99, keep_outcome());
+  process_->outbox->drop(99, keep_outcome());
+  world_.settle();
+
+  EXPECT_THAT(codes_, ElementsAre("not_found", "not_found"));
+}
+
+}  // namespace
+}  // namespace voicectl::runtime
