@@ -31,7 +31,7 @@ enum class Attempt {
 };
 
 /// What came of one attempt.
-struct Delivery {
+struct DeliveryOutcome {
   enum class Verdict {
     kDone,         ///< the other side has it, now or from an earlier attempt
     kAgain,        ///< this entry may succeed later
@@ -62,14 +62,15 @@ class Deliverer {
   virtual std::string_view target() const = 0;
 
   /// Tries once. `done` runs once, now or in a later turn; it must come to run in bounded time.
-  /// What `Delivery::change` says of a session must be read in the turn in which `done` runs.
+  /// What `DeliveryOutcome::change` says of a session must be read in the turn in which `done`
+  /// runs.
   virtual void deliver(const OutboxEntry& entry,
                        Attempt attempt,
-                       std::function<void(Delivery)> done) = 0;
+                       std::function<void(DeliveryOutcome)> done) = 0;
 
   /// `entry` is given up after its last attempt: says what else becomes durable with that.
   /// Only `change` and `afterwards` of the answer count.
-  virtual void give_up(const OutboxEntry& entry, std::function<void(Delivery)> done) {
+  virtual void give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
     (void)entry;  // nothing follows from most failures
     done({});
   }

@@ -172,7 +172,7 @@ void Outbox::pump(Side& side) {
     }
     Lane& lane = *by_id_.at(place->second);
     lane.is_busy = true;
-    fail(lane, {Delivery::Verdict::kUnreachable,
+    fail(lane, {DeliveryOutcome::Verdict::kUnreachable,
                 side.last_error,
                 side.line.paused_until() - now,
                 {},
@@ -200,32 +200,35 @@ void Outbox::start(Side& side, Lane& lane, DeliveryLine::Kind kind) {
   const Attempt attempt = lane.items.front().attempt;
   deliverer_of(entry)->deliver(entry, attempt,
                                [this, &side, id = entry.id, kind, era = era_,
-                                alive = std::weak_ptr(self_)](Delivery delivery) {
+                                alive = std::weak_ptr(self_)](DeliveryOutcome delivery) {
                                  if (!alive.expired() && era == era_) {
                                    settle(side, id, kind, std::move(delivery));
                                  }
                                });
 }
 
-void Outbox::settle(Side& side, std::uint64_t id, DeliveryLine::Kind kind, Delivery delivery) {
+void Outbox::settle(Side& side,
+                    std::uint64_t id,
+                    DeliveryLine::Kind kind,
+                    DeliveryOutcome delivery) {
   Lane& lane = *by_id_.at(id);
   const bool was_down = side.line.is_down();
   switch (delivery.verdict) {
-    case Delivery::Verdict::kDone:
+    case DeliveryOutcome::Verdict::kDone:
       side.line.reached(kind);
       ++counts_.delivered;
       conclude(lane, std::move(delivery), std::nullopt);
       break;
-    case Delivery::Verdict::kRefused:
+    case DeliveryOutcome::Verdict::kRefused:
       side.line.reached(kind);
       ++lane.items.front().entry.attempts;
       bury(lane, std::move(delivery));
       break;
-    case Delivery::Verdict::kAgain:
+    case DeliveryOutcome::Verdict::kAgain:
       side.line.over(kind);
       fail(lane, std::move(delivery));
       break;
-    case Delivery::Verdict::kUnreachable:
+    case DeliveryOutcome::Verdict::kUnreachable:
       side.line.not_reached(kind, deps_.reactor.now(), delivery.retry_after, deps_.random);
       side.last_error = delivery.error;
       fail(lane, std::move(delivery));
@@ -246,7 +249,7 @@ void Outbox::pump_later(Side& side) {
   });
 }
 
-void Outbox::fail(Lane& lane, Delivery delivery) {
+void Outbox::fail(Lane& lane, DeliveryOutcome delivery) {
   OutboxEntry& entry = lane.items.front().entry;
   ++entry.attempts;
   ++counts_.failed_attempts;
@@ -259,13 +262,13 @@ void Outbox::fail(Lane& lane, Delivery delivery) {
   conclude(lane, std::move(delivery), std::max(*wait, asked));
 }
 
-void Outbox::bury(Lane& lane, Delivery delivery) {
+void Outbox::bury(Lane& lane, DeliveryOutcome delivery) {
   OutboxEntry& entry = lane.items.front().entry;
   entry.state = OutboxEntry::State::kDead;
   entry.last_error = delivery.error.substr(0, kMaxError);
   ++counts_.given_up;
   deliverer_of(entry)->give_up(entry, [this, id = entry.id, error = delivery.error, era = era_,
-                                       alive = std::weak_ptr(self_)](Delivery last) {
+                                       alive = std::weak_ptr(self_)](DeliveryOutcome last) {
     if (alive.expired() || era != era_) {
       return;
     }
@@ -274,7 +277,7 @@ void Outbox::bury(Lane& lane, Delivery delivery) {
   });
 }
 
-void Outbox::conclude(Lane& lane, Delivery delivery, std::optional<Duration> again) {
+void Outbox::conclude(Lane& lane, DeliveryOutcome delivery, std::optional<Duration> again) {
   OutboxEntry& entry = lane.items.front().entry;
   const std::uint64_t id = entry.id;
   const bool is_done = !again && entry.state == OutboxEntry::State::kPending;

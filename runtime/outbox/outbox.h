@@ -120,10 +120,10 @@ class Outbox {
   void pump(Side& side);
   void pump_later(Side& side);
   void start(Side& side, Lane& lane, DeliveryLine::Kind kind);
-  void settle(Side& side, std::uint64_t id, DeliveryLine::Kind kind, Delivery delivery);
-  void fail(Lane& lane, Delivery delivery);
-  void bury(Lane& lane, Delivery delivery);
-  void conclude(Lane& lane, Delivery delivery, std::optional<Duration> again);
+  void settle(Side& side, std::uint64_t id, DeliveryLine::Kind kind, DeliveryOutcome delivery);
+  void fail(Lane& lane, DeliveryOutcome delivery);
+  void bury(Lane& lane, DeliveryOutcome delivery);
+  void conclude(Lane& lane, DeliveryOutcome delivery, std::optional<Duration> again);
   void finish(std::uint64_t id, std::optional<Duration> again);
   void bring_forward(Side& side);
   void remove(std::uint64_t id);

@@ -79,6 +79,7 @@ void read_texts(const Json& from, Session& session) {
   session.customer_phone = string_or(from, "customer_phone", "");
   session.end_reason = string_or(from, "end_reason", "");
   session.transcript = string_or(from, "transcript", "");
+  session.summary = string_or(from, "summary", "");
   session.step = string_or(from, "step", "");
   session.extracted_data = string_or(from, "extracted_data", "{}");
   session.business_outcome = string_or(from, "business_outcome", "");
@@ -171,6 +172,7 @@ Json to_public_json(const Session& session) {
       {"billed_duration", seconds_or_null(session.billed_duration)},
       {"end_reason", text_or_null(session.end_reason)},
       {"transcript", text_or_null(session.transcript)},
+      {"summary", text_or_null(session.summary)},
       {"context", {{"step", session.step}, {"extracted_data", embedded(session.extracted_data)}}},
       {"last_tool_call",
        session.last_tool_call ? public_tool_call(*session.last_tool_call) : Json(nullptr)},
@@ -194,6 +196,7 @@ std::string to_stored_text(const Session& session) {
               {"status", name_of(session.status)},
               {"end_reason", session.end_reason},
               {"transcript", session.transcript},
+              {"summary", session.summary},
               {"step", session.step},
               {"extracted_data", session.extracted_data},
               {"business_outcome", session.business_outcome},

@@ -53,6 +53,8 @@ struct Session {
   std::optional<std::chrono::seconds> billed_duration;
   std::string end_reason;
   std::string transcript;
+  /// What the call was about, in the voice service's words.
+  std::string summary;
   /// How far the conversation is: "greeting", "collecting", "done".
   std::string step = "greeting";
   /// JSON object of what the caller told so far.

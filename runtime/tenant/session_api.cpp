@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "runtime/tenant/auth.h"
 #include "runtime/tenant/session_requests.h"
+#include "runtime/webhook/call_deliverer.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -25,9 +26,8 @@ constexpr Duration kSweepInterval = std::chrono::seconds(60);
 /// How long after its longest duration a session is taken for ended.
 constexpr Duration kOverdue = std::chrono::minutes(5);
 
-constexpr BackoffPolicy kHangUpAgain{.first = std::chrono::seconds(1),
-                                     .cap = std::chrono::seconds(10)};
-constexpr int kMaxHangUps = 5;
+/// Why a session ended whose end was never told: no event will come that fetches its words.
+constexpr std::string_view kNeverToldReason = "timeout";
 
 constexpr std::size_t kSessionRandom = 20;
 
@@ -162,7 +162,7 @@ void SessionApi::take_call(const std::shared_ptr<Creation>& creation, const ultr
   const Session* session = scope_.book.find(creation->session);
   if (session == nullptr || !is_live(session->status)) {
     // It was ended, or the store failed, while the call was being made: nobody will join it.
-    hang_up(call.call_id, 1);
+    hang_up(creation->session.str(), call.call_id);
     scope_.memory.forget(
         creation->exchange,
         error_response(409, "conflict", "cannot hand out the session: it was ended meanwhile"));
@@ -302,39 +302,29 @@ void SessionApi::change_end(const Session& session,
     response->body = dump_json(to_public_json(after));
     change.response = std::move(response);
   }
-  const bool was_live = is_live(session.status);
-  scope_.book.commit(std::move(change), [this, after, was_live, done = std::move(done),
-                                         alive = std::weak_ptr(self_)](const Status& outcome) {
-    if (alive.expired()) {
-      return;
+  std::vector<NewEffect> effects;
+  if (is_live(session.status) && !after.ultravox_call_id.empty()) {
+    effects.push_back(hang_up_effect(after.session.str(), after.ultravox_call_id));
+    if (after.end_reason == kNeverToldReason) {
+      effects.push_back(fetch_call_effect(after.session.str(), after.ultravox_call_id));
     }
-    if (outcome.has_error()) {
-      done(outcome.error());
-      return;
-    }
-    if (was_live && !after.ultravox_call_id.empty()) {
-      hang_up(after.ultravox_call_id, 1);
-    }
-    done(after);
-  });
+  }
+  scope_.outbox.commit(
+      std::move(change), std::move(effects),
+      [after, done = std::move(done)](const Status& outcome) {
+        done(outcome.has_error() ? Result<Session>(outcome.error()) : Result<Session>(after));
+      });
 }
 
-void SessionApi::hang_up(const std::string& call_id, int attempt) {
-  scope_.ultravox->end_call(call_id, [this, call_id, attempt, alive = std::weak_ptr(self_)](
-                                         const ultravox::UltravoxResult<void>& outcome) {
-    const bool again = outcome.has_error() && attempt < kMaxHangUps &&
-                       (outcome.error().error.code() == ErrorCode::kUnavailable ||
-                        outcome.error().error.code() == ErrorCode::kTimeout);
-    if (alive.expired() || !again) {
-      return;
-    }
-    scope_.reactor.call_after(backoff(kHangUpAgain, attempt, scope_.random),
-                              [this, call_id, attempt, alive] {
-                                if (!alive.expired()) {
-                                  hang_up(call_id, attempt + 1);
-                                }
-                              });
-  });
+void SessionApi::hang_up(const std::string& session, const std::string& call_id) {
+  scope_.outbox.commit({}, {hang_up_effect(session, call_id)},
+                       [this, call_id, alive = std::weak_ptr(self_)](const Status& outcome) {
+                         if (outcome.has_error() && !alive.expired()) {
+                           // It cannot be recorded: one attempt is better than none.
+                           scope_.ultravox->end_call(call_id,
+                                                     [](const ultravox::UltravoxResult<void>&) {});
+                         }
+                       });
 }
 
 void SessionApi::watch_unfinished() {
@@ -381,7 +371,7 @@ void SessionApi::end_overdue() {
     }
   }
   for (const Session& session : overdue) {
-    change_end(session, "timeout", std::nullopt, [](const Result<Session>&) {});
+    change_end(session, std::string(kNeverToldReason), std::nullopt, [](const Result<Session>&) {});
   }
 }
 

@@ -52,7 +52,7 @@ class SessionApi {
                   std::string reason,
                   std::optional<StoredResponse> response,
                   Completion<Session> done);
-  void hang_up(const std::string& call_id, int attempt);
+  void hang_up(const std::string& session, const std::string& call_id);
   void sweep();
 
   TenantScope& scope_;

@@ -9,12 +9,14 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "runtime/backend/builtin/builtin_backend.h"
+#include "runtime/outbox/outbox.h"
 #include "runtime/session/embedded_store.h"
 #include "runtime/tenant/gatekeeper.h"
 #include "runtime/tenant/live_api.h"
 #include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
 #include "runtime/tenant/webhook_api.h"
+#include "runtime/webhook/call_deliverer.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -95,9 +97,11 @@ struct TenantHost::Inner {
   EventHub hub;
   EmbeddedStore store;
   SessionBook book;
+  Outbox outbox;
   RequestMemory memory;
   BuiltinBackend backend;
   TenantScope scope;
+  CallDeliverer calls;
   /// Replaced clients whose requests may still be under way.
   std::vector<std::shared_ptr<ultravox::UltravoxClient>> old_clients;
   SessionApi sessions;
@@ -119,13 +123,16 @@ TenantHost::Inner::Inner(
       book({deps.reactor, deps.clock, deps.random, store, hub, deps.instance},
            {[this](const Error& error, std::optional<Duration>) {
               was_broken = true;
+              outbox.stop();
               notice(error);
             },
             [this](const StoreContents& contents) { adopt_store(contents); }}),
+      outbox({deps.reactor, deps.clock, deps.random, store, book}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
       backend(config->business, loaded.zone, {}, deps.clock, deps.random),
-      scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone),
-            hub,          store,      book,        memory, make_client()},
+      scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone), hub,
+            store,        book,       outbox,      memory, make_client()},
+      calls(scope.ultravox, book, [](const Session&) { return std::vector<NewEffect>(); }),
       sessions(scope),
       webhooks(scope, backend, *counters),
       live(scope),
@@ -135,7 +142,9 @@ TenantHost::Inner::Inner(
                 take(std::move(request), std::move(responder));
               },
               {},
-              {}}) {}
+              {}}) {
+  outbox.add(std::string(kCallEffects), calls);
+}
 
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
   ultravox::UltravoxOptions options;
@@ -153,6 +162,7 @@ void TenantHost::Inner::adopt_store(const StoreContents& contents) {
   }
   memory.load(contents.responses);
   backend.restore(contents.bookings);
+  outbox.resume(contents);
   sessions.watch_unfinished();
 }
 
@@ -241,6 +251,7 @@ void TenantHost::Inner::wait_for_connections(Deadlines until, std::function<void
   }
   const bool over = now >= (busy ? until.requests : until.goodbyes);
   if (server.connections() == 0 || over) {
+    outbox.stop();
     store.close(std::move(done));
     return;
   }

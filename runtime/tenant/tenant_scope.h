@@ -7,6 +7,7 @@
 #include "base/os/reactor.h"
 #include "base/random.h"
 #include "runtime/backend/time_zone.h"
+#include "runtime/outbox/outbox.h"
 #include "runtime/session/event_hub.h"
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
@@ -27,6 +28,7 @@ struct TenantScope {
   EventHub& hub;
   SessionStore& store;
   SessionBook& book;
+  Outbox& outbox;
   RequestMemory& memory;
   std::shared_ptr<ultravox::UltravoxClient> ultravox;
 };

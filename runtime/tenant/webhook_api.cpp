@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "runtime/webhook/call_deliverer.h"
 #include "runtime/webhook/signature.h"
 #include "runtime/webhook/tools.h"
 #include "runtime/webhook/ultravox_events.h"
@@ -13,27 +14,12 @@
 namespace voicectl::runtime {
 namespace {
 
-/// Longest transcript that is kept with a session.
-constexpr std::size_t kMaxTranscript = 200 * 1024;
-
 /// What an agent says when we cannot do what it asked for.
 constexpr std::string_view kSorry =
     "I'm sorry, I can't do that at the moment. Please give me a minute and ask again.";
 
 std::string failure_for_agent(const Error& error) {
   return dump_json(Json{{"success", false}, {"error", name_of(error.code())}, {"message", kSorry}});
-}
-
-std::string transcript_of(const std::vector<ultravox::CallMessage>& messages) {
-  std::string text;
-  for (const ultravox::CallMessage& message : messages) {
-    const bool agent = message.role == ultravox::MessageRole::kAgent;
-    const bool spoken = agent || message.role == ultravox::MessageRole::kUser;
-    if (spoken && !message.text.empty() && text.size() < kMaxTranscript) {
-      text += (agent ? "Agent: " : "Caller: ") + message.text + "\n";
-    }
-  }
-  return text;
 }
 
 /// The session that a call was made for; nullopt if it is not one of this tenant.
@@ -127,36 +113,17 @@ void WebhookApi::apply(const std::shared_ptr<Exchange>& exchange,
 void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
                         const ultravox::CallEvent& event,
                         Change change) {
-  const bool ended = change.session.has_value() && event.kind == ultravox::EventKind::kCallEnded;
-  const std::optional<SessionId> session =
-      ended ? std::optional(change.session->session) : std::nullopt;
-  scope_.book.commit(std::move(change), [this, exchange, session, call_id = event.call.call_id,
-                                         alive = std::weak_ptr(self_)](const Status& outcome) {
+  std::vector<NewEffect> effects;
+  if (change.session && event.kind == ultravox::EventKind::kCallEnded) {
+    effects.push_back(fetch_call_effect(change.session->session.str(), event.call.call_id));
+  }
+  scope_.outbox.commit(std::move(change), std::move(effects), [exchange](const Status& outcome) {
     if (outcome.has_error()) {
       exchange->refuse(outcome.error());
       return;
     }
     exchange->answer(HttpResponse{204, {}, {}});
-    if (!alive.expired() && session) {
-      fetch_transcript(*session, call_id);
-    }
   });
-}
-
-void WebhookApi::fetch_transcript(const SessionId& id, const std::string& call_id) {
-  scope_.ultravox->list_messages(
-      call_id, [this, id, alive = std::weak_ptr(self_)](
-                   const ultravox::UltravoxResult<std::vector<ultravox::CallMessage>>& messages) {
-        // Without it the session is complete all the same: the service keeps the transcript too.
-        const Session* session = alive.expired() ? nullptr : scope_.book.find(id);
-        if (session == nullptr || messages.has_error()) {
-          return;
-        }
-        Change change;
-        change.session = *session;
-        change.session->transcript = transcript_of(*messages);
-        scope_.book.commit(std::move(change), [](const Status&) {});
-      });
 }
 
 void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {

@@ -34,7 +34,6 @@ class WebhookApi {
   void commit(const std::shared_ptr<Exchange>& exchange,
               const ultravox::CallEvent& event,
               Change change);
-  void fetch_transcript(const SessionId& id, const std::string& call_id);
   void answer_tool(const std::shared_ptr<Exchange>& exchange,
                    const std::string& tool,
                    const Result<std::string>& answer);

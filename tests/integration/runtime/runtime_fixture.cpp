@@ -141,9 +141,15 @@ void ScriptedUltravox::answer(const HttpRequest& request,
     HttpResponse response = json_response(status, status == 201 ? body : R"({"detail":"no"})");
     response.headers.emplace_back("Retry-After", "7");
     responder->send(std::move(response));
+  } else if (is_mute) {
+    unanswered_.push_back(responder);
   } else if (request.path.ends_with("/send_data_message")) {
     hung_up.push_back(request.path.substr(11, request.path.find('/', 11) - 11));
     responder->send({204, {}, {}});
+  } else if (!request.path.ends_with("/messages")) {
+    const std::string call = request.path.substr(request.path.rfind('/') + 1);
+    responder->send(json_response(
+        200, fmt::format(R"({{"callId":"{}","summary":"They spoke about pizza."}})", call)));
   } else {
     responder->send(json_response(
         200, R"({"results":[{"role":"MESSAGE_ROLE_AGENT","text":"Hello"}],"next":null})"));

@@ -67,9 +67,13 @@ class ScriptedUltravox {
   std::vector<std::string> calls;
   /// Calls that were hung up.
   std::vector<std::string> hung_up;
+  /// Requests to hang up get no answer.
+  bool is_mute = false;
 
  private:
   void answer(const HttpRequest& request, const std::shared_ptr<Responder>& responder);
+
+  std::vector<std::shared_ptr<Responder>> unanswered_;
 
   std::uint16_t port_ = 0;
   HttpServer server_;

@@ -155,6 +155,38 @@ TEST_F(TenantHostTest, EndsASessionAndItsCall) {
   EXPECT_EQ(world_.run_tool(acme_, session, kOrder).status, 409);
 }
 
+TEST_F(TenantHostTest, HangsUpAlsoAfterAKill) {
+  const std::string session = member(world_.create_session(acme_).body, "session_id");
+  const HttpHeaders staff = {{"X-API-Key", "acme-staff"}};
+  world_.ultravox.is_mute = true;
+  ASSERT_EQ(world_.send(acme_, "DELETE", "/api/sessions/" + session, "", staff).status, 200);
+  RuntimeFixture::kill(acme_);
+  world_.ultravox.is_mute = false;
+
+  acme_ = *world_.open("acme", {2});
+
+  EXPECT_TRUE(world_.run_until([this] { return world_.ultravox.hung_up.size() == 1; }));
+  EXPECT_THAT(world_.ultravox.hung_up, ElementsAre("call-1"));
+}
+
+TEST_F(TenantHostTest, KeepsWhatWasSaidWithTheSessionAlsoAfterAKill) {
+  const std::string session = member(world_.create_session(acme_).body, "session_id");
+  const HttpHeaders staff = {{"X-API-Key", "acme-staff"}};
+  world_.ultravox.is_mute = true;
+  ASSERT_EQ(world_.post_event(acme_, "call.ended", "call-1", session).status, 204);
+  RuntimeFixture::kill(acme_);
+  world_.ultravox.is_mute = false;
+
+  acme_ = *world_.open("acme", {2});
+  std::string shown;
+  EXPECT_TRUE(world_.run_until([&] {
+    shown = world_.send(acme_, "GET", "/api/sessions/" + session, "", staff).body;
+    return shown.find("Agent: Hello") != std::string::npos;
+  }));
+
+  EXPECT_THAT(shown, HasSubstr("They spoke about pizza."));
+}
+
 TEST_F(TenantHostTest, ListsSessionsInPages) {
   for (int i = 0; i < 3; ++i) {
     world_.create_session(acme_);

@@ -12,14 +12,14 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using Verdict = Delivery::Verdict;
+using Verdict = DeliveryOutcome::Verdict;
 
 class OutboxOutageTest : public OutboxTest {
  protected:
   OutboxOutageTest() {
     side_.takes = 20ms;
     side_.answer = [this](const OutboxEntry&) {
-      return is_down_ ? failed(Verdict::kUnreachable) : Delivery{};
+      return is_down_ ? failed(Verdict::kUnreachable) : DeliveryOutcome{};
     };
   }
 
@@ -119,7 +119,7 @@ TEST_F(OutboxOutageTest, HeedsARequestForQuietForEverybody) {
   is_down_ = false;
   side_.answer = [this](const OutboxEntry&) {
     return side_.tries.size() == 1 ? failed(Verdict::kUnreachable, "cannot: too many", 1h)
-                                   : Delivery{};
+                                   : DeliveryOutcome{};
   };
   decide("a");
   world_.advance(1s);

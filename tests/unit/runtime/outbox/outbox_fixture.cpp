@@ -7,7 +7,7 @@ namespace voicectl::runtime {
 
 void ScriptedSide::deliver(const OutboxEntry& entry,
                            Attempt attempt,
-                           std::function<void(Delivery)> done) {
+                           std::function<void(DeliveryOutcome)> done) {
   tries.push_back({reactor_.now(), entry.id, entry.idempotency_key, entry.session, attempt});
   most_in_flight = std::max(most_in_flight, ++in_flight);
   if (takes == Duration(0)) {
@@ -17,22 +17,25 @@ void ScriptedSide::deliver(const OutboxEntry& entry,
   reactor_.call_after(takes, [this, entry, done = std::move(done)] { finish(entry, done); });
 }
 
-void ScriptedSide::finish(const OutboxEntry& entry, const std::function<void(Delivery)>& done) {
+void ScriptedSide::finish(const OutboxEntry& entry,
+                          const std::function<void(DeliveryOutcome)>& done) {
   --in_flight;
-  Delivery delivery = answer(entry);
-  if (delivery.verdict == Delivery::Verdict::kDone) {
+  DeliveryOutcome delivery = answer(entry);
+  if (delivery.verdict == DeliveryOutcome::Verdict::kDone) {
     ++effects[entry.idempotency_key];
   }
   done(std::move(delivery));
 }
 
-void ScriptedSide::give_up(const OutboxEntry& entry, std::function<void(Delivery)> done) {
+void ScriptedSide::give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
   given_up.push_back(entry.id);
   done({});
 }
 
-Delivery failed(Delivery::Verdict verdict, std::string error, std::optional<Duration> retry_after) {
-  Delivery delivery;
+DeliveryOutcome failed(DeliveryOutcome::Verdict verdict,
+                       std::string error,
+                       std::optional<Duration> retry_after) {
+  DeliveryOutcome delivery;
   delivery.verdict = verdict;
   delivery.error = std::move(error);
   delivery.retry_after = retry_after;

@@ -32,12 +32,12 @@ class ScriptedSide final : public Deliverer {
   std::string_view target() const override { return name_; }
   void deliver(const OutboxEntry& entry,
                Attempt attempt,
-               std::function<void(Delivery)> done) override;
-  void give_up(const OutboxEntry& entry, std::function<void(Delivery)> done) override;
+               std::function<void(DeliveryOutcome)> done) override;
+  void give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) override;
 
   /// How the next attempts go; one that takes no time answers within the call.
-  std::function<Delivery(const OutboxEntry&)> answer = [](const OutboxEntry&) {
-    return Delivery{};
+  std::function<DeliveryOutcome(const OutboxEntry&)> answer = [](const OutboxEntry&) {
+    return DeliveryOutcome{};
   };
   Duration takes{0};
 
@@ -49,15 +49,15 @@ class ScriptedSide final : public Deliverer {
   std::vector<std::uint64_t> given_up;
 
  private:
-  void finish(const OutboxEntry& entry, const std::function<void(Delivery)>& done);
+  void finish(const OutboxEntry& entry, const std::function<void(DeliveryOutcome)>& done);
 
   Reactor& reactor_;
   std::string name_;
 };
 
-Delivery failed(Delivery::Verdict verdict,
-                std::string error = "cannot reach it",
-                std::optional<Duration> retry_after = std::nullopt);
+DeliveryOutcome failed(DeliveryOutcome::Verdict verdict,
+                       std::string error = "cannot reach it",
+                       std::optional<Duration> retry_after = std::nullopt);
 
 /// A tenant's store, book and outbox on simulated time.
 class OutboxTest : public ::testing::Test {

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using Verdict = Delivery::Verdict;
+using Verdict = DeliveryOutcome::Verdict;
 
 class OutboxOrdersTest : public OutboxTest {
  protected:
@@ -19,7 +19,7 @@ class OutboxOrdersTest : public OutboxTest {
       decide("key-" + std::to_string(i));
     }
     world_.settle();
-    side_.answer = [](const OutboxEntry&) { return Delivery{}; };
+    side_.answer = [](const OutboxEntry&) { return DeliveryOutcome{}; };
     side_.tries.clear();
   }
 
@@ -68,7 +68,8 @@ TEST_F(OutboxOrdersTest, RetriesEveryDeadEntry) {
 
 TEST_F(OutboxOrdersTest, TriesAWaitingEntryNow) {
   side_.answer = [this](const OutboxEntry&) {
-    return side_.tries.size() == 1 ? failed(Verdict::kUnreachable, "cannot: busy", 1h) : Delivery{};
+    return side_.tries.size() == 1 ? failed(Verdict::kUnreachable, "cannot: busy", 1h)
+                                   : DeliveryOutcome{};
   };
   decide("a");
   world_.settle();
@@ -82,7 +83,7 @@ TEST_F(OutboxOrdersTest, TriesAWaitingEntryNow) {
 
 TEST_F(OutboxOrdersTest, ForgetsADroppedEntryAndLetsTheNextOnePass) {
   side_.answer = [](const OutboxEntry& entry) {
-    return entry.idempotency_key == "a" ? failed(Verdict::kAgain) : Delivery{};
+    return entry.idempotency_key == "a" ? failed(Verdict::kAgain) : DeliveryOutcome{};
   };
   decide("a", "session");
   decide("b", "session");

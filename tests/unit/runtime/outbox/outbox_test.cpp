@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
-using Verdict = Delivery::Verdict;
+using Verdict = DeliveryOutcome::Verdict;
 
 TEST_F(OutboxTest, DeliversOnlyWhatIsDurable) {
   decide("a");
@@ -51,7 +51,7 @@ TEST_F(OutboxTest, KeepsTheOrderWithinASession) {
 TEST_F(OutboxTest, KeepsTheOrderWithinASessionWhenTheFirstFails) {
   side_.answer = [this](const OutboxEntry& entry) {
     const bool fails = entry.idempotency_key == "1" && side_.tries.size() < 3;
-    return fails ? failed(Verdict::kAgain) : Delivery{};
+    return fails ? failed(Verdict::kAgain) : DeliveryOutcome{};
   };
   decide("1", "acme_0123456789abcdef");
   decide("2", "acme_0123456789abcdef");
@@ -62,7 +62,7 @@ TEST_F(OutboxTest, KeepsTheOrderWithinASessionWhenTheFirstFails) {
 
 TEST_F(OutboxTest, LetsSessionsAndOtherSidesPassAFailure) {
   side_.answer = [](const OutboxEntry& entry) {
-    return entry.session == "a" ? failed(Verdict::kAgain) : Delivery{};
+    return entry.session == "a" ? failed(Verdict::kAgain) : DeliveryOutcome{};
   };
   decide("1", "a");
   decide("2", "b");
@@ -96,7 +96,8 @@ TEST_F(OutboxTest, MakesFailuresDurable) {
 
 TEST_F(OutboxTest, WaitsAsLongAsTheOtherSideAsks) {
   side_.answer = [this](const OutboxEntry&) {
-    return side_.tries.size() == 1 ? failed(Verdict::kAgain, "cannot: busy", 1h) : Delivery{};
+    return side_.tries.size() == 1 ? failed(Verdict::kAgain, "cannot: busy", 1h)
+                                   : DeliveryOutcome{};
   };
   decide("a");
   world_.advance(1h - 1s);
@@ -121,7 +122,7 @@ TEST_F(OutboxTest, GivesUpAtOnceWhatWillNeverSucceed) {
 
 TEST_F(OutboxTest, LetsTheNextOfASessionPassADeadOne) {
   side_.answer = [](const OutboxEntry& entry) {
-    return entry.idempotency_key == "1" ? failed(Verdict::kRefused) : Delivery{};
+    return entry.idempotency_key == "1" ? failed(Verdict::kRefused) : DeliveryOutcome{};
   };
   decide("1", "a");
   decide("2", "a");
@@ -163,7 +164,7 @@ TEST_F(OutboxTest, StopsWithTheStoreAndResumesWithIt) {
 
 TEST_F(OutboxTest, MakesWhatADeliveryChangesDurableWithItsOutcome) {
   side_.answer = [](const OutboxEntry& entry) {
-    Delivery delivery;
+    DeliveryOutcome delivery;
     delivery.change.response = StoredResponse{"request", 200, entry.idempotency_key, {}};
     delivery.follow_ups = {{"uv.next", entry.session, "b", "{}"}};
     return delivery;
@@ -182,7 +183,7 @@ TEST_F(OutboxTest, RunsWhatComesAfterwardsOnlyWhenTheOutcomeIsDurable) {
     if (side_.tries.size() == 1) {
       process_->store.fail_next_commit(Error(ErrorCode::kUnavailable, "cannot write"));
     }
-    Delivery delivery;
+    DeliveryOutcome delivery;
     delivery.afterwards = [&ran] { ++ran; };
     return delivery;
   };

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/webhook/call_deliverer.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr std::string_view kHangUp = "ultravox.hang_up";
+constexpr std::string_view kFetchCall = "ultravox.fetch_call";
+
+/// Longest transcript that is kept with a session.
+constexpr std::size_t kMaxTranscript = 200 * 1024;
+constexpr std::size_t kMaxSummary = 10 * 1024;
+
+NewEffect call_effect(std::string_view kind, const std::string& session, const std::string& call) {
+  return {std::string(kind), session, std::string(kind) + ":" + call,
+          dump_json(Json{{"call_id", call}})};
+}
+
+std::string transcript_of(const std::vector<ultravox::CallMessage>& messages) {
+  std::string text;
+  for (const ultravox::CallMessage& message : messages) {
+    const bool agent = message.role == ultravox::MessageRole::kAgent;
+    const bool spoken = agent || message.role == ultravox::MessageRole::kUser;
+    if (spoken && !message.text.empty() && text.size() < kMaxTranscript) {
+      text += (agent ? "Agent: " : "Caller: ") + message.text + "\n";
+    }
+  }
+  return text;
+}
+
+/// Whether a failure is the service's, this entry's, or no failure at all.
+DeliveryOutcome delivery_of(const ultravox::UltravoxError& problem) {
+  DeliveryOutcome delivery;
+  delivery.error = problem.error.text();
+  if (problem.retry_after) {
+    delivery.retry_after = *problem.retry_after;
+  }
+  switch (problem.error.code()) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kResourceExhausted:
+      delivery.verdict = DeliveryOutcome::Verdict::kUnreachable;
+      return delivery;
+    case ErrorCode::kNotFound:
+      // Without a status it is our key that was not found.
+      delivery.verdict = problem.status ? DeliveryOutcome::Verdict::kRefused
+                                        : DeliveryOutcome::Verdict::kUnreachable;
+      return delivery;
+    case ErrorCode::kInvalidArgument:
+      delivery.verdict = DeliveryOutcome::Verdict::kRefused;
+      return delivery;
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kConflict:
+    case ErrorCode::kFenced:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kInternal:
+      // A key that is being replaced among them: no reason to forget a call.
+      delivery.verdict = DeliveryOutcome::Verdict::kAgain;
+      return delivery;
+  }
+  return delivery;
+}
+
+DeliveryOutcome refused(std::string why) {
+  DeliveryOutcome delivery;
+  delivery.verdict = DeliveryOutcome::Verdict::kRefused;
+  delivery.error = std::move(why);
+  return delivery;
+}
+
+}  // namespace
+
+NewEffect hang_up_effect(const std::string& session, const std::string& call_id) {
+  return call_effect(kHangUp, session, call_id);
+}
+
+NewEffect fetch_call_effect(const std::string& session, const std::string& call_id) {
+  return call_effect(kFetchCall, session, call_id);
+}
+
+/// One call whose words are on their way into its session.
+struct CallDeliverer::Fetch {
+  std::string session;
+  ultravox::Call call;
+  std::function<void(DeliveryOutcome)> done;
+};
+
+CallDeliverer::CallDeliverer(const std::shared_ptr<ultravox::UltravoxClient>& client,
+                             SessionBook& book,
+                             FollowUps follow_ups)
+    : client_(client),
+      book_(book),
+      follow_ups_(std::move(follow_ups)),
+      self_(std::make_shared<CallDeliverer*>(this)) {}
+
+void CallDeliverer::deliver(const OutboxEntry& entry,
+                            Attempt,
+                            std::function<void(DeliveryOutcome)> done) {
+  const Result<Json> payload = parse_json(entry.payload);
+  const std::string call = payload.has_value() ? string_or(*payload, "call_id", "") : "";
+  if (entry.kind == kHangUp) {
+    client_->end_call(call, [done = std::move(done)](const ultravox::UltravoxResult<void>& ended) {
+      const bool gone = ended.has_error() && ended.error().status &&
+                        ended.error().error.code() == ErrorCode::kNotFound;
+      done(ended.has_error() && !gone ? delivery_of(ended.error()) : DeliveryOutcome{});
+    });
+    return;
+  }
+  if (entry.kind != kFetchCall) {
+    done(refused("cannot deliver '" + entry.kind + "': this version does not know it"));
+    return;
+  }
+  const auto fetch = std::make_shared<Fetch>(Fetch{entry.session, {}, std::move(done)});
+  client_->fetch_call(call, [this, fetch, alive = std::weak_ptr(self_)](
+                                const ultravox::UltravoxResult<ultravox::Call>& read) {
+    if (alive.expired()) {
+      return;
+    }
+    if (read.has_error()) {
+      fetch->done(delivery_of(read.error()));
+      return;
+    }
+    fetch->call = *read;
+    fetch_messages(fetch);
+  });
+}
+
+void CallDeliverer::fetch_messages(const std::shared_ptr<Fetch>& fetch) {
+  client_->list_messages(
+      fetch->call.call_id,
+      [this, fetch, alive = std::weak_ptr(self_)](
+          const ultravox::UltravoxResult<std::vector<ultravox::CallMessage>>& messages) {
+        if (alive.expired()) {
+          return;
+        }
+        if (messages.has_error()) {
+          fetch->done(delivery_of(messages.error()));
+          return;
+        }
+        note(fetch, transcript_of(*messages));
+      });
+}
+
+void CallDeliverer::note(const std::shared_ptr<Fetch>& fetch, std::string transcript) {
+  const Result<SessionId> id = SessionId::parse(fetch->session);
+  if (id.has_error()) {
+    fetch->done(refused(id.error().text()));
+    return;
+  }
+  book_.fetch(*id, [this, fetch, transcript = std::move(transcript),
+                    alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+    if (alive.expired()) {
+      return;
+    }
+    DeliveryOutcome delivery;
+    if (found.has_error()) {
+      delivery.verdict = DeliveryOutcome::Verdict::kAgain;
+      delivery.error = found.error().text();
+    } else if (*found) {
+      Session session = **found;
+      session.transcript = transcript;
+      const ultravox::Call& call = fetch->call;
+      session.summary =
+          (call.summary.empty() ? call.short_summary : call.summary).substr(0, kMaxSummary);
+      delivery.follow_ups = follow_ups_(session);
+      delivery.change.session = std::move(session);
+    }
+    fetch->done(std::move(delivery));
+  });
+}
+
+}  // namespace voicectl::runtime
