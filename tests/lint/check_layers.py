@@ -38,6 +38,7 @@ HOMES = {
     r"^yaml-cpp/": [P + "model/", "playbooks/", "runtime/ultravox/stand_in/"],
     r"^boost/beast": ["runtime/net/", "cli/daemon_client.cpp"],
     r"^curl/": ["runtime/net/"],
+    r"^hiredis/": ["runtime/redis/redis_reader.cpp"],
     r"^sqlite3\.h": ["base/sqlite.cpp"],
     r"^spdlog/": ["base/log.cpp"],
     r"^openssl/": ["base/crypto.cpp", P + "certs/"],
@@ -48,7 +49,7 @@ HOMES = {
 # A pure module must not reach the operating system even through base.
 NO_OS = [P + "model", P + "plan"]
 # Heavy headers never stand in a header of ours.
-HEAVY = re.compile(r"^(boost/(beast|asio)|nlohmann/json\.hpp|yaml-cpp/|CLI/|openssl/|curl/|spdlog/)")
+HEAVY = re.compile(r"^(boost/(beast|asio)|nlohmann/json\.hpp|yaml-cpp/|CLI/|openssl/|curl/|hiredis/|spdlog/)")
 
 # Private headers of the network layer, where these types are the interface.
 HEAVY_HOME = "runtime/net/"

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "runtime/session/session.h"
+#include "runtime/session/stored_values.h"
+
+namespace voicectl::runtime {
+
+/// What is known of a session that is on the server, so that writing it again changes its places in
+/// lists and counts exactly, without a question before.
+struct KnownSession {
+  /// As it was written last; absent if it never was.
+  std::optional<SessionStatus> status;
+  WallTime created_at;
+  std::string call_id;
+  /// Of its last event.
+  std::uint64_t last_seq = 0;
+  std::uint64_t tool_calls = 0;
+  /// Its usage record's text; empty while it lives.
+  std::string usage;
+  /// Of what its context was made.
+  std::size_t context_mark = 0;
+  std::deque<std::string> turns;
+};
+
+/// The memory of a RedisStore: true from opening to the next failure, because nobody else writes.
+class RedisIndex {
+ public:
+  /// Nothing is known yet; sessions created at or after `opened` are new until they are written.
+  void reset(WallTime opened);
+
+  KnownSession* find(const SessionId& id);
+  /// Whether the server has to be asked what it has of this session before it can be written.
+  bool must_ask(const Session& session) const;
+  /// A session as the server has it.
+  void learn(const Session& stored);
+  /// The server has none of that name.
+  void learn_absent(const SessionId& id);
+  /// Its entry, a new one if it is new. Stays where it is until `trim`.
+  KnownSession& at(const Session& session) { return sessions_[session.session]; }
+  /// Forgets sessions that are over if there are many.
+  void trim();
+
+  struct KnownEntry {
+    OutboxEntry::State state = OutboxEntry::State::kPending;
+    std::string idempotency_key;
+  };
+  std::unordered_map<std::uint64_t, KnownEntry> outbox;
+  /// Which entry has the key.
+  std::unordered_map<std::string, std::uint64_t> outbox_keys;
+  std::uint64_t last_outbox_id = 0;
+  std::uint64_t last_tenant_seq = 0;
+  /// Minutes whose answers are known to go away by themselves.
+  std::int64_t expiring_minute = -1;
+
+  /// Sessions that live.
+  std::vector<SessionId> live() const;
+
+ private:
+  /// Sessions created before this and not known have to be asked for.
+  WallTime all_known_since_;
+  std::unordered_map<SessionId, KnownSession> sessions_;
+};
+
+}  // namespace voicectl::runtime

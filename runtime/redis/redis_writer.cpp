@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/redis/redis_writer.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "runtime/redis/redis_values.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// Turns of a conversation that are kept, and their bytes: the context is written whole with each.
+constexpr std::size_t kMostTurns = 50;
+constexpr std::size_t kMostTurnsBytes = 4096;
+
+/// How long the answers of a minute stay: longer than an answer is wanted, whatever the clocks say.
+constexpr std::chrono::seconds kMinuteKept{1800};
+static_assert(kMinuteKept > kResponsesKept + std::chrono::minutes(2));
+
+bool counts(const std::optional<SessionStatus>& status) {
+  return status && *status != SessionStatus::kFailed;
+}
+
+bool is_over(const std::optional<SessionStatus>& status) {
+  return status && !is_live(*status);
+}
+
+std::size_t context_mark(const Session& session) {
+  const std::hash<std::string> hash;
+  return hash(session.step) ^ (hash(session.extracted_data) << 1U) ^ (session.tool_calls << 2U) ^
+         1U;
+}
+
+void remember_turn(const Session& session, KnownSession& known) {
+  if (!session.last_tool_call || session.tool_calls <= known.tool_calls) {
+    return;
+  }
+  known.turns.push_back(render_turn(*session.last_tool_call));
+  std::size_t bytes = 0;
+  for (const std::string& turn : known.turns) {
+    bytes += turn.size();
+  }
+  while (known.turns.size() > kMostTurns || bytes > kMostTurnsBytes) {
+    bytes -= known.turns.front().size();
+    known.turns.pop_front();
+  }
+}
+
+const std::string& published_for() {
+  static const std::string kText = std::to_string(kPublishedFor.count());
+  return kText;
+}
+
+}  // namespace
+
+Status RedisWriter::add(const StoreBatch& batch) {
+  for (const Session& session : batch.sessions) {
+    note(session, batch.at);
+  }
+  for (const SessionEvent& event : batch.events) {
+    VC_TRY(write(event));
+  }
+  for (const BusinessRecord& record : batch.records) {
+    VC_CHECK(!batch.sessions.empty(), "records are stored with their session");
+    write(record, batch.sessions.front().session, batch.at);
+  }
+  for (const InboxEntry& entry : batch.inbox) {
+    write(entry);
+  }
+  for (const OutboxEntry& entry : batch.outbox) {
+    VC_TRY(write(entry));
+  }
+  for (const std::uint64_t id : batch.outbox_done) {
+    write_done(id);
+  }
+  for (const Customer& customer : batch.customers) {
+    put(keys_.customers(), customer.phone, to_redis_text(customer));
+  }
+  if (batch.response) {
+    write(*batch.response);
+  }
+  return ok_status();
+}
+
+void RedisWriter::note(const Session& session, WallTime at) {
+  KnownSession& known = index_.at(session);
+  known.created_at = session.created_at;
+  remember_turn(session, known);
+  known.tool_calls = session.tool_calls;
+  touched_[session.session] = {&session, &known, at};
+}
+
+Status RedisWriter::write(const SessionEvent& event) {
+  KnownSession* const known = index_.find(event.session);
+  const bool is_new = event.tenant_seq > index_.last_tenant_seq &&
+                      (known == nullptr || event.seq > known->last_seq);
+  if (!is_new) {
+    return Error(ErrorCode::kAlreadyExists,
+                 fmt::format("cannot write event {} of '{}' as number {}: the store has one",
+                             event.seq, event.session.str(), event.tenant_seq));
+  }
+  index_.last_tenant_seq = event.tenant_seq;
+  if (known != nullptr) {
+    known->last_seq = event.seq;
+  }
+  const std::string number = std::to_string(event.tenant_seq);
+  const std::string seq = std::to_string(event.seq);
+  out_.add({"XADD", keys_.events(), number + "-0", "session", event.session.str(), "seq", seq,
+            "type", event.type, "at", redis_time(event.at), "data", event.data});
+  out_.add({"ZADD", keys_.events_of(event.session), seq, number});
+  return ok_status();
+}
+
+void RedisWriter::write(const BusinessRecord& record, const SessionId& owner, WallTime at) {
+  put(keys_.records(), record.id, to_redis_text(record, owner, at));
+  out_.add({"ZADD", keys_.records_by_time(), redis_time(at), record.id});
+  if (!record.external_id.empty()) {
+    put(keys_.records_by_external_id(), record.external_id, record.id);
+  }
+  if (record.booking) {
+    out_.add({"ZADD", keys_.bookings(), redis_time(record.booking->end), record.id});
+  }
+}
+
+void RedisWriter::write(const InboxEntry& entry) {
+  out_.add({"HSETNX", keys_.inbox(), inbox_field(entry), to_redis_text(entry)});
+}
+
+Status RedisWriter::write(const OutboxEntry& entry) {
+  const auto owner = index_.outbox_keys.find(entry.idempotency_key);
+  if (owner != index_.outbox_keys.end() && owner->second != entry.id) {
+    return Error(ErrorCode::kAlreadyExists,
+                 fmt::format("cannot write outbox entry {}: entry {} has its idempotency key '{}'",
+                             entry.id, owner->second, entry.idempotency_key));
+  }
+  const std::string id = std::to_string(entry.id);
+  const auto before = index_.outbox.find(entry.id);
+  if (before != index_.outbox.end() && before->second.state != entry.state) {
+    out_.add({"ZREM", keys_.outbox_with(before->second.state), id});
+  }
+  put(keys_.outbox(), id, to_redis_text(entry));
+  out_.add({"ZADD", keys_.outbox_with(entry.state), id, id});
+  index_.outbox[entry.id] = {entry.state, entry.idempotency_key};
+  index_.outbox_keys[entry.idempotency_key] = entry.id;
+  if (entry.id > index_.last_outbox_id) {
+    index_.last_outbox_id = entry.id;
+    out_.add({"SET", keys_.outbox_last(), id});
+  }
+  return ok_status();
+}
+
+void RedisWriter::write_done(std::uint64_t id) {
+  const auto found = index_.outbox.find(id);
+  if (found == index_.outbox.end()) {
+    return;
+  }
+  const std::string field = std::to_string(id);
+  // One that was put in this very transaction waits in `puts_`, which come last.
+  std::erase_if(puts_[keys_.outbox()], [&](const auto& put) { return put.first == field; });
+  out_.add({"HDEL", keys_.outbox(), field});
+  out_.add({"ZREM", keys_.outbox_with(found->second.state), field});
+  index_.outbox_keys.erase(found->second.idempotency_key);
+  index_.outbox.erase(found);
+}
+
+void RedisWriter::write(const StoredResponse& response) {
+  const std::int64_t minute =
+      std::chrono::floor<std::chrono::minutes>(response.at).time_since_epoch().count();
+  const std::string key = keys_.requests(minute);
+  // The first answer stays: a repetition must get what was told.
+  out_.add({"HSETNX", key, response.request_key, to_redis_text(response)});
+  if (minute != index_.expiring_minute) {
+    index_.expiring_minute = minute;
+    out_.add({"EXPIRE", key, std::to_string(kMinuteKept.count())});
+  }
+}
+
+void RedisWriter::put(std::string key, std::string field, std::string value) {
+  puts_[std::move(key)].emplace_back(std::move(field), std::move(value));
+}
+
+RedisCommands RedisWriter::finish() {
+  for (const auto& [id, touched] : touched_) {
+    write_session(touched);
+  }
+  for (const auto& [key, fields] : puts_) {
+    if (fields.empty()) {
+      continue;
+    }
+    out_.begin(2 + 2 * fields.size()).word("HSET").word(key);
+    for (const auto& [field, value] : fields) {
+      out_.word(field).word(value);
+    }
+  }
+  return std::move(out_);
+}
+
+void RedisWriter::write_session(const Touched& touched) {
+  const Session& session = *touched.session;
+  KnownSession& known = *touched.known;
+  put(keys_.sessions(), session.session.str(), to_stored_text(session));
+  publish(session, known);
+  write_places(touched);
+  write_usage(session, known);
+  known.status = session.status;
+  known.call_id = session.ultravox_call_id;
+  if (!is_live(session.status)) {
+    known.turns.clear();
+  }
+}
+
+void RedisWriter::publish(const Session& session, KnownSession& known) {
+  out_.add({"SET", keys_.session(session.session), dump_json(to_public_json(session)), "EX",
+            published_for()});
+  const std::size_t mark = context_mark(session);
+  if (mark == known.context_mark) {
+    out_.add({"EXPIRE", keys_.context(session.session), published_for()});
+    return;
+  }
+  known.context_mark = mark;
+  out_.add({"SET", keys_.context(session.session), render_context(session, known.turns), "EX",
+            published_for()});
+}
+
+void RedisWriter::write_places(const Touched& touched) {
+  const Session& session = *touched.session;
+  const KnownSession& known = *touched.known;
+  const std::string& id = session.session.str();
+  const std::string created = redis_time(session.created_at);
+  if (!known.status) {
+    out_.add({"ZADD", keys_.sessions_by_time(), created, id});
+  }
+  if (known.status != session.status) {
+    if (known.status) {
+      out_.add({"ZREM", keys_.sessions_with(*known.status), id});
+    }
+    out_.add({"ZADD", keys_.sessions_with(session.status), created, id});
+  }
+  if (!is_live(session.status)) {
+    // Whoever opens the store next learns of all that was written lately, whatever it says of
+    // itself: what it does not know and was created later is new to it.
+    const WallTime last = std::max(session.end_time.value_or(touched.at), touched.at);
+    out_.add({"ZADD", keys_.sessions_by_end(), redis_time(last), id});
+  }
+  if (!session.ultravox_call_id.empty() && session.ultravox_call_id != known.call_id) {
+    put(keys_.calls(), session.ultravox_call_id, id);
+  }
+}
+
+void RedisWriter::write_usage(const Session& session, KnownSession& known) {
+  const std::string month = usage_month(session.created_at);
+  if (!known.status) {
+    out_.add({"SADD", keys_.usage_months(), month});
+  }
+  if (counts(session.status) != counts(known.status)) {
+    out_.add({counts(session.status) ? "INCR" : "DECR", keys_.usage_count(month)});
+  }
+  std::string record = is_over(session.status) ? to_redis_text(usage_record(session)) : "";
+  if (record == known.usage) {
+    return;
+  }
+  // One record per session: what others add up must not count one twice. It is near the end.
+  if (!known.usage.empty()) {
+    out_.add({"LREM", keys_.usage(month), "-1", known.usage});
+  }
+  if (!record.empty()) {
+    out_.add({"RPUSH", keys_.usage(month), record});
+  }
+  known.usage = std::move(record);
+}
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/redis/redis_commands.h"
+#include "runtime/redis/redis_index.h"
+#include "runtime/redis/redis_keys.h"
+#include "runtime/session/session_store.h"
+
+namespace voicectl::runtime {
+
+/// How long the keys that other programs read stay after the last change.
+inline constexpr std::chrono::seconds kPublishedFor{3600};
+
+/// Turns batches that go into one transaction into commands. What several of them change is
+/// written once, as it is in the end.
+///
+/// Nothing it writes can be refused by the server for what is there already: that is looked at
+/// here, before anything is sent.
+class RedisWriter {
+ public:
+  /// REQUIRES: `index` outlives it and knows every session for which `must_ask` is true.
+  RedisWriter(const RedisKeys& keys, RedisIndex& index) : keys_(keys), index_(index) {}
+
+  /// REQUIRES: `batch` outlives `finish`.
+  /// ERRORS: kAlreadyExists if an event's number or an outbox entry's idempotency key is taken. The
+  /// index is of no more use then.
+  Status add(const StoreBatch& batch);
+
+  /// The commands of all that was added.
+  RedisCommands finish();
+
+ private:
+  struct Touched {
+    const Session* session = nullptr;
+    KnownSession* known = nullptr;
+    WallTime at;
+  };
+
+  void note(const Session& session, WallTime at);
+  Status write(const SessionEvent& event);
+  void write(const BusinessRecord& record, const SessionId& owner, WallTime at);
+  void write(const InboxEntry& entry);
+  Status write(const OutboxEntry& entry);
+  void write_done(std::uint64_t id);
+  void write(const StoredResponse& response);
+  void write_session(const Touched& touched);
+  void publish(const Session& session, KnownSession& known);
+  void write_places(const Touched& touched);
+  void write_usage(const Session& session, KnownSession& known);
+  void put(std::string key, std::string field, std::string value);
+
+  const RedisKeys& keys_;
+  RedisIndex& index_;
+  RedisCommands out_;
+  std::map<SessionId, Touched> touched_;
+  /// Fields of hashes, gathered into one command per hash.
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> puts_;
+};
+
+}  // namespace voicectl::runtime
