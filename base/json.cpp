@@ -5,55 +5,43 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace voicectl {
 namespace {
 
-/// Builds the value like the library's own reader, and stops at the first thing over budget.
-class BudgetedReader : public nlohmann::json_sax<Json> {
+/// Builds the value, and stops at the first thing over budget.
+///
+/// The library's own reader takes the second of two equal keys without a word, and asking it about
+/// each would cost a set of names for every object; here the map itself tells.
+class BudgetedReader {
  public:
-  explicit BudgetedReader(const JsonBudget& budget) : budget_(budget), builder_(value_, false) {}
+  explicit BudgetedReader(const JsonBudget& budget) : budget_(budget) {}
 
-  bool null() override { return count() && builder_.null(); }
-  bool boolean(bool v) override { return count() && builder_.boolean(v); }
-  bool number_integer(number_integer_t v) override { return count() && builder_.number_integer(v); }
-  bool number_unsigned(number_unsigned_t v) override {
-    return count() && builder_.number_unsigned(v);
-  }
-  bool number_float(number_float_t v, const string_t& text) override {
-    return count() && builder_.number_float(v, text);
-  }
-  bool string(string_t& v) override { return count() && builder_.string(v); }
-  bool binary(binary_t& v) override { return count() && builder_.binary(v); }
-  bool start_object(std::size_t size) override {
-    keys_.emplace_back();
-    return count() && deeper() && builder_.start_object(size);
-  }
-  bool key(string_t& name) override {
-    if (!keys_.back().insert(name).second) {
+  // What the library calls while it reads.
+  bool null() { return put(nullptr); }
+  bool boolean(bool value) { return put(value); }
+  bool number_integer(Json::number_integer_t value) { return put(value); }
+  bool number_unsigned(Json::number_unsigned_t value) { return put(value); }
+  bool number_float(Json::number_float_t value, const Json::string_t&) { return put(value); }
+  bool string(Json::string_t& value) { return put(std::move(value)); }
+  bool binary(Json::binary_t& value) { return put(std::move(value)); }
+  bool start_object(std::size_t) { return open(Json::value_t::object); }
+  bool end_object() { return close(); }
+  bool start_array(std::size_t) { return open(Json::value_t::array); }
+  bool end_array() { return close(); }
+  bool key(Json::string_t& name) {
+    const auto [member, is_new] = open_.back()->get_ref<Json::object_t&>().try_emplace(name);
+    if (!is_new) {
       return fail(
           ErrorCode::kInvalidArgument,
           fmt::format("cannot read JSON: key '{}' stands twice in one object", name.substr(0, 64)));
     }
-    return builder_.key(name);
+    member_ = &member->second;
+    return true;
   }
-  bool end_object() override {
-    keys_.pop_back();
-    --depth_;
-    return builder_.end_object();
-  }
-  bool start_array(std::size_t size) override {
-    return count() && deeper() && builder_.start_array(size);
-  }
-  bool end_array() override {
-    --depth_;
-    return builder_.end_array();
-  }
-  bool parse_error(std::size_t position,
-                   const std::string&,
-                   const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("cannot read JSON: it is not valid at byte {}", position));
   }
@@ -73,23 +61,46 @@ class BudgetedReader : public nlohmann::json_sax<Json> {
     }
     return false;
   }
-  bool count() {
-    return ++nodes_ <= budget_.nodes ||
-           fail(ErrorCode::kResourceExhausted,
-                fmt::format("cannot read JSON: more than {} values", budget_.nodes));
+
+  /// Puts a value where it belongs; `placed_` is that place then.
+  template <typename Value>
+  bool put(Value&& value) {
+    if (++nodes_ > budget_.nodes) {
+      return fail(ErrorCode::kResourceExhausted,
+                  fmt::format("cannot read JSON: more than {} values", budget_.nodes));
+    }
+    if (open_.empty()) {
+      placed_ = &(value_ = Json(std::forward<Value>(value)));
+    } else if (open_.back()->is_array()) {
+      placed_ = &open_.back()->get_ref<Json::array_t&>().emplace_back(std::forward<Value>(value));
+    } else {
+      placed_ = &(*member_ = Json(std::forward<Value>(value)));
+    }
+    return true;
   }
-  bool deeper() {
-    return ++depth_ <= budget_.depth ||
+
+  bool open(Json::value_t kind) {
+    if (!put(kind)) {
+      return false;
+    }
+    open_.push_back(placed_);
+    return open_.size() <= budget_.depth ||
            fail(ErrorCode::kResourceExhausted,
                 fmt::format("cannot read JSON: nested deeper than {}", budget_.depth));
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
   }
 
   JsonBudget budget_;
   Json value_;
-  nlohmann::detail::json_sax_dom_parser<Json> builder_;
-  std::vector<std::unordered_set<std::string>> keys_;
+  /// Objects and arrays that have begun; each lies in the one before, which grows only at its end
+  /// meanwhile.
+  std::vector<Json*> open_;
+  Json* member_ = nullptr;
+  Json* placed_ = nullptr;
   std::size_t nodes_ = 0;
-  std::size_t depth_ = 0;
   std::optional<Error> problem_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "base/check.h"
@@ -22,10 +23,21 @@ std::uint64_t Random::below(std::uint64_t bound) {
 
 std::string Random::token(std::size_t count) {
   constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+  // As many characters from one number as it has room for: each may be a system call.
+  constexpr std::size_t kPerNumber = 12;
   std::string out;
   out.reserve(count);
   while (out.size() < count) {
-    out += kAlphabet[below(kAlphabet.size())];
+    const std::size_t wanted = std::min(kPerNumber, count - out.size());
+    std::uint64_t bound = 1;
+    for (std::size_t i = 0; i < wanted; ++i) {
+      bound *= kAlphabet.size();
+    }
+    std::uint64_t number = below(bound);
+    for (std::size_t i = 0; i < wanted; ++i) {
+      out += kAlphabet[number % kAlphabet.size()];
+      number /= kAlphabet.size();
+    }
   }
   return out;
 }

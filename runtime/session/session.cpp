@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "base/json_text.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -30,7 +31,7 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(text);
 }
 
-Json milliseconds(WallTime at) {
+std::int64_t milliseconds(WallTime at) {
   return at.time_since_epoch().count();
 }
 
@@ -55,19 +56,36 @@ Json public_tool_call(const ToolCallRecord& call) {
           {"timestamp", format_wall_time(call.timestamp)}};
 }
 
-void put_times(Json& out, const Session& session) {
-  out["created_at"] = milliseconds(session.created_at);
+void put_times(JsonText& out, const Session& session) {
+  out.number("created_at", milliseconds(session.created_at));
   if (session.start_time) {
-    out["start_time"] = milliseconds(*session.start_time);
+    out.number("start_time", milliseconds(*session.start_time));
   }
   if (session.end_time) {
-    out["end_time"] = milliseconds(*session.end_time);
+    out.number("end_time", milliseconds(*session.end_time));
   }
   if (session.duration) {
-    out["duration"] = session.duration->count();
+    out.number("duration", session.duration->count());
   }
   if (session.billed_duration) {
-    out["billed_duration"] = session.billed_duration->count();
+    out.number("billed_duration", session.billed_duration->count());
+  }
+}
+
+void put_lists(JsonText& out, const Session& session) {
+  std::string deliveries = "[";
+  for (const std::string& delivery : session.deliveries) {
+    deliveries += deliveries.size() == 1 ? "" : ",";
+    append_json_string(deliveries, delivery);
+  }
+  out.json("deliveries", deliveries + "]");
+  if (const auto& call = session.last_tool_call) {
+    JsonText told;
+    told.text("tool", call->tool)
+        .text("parameters", call->parameters)
+        .text("result", call->result)
+        .number("timestamp", milliseconds(call->timestamp));
+    out.json("last_tool_call", told.take());
   }
 }
 
@@ -186,37 +204,32 @@ Json to_public_json(const Session& session) {
 }
 
 std::string to_stored_text(const Session& session) {
-  Json out = {{"session", session.session.str()},
-              {"tenant", session.tenant.str()},
-              {"business_type", session.business_type},
-              {"call_id", session.ultravox_call_id},
-              {"join_url", session.join_url},
-              {"customer_name", session.customer_name},
-              {"customer_phone", session.customer_phone},
-              {"status", name_of(session.status)},
-              {"end_reason", session.end_reason},
-              {"transcript", session.transcript},
-              {"summary", session.summary},
-              {"step", session.step},
-              {"extracted_data", session.extracted_data},
-              {"business_outcome", session.business_outcome},
-              {"reference_doctype", session.reference_doctype},
-              {"reference_document", session.reference_document},
-              {"instance", session.instance},
-              {"metadata", session.metadata},
-              {"token_sha256", session.token_sha256},
-              {"request_key", session.request_key},
-              {"last_seq", session.last_seq},
-              {"tool_calls", session.tool_calls},
-              {"deliveries", session.deliveries}};
+  JsonText out;
+  out.text("session", session.session.str())
+      .text("tenant", session.tenant.str())
+      .text("business_type", session.business_type)
+      .text("call_id", session.ultravox_call_id)
+      .text("join_url", session.join_url)
+      .text("customer_name", session.customer_name)
+      .text("customer_phone", session.customer_phone)
+      .text("status", name_of(session.status))
+      .text("end_reason", session.end_reason)
+      .text("transcript", session.transcript)
+      .text("summary", session.summary)
+      .text("step", session.step)
+      .text("extracted_data", session.extracted_data)
+      .text("business_outcome", session.business_outcome)
+      .text("reference_doctype", session.reference_doctype)
+      .text("reference_document", session.reference_document)
+      .text("instance", session.instance)
+      .text("metadata", session.metadata)
+      .text("token_sha256", session.token_sha256)
+      .text("request_key", session.request_key)
+      .number("last_seq", static_cast<std::int64_t>(session.last_seq))
+      .number("tool_calls", static_cast<std::int64_t>(session.tool_calls));
   put_times(out, session);
-  if (const auto& call = session.last_tool_call) {
-    out["last_tool_call"] = {{"tool", call->tool},
-                             {"parameters", call->parameters},
-                             {"result", call->result},
-                             {"timestamp", milliseconds(call->timestamp)}};
-  }
-  return dump_json(out);
+  put_lists(out, session);
+  return out.take();
 }
 
 Result<Session> session_of_stored_text(std::string_view text) {

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/session/session_event.h"
 
-#include <fmt/core.h>
+#include <utility>
 
-#include <nlohmann/json.hpp>
-
-#include "base/json.h"
+#include "base/json_text.h"
 
 namespace voicectl::runtime {
 namespace {
 
-/// `data` is JSON already: it is set in as it is, so that an event is rendered once.
-std::string render(const SessionEvent& event, const std::string& numbers) {
-  return fmt::format(R"({{{},"type":{},"session_id":{},"at":"{}","data":{}}})", numbers,
-                     dump_json(event.type), dump_json(event.session.str()),
-                     format_wall_time(event.at), event.data);
+/// `data` is JSON already: it is set in as it is, so that an event is rendered once. `out` has the
+/// numbers.
+std::string render(JsonText out, const SessionEvent& event) {
+  return out.text("type", event.type)
+      .text("session_id", event.session.str())
+      .text("at", format_wall_time(event.at))
+      .json("data", event.data)
+      .take();
 }
 
 }  // namespace
@@ -50,11 +51,16 @@ std::string_view name_of(EventType type) {
 }
 
 std::string render_for_session(const SessionEvent& event) {
-  return render(event, fmt::format(R"("seq":{})", event.seq));
+  JsonText out;
+  out.number("seq", static_cast<std::int64_t>(event.seq));
+  return render(std::move(out), event);
 }
 
 std::string render_for_staff(const SessionEvent& event) {
-  return render(event, fmt::format(R"("seq":{},"session_seq":{})", event.tenant_seq, event.seq));
+  JsonText out;
+  out.number("seq", static_cast<std::int64_t>(event.tenant_seq))
+      .number("session_seq", static_cast<std::int64_t>(event.seq));
+  return render(std::move(out), event);
 }
 
 }  // namespace voicectl::runtime

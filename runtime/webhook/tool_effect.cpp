@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "base/json_text.h"
 #include "runtime/webhook/tool_dispatch.h"
 
 namespace voicectl::runtime {
@@ -13,37 +14,43 @@ BusinessRecord make_record(BusinessRecord::Kind kind, std::string id, const Json
   return {kind, std::move(id), std::nullopt, dump_json(data)};
 }
 
-Json lines_of(const PlacedOrder& order) {
-  Json lines = Json::array();
+std::string lines_of(const PlacedOrder& order) {
+  std::string lines = "[";
   for (const OrderLine& line : order.lines) {
-    lines.push_back({{"item_name", line.item_name},
-                     {"quantity", line.quantity},
-                     {"unit_price", line.unit_price.str()},
-                     {"special_instructions", line.special_instructions}});
+    JsonText one;
+    one.text("item_name", line.item_name)
+        .number("quantity", line.quantity)
+        .text("unit_price", line.unit_price.str())
+        .text("special_instructions", line.special_instructions);
+    lines += (lines.size() == 1 ? "" : ",") + one.take();
   }
-  return lines;
+  return lines + "]";
 }
 
 ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
-  const Json data = {{"order_id", order.order_id},
-                     {"total_amount", order.total.str()},
-                     {"estimated_time", order.estimated_time.count()},
-                     {"order_type", name_of(request.type)},
-                     {"items", lines_of(order)},
-                     {"customer_name", request.customer_name},
-                     {"phone", request.phone},
-                     {"delivery_address", request.delivery_address}};
-  const Json answer = {
-      {"success", true},
-      {"order_id", order.order_id},
-      {"total_amount", order.total.str()},
-      {"estimated_time", order.estimated_time.count()},
-      {"message", fmt::format("Your order is placed. The total is ${} and it will be ready in "
-                              "about {} minutes.",
-                              order.total.str(), order.estimated_time.count())}};
-  return {dump_json(answer),
-          {{EventType::kOrderCreated, dump_json(data)}},
-          make_record(BusinessRecord::Kind::kOrder, order.order_id, data),
+  const std::string total = order.total.str();
+  const auto minutes = order.estimated_time.count();
+  JsonText data;
+  data.text("order_id", order.order_id)
+      .text("total_amount", total)
+      .number("estimated_time", minutes)
+      .text("order_type", name_of(request.type))
+      .json("items", lines_of(order))
+      .text("customer_name", request.customer_name)
+      .text("phone", request.phone)
+      .text("delivery_address", request.delivery_address);
+  JsonText answer;
+  answer.flag("success", true)
+      .text("order_id", order.order_id)
+      .text("total_amount", total)
+      .number("estimated_time", minutes)
+      .text("message", fmt::format("Your order is placed. The total is ${} and it will be ready in "
+                                   "about {} minutes.",
+                                   total, minutes));
+  const std::string record = data.take();
+  return {answer.take(),
+          {{EventType::kOrderCreated, record}},
+          BusinessRecord{BusinessRecord::Kind::kOrder, order.order_id, std::nullopt, record},
           "Voice Restaurant Order"};
 }
 
