@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "runtime/net/http_call_text.h"
 #include "runtime/net/http_text.h"
 
 namespace voicectl {
@@ -12,38 +13,6 @@ namespace {
 
 /// Headers of an answer, in bytes, before it counts as an attempt to fill our memory.
 constexpr std::size_t kMostHeaderBytes = std::size_t{64} * 1024;
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7F;
-  });
-}
-
-Status check_call(const HttpCall& call) {
-  if (!is_token(call.method)) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot send a request with method '" + call.method + "': it is no token");
-  }
-  for (const auto& [name, value] : call.headers) {
-    if (!is_token(name) || has_control(value)) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "cannot send header '" + name + "': its name or value is not allowed");
-    }
-  }
-  return ok_status();
-}
-
-/// The part of a URL that may be shown: no query, which can hold secrets, and no user.
-std::string shown(const std::string& url) {
-  const std::size_t begin = url.find("://");
-  const std::size_t host = begin == std::string::npos ? 0 : begin + 3;
-  const std::size_t end = url.find_first_of("?#", host);
-  const std::string head = url.substr(0, end);
-  const std::size_t path = head.find('/', host);
-  const std::size_t user_end = head.substr(0, path).rfind('@');
-  return user_end == std::string::npos ? head : head.substr(0, host) + head.substr(user_end + 1);
-}
 
 ErrorCode code_of(CURLcode code) {
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
@@ -68,7 +37,6 @@ long in_milliseconds(Duration length) {
 
 Result<std::unique_ptr<CurlTransfer>> CurlTransfer::make(HttpCall call,
                                                          Completion<HttpResponse> done) {
-  VC_TRY(check_call(call));
   std::unique_ptr<CurlTransfer> transfer(new CurlTransfer(std::move(call), std::move(done)));
   if (transfer->handle_ == nullptr) {
     return Error(ErrorCode::kResourceExhausted, "cannot send a request: out of memory");
@@ -191,14 +159,12 @@ void CurlTransfer::add_header_line(std::string_view line) {
 }
 
 Error CurlTransfer::error_for(CURLcode code) const {
-  const std::string what =
-      "cannot get an answer to " + call_.method + " '" + shown(call_.url) + "'";
   if (is_too_long_) {
-    return Error(ErrorCode::kResourceExhausted,
-                 what + ": it is longer than " + std::to_string(call_.max_body) + " bytes");
+    return call_failed(call_, ErrorCode::kResourceExhausted,
+                       "it is longer than " + std::to_string(call_.max_body) + " bytes");
   }
   const std::string reason = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
-  return Error(code_of(code), what + ": " + reason);
+  return call_failed(call_, code_of(code), reason);
 }
 
 Result<HttpResponse> CurlTransfer::outcome(CURLcode code) {

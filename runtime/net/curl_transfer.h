@@ -14,7 +14,7 @@ namespace voicectl {
 /// One call in libcurl's hands: the handle, and what the handle points into.
 class CurlTransfer {
  public:
-  /// ERRORS: kInvalidArgument if the method or a header would break the request apart.
+  /// REQUIRES: `call` passed `check_call`. ERRORS: kResourceExhausted.
   static Result<std::unique_ptr<CurlTransfer>> make(HttpCall call, Completion<HttpResponse> done);
   ~CurlTransfer();
   CurlTransfer(const CurlTransfer&) = delete;

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "runtime/net/curl_transfer.h"
+#include "runtime/net/http_call_text.h"
+#include "runtime/net/plain_http.h"
 
 namespace voicectl {
 namespace {
@@ -42,14 +44,20 @@ struct WatchedSocket {
 }  // namespace
 
 struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
-  explicit Inner(AsioReactor& loop) : reactor(loop) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    multi = curl_multi_init();
-    curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Inner::on_socket);
-    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Inner::on_timer);
-    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kPooledConnections);
+  explicit Inner(AsioReactor& loop) : reactor(loop), plain(loop) {}
+
+  /// libcurl and what it loads take megabytes, and an instance may never need it.
+  CURLM* curl() {
+    if (multi == nullptr) {
+      curl_global_init(CURL_GLOBAL_DEFAULT);
+      multi = curl_multi_init();
+      curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Inner::on_socket);
+      curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+      curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Inner::on_timer);
+      curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kPooledConnections);
+    }
+    return multi;
   }
 
   /// Takes everything back from libcurl; no completion runs afterwards.
@@ -63,7 +71,9 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
       curl_multi_remove_handle(multi, handle);
     }
     transfers.clear();
-    curl_multi_cleanup(multi);
+    if (multi != nullptr) {
+      curl_multi_cleanup(multi);
+    }
     sockets.clear();
   }
 
@@ -171,23 +181,36 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     transfer->take_done()(transfer->outcome(code));
   }
 
+  void fail(const Error& error, Completion<HttpResponse> done) {
+    reactor.post([self = shared_from_this(), done = std::move(done), error] {
+      if (!self->is_stopped) {
+        done(error);
+      }
+    });
+  }
+
   void send(HttpCall call, Completion<HttpResponse> done) {
+    if (const Status checked = check_call(call); checked.has_error()) {
+      fail(checked.error(), std::move(done));
+      return;
+    }
+    if (auto target = plain_target_of(call)) {
+      plain.send(std::move(*target), std::move(call), std::move(done));
+      return;
+    }
     auto made = CurlTransfer::make(std::move(call), done);
     if (made.has_error()) {
-      reactor.post([self = shared_from_this(), done = std::move(done), error = made.error()] {
-        if (!self->is_stopped) {
-          done(error);
-        }
-      });
+      fail(made.error(), std::move(done));
       return;
     }
     CURL* const handle = (*made)->handle();
     transfers.emplace(handle, std::move(*made));
     // Only sets the timer: everything else happens in a later turn.
-    curl_multi_add_handle(multi, handle);
+    curl_multi_add_handle(curl(), handle);
   }
 
   AsioReactor& reactor;
+  PlainHttp plain;
   std::string connect_to;
   CURLM* multi = nullptr;
   bool is_stopped = false;

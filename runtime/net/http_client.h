@@ -30,7 +30,8 @@ struct HttpCall {
   std::string ca_file;
 };
 
-/// Outgoing HTTP(S) with pooled connections: libcurl's multi interface on the loop.
+/// Outgoing HTTP(S) with pooled connections: libcurl's multi interface on the loop, except for
+/// plain HTTP to an address in numbers (plain_http.h), which is most of it and goes without.
 ///
 /// Verifies certificates; follows no redirects; speaks only http and https; keeps no cookies;
 /// takes nothing from the environment, proxies included.
