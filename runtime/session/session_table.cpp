@@ -17,6 +17,9 @@ void SessionTable::put(Session session) {
   if (!session.ultravox_call_id.empty()) {
     by_call_.insert_or_assign(session.ultravox_call_id, id);
   }
+  if (!session.request_key.empty()) {
+    by_request_.try_emplace(session.request_key, id);
+  }
   sessions_.insert_or_assign(id, std::move(session));
   if (is_new_ended) {
     keep_few_ended(id);
@@ -31,6 +34,7 @@ void SessionTable::keep_few_ended(const SessionId& ended) {
   const auto oldest = sessions_.find(ended_.front());
   if (oldest != sessions_.end()) {
     by_call_.erase(oldest->second.ultravox_call_id);
+    by_request_.erase(oldest->second.request_key);
     sessions_.erase(oldest);
   }
   ended_.pop_front();
@@ -47,13 +51,8 @@ const Session* SessionTable::find_by_call(const std::string& call_id) const {
 }
 
 const Session* SessionTable::find_by_request(const std::string& request_key) const {
-  // Asked only for a request whose answer was lost, so a walk is cheap enough.
-  for (const auto& [id, session] : sessions_) {
-    if (session.request_key == request_key) {
-      return &session;
-    }
-  }
-  return nullptr;
+  const auto found = by_request_.find(request_key);
+  return found == by_request_.end() ? nullptr : find(found->second);
 }
 
 std::vector<const Session*> SessionTable::all() const {
@@ -67,6 +66,7 @@ std::vector<const Session*> SessionTable::all() const {
 void SessionTable::clear() {
   sessions_.clear();
   by_call_.clear();
+  by_request_.clear();
   ended_.clear();
   live_ = 0;
 }

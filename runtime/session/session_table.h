@@ -36,6 +36,8 @@ class SessionTable {
 
   std::unordered_map<SessionId, Session> sessions_;
   std::unordered_map<std::string, SessionId> by_call_;
+  /// Asked for every numbered request: a walk would cost more with each live session.
+  std::unordered_map<std::string, SessionId> by_request_;
   std::deque<SessionId> ended_;
   std::size_t live_ = 0;
 };

@@ -21,10 +21,18 @@ WallTime time_of_stored(std::int64_t number) {
 }
 
 Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
+  // Not OR REPLACE, which would write every index anew: a session is stored with each of its calls.
   VC_TRY(SqliteStatement session,
-         database.prepare("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?, ?)"));
+         database.prepare("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?) "
+                          "ON CONFLICT (session) DO UPDATE SET status = excluded.status, "
+                          "ended_at = excluded.ended_at, call_id = excluded.call_id, "
+                          "document = excluded.document"));
   VC_TRY(SqliteStatement usage,
-         database.prepare("INSERT OR REPLACE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)"));
+         database.prepare("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?) "
+                          "ON CONFLICT (session) DO UPDATE SET status = excluded.status, "
+                          "outcome = excluded.outcome, duration = excluded.duration, "
+                          "billed_duration = excluded.billed_duration, "
+                          "tool_calls = excluded.tool_calls"));
   VC_TRY(SqliteStatement event, database.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"));
   VC_TRY(SqliteStatement record,
          database.prepare("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
