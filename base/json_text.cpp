@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -11,10 +12,14 @@
 namespace voicectl {
 namespace {
 
-bool stands_for_itself(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
+/// By byte: whether it is ASCII that stands for itself in a JSON string.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t byte = 0x20; byte < 0x80; ++byte) {
+    plain[byte] = byte != '"' && byte != '\\';
+  }
+  return plain;
+}();
 
 void append_escape(std::string& out, char c) {
   switch (c) {
@@ -52,10 +57,11 @@ void append_json_string(std::string& out, std::string_view text) {
   std::size_t plain = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
-    if (stands_for_itself(c)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (kPlain[byte]) {
       continue;
     }
-    if (static_cast<unsigned char>(c) >= 0x80) {
+    if (byte >= 0x80) {
       // Whether that is UTF-8, and what replaces it if it is not, is the library's to say.
       out.resize(begin);
       out += dump_json(Json(text));
