@@ -18,7 +18,10 @@ std::string subject_of_instance(const InstanceId& instance) {
 }  // namespace
 
 ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
-    : deps_(std::move(deps)), desired_(std::move(desired)) {}
+    : deps_(std::move(deps)),
+      desired_(std::move(desired)),
+      relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
+                                 deps_.bank, deps_.events, [this] { return executor_busy_; }}) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = deps_.recorded.snapshot();
@@ -27,6 +30,7 @@ Snapshot ReconcileLoop::snapshot() const {
         view.instance, view.state == InstanceState::kReady, view.state == InstanceState::kFailed});
   }
   out.observed.listeners = deps_.bank.tenants();
+  out.observed.unserved = relending_.unserved();
   const EdgeObservation edge = deps_.edge.observe();
   out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
   if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
@@ -184,21 +188,10 @@ void ReconcileLoop::stop_everything(std::function<void(const std::string& what)>
 }
 
 void ReconcileLoop::on_instance_ready(const InstanceId& instance, ReadyCause cause) {
-  const std::vector<TenantId> tenants = deps_.recorded.tenants_of(instance);
-  deps_.events.add(
-      "instance.ready", subject_of_instance(instance),
-      dump_json({{"restarted", cause == ReadyCause::kRestarted}, {"tenants", tenants.size()}}));
-  for (const TenantId& tenant : tenants) {
-    const RecordedTenant* const recorded = deps_.recorded.find_tenant(tenant);
-    if (!deps_.bank.holds(tenant)) {
-      continue;  // the plan binds it first, then lends it
-    }
-    deps_.placement.lend_again(*recorded, [this, tenant](const Status& lent) {
-      if (lent.has_error()) {
-        deps_.log.warn("tenant.not_lent", {{"tenant", tenant}, {"error", lent.error()}});
-      }
-    });
-  }
+  deps_.events.add("instance.ready", subject_of_instance(instance),
+                   dump_json({{"restarted", cause == ReadyCause::kRestarted},
+                              {"tenants", deps_.recorded.tenants_of(instance).size()}}));
+  relending_.begin(instance);
 }
 
 void ReconcileLoop::on_instance_exit(const InstanceId& instance, const InstanceExit& exit) {

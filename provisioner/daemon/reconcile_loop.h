@@ -16,6 +16,7 @@
 #include "provisioner/apply/registry_queue.h"
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/relending.h"
 #include "provisioner/edge/edge_proxy.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/listeners.h"
@@ -120,6 +121,7 @@ class ReconcileLoop {
 
   Deps deps_;
   std::optional<DesiredState> desired_;
+  Relending relending_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
 };

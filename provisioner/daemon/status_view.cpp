@@ -96,6 +96,12 @@ std::vector<std::string> StatusView::problems(const Snapshot& snapshot) const {
           fmt::format("tenant '{}' is served by no instance; run 'voicectl apply'", name.str()));
     }
   }
+  for (const auto& [name, why] : snapshot.observed.unserved) {
+    out.push_back(fmt::format(
+        "tenant '{}' was not taken by its instance, which is asked again; 'voicectl apply' writes "
+        "anew what it reads: {}",
+        name.str(), why));
+  }
   const bool wants_edge = snapshot.platform && snapshot.platform->edge.mode != EdgeMode::kNone;
   if (wants_edge && !deps_.edge.observe().running) {
     out.push_back("the edge does not run; see '" + deps_.paths.log + "/edge/error.log'");

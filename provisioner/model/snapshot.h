@@ -75,6 +75,9 @@ struct ObservedState {
   std::vector<ObservedInstance> instances;
   /// Tenants whose listeners the daemon holds.
   std::vector<TenantId> listeners;
+  /// Tenants that their instance, although it is ready, did not take again after a restart, and
+  /// what it said.
+  std::map<TenantId, std::string> unserved;
   /// nginx runs, and with this configuration; empty if it does not run.
   std::string edge_fingerprint;
   /// Certificates that are on disk.

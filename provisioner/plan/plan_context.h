@@ -35,6 +35,10 @@ class PlanContext {
   /// Null if the machine does not show it.
   const ObservedInstance* find_observed(const InstanceId& instance) const;
   bool has_listener(const TenantId& tenant) const { return listeners_.contains(tenant); }
+  /// Placed on an instance that is ready and does not have it.
+  bool is_unserved(const TenantId& tenant) const {
+    return snapshot_->observed.unserved.contains(tenant);
+  }
   /// When the certificate on disk ends; nullopt without one.
   std::optional<WallTime> certificate_end(const std::string& name) const;
 

@@ -49,7 +49,8 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
 std::optional<StepRef> TenantPlan::prepare(const TenantSpec& spec,
                                            const RecordedTenant* recorded,
                                            const Chain& chain) {
-  if (recorded != nullptr && recorded->has_data) {
+  const bool is_rewritten = context_.is_unserved(spec.tenant);
+  if (recorded != nullptr && recorded->has_data && !is_rewritten) {
     return std::nullopt;
   }
   Generation generation{1};
@@ -58,8 +59,10 @@ std::optional<StepRef> TenantPlan::prepare(const TenantSpec& spec,
   if (recorded != nullptr) {
     generation = before ? next(recorded->generation) : recorded->generation;
   }
-  const StepRef step = context_.draft.add(PrepareTenantData{spec.tenant, generation},
-                                          "it has no folder and no configuration yet");
+  const StepRef step = context_.draft.add(
+      PrepareTenantData{spec.tenant, generation},
+      is_rewritten ? "its instance did not take it; what it reads is written anew"
+                   : "it has no folder and no configuration yet");
   context_.draft.need(step, before);
   return step;
 }
@@ -92,7 +95,7 @@ std::optional<StepRef> TenantPlan::lend(const TenantSpec& spec,
                                         const Placement& placement,
                                         const Chain& chain) {
   const bool is_there = is_lent(recorded) && *recorded->placement == placement.instance;
-  if (is_there && !chain.bind) {
+  if (is_there && !chain.bind && !context_.is_unserved(spec.tenant)) {
     return std::nullopt;
   }
   LendListener action{spec.tenant, placement.instance, std::nullopt};
@@ -100,7 +103,9 @@ std::optional<StepRef> TenantPlan::lend(const TenantSpec& spec,
     action.from = recorded->placement;
   }
   const StepRef step =
-      context_.draft.add(action, is_there ? "its listener is bound anew" : placement.reason);
+      context_.draft.add(action, !is_there    ? placement.reason
+                                 : chain.bind ? "its listener is bound anew"
+                                              : "its instance did not take it after a restart");
   if (!is_lent(recorded)) {
     context_.draft.need(step, chain.record);
   }

@@ -82,6 +82,7 @@ class Effects {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);
     tenant.placement = a.instance;
     ++tenant.token.value;
+    snapshot_.observed.unserved.erase(a.tenant);
   }
   void operator()(const ReclaimListener& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);

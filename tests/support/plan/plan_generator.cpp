@@ -95,6 +95,11 @@ void PlanGenerator::disturb(Snapshot& snapshot) {
     instance.failed = chance(15);
     instance.ready = !instance.failed && chance(85);
   }
+  for (const auto& [name, tenant] : snapshot.tenants) {
+    if (tenant.placement && chance(10)) {
+      observed.unserved.emplace(name, "cannot read its configuration");
+    }
+  }
   if (chance(15)) {
     observed.edge_fingerprint.clear();
   }

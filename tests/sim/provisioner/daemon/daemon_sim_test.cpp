@@ -78,6 +78,59 @@ TEST_F(DaemonSim, LendsTheTenantsAgainToAnInstanceThatCrashed) {
   expect_converged(desired);
 }
 
+/// Makes every instance refuse to take `victim`.
+void refuse_to_take(SimMachine& machine, const std::string& victim) {
+  machine.instances.on_request =
+      [victim](const std::string&,
+               const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kLend &&
+        question.body.find("\"" + victim + "\"") != std::string::npos) {
+      return Result<std::string>(Error(ErrorCode::kCorrupt, "cannot read its configuration"));
+    }
+    return std::nullopt;
+  };
+}
+
+TEST_F(DaemonSim, ATenantThatARestartedInstanceRefusesIsToldAndTriedAgain) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::string home = machine.instances.holders(tenant("alpha")).front();
+  refuse_to_take(machine, "alpha");
+
+  machine.instances.crash(home);
+  machine.sim.advance(30s);
+
+  const Snapshot seen = daemon().daemon->loop().snapshot();
+  ASSERT_TRUE(seen.observed.unserved.contains(tenant("alpha")));
+  EXPECT_THAT(seen.observed.unserved.at(tenant("alpha")), HasSubstr("its configuration"));
+  EXPECT_THAT(plan(desired).steps, SizeIs(2));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.not_lent")));
+
+  machine.instances.on_request = nullptr;
+  machine.sim.advance(60s);
+
+  EXPECT_THAT(machine.instances.holders(tenant("alpha")), SizeIs(1));
+  expect_converged(desired);
+}
+
+TEST_F(DaemonSim, AnApplyWritesAnewWhatKeptATenantFromBeingTaken) {
+  const DesiredState desired = platform_with({"alpha"});
+  apply(desired);
+  const std::string home = machine.instances.holders(tenant("alpha")).front();
+  const std::string config = "/var/lib/voicectl/tenants/alpha/config.json";
+  refuse_to_take(machine, "alpha");
+  machine.instances.crash(home);
+  machine.sim.advance(5s);
+  ASSERT_THAT(machine.files.replace_atomically(config, "{", kPrivateFile), IsOk());
+  machine.instances.on_request = nullptr;
+
+  const Applied applied = apply(desired);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_THAT(machine.files.content_of(config), ::testing::Optional(HasSubstr("alpha")));
+  expect_converged(desired);
+}
+
 TEST_F(DaemonSim, ListenersStayHeldWhileAnInstanceIsDown) {
   apply(platform_with({"alpha"}));
   const RecordedTenant alpha = *daemon().daemon->recorded().find_tenant(tenant("alpha"));

@@ -128,6 +128,18 @@ TEST(PlannerTest, BindsALostListenerOnTheSamePort) {
   EXPECT_EQ(plan.steps[0].reason, "its listener on port 21001 is recorded and nobody holds it");
 }
 
+TEST(PlannerTest, LendsAgainWhatItsInstanceDidNotTakeAndWritesAnewWhatItReads) {
+  const DesiredState desired = a_desired_state({a_tenant("acme"), a_tenant("other")});
+  Snapshot snapshot = settled(desired);
+  snapshot.observed.unserved.emplace(tenant_id("acme"), "cannot read its configuration");
+
+  const Plan plan = plan_of(desired, snapshot);
+
+  EXPECT_THAT(texts(plan),
+              ElementsAre("prepare data of acme", "lend listener of acme to shared-0"));
+  EXPECT_EQ(plan.steps[1].needs, std::vector<std::size_t>{0});
+}
+
 TEST(PlannerTest, KeepsAReleasedPortInQuarantine) {
   Snapshot snapshot = settled(a_desired_state({a_tenant("acme")}));
   apply_plan(snapshot, plan_of(a_desired_state({}), snapshot), kNoon);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/backoff.h"
+#include "base/os/reactor.h"
+#include "provisioner/apply/placement_actions.h"
+#include "provisioner/apply/recorded_state.h"
+#include "provisioner/daemon/event_log.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/instances/listeners.h"
+
+namespace voicectl {
+
+/// Lends the tenants of an instance again after it had to be restarted, and keeps trying with those
+/// that it does not take: nothing else would notice, since they stay recorded as placed there.
+///
+/// THREADS: loop thread only.
+class Relending {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    RecordedState& recorded;
+    PlacementActions& placement;
+    InstanceManager& instances;
+    ListenerBank& bank;
+    EventLog& events;
+    /// An apply may be moving the same tenants: meanwhile nothing is tried.
+    std::function<bool()> is_applying;
+  };
+
+  /// Waits between tries with one tenant.
+  static constexpr BackoffPolicy kWait{.first = std::chrono::seconds(2),
+                                       .cap = std::chrono::seconds(60)};
+
+  explicit Relending(Deps deps) : deps_(std::move(deps)) {}
+
+  /// Lends what is recorded as placed on `instance`, which has just become ready.
+  void begin(const InstanceId& instance);
+
+  /// Tenants that their instance, although it is ready, has not taken, and why.
+  std::map<TenantId, std::string> unserved() const;
+
+ private:
+  /// One tenant and the process that it is lent to: what comes late from an earlier one says
+  /// nothing about the present one.
+  struct Target {
+    TenantId tenant;
+    InstanceId instance;
+    std::uint64_t series = 0;
+  };
+  struct Refusal {
+    Target target;
+    std::string why;
+    int attempt = 0;
+  };
+
+  void lend(const Target& target);
+  void take_outcome(const Target& target, const Status& lent);
+  void wait(const Target& target, Duration length);
+  void try_again(const Target& target);
+  /// The tenant is still to be served there, the instance is ready, and does not have it.
+  bool is_missing(const Target& target) const;
+
+  Deps deps_;
+  std::map<TenantId, Refusal> refused_;
+  /// Newest series of each tenant.
+  std::map<TenantId, std::uint64_t> series_;
+};
+
+}  // namespace voicectl
