@@ -103,10 +103,8 @@ Result<DesiredState> fetch_desired(DaemonClient& daemon) {
   if (document.empty()) {
     return DesiredState{};
   }
-  YamlBudget budget;
-  budget.bytes = 64U << 20;
   ParsedState parsed =
-      parse_desired_state({{"the daemon's desired state", document}}, nullptr, budget);
+      parse_desired_state({{"the daemon's desired state", document}}, nullptr, kOwnDocumentBudget);
   if (!parsed.ok()) {
     return Error(ErrorCode::kCorrupt,
                  "cannot read the daemon's desired state: " + parsed.problems.front().str());

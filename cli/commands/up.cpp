@@ -31,8 +31,8 @@ std::optional<DesiredState> find_earlier(CommandContext& context, const Workspac
   if (text.has_error() || !*text) {
     return std::nullopt;
   }
-  ParsedState parsed =
-      parse_desired_state({{workspace.path(kPlatformFile), **text}}, file_reader(context));
+  ParsedState parsed = parse_desired_state({{workspace.path(kPlatformFile), **text}},
+                                           file_reader(context), kOwnDocumentBudget);
   return parsed.ok() ? std::optional(std::move(parsed.state)) : std::nullopt;
 }
 

@@ -114,9 +114,9 @@ class StateReader {
   std::vector<TenantDraft> tenants_;
 };
 
-/// The tree of a document of our own making, or of one that a person wrote.
+/// The tree of a document of our own making.
 Result<TreeRef> read_one(std::string_view document) {
-  const YamlBudget budget;
+  const YamlBudget& budget = kOwnDocumentBudget;
   if (std::optional<TreeRef> tree = find_json_document(document, budget)) {
     return std::move(*tree);
   }

@@ -51,6 +51,11 @@ struct YamlBudget {
   std::size_t nodes = 2'000'000;
 };
 
+/// For documents that we have checked and rendered ourselves: what was accepted once must always be
+/// readable, or a daemon could not start again.
+inline constexpr YamlBudget kOwnDocumentBudget{
+    .bytes = std::size_t{512} << 20, .depth = 32, .nodes = 100'000'000};
+
 /// Reads the text of a file named in a document ("menu_file: menu.yaml"), relative to the document.
 using FileReader = std::function<Result<std::string>(const std::string& path)>;
 

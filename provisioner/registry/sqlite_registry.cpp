@@ -162,7 +162,8 @@ Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
       return Error(ErrorCode::kNotFound,
                    fmt::format("cannot read '{}': the registry holds whole documents", path));
     };
-    ParsedState parsed = parse_desired_state({SourceText{"registry", row.text(0)}}, no_files);
+    ParsedState parsed =
+        parse_desired_state({SourceText{"registry", row.text(0)}}, no_files, kOwnDocumentBudget);
     if (!parsed.ok()) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("cannot load the desired state: {}", parsed.problems.front().str()));

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "provisioner/model/desired_state_yaml.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/contract_registry.h"
 #include "tests/support/temp_dir.h"
@@ -48,6 +49,27 @@ class SqliteRegistryTest : public ::testing::Test {
   TempDir folder_;
   const std::string path_ = folder_.path("registry.db");
 };
+
+TEST_F(SqliteRegistryTest, LoadsADesiredStateThatIsLargerThanAnyDocumentMayBe) {
+  DesiredState desired;
+  desired.platform.domain = "voice.example";
+  TenantSpec spec{.tenant = *TenantId::parse("acme"), .name = "Acme"};
+  for (int i = 0; i < 200; ++i) {
+    spec.menu.push_back(MenuItem{.name = "Dish " + std::to_string(i),
+                                 .category = "Food",
+                                 .description = std::string(400, 'x')});
+  }
+  for (int i = 0; i < 100; ++i) {
+    spec.tenant = *TenantId::parse("acme-" + std::to_string(100 + i));
+    desired.tenants.push_back(spec);
+  }
+  ASSERT_GT(render_desired_state(desired).size(), YamlBudget{}.bytes);
+  ASSERT_THAT(open()->store_desired(desired, "alice"), IsOk());
+
+  const auto loaded = open()->load_desired();
+
+  EXPECT_THAT(loaded, IsOkAnd(::testing::Optional(desired)));
+}
 
 TEST_F(SqliteRegistryTest, RefusesASecondDaemonAndNamesTheFirst) {
   const std::unique_ptr<Registry> first = open();
