@@ -18,11 +18,6 @@ Error no_such_tenant(const TenantId& tenant) {
   return Error(ErrorCode::kNotFound, fmt::format("cannot find tenant '{}'", tenant.str()));
 }
 
-Error busy() {
-  return Error(ErrorCode::kConflict,
-               "cannot change keys now: an apply is running; try again when it has finished");
-}
-
 }  // namespace
 
 ApiKeys::ApiKeys(RegistryQueue& registry,
@@ -56,52 +51,79 @@ void ApiKeys::create(const TenantId& tenant, const std::string& scope, Completio
                            scope.substr(0, 32))));
     return;
   }
-  if (loop_.is_busy()) {
-    done(busy());
-    return;
-  }
   const std::string id = random_.token(kKeyIdLength);
   const std::string key = fmt::format("vck_{}_{}", id, random_.token(kKeyLength));
   const NewApiKey made{ApiKeyRecord{id, tenant, sha256_hex(key), scope, wall_.now()}, Secret(key)};
-  registry_.run<void>(
-      [record = made.record](Registry& registry) { return registry.put_api_key(record); },
-      [this, made, tenant, done](const Status& stored) {
-        if (stored.has_error()) {
-          done(stored.error());
-          return;
-        }
-        records_.push_back(made.record);
-        tell_instance(tenant, fmt::format("API key '{}' was made", made.record.key_id),
-                      [made, done](const Status& told) {
-                        done(told.has_error() ? Result<NewApiKey>(told.error()) : made);
+  records_.push_back(made.record);
+  // The instance first: what fails then leaves a key that nobody was shown.
+  tell_instance(tenant, fmt::format("API key '{}' was made", id),
+                [this, made, done](const Status& told) {
+                  if (told.has_error()) {
+                    (void)take_out(made.record.tenant, made.record.key_id);  // it was never in use
+                    done(told.error());
+                    return;
+                  }
+                  record(made, done);
+                });
+}
+
+void ApiKeys::record(const NewApiKey& made, const Completion<NewApiKey>& done) {
+  registry_.run<void>([key = made.record](Registry& registry) { return registry.put_api_key(key); },
+                      [this, made, done](const Status& stored) {
+                        if (stored.has_error()) {
+                          (void)take_out(made.record.tenant,
+                                         made.record.key_id);  // it was never in use
+                          done(stored.error());
+                          return;
+                        }
+                        done(made);
                       });
-      });
+}
+
+std::optional<ApiKeyRecord> ApiKeys::take_out(const TenantId& tenant, const std::string& key_id) {
+  const auto found = std::find_if(records_.begin(), records_.end(), [&](const ApiKeyRecord& key) {
+    return key.tenant == tenant && key.key_id == key_id;
+  });
+  if (found == records_.end()) {
+    return std::nullopt;
+  }
+  ApiKeyRecord out = std::move(*found);
+  records_.erase(found);
+  return out;
+}
+
+void ApiKeys::put_back(const ApiKeyRecord& key) {
+  // Its tenant may have been deleted meanwhile, and all of its keys with it.
+  if (recorded_.find_tenant(key.tenant) != nullptr) {
+    records_.push_back(key);
+  }
 }
 
 void ApiKeys::revoke(const TenantId& tenant, const std::string& key_id, Completion<void> done) {
-  const auto is_it = [&](const ApiKeyRecord& key) {
-    return key.tenant == tenant && key.key_id == key_id;
-  };
-  if (std::none_of(records_.begin(), records_.end(), is_it)) {
+  const std::optional<ApiKeyRecord> key = take_out(tenant, key_id);
+  if (!key) {
     done(Error(ErrorCode::kNotFound, fmt::format("cannot find a key '{}' of tenant '{}'",
                                                  key_id.substr(0, 64), tenant.str())));
     return;
   }
-  if (loop_.is_busy()) {
-    done(busy());
-    return;
-  }
-  registry_.run<void>(
-      [tenant, key_id](Registry& registry) { return registry.drop_api_key(tenant, key_id); },
-      [this, tenant, key_id, done](const Status& dropped) {
-        if (dropped.has_error()) {
-          done(dropped);
+  // The instance first: a key that is out of the registry could not be revoked again if the
+  // instance had not heard of it, or the daemon died in between.
+  tell_instance(
+      tenant, fmt::format("API key '{}' was revoked", key_id),
+      [this, key = *key, done](const Status& told) {
+        if (told.has_error()) {
+          put_back(key);
+          done(told);
           return;
         }
-        std::erase_if(records_, [&](const ApiKeyRecord& key) {
-          return key.tenant == tenant && key.key_id == key_id;
-        });
-        tell_instance(tenant, fmt::format("API key '{}' was revoked", key_id), done);
+        registry_.run<void>(
+            [key](Registry& registry) { return registry.drop_api_key(key.tenant, key.key_id); },
+            [this, key, done](const Status& dropped) {
+              if (dropped.has_error()) {
+                put_back(key);
+              }
+              done(dropped);
+            });
       });
 }
 

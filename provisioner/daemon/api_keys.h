@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,17 +34,23 @@ class ApiKeys {
           const WallClock& wall,
           std::vector<ApiKeyRecord>& records);
 
-  /// `done` runs when the tenant's instance knows the key.
+  /// `done` runs when the tenant's instance knows the key and it is recorded; after an error
+  /// there is none.
   /// ERRORS: kNotFound for an unknown tenant; kInvalidArgument for an unknown scope; kConflict
   /// while an apply runs.
   void create(const TenantId& tenant, const std::string& scope, Completion<NewApiKey> done);
 
+  /// `done` runs when the tenant's instance refuses the key and no record of it is left; after an
+  /// error it is still listed, so that it can be revoked again.
   /// ERRORS: kNotFound if the tenant has no such key; kConflict while an apply runs.
   void revoke(const TenantId& tenant, const std::string& key_id, Completion<void> done);
 
   std::vector<ApiKeyRecord> of(const TenantId& tenant) const;
 
  private:
+  void record(const NewApiKey& made, const Completion<NewApiKey>& done);
+  std::optional<ApiKeyRecord> take_out(const TenantId& tenant, const std::string& key_id);
+  void put_back(const ApiKeyRecord& key);
   void tell_instance(const TenantId& tenant, const std::string& reason, Completion<void> done);
 
   RegistryQueue& registry_;

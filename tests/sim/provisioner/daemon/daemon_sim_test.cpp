@@ -327,6 +327,86 @@ TEST_F(DaemonSim, AKeyIsKnownToTheInstanceOnceItIsShown) {
   }
 }
 
+TEST_F(DaemonSim, AKeyThatItsInstanceCannotLearnIsNotMade) {
+  apply(platform_with({"alpha"}));
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReconfigure) {
+      return Result<std::string>(Error(ErrorCode::kInternal, "cannot read the configuration"));
+    }
+    return std::nullopt;
+  };
+  std::optional<Result<NewApiKey>> made;
+
+  daemon().daemon->keys().create(tenant("alpha"), "widget",
+                                 [&](Result<NewApiKey> key) { made = std::move(key); });
+  machine.sim.advance(1s);
+
+  ASSERT_TRUE(made.has_value());
+  EXPECT_TRUE(made->has_error());
+  EXPECT_THAT(daemon().daemon->keys().of(tenant("alpha")), SizeIs(0));
+  EXPECT_THAT(*daemon().registry->load_api_keys(), SizeIs(0));
+}
+
+class RevokedKey : public DaemonWorld {
+ protected:
+  RevokedKey() {
+    apply(platform_with({"alpha"}));
+    daemon().daemon->keys().create(tenant("alpha"), "widget",
+                                   [&](Result<NewApiKey> key) { made_ = *std::move(key); });
+    machine.sim.advance(1s);
+  }
+  void revoke() {
+    daemon().daemon->keys().revoke(tenant("alpha"), made_->record.key_id,
+                                   [this](const Status& status) { revoked_ = status; });
+  }
+  std::string config() const {
+    return *machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json");
+  }
+
+  std::optional<NewApiKey> made_;
+  std::optional<Status> revoked_;
+};
+
+TEST_F(RevokedKey, IsGoneFromTheInstanceAlsoWhenAnApplyComesAtTheSameTime) {
+  ASSERT_THAT(config(), HasSubstr(made_->record.sha256));
+
+  revoke();
+  const Status applied = daemon().daemon->loop().apply(
+      {platform_with({"alpha", "beta"}), std::nullopt, "test"},
+      {[](const Plan&) {}, [](const api::StepProgress&) {}, [](const api::ApplyOutcome&) {}});
+  machine.sim.advance(60s);
+
+  EXPECT_THAT(applied, FailsWith(ErrorCode::kConflict));
+  EXPECT_THAT(revoked_, ::testing::Optional(IsOk()));
+  EXPECT_THAT(config(), Not(HasSubstr(made_->record.sha256)));
+  EXPECT_THAT(*daemon().registry->load_api_keys(), SizeIs(0));
+}
+
+TEST_F(RevokedKey, IsStillListedWhenTheInstanceWasNotTold) {
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReconfigure) {
+      return Result<std::string>(Error(ErrorCode::kInternal, "cannot read the configuration"));
+    }
+    return std::nullopt;
+  };
+  revoke();
+  machine.sim.advance(1s);
+  ASSERT_TRUE(revoked_.has_value());
+  EXPECT_TRUE(revoked_->has_error());
+  EXPECT_THAT(daemon().daemon->keys().of(tenant("alpha")), SizeIs(1));
+
+  machine.instances.on_request = nullptr;
+  revoke();
+  machine.sim.advance(1s);
+
+  EXPECT_THAT(*revoked_, IsOk());
+  EXPECT_THAT(config(), Not(HasSubstr(made_->record.sha256)));
+}
+
 // The daemon is killed at every call through a seam, before and after its effect, of three
 // scenarios; what the next daemon does must converge, with one holder per tenant.
 struct Scenario {
