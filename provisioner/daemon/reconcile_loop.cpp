@@ -15,6 +15,10 @@ std::string subject_of_instance(const InstanceId& instance) {
   return "instance/" + instance.str();
 }
 
+std::string command_for_logs(const InstanceId& instance) {
+  return "voicectl logs --instance " + instance.str();
+}
+
 }  // namespace
 
 ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
@@ -199,13 +203,14 @@ void ReconcileLoop::on_instance_exit(const InstanceId& instance, const InstanceE
                    dump_json({{"reason", exit.process ? exit.process->str() : "did not start"},
                               {"error", exit.why.text()},
                               {"attempt", exit.attempt},
-                              {"next_try", format_duration(exit.next_try)}}));
+                              {"next_try", format_duration(exit.next_try)},
+                              {"logs", command_for_logs(instance)}}));
 }
 
 void ReconcileLoop::on_instance_failed(const InstanceId& instance, const Error& why) {
   deps_.log.error("instance.failed", {{"instance", instance}, {"error", why}});
   deps_.events.add("instance.failed", subject_of_instance(instance),
-                   dump_json({{"error", why.text()}}));
+                   dump_json({{"error", why.text()}, {"logs", command_for_logs(instance)}}));
 }
 
 void ReconcileLoop::on_edge_event(const EdgeEvent& event) {

@@ -88,7 +88,7 @@ enum class ReadyCause {
 struct InstanceExit {
   /// How its process ended; nullopt if there was none to end (its spawn went wrong).
   std::optional<ProcessExit> process;
-  /// With the last lines of its log.
+  /// Without what it wrote: that is in its log.
   Error why;
   /// Wait before it is started again.
   Duration next_try{};

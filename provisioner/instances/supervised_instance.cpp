@@ -217,7 +217,7 @@ void SupervisedInstance::end_try(const Error& why, const std::optional<ProcessEx
   ends_.push_back(InstanceEnd{now, ready_since_ ? now - *ready_since_ : Duration::zero()});
   ends_ = without_forgotten(supervision_.settings.restart, std::move(ends_));
   ready_since_.reset();
-  wait_for_next_try(whole, exit);
+  wait_for_next_try(why, exit);
 }
 
 void SupervisedInstance::wait_for_next_try(const Error& why,
@@ -271,8 +271,9 @@ void SupervisedInstance::hold_admin_port() {
 
 Error SupervisedInstance::describe_end(const ProcessExit& exit) const {
   const std::string text =
-      ready_since_ ? fmt::format("cannot keep {} up: process {}", quoted(), exit.str())
-                   : fmt::format("cannot start {}: process {} ({})", quoted(), exit.str(), start_step_);
+      ready_since_
+          ? fmt::format("cannot keep {} up: process {}", quoted(), exit.str())
+          : fmt::format("cannot start {}: process {} ({})", quoted(), exit.str(), start_step_);
   return Error(ErrorCode::kUnavailable, text);
 }
 
