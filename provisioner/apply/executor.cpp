@@ -56,6 +56,12 @@ void Executor::run(Plan plan, OnProgress on_progress, OnFinished on_finished) {
   advance();
 }
 
+void Executor::cancel(const Error& why) {
+  if (run_ != nullptr) {
+    halt(why);
+  }
+}
+
 void Executor::advance() {
   skip_what_cannot_run();
   std::vector<std::size_t> ready;

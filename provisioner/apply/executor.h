@@ -61,6 +61,10 @@ class Executor {
   void run(Plan plan, OnProgress on_progress, OnFinished on_finished);
   bool is_running() const { return run_ != nullptr; }
 
+  /// Begins no further step of the run: those that wait are skipped because of `why`, those under
+  /// way are finished and recorded.
+  void cancel(const Error& why);
+
  private:
   struct Run;
   void advance();

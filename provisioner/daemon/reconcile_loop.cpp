@@ -19,6 +19,10 @@ std::string command_for_logs(const InstanceId& instance) {
   return "voicectl logs --instance " + instance.str();
 }
 
+Error stopping() {
+  return Error(ErrorCode::kCancelled, "cannot go on: the platform is being stopped");
+}
+
 }  // namespace
 
 ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
@@ -68,12 +72,13 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
   executor_busy_ = true;
   const auto accepted = [this, plan = std::move(plan), listener,
                          desired = request.desired](const Status& stored) mutable {
-    if (stored.has_error()) {
+    if (stored.has_error() || is_stopping_) {
       executor_busy_ = false;
       api::ApplyOutcome outcome;
       outcome.failed = 1;
-      outcome.remedy = stored.error().text();
+      outcome.remedy = stored.has_error() ? stored.error().text() : stopping().text();
       listener.on_finished(outcome);
+      tell_idle();
       return;
     }
     desired_ = std::move(desired);
@@ -93,7 +98,7 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
     deps_.events.add("apply.started", "plan/" + plan_id, dump_json({{"steps", plan.steps.size()}}));
   }
   const auto finished = [this, listener, has_work, plan_id](const api::ApplyOutcome& outcome) {
-    executor_busy_ = false;
+    executor_busy_ = false;  // before anyone is told, who may ask for the next apply at once
     if (has_work) {
       deps_.events.add("apply.finished", "plan/" + plan_id,
                        dump_json({{"done", outcome.done},
@@ -102,6 +107,7 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
                                   {"undone", outcome.undone}}));
     }
     listener.on_finished(outcome);
+    tell_idle();
   };
   deps_.executor.run(
       std::move(plan),
@@ -137,6 +143,7 @@ Status ReconcileLoop::run_single(const Action& action, std::string reason, Compl
         executor_busy_ = false;
         done(outcome.failed + outcome.skipped == 0 ? ok_status()
                                                    : Status(Error(ErrorCode::kInternal, *error)));
+        tell_idle();
       });
   return ok_status();
 }
@@ -167,9 +174,30 @@ void ReconcileLoop::converge_later() {
                            [this] { converge("hourly look", [this] { converge_later(); }); });
 }
 
+void ReconcileLoop::tell_idle() {
+  if (!executor_busy_ && when_idle_) {
+    std::exchange(when_idle_, nullptr)();
+  }
+}
+
 void ReconcileLoop::stop_everything(std::function<void(const std::string& what)> on_progress,
                                     std::function<void()> done) {
   is_stopping_ = true;
+  deps_.executor.cancel(stopping());
+  // At once, so that a step that waits for an instance does not have to wait for its deadline.
+  end_all(on_progress, [this, on_progress, done = std::move(done)] {
+    // A step that was under way may have started something meanwhile.
+    const auto once_more = [this, on_progress, done] { end_all(on_progress, done); };
+    if (executor_busy_) {
+      when_idle_ = once_more;
+    } else {
+      once_more();
+    }
+  });
+}
+
+void ReconcileLoop::end_all(const std::function<void(const std::string&)>& on_progress,
+                            std::function<void()> done) {
   auto left = std::make_shared<std::size_t>(1);
   const auto one_less = [left, done = std::move(done)] {
     if (--*left == 0) {
@@ -185,8 +213,11 @@ void ReconcileLoop::stop_everything(std::function<void(const std::string& what)>
                            one_less();
                          });
   }
-  deps_.edge.stop([on_progress, one_less](const Status& stopped) {
-    on_progress(stopped.has_error() ? stopped.error().text() : "stopped edge");
+  const bool had_edge = deps_.edge.observe().running;
+  deps_.edge.stop([on_progress, one_less, had_edge](const Status& stopped) {
+    if (stopped.has_error() || had_edge) {
+      on_progress(stopped.has_error() ? stopped.error().text() : "stopped edge");
+    }
     one_less();
   });
 }

@@ -91,7 +91,8 @@ class ReconcileLoop {
   /// no apply runs. `who` is for the log.
   void converge(const std::string& who, std::function<void()> done);
 
-  /// Ends all instances and the edge, touching no record: the next start brings them back.
+  /// Ends all instances and the edge, touching no record: the next start brings them back. An apply
+  /// that runs is cut short first, so that it starts nothing behind our back.
   void stop_everything(std::function<void(const std::string& what)> on_progress,
                        std::function<void()> done);
 
@@ -118,12 +119,18 @@ class ReconcileLoop {
                      std::function<void()> done);
   void converge_later();
   void execute(Plan plan, const ApplyListener& listener);
+  /// Runs what waits for the end of an apply, unless the next one has begun.
+  void tell_idle();
+  void end_all(const std::function<void(const std::string&)>& on_progress,
+               std::function<void()> done);
 
   Deps deps_;
   std::optional<DesiredState> desired_;
   Relending relending_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
+  /// Waits for the end of the apply that runs.
+  std::function<void()> when_idle_;
 };
 
 }  // namespace voicectl

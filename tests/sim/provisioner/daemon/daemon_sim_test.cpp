@@ -407,6 +407,32 @@ TEST_F(RevokedKey, IsStillListedWhenTheInstanceWasNotTold) {
   EXPECT_THAT(config(), Not(HasSubstr(made_->record.sha256)));
 }
 
+/// Milliseconds from the beginning of an apply to the request to stop.
+class StoppedApply : public DaemonWorld, public ::testing::WithParamInterface<int> {};
+
+TEST_P(StoppedApply, LeavesNothingRunning) {
+  bool is_finished = false;
+  ASSERT_THAT(
+      daemon().daemon->loop().apply({platform_with({"alpha", "beta"}), std::nullopt, "test"},
+                                    {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                     [&](const api::ApplyOutcome&) { is_finished = true; }}),
+      IsOk());
+  machine.sim.advance(std::chrono::milliseconds(GetParam()));
+  bool is_stopped = false;
+
+  daemon().daemon->loop().stop_everything([](const std::string&) {}, [&] { is_stopped = true; });
+  machine.sim.advance(120s);
+
+  EXPECT_TRUE(is_finished);
+  EXPECT_TRUE(is_stopped);
+  EXPECT_THAT(machine.processes.running(), SizeIs(0));
+  EXPECT_FALSE(machine.edge.served.has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(AtAnyTime,
+                         StoppedApply,
+                         ::testing::Values(0, 1, 2, 10, 40, 49, 50, 51, 60, 200));
+
 // The daemon is killed at every call through a seam, before and after its effect, of three
 // scenarios; what the next daemon does must converge, with one holder per tenant.
 struct Scenario {
