@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/os/fd_channel.h"
+#include "base/os/file_lock.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/posix_listener_factory.h"
 #include "base/os/posix_process_spawner.h"
@@ -127,6 +128,8 @@ struct RealHost::Inner {
   PosixFileSystem files;
   PosixListenerFactory listeners;
   PosixLogFiles log_files;
+  /// Two daemons with one run folder would take each other's sockets away.
+  std::optional<FileLock> run_lock;
   std::unique_ptr<Registry> registry;
   std::optional<ProcessIdentity> recorded_edge;
   PosixProcessSpawner processes{reactor, reactor};
@@ -234,6 +237,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor, HostOptio
   raise_descriptor_limit();
   auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users));
   VC_TRY(inner->files.make_directory(inner->options.paths.state, kPrivateDirectory));
+  VC_TRY(inner->files.make_directory(inner->options.paths.run, kSharedDirectory));
+  VC_TRY(inner->run_lock, FileLock::take(inner->options.paths.run + "/voicectld.lock"));
   VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
   VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));
   VC_TRY(const std::optional<std::string> note, inner->registry->find_note(kEdgeNote));

@@ -31,8 +31,8 @@ struct HostOptions {
 class RealHost {
  public:
   /// Opens the registry and puts everything together; touches no process yet.
-  /// ERRORS: kConflict if another daemon has the state folder; kInvalidArgument for folders that
-  /// are too long or users that do not exist; those of the registry.
+  /// ERRORS: kConflict if another daemon has the state or the run folder; kInvalidArgument for
+  /// folders that are too long or users that do not exist; those of the registry.
   static Result<std::unique_ptr<RealHost>> open(AsioReactor& reactor, HostOptions options);
   ~RealHost();
   RealHost(const RealHost&) = delete;

@@ -11,12 +11,12 @@
 #include <optional>
 #include <utility>
 
+#include "base/os/file_lock.h"
 #include "base/os/posix_file_system.h"
 #include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/registry/journal_rows.h"
 #include "provisioner/registry/recorded_rows.h"
-#include "provisioner/registry/registry_lock.h"
 #include "provisioner/registry/registry_schema.h"
 
 namespace voicectl {
@@ -24,7 +24,7 @@ namespace {
 
 class SqliteRegistry final : public Registry {
  public:
-  SqliteRegistry(std::string path, RegistryLock lock, SqliteDatabase database)
+  SqliteRegistry(std::string path, FileLock lock, SqliteDatabase database)
       : path_(std::move(path)), lock_(std::move(lock)), database_(std::move(database)) {}
 
   /// REQUIRES: called once, before anything else.
@@ -56,7 +56,7 @@ class SqliteRegistry final : public Registry {
   Status load_platform_state(Snapshot& snapshot);
 
   std::string path_;
-  RegistryLock lock_;
+  FileLock lock_;
   SqliteDatabase database_;
   Epoch epoch_;
   /// Set once the disk has failed in a way after which nothing can be promised.
@@ -343,7 +343,7 @@ Status check_pages(SqliteDatabase& database, const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<Registry>> open_sqlite_registry(const std::string& path) {
-  VC_TRY(RegistryLock lock, RegistryLock::take(path + ".lock"));
+  VC_TRY(FileLock lock, FileLock::take(path + ".lock"));
   VC_TRY(const std::optional<std::int64_t> size, size_of(path));
   if (size) {
     VC_TRY(check_file(path, *size));

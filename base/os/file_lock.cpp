@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "provisioner/registry/registry_lock.h"
+#include "base/os/file_lock.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -37,7 +37,7 @@ Status write_own_pid(int fd, const std::string& path) {
 
 }  // namespace
 
-Result<RegistryLock> RegistryLock::take(const std::string& path) {
+Result<FileLock> FileLock::take(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.is_open()) {
     const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted
@@ -46,11 +46,11 @@ Result<RegistryLock> RegistryLock::take(const std::string& path) {
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(ErrorCode::kConflict,
-                 fmt::format("cannot take lock '{}': {} has it; stop that one first", path,
+                 fmt::format("cannot take lock '{}': {} has it; let it end or stop it first", path,
                              holder_of(fd.get())));
   }
   VC_TRY(write_own_pid(fd.get(), path));
-  return RegistryLock(std::move(fd));
+  return FileLock(std::move(fd));
 }
 
 }  // namespace voicectl
