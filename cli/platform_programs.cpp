@@ -104,7 +104,31 @@ Result<Started> PlatformPrograms::start_stand_in(const std::string& address,
                      {"--connect-to", fmt::format("127.0.0.1:{}", platform.edge.http_port)});
   }
   spec.environment = {{"PATH", kSearchPath}};
-  return start(kStandIn, spec, workspace_.path("log/standin.log"));
+  const std::string log = workspace_.path("log/standin.log");
+  const std::size_t log_before = read_log(log).size();
+  VC_TRY(const Started started, start(kStandIn, spec, log));
+  VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kStandIn));
+  VC_TRY(await_stand_in(*who, log_before));
+  return started;
+}
+
+Status PlatformPrograms::await_stand_in(const ProcessIdentity& stand_in, std::size_t log_before) {
+  const std::string log = workspace_.path("log/standin.log");
+  const MonoTime deadline = context_.programs.now() + kStartLimit;
+  // Its first line says where it listens.
+  while (read_log(log).find("\"listening\"", log_before) == std::string::npos) {
+    if (!context_.programs.is_running(stand_in)) {
+      return ended_at_once("voicectl-ultravox-standin", log);
+    }
+    if (context_.programs.now() >= deadline) {
+      return Error(ErrorCode::kTimeout,
+                   fmt::format("cannot wait any longer for voicectl-ultravox-standin: it does not "
+                               "listen after {}; see '{}'",
+                               format_duration(kStartLimit), log));
+    }
+    context_.programs.pause(kAskInterval);
+  }
+  return ok_status();
 }
 
 Result<std::string> PlatformPrograms::find_or_choose_run_folder() {
@@ -173,10 +197,14 @@ Status PlatformPrograms::await_answer(const ProcessIdentity& daemon) {
   }
 }
 
-Error PlatformPrograms::ended_at_once(std::string_view program, const std::string& log) const {
+std::string PlatformPrograms::read_log(const std::string& log) const {
   constexpr std::size_t kLongestLog = 64U << 20;
   const Result<std::optional<std::string>> text = context_.files.read(log, kLongestLog);
-  const std::string last = text.has_value() && text->has_value() ? tail_of(**text) : "";
+  return text.has_value() ? text->value_or("") : "";
+}
+
+Error PlatformPrograms::ended_at_once(std::string_view program, const std::string& log) const {
+  const std::string last = tail_of(read_log(log));
   return Error(ErrorCode::kInternal,
                fmt::format("cannot start {}: it ended at once; its log '{}' ends with:\n{}",
                            program, log, last));

@@ -10,7 +10,7 @@
 
 namespace voicectl {
 
-/// How long a started daemon may take until it answers.
+/// How long a started program may take until it answers.
 inline constexpr Duration kStartLimit = std::chrono::seconds(10);
 /// How often it is asked meanwhile.
 inline constexpr Duration kAskInterval = std::chrono::milliseconds(50);
@@ -29,7 +29,9 @@ class PlatformPrograms {
       : context_(context), workspace_(workspace) {}
 
   /// Runs the stand-in at `address` ("host:port"), with the platform's key. It reaches the tenants'
-  /// webhooks through the edge, if there is one, whatever names resolve to here. Idempotent.
+  /// webhooks through the edge, if there is one, whatever names resolve to here. Idempotent. Waits
+  /// until it listens.
+  /// ERRORS: kTimeout; kInternal when it ends instead, with the end of its log.
   Result<Started> start_stand_in(const std::string& address, const PlatformSpec& platform);
 
   /// Runs the daemon and waits until it answers. Idempotent.
@@ -48,7 +50,9 @@ class PlatformPrograms {
  private:
   Result<std::string> find_or_choose_run_folder();
   Result<Started> start(std::string_view name, const LaunchSpec& spec, const std::string& log);
+  Status await_stand_in(const ProcessIdentity& stand_in, std::size_t log_before);
   Status await_answer(const ProcessIdentity& daemon);
+  std::string read_log(const std::string& log) const;
   Error ended_at_once(std::string_view program, const std::string& log) const;
 
   CommandContext& context_;

@@ -55,6 +55,10 @@ WaitOutcome PosixProgramHost::wait_for_end(const ProcessIdentity& who, Duration 
   return *has_ended ? WaitOutcome::kEnded : WaitOutcome::kStillRunning;
 }
 
+Result<FileLock> PosixProgramHost::lock(const std::string& path) {
+  return FileLock::take(path);
+}
+
 MonoTime PosixProgramHost::now() {
   return reactor_.now();
 }

@@ -16,6 +16,7 @@ class PosixProgramHost final : public ProgramHost {
   bool is_running(const ProcessIdentity& who) override;
   Status signal(const ProcessIdentity& who, int number) override;
   WaitOutcome wait_for_end(const ProcessIdentity& who, Duration limit) override;
+  Result<FileLock> lock(const std::string& path) override;
   MonoTime now() override;
   void pause(Duration length) override;
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/os/file_lock.h"
 #include "base/os/process_spawner.h"
 #include "base/result.h"
 
@@ -29,6 +30,10 @@ class ProgramHost {
 
   /// Returns when the program has ended, at the latest after `limit`.
   virtual WaitOutcome wait_for_end(const ProcessIdentity& who, Duration limit) = 0;
+
+  /// Keeps others from working on the same thing until the lock is gone or this program has ended.
+  /// ERRORS: kConflict if another program has it, naming it; kPermissionDenied.
+  virtual Result<FileLock> lock(const std::string& path) = 0;
 
   virtual MonoTime now() = 0;
   /// Lets time pass, for asking again what cannot tell by itself.

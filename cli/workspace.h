@@ -11,12 +11,15 @@
 
 namespace voicectl {
 
+inline constexpr std::string_view kWorkspaceLock = "lock";
+
 /// Folder of a platform that `voicectl up` started: its state, its logs, and what runs.
 ///
 ///   config/            the platform file that was applied last
 ///   state/  log/       given to the daemon
 ///   workspace.json     where the daemon is reached
 ///   daemon.json  standin.json    identities of the programs, while they run
+///   lock               held by the 'up' or 'down' that works here
 class Workspace {
  public:
   /// `folder` is absolute.

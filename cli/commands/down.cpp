@@ -59,10 +59,13 @@ Result<ExitCode> stop_platform(CommandContext& context, const Options& options) 
                       absolute_path(context.surroundings.working_directory, options.workspace));
   VC_TRY(const std::optional<std::string> run, workspace.find_run_folder());
   PlatformPrograms programs(context, workspace);
+  std::optional<FileLock> lock;
   if (run) {
+    VC_TRY(lock, context.programs.lock(workspace.path(kWorkspaceLock)));
     context.socket_option = *run + "/control.sock";
     VC_TRY(const std::optional<ProcessIdentity> daemon, workspace.find_program("daemon"));
-    if (daemon) {
+    // One that was started by an 'up' that died is nowhere written, but answers.
+    if (daemon || daemon_of(context)->get("/v1/version").has_value()) {
       VC_TRY(const ExitCode code, stop_daemon(context, programs, options));
       if (code != ExitCode::kOk) {
         return code;

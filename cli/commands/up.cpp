@@ -81,6 +81,8 @@ Result<ExitCode> start_platform(CommandContext& context, const Options& options)
     VC_TRY(desired, load_desired_state(options.files, context));
   }
   VC_TRY(workspace.make(around.user_id == 0 ? kSharedDirectory : kPrivateDirectory));
+  // Two at a time would start everything twice, and forget one of each.
+  VC_TRY(const FileLock lock, context.programs.lock(workspace.path(kWorkspaceLock)));
   PlatformPrograms programs(context, workspace);
   const std::optional<DesiredState> running = desired ? desired : find_earlier(context, workspace);
   if (running) {

@@ -108,12 +108,19 @@ class FakeProgramHost final : public ProgramHost {
   /// Programs whose name contains this end as soon as they are started.
   std::string ends_at_once;
   bool ignores_sigterm = false;
+  /// Somebody else has every lock.
+  bool is_locked = false;
+  /// Runs for each program that goes on running, with the path of its log.
+  std::function<void(const LaunchSpec& spec, const std::string& log)> on_start;
 
-  Result<ProcessIdentity> start(const LaunchSpec& spec, const std::string&) override {
+  Result<ProcessIdentity> start(const LaunchSpec& spec, const std::string& log) override {
     const int pid = next_pid_++;
     const bool dies =
         !ends_at_once.empty() && spec.argv.front().find(ends_at_once) != std::string::npos;
     programs[pid] = {spec, !dies};
+    if (!dies && on_start) {
+      on_start(spec, log);
+    }
     return ProcessIdentity{pid, 7, "boot"};
   }
   bool is_running(const ProcessIdentity& who) override {
@@ -127,6 +134,12 @@ class FakeProgramHost final : public ProgramHost {
   WaitOutcome wait_for_end(const ProcessIdentity& who, Duration limit) override {
     now_ += limit;
     return is_running(who) ? WaitOutcome::kStillRunning : WaitOutcome::kEnded;
+  }
+  Result<FileLock> lock(const std::string& path) override {
+    if (is_locked) {
+      return Error(ErrorCode::kConflict, "cannot take lock '" + path + "': another has it");
+    }
+    return FileLock(UniqueFd());
   }
   MonoTime now() override { return now_; }
   void pause(Duration length) override { now_ += length; }

@@ -15,6 +15,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsSupersetOf;
+using testing::Not;
 
 class UpDownTest : public CliTest {
  protected:
@@ -26,6 +27,9 @@ class UpDownTest : public CliTest {
     daemon_.answer("GET /v1/status", Json{{"counts", {{"sessions", 0}}}});
     daemon_.streams["POST /v1/stop"] = {
         R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
+    programs_.on_start = [this](const LaunchSpec&, const std::string& log) {
+      files_.put(log, "{\"listening\":\"127.0.0.1:4100\"}\n");
+    };
     daemon_.after_stream = [this](const std::string& question) {
       if (question == "POST /v1/stop") {
         programs_.end("voicectld");
@@ -83,6 +87,25 @@ TEST_F(UpDownTest, UpAppliesTheFileAndRemembersIt) {
   EXPECT_THAT(daemon_.sockets.back(), HasSubstr("/tmp/vc-1000-"));
   EXPECT_THAT(files_.content_of("/home/ann/.voicectl/config/platform.yaml").value_or(""),
               HasSubstr("endpoint"));
+}
+
+TEST_F(UpDownTest, UpTellsThatTheStandInDidNotStart) {
+  programs_.ends_at_once = "voicectl-ultravox-standin";
+
+  EXPECT_EQ(run({"up", "-f", document(kWithStandIn)}), ExitCode::kFailure);
+
+  EXPECT_THAT(err(), HasSubstr("cannot start voicectl-ultravox-standin"));
+  EXPECT_THAT(err(), Not(HasSubstr("Started the Ultravox stand-in")));
+}
+
+TEST_F(UpDownTest, OnlyOneWorksInAWorkspaceAtATime) {
+  run({"up"});
+  programs_.is_locked = true;
+
+  EXPECT_EQ(run({"up"}), ExitCode::kConflict);
+  EXPECT_EQ(run({"down"}), ExitCode::kConflict);
+
+  EXPECT_NE(programs_.find("voicectld"), std::nullopt);
 }
 
 TEST_F(UpDownTest, TheStandInIsNeverASilentFallback) {
