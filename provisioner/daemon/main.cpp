@@ -49,7 +49,7 @@ int serve(const HostOptions& options) {
   (*host)->start([] { notify_service_manager("READY=1"); });
   reactor.run();
   notify_service_manager("STOPPING=1");
-  return 0;
+  return (*host)->has_failed() ? 1 : 0;
 }
 
 int run(int argc, char** argv) {

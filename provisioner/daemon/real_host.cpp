@@ -147,6 +147,7 @@ struct RealHost::Inner {
   std::unique_ptr<LoadFeed> load;
   std::unique_ptr<StatusView> status;
   std::unique_ptr<ControlServer> control;
+  bool has_failed = false;
 };
 
 NginxEdgeOptions RealHost::Inner::edge_options() const {
@@ -282,6 +283,7 @@ void RealHost::start(std::function<void()> on_ready) {
       inner.load->start();
       if (const Status served = inner.serve_control(); served.has_error()) {
         inner.log.error("daemon.not_serving", {{"error", served.error()}});
+        inner.has_failed = true;
         inner.stop();
         return;
       }
@@ -289,9 +291,14 @@ void RealHost::start(std::function<void()> on_ready) {
     });
     if (started.has_error()) {
       inner.log.error("daemon.not_started", {{"error", started.error()}});
+      inner.has_failed = true;
       inner.stop();
     }
   });
+}
+
+bool RealHost::has_failed() const {
+  return inner_->has_failed;
 }
 
 void RealHost::detach() {

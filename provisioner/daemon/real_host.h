@@ -40,6 +40,8 @@ class RealHost {
 
   /// Serves the control API, takes over what runs, brings everything to the desired state.
   void start(std::function<void()> on_ready);
+  /// Whether it ended because it could not serve; why is in the log.
+  bool has_failed() const;
   /// Ends the daemon and leaves instances and nginx running.
   void detach();
   void reopen_logs();

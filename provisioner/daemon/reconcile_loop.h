@@ -29,6 +29,11 @@ namespace voicectl {
 /// it should be.
 inline constexpr std::chrono::hours kConvergeInterval{1};
 
+/// How long the start of a daemon waits for everything to be as it should before it answers: an
+/// instance that does not become ready would hide it for its whole deadline. Shorter than 'voicectl
+/// up' waits.
+inline constexpr std::chrono::seconds kStartPatience{5};
+
 /// Brings the machine to what is asked for: takes over what runs when the daemon starts, plans,
 /// applies, and lends tenants again to an instance that had to be restarted.
 ///
@@ -59,8 +64,8 @@ class ReconcileLoop {
   ReconcileLoop(Deps deps, std::optional<DesiredState> desired);
 
   /// Takes over instances, listeners and edge of an earlier run, closes what it left open in the
-  /// journal, and brings everything to the desired state. `done` runs when that is finished,
-  /// also if some of it failed (see problems()).
+  /// journal, and brings everything to the desired state. `done` runs when that is finished, also
+  /// if some of it failed, or still goes on after kStartPatience.
   void start(std::vector<JournalEntry> open_intents, std::function<void()> done);
 
   /// What would be done for `desired`. Changes nothing.

@@ -135,9 +135,17 @@ void ReconcileLoop::settle_placements(const AdoptReport& report,
                                       std::function<void()> done) {
   take_back_doubles(report);
   close_intents(open_intents, change_after(report, open_intents), [this, done] {
-    converge("start of the daemon", [this, done] {
+    // Once, by whichever comes first: a machine that does not converge must be looked at, too.
+    const auto told = std::make_shared<std::function<void()>>(done);
+    const auto tell = [told] {
+      if (*told) {
+        std::exchange(*told, nullptr)();
+      }
+    };
+    deps_.reactor.call_after(kStartPatience, tell);
+    converge("start of the daemon", [this, tell] {
       converge_later();
-      done();
+      tell();
     });
   });
 }

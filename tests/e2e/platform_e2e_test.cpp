@@ -191,6 +191,28 @@ TEST_F(PlatformE2e, DownLeavesNothingBehind) {
   EXPECT_FALSE(std::filesystem::exists(run_folder));
 }
 
+TEST_F(PlatformE2e, ADaemonThatCannotServeEndsAsAFailure) {
+  const std::string run_folder = platform.workspace() + "-r";
+
+  const Finished ended =
+      run({Platform::bin("voicectld"), "--state", platform.workspace(), "--run", run_folder,
+           "--log", platform.workspace() + "/log", "--runtime", Platform::bin("voice-runtime"),
+           "--control", run_folder + "/no/such/folder.sock"});
+
+  EXPECT_EQ(ended.code, 1) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("daemon.not_serving"));
+}
+
+/// Command line and environment of a process, as anyone may see the first and its user the second.
+std::string shown_by_proc(int pid) {
+  std::string out;
+  for (const char* const name : {"/cmdline", "/environ"}) {
+    std::ifstream file("/proc/" + std::to_string(pid) + name);
+    out.append(std::istreambuf_iterator<char>(file), {});
+  }
+  return out;
+}
+
 TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
   platform.up();
   const std::string key_file = platform.key_file("mario-pizza", "widget");
@@ -200,6 +222,10 @@ TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
     return text;
   }();
   ASSERT_GT(key.size(), 20U);
+  std::ifstream kept(platform.workspace() + "/state/tenants/mario-pizza/secrets.json");
+  const json made = json::parse(kept);
+  const std::vector<std::string> secrets = {key, made.at("webhook_secrets").at(0),
+                                            made.at("tool_secret")};
   platform.call("mario-pizza");
 
   std::size_t files = 0;
@@ -211,9 +237,19 @@ TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
     ++files;
     std::ifstream file(entry.path());
     const std::string text((std::istreambuf_iterator<char>(file)), {});
-    EXPECT_EQ(text.find(key), std::string::npos) << entry.path();
+    for (const std::string& secret : secrets) {
+      EXPECT_EQ(text.find(secret), std::string::npos) << entry.path();
+    }
   }
   EXPECT_GT(files, 1U);
+  const int edge = platform.voicectl_json({"status"})["edge"].value("pid", -1);
+  for (const int pid : {platform.pid_of_daemon(), platform.pid_of_instance("shared-0"), edge}) {
+    const std::string shown = shown_by_proc(pid);
+    EXPECT_FALSE(shown.empty()) << pid;
+    for (const std::string& secret : secrets) {
+      EXPECT_EQ(shown.find(secret), std::string::npos) << pid;
+    }
+  }
 }
 
 }  // namespace

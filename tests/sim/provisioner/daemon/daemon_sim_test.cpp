@@ -188,6 +188,20 @@ TEST_F(DaemonSim, ReplacesInstancesWhenTheirProgramHasChanged) {
   }
 }
 
+TEST_F(DaemonSim, AnswersSoonAlsoWhenAnInstanceDoesNotBecomeReady) {
+  apply(platform_with({"alpha"}));
+  kill_daemon();
+  InstanceScript never_ready;
+  never_ready.ready_after = std::nullopt;
+  machine.instances.script_all(never_ready);
+  machine.instances.crash("shared-0");
+  machine.sim.settle();
+
+  start_daemon(kStartPatience + 1s);
+
+  EXPECT_TRUE(daemon().daemon->loop().is_busy());
+}
+
 TEST_F(DaemonSim, AFailedInstanceTakesAlongOnlyItsOwnTenant) {
   DesiredState desired = platform_with({"alpha", "beta"});
   desired.tenants[1].tier = Tier::kDedicated;

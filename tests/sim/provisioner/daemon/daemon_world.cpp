@@ -120,10 +120,10 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
                                     *load_state(*registry, registry->epoch()));
 }
 
-void DaemonWorld::start_daemon() {
+void DaemonWorld::start_daemon(Duration limit) {
   daemon_ = std::make_unique<SimDaemon>(machine, program_fingerprint);
   ASSERT_THAT(daemon_->daemon->start([this] { daemon_->is_started = true; }), IsOk());
-  machine.sim.advance(60s);
+  machine.sim.advance(limit);
   ASSERT_TRUE(daemon_->is_started);
 }
 

@@ -129,7 +129,8 @@ class DaemonWorld : public ::testing::Test {
   DaemonWorld() { start_daemon(); }
   ~DaemonWorld() override { kill_daemon(); }
 
-  void start_daemon();
+  /// Within `limit` it must be ready to answer.
+  void start_daemon(Duration limit = 60s);
   /// As SIGKILL does: nothing that the daemon's objects do while they die has an effect.
   void kill_daemon();
 
