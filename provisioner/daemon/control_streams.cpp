@@ -63,28 +63,35 @@ bool is_wanted(const LogReader& reader, const std::string& line) {
          (at + field.size() == line.size() || line[at + field.size()] == ' ');
 }
 
-void drain(LogReader& reader) {
+enum class Drained { kAll, kMaybeMore };
+
+/// Shows a piece of each file.
+Drained drain(LogReader& reader) {
+  Drained outcome = Drained::kAll;
   for (auto& [source, tail] : reader.files) {
-    for (std::vector<std::string> lines = tail.next(); !lines.empty(); lines = tail.next()) {
-      for (const std::string& line : lines) {
-        if (is_wanted(reader, line)) {
-          reader.stream->write(dump_json({{"source", source}, {"line", line}}) + "\n");
-        }
+    for (const std::string& line : tail.next()) {
+      outcome = Drained::kMaybeMore;
+      if (is_wanted(reader, line)) {
+        reader.stream->write(dump_json({{"source", source}, {"line", line}}) + "\n");
       }
     }
   }
+  return outcome;
 }
 
 void follow(Reactor& reactor, const std::shared_ptr<LogReader>& reader) {
   if (!reader->stream->is_open()) {
     return;
   }
-  drain(*reader);
-  if (!reader->is_following) {
+  const auto go_on = [&reactor, reader] { follow(reactor, reader); };
+  if (drain(*reader) == Drained::kMaybeMore) {
+    // In a turn of its own: long logs must not keep the loop from everything else.
+    reactor.post(go_on);
+  } else if (reader->is_following) {
+    reactor.call_after(kLogInterval, go_on);
+  } else {
     reader->stream->end();
-    return;
   }
-  reactor.call_after(kLogInterval, [&reactor, reader] { follow(reactor, reader); });
 }
 
 }  // namespace
@@ -158,11 +165,13 @@ void ControlServer::stream_logs(const Call& call) {
         std::clamp<std::int64_t>(std::atoll(since.c_str()), 0, std::int64_t{1} << 32));
     reader->not_before = format_wall_time(deps_.wall.now() - span);
   }
+  const LogStart start =
+      reader->not_before.empty() ? LogStart::kPresentFile : LogStart::kOldestFile;
   const std::string only = query_or(call.request, "instance", "");
   for (const InstanceView& view : deps_.instances.observe()) {
     if (only.empty() || view.instance.str() == only) {
       const std::string path = deps_.paths.log + "/instances/" + view.instance.str() + ".log";
-      reader->files.emplace("instance/" + view.instance.str(), LogTail(path));
+      reader->files.emplace("instance/" + view.instance.str(), LogTail(path, start));
     }
   }
   if (!only.empty() && reader->files.empty()) {
@@ -171,9 +180,9 @@ void ControlServer::stream_logs(const Call& call) {
     return;
   }
   if (only.empty()) {
-    reader->files.emplace("voicectld", LogTail(deps_.paths.log + "/voicectld.log"));
+    reader->files.emplace("voicectld", LogTail(deps_.paths.log + "/voicectld.log", start));
     if (reader->tenant.empty()) {
-      reader->files.emplace("edge", LogTail(deps_.paths.log + "/edge/error.log"));
+      reader->files.emplace("edge", LogTail(deps_.paths.log + "/edge/error.log", start));
     }
   }
   reader->stream = call.responder->stream(stream_head());
