@@ -40,8 +40,16 @@ std::string trim(std::string text) {
 }  // namespace
 
 Status TenantFiles::write_owned(const std::string& path, const std::string& content) {
-  VC_TRY(files_.replace_atomically(path, content, kPrivateFile));
-  return options_.owner ? files_.set_owner(path, *options_.owner) : ok_status();
+  if (!options_.owner) {
+    return files_.replace_atomically(path, content, kPrivateFile);
+  }
+  // Given away before it has its name: a crash in between would leave a file that the instance
+  // cannot read. And in a folder of ours: in its own the instance could put another file in the
+  // place of this one, which would then be given to it.
+  const std::string draft = paths().state + "/handed-over.next";
+  VC_TRY(files_.replace_atomically(draft, content, kPrivateFile));
+  VC_TRY(files_.set_owner(draft, *options_.owner));
+  return files_.move(draft, path);
 }
 
 Status TenantFiles::make_owned_directory(const std::string& path) {

@@ -8,6 +8,7 @@
 
 #include "provisioner/model/desired_state_yaml.h"
 #include "tests/support/fake_file_system.h"
+#include "tests/support/faulty.h"
 #include "tests/support/matchers.h"
 
 namespace voicectl {
@@ -55,6 +56,26 @@ TEST_F(TenantFilesTest, FilesArePrivateAndBelongToTheUserOfTheInstances) {
     ASSERT_NE(entry, nullptr) << name;
     EXPECT_EQ(entry->mode, kPrivateFile);
     EXPECT_EQ(entry->owner, (UserIds{77, 78}));
+  }
+}
+
+TEST_F(TenantFilesTest, AConfigurationIsNeverThereWithoutBelongingToItsReader) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  Status written = Error(ErrorCode::kInternal, "not tried yet");
+  for (std::size_t n = 1; written.has_error(); ++n) {
+    SCOPED_TRACE("call " + std::to_string(n) + " fails");
+    FaultPlan plan;
+    plan.fail_at(n, Error(ErrorCode::kInternal, "cannot do it"));
+    FaultyFileSystem faulty(files, plan);
+    TenantFiles failing(faulty, random, {{"/state", "/run", "/log"}, UserIds{77, 78}, true});
+
+    written = failing.write_config(a_tenant(), platform, Generation{2}, {});
+
+    const auto* const entry = files.find("/state/tenants/alpha/config.json");
+    ASSERT_NE(entry, nullptr);
+    EXPECT_EQ(entry->owner, (UserIds{77, 78}));
+    EXPECT_EQ(config()["generation"], written.has_error() ? 1 : 2);
   }
 }
 
