@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "provisioner/apply/tenant_actions.h"
+#include "provisioner/plan/edge_plan.h"
 
 namespace voicectl {
 namespace {
@@ -18,14 +19,6 @@ Result<std::vector<HostName>> parse_hosts(const std::vector<std::string>& hosts)
 }
 
 }  // namespace
-
-std::vector<std::string> hosts_of(const PlatformSpec& platform, const TenantSpec& tenant) {
-  std::vector<std::string> hosts = {tenant.tenant.str() + "." + platform.domain};
-  for (const HostName& domain : tenant.domains) {
-    hosts.push_back(domain.str());
-  }
-  return hosts;
-}
 
 Result<std::optional<EdgeConfig>> make_edge_config(const EdgeSettings& settings,
                                                    const PlatformSpec& platform,
@@ -50,7 +43,7 @@ Result<std::optional<EdgeConfig>> make_edge_config(const EdgeSettings& settings,
                     .tenants = {}};
   if (platform.edge.mode == EdgeMode::kStatic) {
     for (const TenantSpec& tenant : tenants) {
-      VC_TRY(std::vector<HostName> hosts, parse_hosts(hosts_of(platform, tenant)));
+      VC_TRY(std::vector<HostName> hosts, parse_hosts(hosts_of_tenant(platform, tenant)));
       config.tenants.push_back(EdgeTenant{tenant.tenant, std::move(hosts)});
     }
   }

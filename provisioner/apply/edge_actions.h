@@ -29,9 +29,6 @@ Result<std::optional<EdgeConfig>> make_edge_config(const EdgeSettings& settings,
                                                    const PlatformSpec& platform,
                                                    const std::vector<TenantSpec>& tenants);
 
-/// Hosts that a tenant is reached under, its subdomain first.
-std::vector<std::string> hosts_of(const PlatformSpec& platform, const TenantSpec& tenant);
-
 /// The edge and its certificates.
 ///
 /// THREADS: loop thread only.

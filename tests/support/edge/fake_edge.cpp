@@ -24,19 +24,26 @@ void FakeEdgeProxy::configure(const EdgeConfig& config, Completion<EdgeOutcome> 
     return;
   }
   is_busy_ = true;
-  reactor_.call_after(state_.lag, [this, config, done] { serve(config, done); });
+  if (state_.lag == Duration::zero()) {
+    serve(config, done);
+  } else {
+    reactor_.call_after(state_.lag, [this, config, done] { serve(config, done); });
+  }
 }
 
 void FakeEdgeProxy::serve(const EdgeConfig& config, const Completion<EdgeOutcome>& done) {
-  is_busy_ = false;
   EdgeOutcome outcome = EdgeOutcome::kStarted;
   if (state_.served) {
     outcome = *state_.served == config ? EdgeOutcome::kUnchanged : EdgeOutcome::kReloaded;
   }
   reloads_ += outcome == EdgeOutcome::kReloaded ? 1U : 0U;
+  state_.reloads += outcome == EdgeOutcome::kReloaded ? 1U : 0U;
   state_.starts += outcome == EdgeOutcome::kStarted ? 1 : 0;
   state_.served = config;
-  done(outcome);
+  reactor_.post([this, done, outcome] {
+    is_busy_ = false;
+    done(outcome);
+  });
 }
 
 Status FakeEdgeProxy::check_host(const TenantId& tenant, const HostName& host) const {

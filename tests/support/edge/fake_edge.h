@@ -22,10 +22,13 @@ struct FakeEdgeState {
   /// Every change of a route, oldest first: "publish acme acme.voice.test", "withdraw acme".
   std::vector<std::string> history;
   int starts = 0;
+  /// Reloads so far, under whichever daemon.
+  std::uint64_t reloads = 0;
 
   /// The next configure() fails so, and changes nothing.
   std::optional<Error> refuse_next;
-  /// How long a configuration takes until it is served.
+  /// How long a configuration takes until it is served; without one it is served at once, as by an
+  /// nginx that goes on when the daemon dies.
   Duration lag{};
 };
 

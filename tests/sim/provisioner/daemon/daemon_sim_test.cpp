@@ -168,6 +168,7 @@ TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
   machine.processes.reboot();
   machine.edge.served.reset();
   machine.edge.routes.clear();
+  machine.edge.sockets.clear();
   start_daemon();
 
   expect_converged(desired);

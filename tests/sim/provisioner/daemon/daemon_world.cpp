@@ -22,55 +22,6 @@ tenants:
 
 }  // namespace
 
-void FakeEdge::configure(const EdgeConfig& config, Completion<EdgeOutcome> done) {
-  const Status outcome = plan_.run("edge configure", [&]() -> Status {
-    if (world_.refuse_next) {
-      return *std::exchange(world_.refuse_next, std::nullopt);
-    }
-    world_.reloads += world_.served ? 1 : 0;
-    world_.served = config;
-    return ok_status();
-  });
-  reactor_.post([outcome, done] {
-    done(outcome.has_error() ? Result<EdgeOutcome>(outcome.error()) : EdgeOutcome::kReloaded);
-  });
-}
-
-Status FakeEdge::publish_route(const TenantId& tenant,
-                               const std::vector<HostName>& hosts,
-                               const std::string&) {
-  return plan_.run("edge publish " + tenant.str(), [&] {
-    std::vector<std::string>& routes = world_.routes[tenant];
-    routes.clear();
-    for (const HostName& host : hosts) {
-      routes.push_back(host.str());
-    }
-    return ok_status();
-  });
-}
-
-Status FakeEdge::withdraw_route(const TenantId& tenant) {
-  return plan_.run("edge withdraw " + tenant.str(), [&] {
-    world_.routes.erase(tenant);
-    return ok_status();
-  });
-}
-
-EdgeObservation FakeEdge::observe() const {
-  EdgeObservation out;
-  out.running = world_.served.has_value();
-  if (world_.served) {
-    out.fingerprint = *edge_fingerprint(*world_.served);
-  }
-  out.reloads = world_.reloads;
-  return out;
-}
-
-void FakeEdge::stop(Completion<void> done) {
-  world_.served.reset();
-  reactor_.post([done] { done(ok_status()); });
-}
-
 void FakeAuthority::issue(CertificateRequest request, Completion<Certificate> done) {
   // The store looks into what it keeps, so it must be a certificate; one authority serves all
   // tests, because drawing its key is the slow part.
@@ -95,7 +46,8 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
       sink(machine.log_lines),
       log(sink, machine.wall),
       authority(loop, machine.wall),
-      edge(machine.edge, loop, plan) {
+      edge(machine.edge, loop),
+      faulty_edge(edge, loop, plan) {
   DaemonOptions options;
   options.paths = {"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
   options.launch.program = "/usr/lib/voicectl/voice-runtime";
@@ -113,7 +65,7 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
                           machine.wall,
                           log,
                           authority,
-                          edge,
+                          faulty_edge,
                           [this](Completion<bool> done) { loop.post([done] { done(true); }); },
                           [program_fingerprint] { return program_fingerprint; }};
   daemon = std::make_unique<Daemon>(seams, std::move(options),
@@ -193,9 +145,9 @@ void DaemonWorld::expect_converged(const DesiredState& desired) {
     EXPECT_EQ(machine.instances.holders(name).size(), 1U) << name.str();
     ASSERT_TRUE(tenant.placement.has_value()) << name.str();
     EXPECT_NE(machine.instances.find(tenant.placement->str(), name), nullptr) << name.str();
-    EXPECT_TRUE(machine.edge.routes.contains(name)) << name.str();
+    EXPECT_TRUE(machine.edge.sockets.contains(name)) << name.str();
   }
-  EXPECT_EQ(machine.edge.routes.size(), desired.tenants.size());
+  EXPECT_EQ(machine.edge.sockets.size(), desired.tenants.size());
 }
 
 }  // namespace voicectl

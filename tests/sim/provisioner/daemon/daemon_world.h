@@ -12,6 +12,8 @@
 
 #include "provisioner/daemon/daemon.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "tests/support/edge/fake_edge.h"
+#include "tests/support/edge/faulty_edge.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_file_system.h"
 #include "tests/support/fake_instance.h"
@@ -26,36 +28,6 @@
 namespace voicectl {
 
 using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
-
-/// An edge that outlives daemons: what is configured and routed, and how often it was reloaded.
-struct FakeEdgeWorld {
-  std::optional<EdgeConfig> served;
-  std::uint64_t reloads = 0;
-  std::map<TenantId, std::vector<std::string>> routes;
-  /// The next configuration is refused so.
-  std::optional<Error> refuse_next;
-};
-
-/// One daemon's view of the edge.
-class FakeEdge final : public EdgeProxy {
- public:
-  FakeEdge(FakeEdgeWorld& world, Reactor& reactor, FaultPlan& plan)
-      : world_(world), reactor_(reactor), plan_(plan) {}
-
-  void configure(const EdgeConfig& config, Completion<EdgeOutcome> done) override;
-  Status publish_route(const TenantId& tenant,
-                       const std::vector<HostName>& hosts,
-                       const std::string& socket_path) override;
-  Status withdraw_route(const TenantId& tenant) override;
-  EdgeObservation observe() const override;
-  Status reopen_logs() override { return ok_status(); }
-  void stop(Completion<void> done) override;
-
- private:
-  FakeEdgeWorld& world_;
-  Reactor& reactor_;
-  FaultPlan& plan_;
-};
 
 /// Makes certificates of a year, at once.
 class FakeAuthority final : public CertificateSource {
@@ -78,7 +50,7 @@ struct SimMachine {
   FakeChannelHub hub{sim, &network};
   FakeInstances instances{sim, processes, hub, network};
   FakeLogPipes log_pipes;
-  FakeEdgeWorld edge;
+  FakeEdgeState edge;
   std::shared_ptr<RegistryStore> registry = std::make_shared<RegistryStore>();
   std::vector<std::string> log_lines;
 };
@@ -111,7 +83,8 @@ class SimDaemon {
   LineSink sink;
   Log log;
   FakeAuthority authority;
-  FakeEdge edge;
+  FakeEdgeProxy edge;
+  FaultyEdgeProxy faulty_edge;
   std::unique_ptr<Daemon> daemon;
   bool is_started = false;
 };
