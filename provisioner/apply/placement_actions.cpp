@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "provisioner/apply/tenant_actions.h"
 
 namespace voicectl {
@@ -104,6 +106,12 @@ void PlacementActions::perform(const ReleaseListener& action, OnActionDone done)
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 
+FencingToken PlacementActions::next_token(const RecordedTenant& tenant) {
+  FencingToken& highest = given_out_[tenant.spec.tenant];
+  highest = FencingToken{std::max(highest.value, tenant.token.value) + 1};
+  return highest;
+}
+
 void PlacementActions::lend(const RecordedTenant& tenant,
                             const InstanceId& instance,
                             FencingToken token,
@@ -141,8 +149,7 @@ void PlacementActions::perform(const LendListener& action, OnActionDone done) {
     return;
   }
   RecordedTenant tenant = *found;
-  // Used up whether or not the move works: no two leases ever share a token.
-  tenant.token.value += 1;
+  tenant.token = next_token(tenant);
   const auto go_on = [this, action, tenant, done](const Status& reclaimed) {
     if (reclaimed.has_error()) {
       done(ActionOutcome{
@@ -173,7 +180,7 @@ void PlacementActions::give_back(const LendListener& action,
                                  const OnActionDone& done) {
   // The new instance may hold the tenant although its answer is missing: it must let go first.
   RecordedTenant after = tenant;
-  after.token.value += 1;
+  after.token = next_token(tenant);
   deps_.instances.reclaim(
       action.instance, action.tenant, after.token,
       [this, action, after, why, done](const Status& reclaimed) {
@@ -203,7 +210,7 @@ void PlacementActions::perform(const ReclaimListener& action, OnActionDone done)
     return;
   }
   RecordedTenant tenant = *found;
-  tenant.token.value += 1;
+  tenant.token = next_token(tenant);
   deps_.instances.reclaim(action.instance, action.tenant, tenant.token,
                           [tenant, done](const Status& reclaimed) {
                             RecordedTenant after = tenant;

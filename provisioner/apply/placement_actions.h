@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
+
 #include "base/clock.h"
 #include "provisioner/apply/executor.h"
 #include "provisioner/apply/recorded_state.h"
@@ -46,6 +48,9 @@ class PlacementActions {
   void forget_listener(const TenantId& tenant);
 
  private:
+  /// Above every token that was given out for the tenant, also by an action whose outcome could not
+  /// be recorded: no two leases ever share a token.
+  FencingToken next_token(const RecordedTenant& tenant);
   void lend(const RecordedTenant& tenant,
             const InstanceId& instance,
             FencingToken token,
@@ -56,6 +61,7 @@ class PlacementActions {
                  const OnActionDone& done);
 
   Deps deps_;
+  std::map<TenantId, FencingToken> given_out_;
 };
 
 }  // namespace voicectl

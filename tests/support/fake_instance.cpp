@@ -228,6 +228,16 @@ Result<std::string> FakeInstances::greet(Instance& instance, const control::Mess
                     {"tenants", tenants}});
 }
 
+Status FakeInstances::check_token(Instance& instance, const TenantId& tenant, const Json& fields) {
+  FencingToken& highest = instance.tokens[tenant];
+  const FencingToken token{number(fields, "token")};
+  if (token < highest) {
+    return fenced(fields);
+  }
+  highest = token;
+  return ok_status();
+}
+
 Result<std::string> FakeInstances::lend(Instance& instance,
                                         const control::Message& question,
                                         std::vector<UniqueFd> descriptors) {
@@ -236,12 +246,8 @@ Result<std::string> FakeInstances::lend(Instance& instance,
   if (descriptors.size() != 2) {
     return Error(ErrorCode::kInvalidArgument, "cannot serve a tenant without two listeners");
   }
-  const FencingToken token{number(fields, "token")};
-  if (const auto held = instance.tenants.find(tenant);
-      held != instance.tenants.end() && token < held->second.lent.token) {
-    return fenced(fields);
-  }
-  Lent lent{Generation{number(fields, "generation")},  token,
+  VC_TRY(check_token(instance, tenant, fields));
+  Lent lent{Generation{number(fields, "generation")},  FencingToken{number(fields, "token")},
             string_or(fields, "config", ""),           string_or(fields, "data", ""),
             network_.address_of(descriptors[0].get()), network_.address_of(descriptors[1].get())};
   instance.tenants.insert_or_assign(
@@ -252,12 +258,10 @@ Result<std::string> FakeInstances::lend(Instance& instance,
 Result<std::string> FakeInstances::reclaim(Instance& instance, const control::Message& question) {
   const Json fields = fields_of(question);
   VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
+  VC_TRY(check_token(instance, tenant, fields));
   const auto held = instance.tenants.find(tenant);
   if (held == instance.tenants.end()) {
     return Error(ErrorCode::kNotFound, "cannot let go of what is not here");
-  }
-  if (FencingToken{number(fields, "token")} < held->second.lent.token) {
-    return fenced(fields);
   }
   instance.tenants.erase(held);
   return std::string("{}");

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/os/reactor.h"
 #include "base/os/unique_fd.h"
 #include "base/result.h"
@@ -103,6 +104,8 @@ class FakeInstances {
     std::unique_ptr<FdChannel> channel;
     std::uint64_t highest_epoch = 0;
     std::map<TenantId, Tenant> tenants;
+    /// The highest token of every tenant that ever was here.
+    std::map<TenantId, FencingToken> tokens;
   };
 
   void begin(const LaunchSpec& spec, const ProcessIdentity& who);
@@ -114,6 +117,7 @@ class FakeInstances {
                              Instance& instance,
                              const control::Message& question,
                              std::vector<UniqueFd> descriptors);
+  static Status check_token(Instance& instance, const TenantId& tenant, const Json& fields);
   Result<std::string> greet(Instance& instance, const control::Message& question);
   Result<std::string> lend(Instance& instance,
                            const control::Message& question,

@@ -65,6 +65,20 @@ TEST_F(DaemonSim, DeletesATenantAndGivesEverythingBack) {
   EXPECT_EQ(machine.files.find("/var/lib/voicectl/tenants/beta"), nullptr);
 }
 
+TEST_F(DaemonSim, ATenantMayTakeTheNameOfADeletedOne) {
+  const DesiredState both = platform_with({"alpha", "beta"});
+  for (int round = 0; round < 3; ++round) {
+    SCOPED_TRACE(round);
+    apply(both);
+    expect_converged(both);
+    apply(platform_with({"alpha"}));
+    if (round == 1) {
+      kill_daemon();
+      start_daemon();
+    }
+  }
+}
+
 TEST_F(DaemonSim, LendsTheTenantsAgainToAnInstanceThatCrashed) {
   const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
   apply(desired);
