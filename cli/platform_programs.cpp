@@ -37,17 +37,20 @@ bool is_reachable_by_others(const std::string& path) {
   return false;
 }
 
-/// The last lines of a text.
-std::string tail_of(const std::string& text) {
-  constexpr int kLines = 5;
-  std::size_t begin = text.size();
-  for (int line = 0; line <= kLines && begin > 0; ++line) {
-    begin = text.rfind('\n', begin - 1);
-    if (begin == std::string::npos) {
-      return text;
+/// The last lines of a text, in one line: a message has no others.
+std::string tail_of(std::string_view text) {
+  constexpr std::size_t kLines = 5;
+  std::string out;
+  for (std::size_t lines = 0; lines < kLines && !text.empty();) {
+    const std::size_t begin = text.rfind('\n') + 1;  // 0 without one
+    const std::string_view line = text.substr(begin);
+    if (!line.empty()) {
+      out.insert(0, std::string(line) + (out.empty() ? "" : " | "));
+      ++lines;
     }
+    text = text.substr(0, begin == 0 ? 0 : begin - 1);
   }
-  return text.substr(std::min(begin + 1, text.size()));
+  return out;
 }
 
 }  // namespace
@@ -206,8 +209,8 @@ std::string PlatformPrograms::read_log(const std::string& log) const {
 Error PlatformPrograms::ended_at_once(std::string_view program, const std::string& log) const {
   const std::string last = tail_of(read_log(log));
   return Error(ErrorCode::kInternal,
-               fmt::format("cannot start {}: it ended at once; its log '{}' ends with:\n{}",
-                           program, log, last));
+               fmt::format("cannot start {}: it ended at once; its log '{}' ends with: {}", program,
+                           log, last));
 }
 
 Status PlatformPrograms::await_daemon_end(Duration limit) {
