@@ -36,15 +36,14 @@
 ///   POST   /v1/tenants/<slug>/keys       {"scope"} -> {"id","scope","key"}; the key is shown once
 ///   GET    /v1/tenants/<slug>/keys       {"keys":[{"id","scope","created_at"}]}
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}
-///   GET    /v1/sessions?tenant=&limit=   {"sessions":[{...}]}, newest first, at most 200 of a
-///   tenant GET    /v1/sessions/<id>             {"session":{...},"events":[...]} DELETE
-///   /v1/sessions/<id>             {"session":{...}} GET    /v1/events?after=N&follow=1   stream of
-///   {"number","at","name","subject","detail"} GET
-///   /v1/logs?tenant=&instance=&since=<seconds>&follow=1
+///   GET    /v1/sessions?tenant=&limit=   {"sessions":[{...}],"problems":["..."]}, newest first
+///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
+///   DELETE /v1/sessions/<id>             {"session":{...}}
+///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}
+///   GET    /v1/logs?tenant=&instance=&since=<seconds>&follow=1
 ///                         stream of {"source","line"}; source is "instance/<name>", "voicectld"
 ///                         or "edge"
-///   POST   /v1/stop       {"who"} -> stream like apply's; stops instances and edge, then the
-///   daemon
+///   POST   /v1/stop       {"who"} -> stream like apply's; stops instances, edge, then the daemon
 ///
 /// A stream is chunked; each line of it is one JSON object. That of apply:
 ///
