@@ -26,12 +26,27 @@ Result<PlatformSpec> TenantActions::platform() const {
   return *platform;
 }
 
+Status TenantActions::check_store(const StoreSpec& store) const {
+  const Snapshot& recorded = deps_.recorded.snapshot();
+  if (!recorded.platform || recorded.platform->store.kind == store.kind) {
+    return ok_status();
+  }
+  for (const auto& [tenant, known] : recorded.tenants) {
+    if (known.has_data) {
+      return Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("cannot change platform.store.kind from '{}' to '{}': the sessions "
+                      "of '{}' are in the former and nothing moves them; delete the "
+                      "tenants first, or keep the store",
+                      name_of(recorded.platform->store.kind), name_of(store.kind), tenant.str()));
+    }
+  }
+  return ok_status();
+}
+
 void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
-  if (action.platform.store.kind != SessionStoreKind::kEmbedded) {
-    done(failed(Error(ErrorCode::kInvalidArgument,
-                      fmt::format("cannot use platform.store.kind '{}': this version keeps "
-                                  "sessions in the embedded store only; write 'embedded'",
-                                  name_of(action.platform.store.kind)))));
+  if (const Status allowed = check_store(action.platform.store); allowed.has_error()) {
+    done(failed(allowed.error()));
     return;
   }
   if (const Status installed = deps_.files.install_ultravox_key(action.platform);

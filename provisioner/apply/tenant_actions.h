@@ -37,6 +37,8 @@ class TenantActions {
 
  private:
   Result<PlatformSpec> platform() const;
+  /// ERRORS: kInvalidArgument if tenants have sessions in a store of another kind.
+  Status check_store(const StoreSpec& store) const;
 
   Deps deps_;
 };

@@ -17,6 +17,9 @@ constexpr std::size_t kSecretLength = 40;
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
 
+/// Below the state folder: the session store's password, where an operator has put one.
+constexpr std::string_view kStorePassword = "/keys/redis.password";
+
 std::string host_of(const PlatformSpec& platform, const TenantId& tenant) {
   return tenant.str() + "." + platform.domain;
 }
@@ -64,7 +67,10 @@ Result<std::string> TenantFiles::load_or_make_secrets(const TenantId& tenant) {
     return *known;
   }
   const Json secrets = {{"webhook_secrets", {random_.token(kSecretLength)}},
-                        {"tool_secret", random_.token(kSecretLength)}};
+                        {"tool_secret", random_.token(kSecretLength)},
+                        // Tells this tenant from an earlier one of its name, whose sessions a
+                        // store outside this folder may still have.
+                        {"store_owner", random_.token(kSecretLength)}};
   VC_TRY(write_owned(path, dump_json(secrets)));
   return dump_json(secrets);
 }
@@ -89,6 +95,7 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
         fmt::format("reading '{}'", paths().tenant_secrets(tenant.tenant)));
   }
   VC_TRY(const Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
+  VC_TRY(const Json store, store_document(platform.store));
   Json api_keys = Json::array();
   for (const ApiKeyRecord& key : keys) {
     if (key.tenant == tenant.tenant) {
@@ -107,6 +114,7 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
          {{"endpoint", platform.ultravox.endpoint},
           {"api_key_file",
            platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
+      {"store", store},
       {"secrets", *secrets},
       {"api_keys", api_keys},
       {"tenant", document}};
@@ -138,6 +146,19 @@ Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {
   }
   VC_TRY(files_.make_directory(paths().state + "/keys", kSharedDirectory));
   return write_owned(paths().ultravox_key(), trim(*key) + "\n");
+}
+
+Result<Json> TenantFiles::store_document(const StoreSpec& store) {
+  if (store.kind == SessionStoreKind::kEmbedded) {
+    return Json{{"kind", name_of(store.kind)}};
+  }
+  Json document = {{"kind", name_of(store.kind)}, {"url", store.redis_url}};
+  VC_TRY(const std::optional<std::string> password,
+         files_.read(paths().state + std::string(kStorePassword), kMaxKeyFile));
+  if (password) {
+    document["password"] = trim(*password);
+  }
+  return document;
 }
 
 std::string TenantFiles::base_url(const PlatformSpec& platform, const TenantId& tenant) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/os/file_system.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -64,6 +65,8 @@ class TenantFiles {
   Status write_owned(const std::string& path, const std::string& content);
   Status make_owned_directory(const std::string& path);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);
+  /// What an instance is told about the session store.
+  Result<Json> store_document(const StoreSpec& store);
 
   FileSystem& files_;
   Random& random_;

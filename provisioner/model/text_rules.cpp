@@ -112,6 +112,25 @@ bool is_url(std::string_view text, std::string_view scheme) {
          consists_of(rest, "-._~:/?#[]!&'()*+,;=%{}");
 }
 
+/// No "rediss": the runtime speaks to Redis without TLS only. A user may stand in front of the
+/// host, a password may not.
+bool is_redis_url(std::string_view text) {
+  constexpr std::string_view kTcp = "redis://";
+  constexpr std::string_view kUnix = "unix://";
+  if (text.starts_with(kUnix)) {
+    return text.size() > kUnix.size() + 1 && text[kUnix.size()] == '/' &&
+           consists_of(text.substr(kUnix.size()), "-._/?=") &&
+           text.find("..") == std::string_view::npos;
+  }
+  const std::size_t at = text.find('@');
+  if (!text.starts_with(kTcp) || at == std::string_view::npos) {
+    return is_url(text, kTcp);
+  }
+  const std::string_view user = text.substr(kTcp.size(), at - kTcp.size());
+  return !user.empty() && consists_of(user, "-._") &&
+         is_url(std::string(kTcp) + std::string(text.substr(at + 1)), kTcp);
+}
+
 bool is_ip_address(std::string_view text) {
   const std::string terminated(text);
   std::array<unsigned char, sizeof(in6_addr)> address{};
@@ -154,7 +173,8 @@ std::string_view allowed_by(TextForm form) {
     case TextForm::kHttpUrl:
       return "an address such as 'https://example.com/path', without credentials";
     case TextForm::kRedisUrl:
-      return "an address such as 'redis://127.0.0.1:6379', without credentials";
+      return "an address such as 'redis://user@127.0.0.1:6379/0' or 'unix:///run/redis.sock', "
+             "without credentials and without TLS";
     case TextForm::kIpAddress:
       return "an IPv4 or IPv6 address such as '0.0.0.0' or '::1'";
   }
@@ -182,7 +202,7 @@ bool has_form(std::string_view text, TextForm form) {
     case TextForm::kHttpUrl:
       return is_url(text, "https://") || is_url(text, "http://");
     case TextForm::kRedisUrl:
-      return is_url(text, "redis://") || is_url(text, "rediss://");
+      return is_redis_url(text);
     case TextForm::kIpAddress:
       return is_ip_address(text);
   }

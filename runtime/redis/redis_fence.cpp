@@ -43,7 +43,7 @@ RedisCommands watch_and_look(const std::vector<RedisFixedKey>& keys) {
 
 Result<std::optional<RedisFence>> found_fence(const std::vector<RedisFixedKey>& keys,
                                               const std::vector<RedisReply>& replies) {
-  VC_CHECK(replies.size() == keys.size() + 2, "watch_and_look asked");
+  VC_CHECK(replies.size() >= keys.size() + 2, "watch_and_look asked first");
   // The types first: GET of a list is an error that does not name the key.
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const RedisReply& type = replies[i + 2];

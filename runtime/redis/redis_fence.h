@@ -29,7 +29,8 @@ RedisCommands watch_and_look(const std::vector<RedisFixedKey>& keys);
 /// Only the watch: one command.
 void add_watch(const std::vector<RedisFixedKey>& keys, RedisCommands& to);
 
-/// The fence that `watch_and_look` found; nullopt if there is none.
+/// The fence that `watch_and_look` found; nullopt if there is none. Replies behind are not looked
+/// at.
 /// ERRORS: kCorrupt if a key is of another type than ours, naming it; those of the server.
 Result<std::optional<RedisFence>> found_fence(const std::vector<RedisFixedKey>& keys,
                                               const std::vector<RedisReply>& replies);

@@ -48,6 +48,7 @@ std::string RedisKeys::usage_count(std::string_view month) const {
 
 std::vector<RedisFixedKey> RedisKeys::fixed() const {
   std::vector<RedisFixedKey> keys = {{fence(), "string"},
+                                     {owner(), "string"},
                                      {sessions(), "hash"},
                                      {sessions_by_time(), "zset"},
                                      {sessions_by_end(), "zset"},

@@ -34,6 +34,8 @@ class RedisKeys {
 
   /// "<token>.<writes>": who holds the store, and how many transactions it has had.
   std::string fence() const { return own("fence"); }
+  /// Whose data this is: a tenant's name may be given again, its sessions may not.
+  std::string owner() const { return own("owner"); }
   /// Every session as we need it: hash, session -> JSON. For ever.
   std::string sessions() const { return own("sessions"); }
   /// Sessions by their creation; and those of one status.

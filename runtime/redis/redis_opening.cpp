@@ -22,8 +22,9 @@ constexpr int kMostTries = 3;
 /// CONFIG GETs in front of the look at the fence.
 constexpr std::size_t kSettings = 3;
 
-/// Replies of taking over, in front of what is loaded: MULTI, SET, EXEC, WATCH, GET.
-constexpr std::size_t kTaking = 5;
+/// Replies of taking over, in front of what is loaded: MULTI, SET, SETNX, EXEC, WATCH, GET.
+constexpr std::size_t kTaking = 6;
+constexpr std::size_t kExec = 3;
 
 enum Loaded : std::size_t {
   kLastEvent,
@@ -139,10 +140,23 @@ void RedisOpening::look() {
                "cannot take over the store: others keep taking it; try again"));
     return;
   }
-  ask(watch_and_look(deps_.fixed), &RedisOpening::take_over);
+  RedisCommands commands = watch_and_look(deps_.fixed);
+  commands.add({"GET", deps_.keys.owner()});
+  ask(std::move(commands), &RedisOpening::examine);
 }
 
-void RedisOpening::take_over(const Replies& replies) {
+Status RedisOpening::check_owner(const RedisReply& owner) const {
+  if (owner.is_nil() || deps_.owner.empty() || owner.text == deps_.owner) {
+    return ok_status();
+  }
+  return Error(ErrorCode::kConflict,
+               fmt::format("cannot open the session store: the Redis server has data of an earlier "
+                           "tenant of this name; delete its keys ('{0}' and what begins like it), "
+                           "or delete '{0}' alone to go on with them",
+                           deps_.keys.owner()));
+}
+
+void RedisOpening::examine(const Replies& replies) {
   const auto found = found_fence(deps_.fixed, replies);
   if (found.has_error()) {
     fail(found.error());
@@ -156,13 +170,24 @@ void RedisOpening::take_over(const Replies& replies) {
                            deps_.token.value, before.token.value)));
     return;
   }
+  const Status is_ours = check_owner(replies.back());
+  if (is_ours.has_error()) {
+    fail(is_ours.error());
+    return;
+  }
   opened_.writes = before.writes + 1;
+  take_over();
+}
+
+void RedisOpening::take_over() {
   const std::string& fence = deps_.fixed.front().name;
   RedisCommands commands;
   // Even with the same token it is written anew: a transaction of an earlier connection that is
   // still on its way to the server finds its watch broken then.
   commands.add({"MULTI"});
   commands.add({"SET", fence, RedisFence{deps_.token, opened_.writes}.text()});
+  deps_.owner.empty() ? commands.add({"EXISTS", deps_.keys.owner()})
+                      : commands.add({"SETNX", deps_.keys.owner(), deps_.owner});
   commands.add({"EXEC"});
   add_watch(deps_.fixed, commands);
   commands.add({"GET", fence});
@@ -193,7 +218,7 @@ RedisCommands RedisOpening::load_commands() const {
 }
 
 void RedisOpening::load(const Replies& replies) {
-  if (replies[2].is_nil()) {
+  if (replies[kExec].is_nil()) {
     look();
     return;
   }

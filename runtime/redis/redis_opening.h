@@ -45,6 +45,8 @@ class RedisOpening : public std::enable_shared_from_this<RedisOpening> {
     const RedisKeys& keys;
     const std::vector<RedisFixedKey>& fixed;
     FencingToken token;
+    /// As RedisStore::Deps.
+    const std::string& owner;
     /// Knows afterwards what was read.
     RedisIndex& index;
   };
@@ -52,7 +54,7 @@ class RedisOpening : public std::enable_shared_from_this<RedisOpening> {
   RedisOpening(const Deps& deps, WallTime now) : deps_(deps), now_(now) {}
 
   /// `done` runs once, in a later turn, unless the object dies first. Call once.
-  /// ERRORS: as SessionStore::open.
+  /// ERRORS: as SessionStore::open; kConflict if the data are of another tenant of that name.
   void start(Done done);
 
  private:
@@ -61,7 +63,9 @@ class RedisOpening : public std::enable_shared_from_this<RedisOpening> {
 
   void ask(RedisCommands commands, Step next);
   void look();
-  void take_over(const Replies& replies);
+  void examine(const Replies& replies);
+  void take_over();
+  Status check_owner(const RedisReply& owner) const;
   void load(const Replies& replies);
   RedisCommands load_commands() const;
   Status take_lists(const Replies& replies);

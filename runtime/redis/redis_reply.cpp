@@ -13,7 +13,8 @@ struct Meaning {
 };
 
 constexpr Meaning kMeanings[] = {
-    {"NOAUTH", ErrorCode::kPermissionDenied, "give a password (platform.store.password_file)"},
+    {"NOAUTH", ErrorCode::kPermissionDenied,
+     "put the password into the file keys/redis.password of the daemon's state folder"},
     {"WRONGPASS", ErrorCode::kPermissionDenied, "check user and password of the store"},
     {"NOPERM", ErrorCode::kPermissionDenied, "let the user run the command on these keys"},
     {"OOM", ErrorCode::kResourceExhausted, "give the server more memory"},

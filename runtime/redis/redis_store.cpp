@@ -20,11 +20,6 @@ constexpr std::size_t kMostBatches = 256;
 /// How often one transaction is begun, before somebody else must be at work on our keys.
 constexpr int kMostTries = 3;
 
-/// How often what other programs read is kept alive for sessions that are quiet. Twice in its life,
-/// so that one lost try does not end it.
-constexpr Duration kRefreshInterval = std::chrono::minutes(20);
-static_assert(kRefreshInterval * 2 < kPublishedFor);
-
 Error not_open() {
   return {ErrorCode::kUnavailable, "cannot use the session store: it is not open; try again"};
 }
@@ -47,7 +42,7 @@ RedisStore::~RedisStore() {
 void RedisStore::open(WallTime now, Completion<StoreContents> done) {
   break_down(not_open());
   opening_ = std::make_shared<RedisOpening>(
-      RedisOpening::Deps{client_, deps_.keys, fixed_, deps_.token, index_}, now);
+      RedisOpening::Deps{client_, deps_.keys, fixed_, deps_.token, deps_.owner, index_}, now);
   opening_->start([this, done = std::move(done), era = era_](Result<OpenedStore> opened) {
     if (era == era_) {
       finish_open(std::move(opened), done);
@@ -75,7 +70,8 @@ void RedisStore::finish_open(Result<OpenedStore> opened, const Completion<StoreC
       warn(*risk);
     }
   }
-  refresh_timer_ = deps_.reactor.call_after(kRefreshInterval, [this] { refresh_published(); });
+  refresh_timer_ =
+      deps_.reactor.call_after(deps_.refresh_interval, [this] { refresh_published(); });
   done(std::move(opened->contents));
 }
 
@@ -299,7 +295,8 @@ void RedisStore::break_down(const Error& error) {
 }
 
 void RedisStore::refresh_published() {
-  refresh_timer_ = deps_.reactor.call_after(kRefreshInterval, [this] { refresh_published(); });
+  refresh_timer_ =
+      deps_.reactor.call_after(deps_.refresh_interval, [this] { refresh_published(); });
   RedisCommands commands;
   const std::string length = std::to_string(kPublishedFor.count());
   for (const SessionId& id : index_.live()) {

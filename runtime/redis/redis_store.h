@@ -44,6 +44,11 @@ class RedisStore final : public SessionStore {
     FencingToken token;
     /// Hears, at most once, what the server's configuration puts at risk.
     std::function<void(const std::string& warning)> on_warning;
+    /// Tells this tenant from an earlier one of its name; empty: not told.
+    std::string owner = {};
+    /// How often what other programs read is kept alive for sessions that are quiet. Twice in its
+    /// life, so that one lost try does not end it.
+    Duration refresh_interval = std::chrono::minutes(20);
   };
 
   /// REQUIRES: what `deps` refers to outlives it.

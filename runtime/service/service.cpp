@@ -241,6 +241,11 @@ void Service::settle_lend(const ControlRequest& request,
   log_.info("tenant.opened", {{"tenant", tenant},
                               {"generation", place.host->config().generation.value},
                               {"token", place.host->token().value}});
+  // One server serves many tenants; its faults are told once.
+  const std::string& warning = place.host->store_warning();
+  if (!warning.empty() && store_warnings_.insert(warning).second) {
+    log_.warn("store.at_risk", {{"tenant", tenant}, {"reason", warning}});
+  }
   request.answer(control::reply::kOk,
                  dump_json(Json{{"tenant", tenant.str()},
                                 {"generation", place.host->config().generation.value}}));

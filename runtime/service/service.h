@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,8 @@ class Service {
   /// Threads for the stores; a tenant always uses the same one.
   std::vector<std::unique_ptr<ThreadOffload>> offloads_;
   std::map<TenantId, std::unique_ptr<Place>> places_;
+  /// What was told of stores already.
+  std::set<std::string> store_warnings_;
   /// Highest token met for each tenant, also of those that are gone.
   std::map<TenantId, FencingToken> tokens_;
   Admin admin_;

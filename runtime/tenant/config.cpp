@@ -76,6 +76,25 @@ Status read_secrets(const Json& secrets, TenantConfig& config) {
   return ok_status();
 }
 
+Status read_store(const Json& document, TenantConfig& config) {
+  const Json& store = member(document, "store");
+  config.store.owner = string_or(member(document, "secrets"), "store_owner", "");
+  const std::string kind = string_or(store, "kind", "embedded");
+  if (kind == "embedded") {
+    return ok_status();
+  }
+  if (kind != "redis") {
+    // Sessions in the wrong place would be worse than none.
+    return bad_config(fmt::format("'{}' is no kind of store that this version has", kind));
+  }
+  VC_TRY(config.store.redis, parse_redis_url(string_or(store, "url", "")));
+  config.store.kind = StoreKind::kRedis;
+  if (const std::string password = string_or(store, "password", ""); !password.empty()) {
+    config.store.redis.password = Secret(password);
+  }
+  return ok_status();
+}
+
 void read_platform(const Json& platform, TenantConfig& config) {
   config.base_url = without_slash(string_or(platform, "base_url", ""));
   config.webhook_base = without_slash(string_or(platform, "webhook_base", config.base_url));
@@ -137,6 +156,7 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(document, "generation", 0)));
   read_platform(member(document, "platform"), config);
   VC_TRY(read_secrets(member(document, "secrets"), config));
+  VC_TRY(read_store(document, config));
   VC_TRY(read_keys(document, config));
   VC_TRY(config.business, business_of_json(tenant));
   read_limits(tenant, config);

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/units.h"
 #include "runtime/backend/business.h"
+#include "runtime/redis/redis_address.h"
 
 namespace voicectl::runtime {
 
@@ -51,6 +52,18 @@ struct UltravoxSettings {
 
 enum class BackendKind { kBuiltin, kErpnext };
 
+enum class StoreKind { kEmbedded, kRedis };
+
+/// Where a tenant's sessions are kept.
+struct StoreSettings {
+  StoreKind kind = StoreKind::kEmbedded;
+  /// For kRedis.
+  RedisAddress redis;
+  /// Tells this tenant from an earlier one of its name; empty: not told.
+  std::string owner;
+  friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
+};
+
 /// Everything that an instance is told about a tenant, checked.
 struct TenantConfig {
   explicit TenantConfig(TenantId id) : tenant(std::move(id)) {}
@@ -71,6 +84,7 @@ struct TenantConfig {
   SessionLimits limits;
   VoiceSettings voice;
   BackendKind backend = BackendKind::kBuiltin;
+  StoreSettings store;
 };
 
 /// Reads the file that the daemon writes for a tenant: JSON of kind TenantConfig.

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "runtime/backend/builtin/builtin_backend.h"
 #include "runtime/outbox/outbox.h"
-#include "runtime/session/embedded_store.h"
+#include "runtime/tenant/choose_store.h"
 #include "runtime/tenant/gatekeeper.h"
 #include "runtime/tenant/live_api.h"
 #include "runtime/tenant/session_api.h"
@@ -22,7 +22,6 @@ namespace voicectl::runtime {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
-constexpr std::string_view kDatabaseName = "/tenant.db";
 
 /// WebSocket close code of a server that is being replaced (RFC 6455 registry).
 constexpr std::uint16_t kServiceRestart = 1012;
@@ -95,7 +94,10 @@ struct TenantHost::Inner {
   std::shared_ptr<const TenantConfig> config;
   std::shared_ptr<TenantCounters> counters = std::make_shared<TenantCounters>();
   EventHub hub;
-  EmbeddedStore store;
+  /// What an operator should know of how the store keeps its word.
+  std::string store_warning;
+  std::unique_ptr<SessionStore> store_owner;
+  SessionStore& store;
   SessionBook book;
   Outbox outbox;
   RequestMemory memory;
@@ -119,7 +121,10 @@ TenantHost::Inner::Inner(
       lease(std::move(with)),
       notice(std::move(tell)),
       config(std::make_shared<const TenantConfig>(std::move(loaded.config))),
-      store(lease.data_folder + std::string(kDatabaseName), lease.token, offload),
+      store_owner(choose_store(*config,
+                               {deps.reactor, deps.random, offload, lease.data_folder, lease.token,
+                                [this](const std::string& warning) { store_warning = warning; }})),
+      store(*store_owner),
       book({deps.reactor, deps.clock, deps.random, store, hub, deps.instance},
            {[this](const Error& error, std::optional<Duration>) {
               was_broken = true;
@@ -356,6 +361,10 @@ TenantLoad TenantHost::load() const {
           inner_->book.event_lag(),
           inner_->counters,
           !inner_->book.broken()};
+}
+
+const std::string& TenantHost::store_warning() const {
+  return inner_->store_warning;
 }
 
 SessionStore& TenantHost::store() {

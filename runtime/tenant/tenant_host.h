@@ -95,6 +95,8 @@ class TenantHost {
 
   TenantLoad load() const;
   SessionStore& store();
+  /// What the store's configuration puts at risk; empty if nothing is known of.
+  const std::string& store_warning() const;
   void end_session(const SessionId& id, std::string reason, Completion<Session> done);
 
  private:

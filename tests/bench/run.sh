@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Measures what the README promises. `./run bench [apply|kill|latency]` calls it; figures go to
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
-# `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py.
+# `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
+# is tests/bench/store_bench.sh.
 set -euo pipefail
 
 bin=$(readlink -f "$1")
@@ -10,6 +11,10 @@ wanted=${1:-all}
 if [ "$wanted" = runtime ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/runtime_bench.py" "$bin" "$@"
+fi
+if [ "$wanted" = store ]; then
+  shift
+  exec "$(dirname "$(readlink -f "$0")")/store_bench.sh" "$bin" "$@"
 fi
 folder=$(mktemp -d /tmp/vcb-XXXXXX)
 workspace=$folder/ws

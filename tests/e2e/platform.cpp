@@ -23,6 +23,11 @@ Platform::~Platform() {
   EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
 }
 
+void Platform::set_platform_line(std::string line) {
+  platform_line_ = "  " + std::move(line);
+  write_file();
+}
+
 std::string Platform::write_file(const std::string& extra) const {
   const std::string path = folder_.path() + "/platform.yaml";
   std::ofstream file(path);
@@ -33,6 +38,7 @@ platform:
   ports: {{ range: "{}-{}" }}
   pool: {{ size: 1 }}
   ultravox: {{ endpoint: "http://127.0.0.1:{}/api" }}
+{}
 tenants:
   - slug: mario-pizza
     name: Mario's Pizza Palace
@@ -57,7 +63,7 @@ tenants:
     support_categories_file: qastco/support-categories.yaml
 {})",
                       http_port_, https_port_, first_port_, first_port_ + kPorts - 1, standin_port_,
-                      extra);
+                      platform_line_, extra);
   return path;
 }
 

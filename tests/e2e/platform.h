@@ -32,6 +32,8 @@ class Platform {
   void up();
   Finished down() const;
 
+  /// From now on the platform's file has this line of YAML in its `platform`.
+  void set_platform_line(std::string line);
   /// Writes the platform's file with `extra` YAML added to its tenants; returns its path.
   std::string write_file(const std::string& extra = "") const;
   /// A restaurant of two lines of menu, as YAML of one tenant.
@@ -47,6 +49,7 @@ class Platform {
                                         double seconds,
                                         const std::vector<std::string>& more = {}) const;
 
+  std::string path(const std::string& name) const { return folder_.path(name); }
   std::string workspace() const { return folder_.path() + "/ws"; }
   std::string run_folder() const;
   int http_port() const { return http_port_; }
@@ -60,6 +63,7 @@ class Platform {
 
  private:
   TempDir folder_;
+  std::string platform_line_;
   int http_port_ = free_port();
   int https_port_ = free_port();
   int standin_port_ = free_port();

@@ -21,10 +21,13 @@ class RedisFixture : public ::testing::Test {
  protected:
   explicit RedisFixture(std::vector<std::string> options = {}) : server_(std::move(options)) {}
 
-  std::unique_ptr<RedisStore> make_store(std::uint64_t token, const std::string& tenant = "acme") {
+  std::unique_ptr<RedisStore> make_store(std::uint64_t token,
+                                         const std::string& tenant = "acme",
+                                         const std::string& owner = "") {
     return std::make_unique<RedisStore>(RedisStore::Deps{
         loop_.reactor(), random_, server_.client_options(), RedisKeys(*TenantId::parse(tenant)),
-        FencingToken{token}, [this](const std::string& warning) { warnings_.push_back(warning); }});
+        FencingToken{token}, [this](const std::string& warning) { warnings_.push_back(warning); },
+        owner});
   }
 
   /// What a call on a store completes with.

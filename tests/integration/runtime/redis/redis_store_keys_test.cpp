@@ -58,6 +58,28 @@ TEST_F(RedisLayout, KeepsASessionWhosePublishedKeyIsGone) {
   EXPECT_EQ((*found)->session, a_session(1).session);
 }
 
+TEST_F(RedisLayout, KeepsAQuietSessionPublishedWhileItLives) {
+  RedisStore store({loop_.reactor(), random_, server_.client_options(),
+                    RedisKeys(*TenantId::parse("acme")), FencingToken{2}, nullptr, "",
+                    std::chrono::milliseconds(10)});
+  ASSERT_THAT(open(store), IsOk());
+  ASSERT_THAT(commit(store, with_event(1)), IsOk());
+  StoreBatch ended = with_event(2);
+  ended.sessions.front().status = SessionStatus::kCompleted;
+  ASSERT_THAT(commit(store, ended), IsOk());
+  const std::string lives = "business:acme:session:" + a_session(1).session.str();
+  const std::string is_over = "business:acme:session:" + a_session(2).session.str();
+  console_.ask({"EXPIRE", lives, "100"});
+  console_.ask({"EXPIRE", is_over, "100"});
+
+  std::int64_t left = 0;
+  for (int i = 0; i < 200 && left <= 100; ++i) {
+    left = console_.ask({"TTL", lives}).integer;
+  }
+  EXPECT_GT(left, 3500);
+  EXPECT_LE(console_.ask({"TTL", is_over}).integer, 100);
+}
+
 TEST_F(RedisLayout, KeepsFiftyTurnsOfAContextAcrossAKill) {
   Session session = a_session(1, SessionStatus::kActive);
   for (std::uint64_t i = 1; i <= 60; ++i) {
@@ -229,6 +251,20 @@ TEST_F(RedisLayout, WritesNoKeyButTheTenantsOwnWhateverItIsTold) {
   EXPECT_THAT(keys, Each(::testing::MatchesRegex("(business|usage):acme:[a-z0-9_:.-]+")));
   store_ = make_store(2);
   EXPECT_THAT(open(*store_), IsOk());
+}
+
+TEST_F(RedisLayout, ShowsATenantNothingOfAnEarlierOneOfItsName) {
+  store_ = make_store(2, "acme", "first");
+  ASSERT_THAT(open(*store_), IsOk());
+  ASSERT_THAT(commit(*store_, with_event(1)), IsOk());
+  const std::unique_ptr<RedisStore> same = make_store(3, "acme", "first");
+  const std::unique_ptr<RedisStore> next = make_store(4, "acme", "second");
+
+  EXPECT_THAT(open(*same), IsOk());
+  const Result<StoreContents> contents = open(*next);
+  ASSERT_THAT(contents, FailsWith(ErrorCode::kConflict));
+  EXPECT_THAT(contents.error().text(), ::testing::HasSubstr("business:acme:owner"));
+  EXPECT_THAT(commit(*same, with_event(2)), IsOk()) << "it was not taken over";
 }
 
 TEST_F(RedisLayout, ShowsATenantNothingOfOneWhoseNameBeginsAsItsOwn) {

@@ -327,14 +327,33 @@ TEST_F(DaemonSim, AFullDiskStopsTheApplyAndTheNextOneGoesOn) {
   expect_converged(desired);
 }
 
-TEST_F(DaemonSim, AStoreThatThisVersionDoesNotHaveIsRefusedAloud) {
+TEST_F(DaemonSim, AnInstanceIsToldWhichStoreAndItsPasswordStaysThere) {
+  machine.files.put("/var/lib/voicectl/keys/redis.password", "hunter2\n");
   DesiredState desired = platform_with({"alpha"});
-  desired.platform.store.kind = SessionStoreKind::kRedis;
+  desired.platform.store = {SessionStoreKind::kRedis, "redis://voice@127.0.0.1:6379/1"};
+
+  apply(desired);
+
+  expect_converged(desired);
+  const auto config = machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_THAT(*config, HasSubstr(R"("url":"redis://voice@127.0.0.1:6379/1")"));
+  EXPECT_THAT(*config, HasSubstr("hunter2"));
+  for (const std::string& line : machine.log_lines) {
+    EXPECT_THAT(line, Not(HasSubstr("hunter2")));
+  }
+}
+
+TEST_F(DaemonSim, TheKindOfStoreStaysWhileTenantsHaveSessionsInIt) {
+  apply(platform_with({"alpha"}));
+  DesiredState desired = platform_with({"alpha"});
+  desired.platform.store = {SessionStoreKind::kRedis, "redis://127.0.0.1:6379"};
 
   const Applied applied = apply(desired);
 
   EXPECT_EQ(applied.outcome.failed, 1U);
-  EXPECT_THAT(machine.instances.holders(tenant("alpha")), SizeIs(0));
+  const auto config = machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json");
+  EXPECT_THAT(config.value_or(""), Not(HasSubstr("redis")));
 }
 
 TEST_F(DaemonSim, AKeyIsKnownToTheInstanceOnceItIsShown) {

@@ -120,6 +120,36 @@ TEST_F(TenantFilesTest, TheUltravoxKeyIsCopiedForTheInstancesAlone) {
   EXPECT_EQ(entry->mode, kPrivateFile);
 }
 
+TEST_F(TenantFilesTest, AConfigurationNamesTheStoreWithItsPasswordForTheInstanceAlone) {
+  platform.store = {SessionStoreKind::kRedis, "redis://voice@127.0.0.1:6379"};
+  files.put("/state/keys/redis.password", "hunter2\n");
+
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  const auto* const config = files.find("/state/tenants/alpha/config.json");
+  ASSERT_NE(config, nullptr);
+  EXPECT_EQ(config->mode, kPrivateFile);
+  EXPECT_THAT(config->content, HasSubstr(R"("store":{"kind":"redis","password":"hunter2",)"
+                                         R"("url":"redis://voice@127.0.0.1:6379"})"));
+}
+
+TEST_F(TenantFilesTest, ATenantMadeAnewIsAnotherOwnerOfItsSessions) {
+  const auto owner = [&] {
+    const std::string& text = files.find("/state/tenants/alpha/config.json")->content;
+    return text.substr(text.find("store_owner"), 60);
+  };
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  const std::string first = owner();
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{2}, {}), IsOk());
+  EXPECT_EQ(owner(), first);
+  ASSERT_THAT(
+      tenant_files.retire(*TenantId::parse("alpha"), WallTime(std::chrono::milliseconds(5))),
+      IsOk());
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  EXPECT_NE(owner(), first);
+}
+
 TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
   ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
   const TenantId alpha = *TenantId::parse("alpha");

@@ -57,8 +57,11 @@ TEST(TextRulesTest, KnowsTheForms) {
               {"http://127.0.0.1:4100/api", "https://[::1]/", "https://{tenant}.example.com:8443"},
               {"ftp://a", "http://", "https://u:p@host/", "http://a b", "http://a\"b", "https:///x",
                "javascript:alert(1)"});
-  expect_form(TextForm::kRedisUrl, {"redis://127.0.0.1:6379", "rediss://redis.example.com/0"},
-              {"redis://:secret@host", "http://host"});
+  expect_form(TextForm::kRedisUrl,
+              {"redis://127.0.0.1:6379", "redis://redis.example.com/0", "redis://voice@host",
+               "unix:///run/redis.sock?db=1"},
+              {"redis://:secret@host", "http://host", "rediss://host", "unix://run",
+               "unix:///a/../b", "unix://"});
   expect_form(TextForm::kIpAddress, {"0.0.0.0", "127.0.0.1", "::", "::1", "fe80::1"},
               {"localhost", "1.2.3", "1.2.3.4:80", "0.0.0.0;"});
 }

@@ -60,6 +60,34 @@ TEST(TenantConfigTest, ReadsWhatTheDaemonWrites) {
   EXPECT_EQ(config->business.services.at(0).price.cents, 2050);
 }
 
+TEST(TenantConfigTest, KeepsSessionsInTheEmbeddedStoreUnlessToldOtherwise) {
+  EXPECT_EQ(parse(a_document())->store, StoreSettings{});
+}
+
+TEST(TenantConfigTest, ReadsWhichRedisServerKeepsTheSessions) {
+  Json document = a_document();
+  document["store"] = {
+      {"kind", "redis"}, {"url", "redis://voice@db.example:6380/2"}, {"password", "hunter2"}};
+  document["secrets"]["store_owner"] = "o1";
+
+  const Result<TenantConfig> config = parse(document);
+
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->store.kind, StoreKind::kRedis);
+  EXPECT_EQ(config->store.redis.text(), "redis://voice@db.example:6380/2");
+  EXPECT_EQ(config->store.redis.password.reveal(), "hunter2");
+  EXPECT_EQ(config->store.owner, "o1");
+}
+
+TEST(TenantConfigTest, RefusesAStoreThatItDoesNotKnow) {
+  Json document = a_document();
+  document["store"] = {{"kind", "postgres"}};
+  EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument));
+
+  document["store"] = {{"kind", "redis"}, {"url", "rediss://h"}};
+  EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument));
+}
+
 TEST(TenantConfigTest, TakesQuotasFromThePlanUnlessGiven) {
   Json document = a_document();
   document["tenant"]["plan"] = "enterprise";
