@@ -26,7 +26,9 @@ void RedisReads::ask(RedisCommands commands, Completion<Replies> done, Retry ret
   client_.send(std::move(commands), [this, again = std::move(again), done = std::move(done),
                                      retry](const RedisAnswer& answer) {
     if (answer.failure) {
-      const bool was_lost = answer.failure->error.code() == ErrorCode::kUnavailable;
+      // What never left has waited for a connection already, as long as anybody may wait.
+      const bool was_lost = answer.failure->effect == RedisEffect::kUnknown &&
+                            answer.failure->error.code() == ErrorCode::kUnavailable;
       if (retry == Retry::kOnce && was_lost) {
         ask(again, done, Retry::kNever);
       } else {
