@@ -16,11 +16,13 @@ constexpr std::int64_t kMostLeadHours = 365L * 24;
 constexpr std::size_t kMostItems = 2000;
 constexpr std::size_t kMostKeywords = 50;
 constexpr TextRule kName{.least = 1, .most = 140};
+constexpr TextRule kArticle{.lines = Lines::kMany, .most = 4000};
 constexpr TextRule kDescription{.lines = Lines::kMany, .most = 1000};
 
 /// Every key that a file with a catalogue may have, so that one file can hold several lists.
-constexpr std::array<std::string_view, 6> kCatalogueKeys = {
-    "menu", "menu_items", "services", "categories", "support_categories", "staff"};
+constexpr std::array<std::string_view, 8> kCatalogueKeys = {
+    "menu",  "menu_items",     "services",   "categories", "support_categories",
+    "staff", "knowledge_base", "kb_articles"};
 
 std::string read_name(MapReader& map) {
   const std::optional<ValueReader> name = map.require("name", "name: ...");
@@ -93,6 +95,18 @@ StaffMember read_staff_member(const ValueReader& value) {
   member.phone = map.text("phone", {.form = TextForm::kPhone}, member.phone);
   map.finish();
   return member;
+}
+
+KnowledgeArticle read_article(const ValueReader& value) {
+  MapReader map = value.map();
+  KnowledgeArticle article;
+  if (const std::optional<ValueReader> title = map.require("title", "title: ...")) {
+    article.name = title->text(kName).value_or("");
+  }
+  article.category = map.text("category", {.most = 140}, article.category);
+  article.content = map.text("content", kArticle, article.content);
+  map.finish();
+  return article;
 }
 
 /// Names are what a caller says and a tool call carries, so they may not differ by case alone.
@@ -176,6 +190,7 @@ void read_catalogue(MapReader& tenant, IncludedFiles& files, TenantSpec& spec) {
   spec.support_categories =
       read_list(tenant, files, {"support_categories", "categories"}, read_support_category);
   spec.staff = read_list(tenant, files, {"staff"}, read_staff_member);
+  spec.knowledge_base = read_list(tenant, files, {"knowledge_base", "kb_articles"}, read_article);
 }
 
 }  // namespace voicectl

@@ -103,6 +103,16 @@ struct StaffMember {
   friend bool operator==(const StaffMember&, const StaffMember&) = default;
 };
 
+/// What support staff know already; the agent may read it out.
+struct KnowledgeArticle {
+  /// Its title.
+  std::string name{};
+  /// Name of a support category; empty fits all.
+  std::string category{};
+  std::string content{};
+  friend bool operator==(const KnowledgeArticle&, const KnowledgeArticle&) = default;
+};
+
 struct VoiceConfig {
   /// Ultravox voice id or name; empty takes the service's default.
   std::string voice{};
@@ -155,6 +165,7 @@ struct TenantSpec {
   std::vector<ServiceItem> services{};
   std::vector<SupportCategory> support_categories{};
   std::vector<StaffMember> staff{};
+  std::vector<KnowledgeArticle> knowledge_base{};
   friend bool operator==(const TenantSpec&, const TenantSpec&) = default;
 };
 

@@ -65,6 +65,10 @@ Json json_of(const StaffMember& member) {
           {"phone", member.phone}};
 }
 
+Json json_of(const KnowledgeArticle& article) {
+  return {{"title", article.name}, {"category", article.category}, {"content", article.content}};
+}
+
 Json json_of(const TenantSpec& spec);
 
 template <typename Item>
@@ -123,7 +127,8 @@ Json json_of(const TenantSpec& spec) {
           {"menu", json_list(spec.menu)},
           {"services", json_list(spec.services)},
           {"support_categories", json_list(spec.support_categories)},
-          {"staff", json_list(spec.staff)}};
+          {"staff", json_list(spec.staff)},
+          {"knowledge_base", json_list(spec.knowledge_base)}};
 }
 
 Json json_of(const PlatformSpec& spec) {
@@ -182,7 +187,8 @@ Json terse(const TenantSpec& spec) {
   const std::pair<const char*, Json> lists[] = {{"menu", json_of(MenuItem{})},
                                                 {"services", json_of(ServiceItem{})},
                                                 {"support_categories", json_of(SupportCategory{})},
-                                                {"staff", json_of(StaffMember{})}};
+                                                {"staff", json_of(StaffMember{})},
+                                                {"knowledge_base", json_of(KnowledgeArticle{})}};
   for (auto [key, defaults] : lists) {
     if (out.contains(key)) {
       defaults.erase("price");

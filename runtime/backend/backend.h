@@ -107,6 +107,8 @@ struct CreatedTicket {
   std::chrono::minutes expected_resolution{240};
   /// Name of a member of staff; empty if nobody's specialty fits.
   std::string assigned_to;
+  /// What may help the caller at once, best first; at most two.
+  std::vector<KnowledgeArticle> hints = {};
 };
 
 using TicketOutcome = std::variant<CreatedTicket, Refusal>;

@@ -80,6 +80,14 @@ struct StaffMember {
   std::string specialty;
 };
 
+/// What support staff know already.
+struct KnowledgeArticle {
+  std::string title;
+  /// Name of a support category; empty fits all.
+  std::string category;
+  std::string content;
+};
+
 struct Business {
   std::string name;
   BusinessType type = BusinessType::kCustom;
@@ -90,6 +98,7 @@ struct Business {
   std::vector<ServiceItem> services;
   std::vector<SupportCategory> support_categories;
   std::vector<StaffMember> staff;
+  std::vector<KnowledgeArticle> knowledge_base;
 };
 
 }  // namespace voicectl::runtime

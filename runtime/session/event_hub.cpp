@@ -17,6 +17,12 @@ EventHub::Subscription EventHub::listen_to_tenant(Sink sink) {
   return held;
 }
 
+EventHub::Subscription EventHub::watch(Watcher watcher) {
+  auto held = std::make_shared<Watcher>(std::move(watcher));
+  watchers_.push_back(held);
+  return held;
+}
+
 void EventHub::pass_on(Sinks& sinks, std::uint64_t seq, const std::string& text) {
   std::erase_if(sinks, [](const std::weak_ptr<Sink>& sink) { return sink.expired(); });
   // A copy, because a listener may add or drop listeners.
@@ -29,6 +35,11 @@ void EventHub::pass_on(Sinks& sinks, std::uint64_t seq, const std::string& text)
 }
 
 void EventHub::publish(const SessionEvent& event) {
+  for (const std::weak_ptr<Watcher>& weak : watchers_) {
+    if (const auto watcher = weak.lock()) {
+      (*watcher)(event);
+    }
+  }
   if (const auto found = by_session_.find(event.session); found != by_session_.end()) {
     pass_on(found->second, event.seq, render_for_session(event));
   }

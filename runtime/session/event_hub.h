@@ -26,6 +26,10 @@ class EventHub {
   Subscription listen_to_session(const SessionId& session, Sink sink);
   Subscription listen_to_tenant(Sink sink);
 
+  /// Gets every event as it is, before anybody gets its text.
+  using Watcher = std::function<void(const SessionEvent& event)>;
+  Subscription watch(Watcher watcher);
+
   void publish(const SessionEvent& event);
 
  private:
@@ -35,6 +39,7 @@ class EventHub {
 
   std::unordered_map<SessionId, Sinks> by_session_;
   Sinks tenant_;
+  std::vector<std::weak_ptr<Watcher>> watchers_;
 };
 
 }  // namespace voicectl::runtime

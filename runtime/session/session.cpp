@@ -95,6 +95,7 @@ void read_texts(const Json& from, Session& session) {
   session.join_url = string_or(from, "join_url", "");
   session.customer_name = string_or(from, "customer_name", "");
   session.customer_phone = string_or(from, "customer_phone", "");
+  session.known_customer = string_or(from, "known_customer", "{}");
   session.end_reason = string_or(from, "end_reason", "");
   session.transcript = string_or(from, "transcript", "");
   session.summary = string_or(from, "summary", "");
@@ -181,6 +182,7 @@ Json to_public_json(const Session& session) {
       {"join_url", text_or_null(session.join_url)},
       {"customer_name", session.customer_name},
       {"customer_phone", session.customer_phone},
+      {"known_customer", embedded(session.known_customer)},
       {"business_type", session.business_type},
       {"status", name_of(session.status)},
       {"created_at", format_wall_time(session.created_at)},
@@ -212,6 +214,7 @@ std::string to_stored_text(const Session& session) {
       .text("join_url", session.join_url)
       .text("customer_name", session.customer_name)
       .text("customer_phone", session.customer_phone)
+      .text("known_customer", session.known_customer)
       .text("status", name_of(session.status))
       .text("end_reason", session.end_reason)
       .text("transcript", session.transcript)

@@ -45,6 +45,8 @@ struct Session {
   std::string join_url;
   std::string customer_name;
   std::string customer_phone;
+  /// JSON object of what is known of a caller who called before; "{}" for a new one.
+  std::string known_customer = "{}";
   SessionStatus status = SessionStatus::kInitializing;
   WallTime created_at;
   std::optional<WallTime> start_time;

@@ -126,6 +126,11 @@ Result<Business> business_of_json(const Json& tenant) {
   for (const Json& from : list_of(tenant, "staff")) {
     business.staff.push_back({string_or(from, "name", ""), string_or(from, "specialty", "")});
   }
+  for (const Json& from : list_of(tenant, "knowledge_base")) {
+    business.knowledge_base.push_back({string_or(from, "title", ""),
+                                       string_or(from, "category", ""),
+                                       string_or(from, "content", "")});
+  }
   return business;
 }
 

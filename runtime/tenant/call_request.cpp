@@ -3,6 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 #include "runtime/backend/builtin/appointment.h"
 #include "runtime/webhook/tools.h"
 
@@ -54,6 +57,26 @@ std::string hours_of(const Business& business) {
   return out;
 }
 
+/// What the agent may build on when somebody calls again.
+std::string known_of(const Session& session) {
+  const Result<Json> known = parse_json(session.known_customer);
+  if (known.has_error() || !known->is_object() || known->empty()) {
+    return {};
+  }
+  std::string out = "The caller has called before";
+  if (const std::string name = string_or(*known, "name", ""); !name.empty()) {
+    // Quoted as JSON: a name that a stranger gave must not read like an instruction of ours.
+    out += fmt::format(
+        " and gave the name {} then; make sure that it is the same person before "
+        "you use it",
+        dump_json(Json(name)));
+  }
+  if (const std::string last = string_or(*known, "last_reference", ""); !last.empty()) {
+    out += fmt::format("; last time: {} {}", string_or(*known, "last_outcome", ""), last);
+  }
+  return out + ".\n";
+}
+
 }  // namespace
 
 std::string make_system_prompt(const TenantConfig& config, const TimeZone& zone, WallTime now) {
@@ -83,7 +106,7 @@ ultravox::CallRequest make_call_request(const TenantConfig& config,
                                         WallTime now) {
   const std::string webhook = config.webhook_base + "/webhook/" + config.tenant.str();
   ultravox::CallRequest request;
-  request.system_prompt = make_system_prompt(config, zone, now);
+  request.system_prompt = make_system_prompt(config, zone, now) + known_of(session);
   request.voice = config.voice.voice;
   request.language_hint = config.voice.language;
   request.model = config.voice.model;

@@ -41,10 +41,12 @@ struct SessionApi::Creation {
   std::shared_ptr<Exchange> exchange;
   NewSession asked;
   SessionId session;
+  /// Who calls, if they called before.
+  std::optional<Customer> customer = {};
 };
 
 SessionApi::SessionApi(TenantScope& scope)
-    : scope_(scope), self_(std::make_shared<SessionApi*>(this)) {
+    : scope_(scope), customers_(scope), self_(std::make_shared<SessionApi*>(this)) {
   sweep_timer_ = scope_.reactor.call_after(kSweepInterval, [this] { sweep(); });
 }
 
@@ -64,9 +66,21 @@ void SessionApi::create(const std::shared_ptr<Exchange>& exchange) {
   if (scope_.memory.begin(exchange) == RequestMemory::Standing::kTaken) {
     return;
   }
-  begin(std::make_shared<Creation>(
+  recognise(std::make_shared<Creation>(
       Creation{exchange, *asked,
                make_session_id(scope_.config->tenant, scope_.random.token(kSessionRandom))}));
+}
+
+/// Comes first, because limits are checked in the turn in which the session begins to count.
+void SessionApi::recognise(const std::shared_ptr<Creation>& creation) {
+  customers_.recognise(
+      creation->asked.customer_phone,
+      [this, creation, alive = std::weak_ptr(self_)](Result<std::optional<Customer>> found) {
+        if (!alive.expired()) {
+          creation->customer = std::move(*found);
+          begin(creation);
+        }
+      });
 }
 
 void SessionApi::begin(const std::shared_ptr<Creation>& creation) {
@@ -110,6 +124,7 @@ void SessionApi::store_new(const std::shared_ptr<Creation>& creation) {
   session.business_type = name_of(config.business.type);
   session.customer_name = creation->asked.customer_name;
   session.customer_phone = creation->asked.customer_phone;
+  session.known_customer = recognised(creation->customer);
   session.metadata = creation->asked.metadata;
   session.created_at = scope_.clock.now();
   session.request_key = creation->exchange->request_key().value_or("");
@@ -121,6 +136,10 @@ void SessionApi::store_new(const std::shared_ptr<Creation>& creation) {
       {EventType::kSessionCreated, dump_json(Json{{"customer_name", session.customer_name},
                                                   {"customer_phone", session.customer_phone},
                                                   {"business_type", session.business_type}})}};
+  if (!phone_key(session.customer_phone).empty()) {
+    change.customers.push_back(with_session(creation->customer, session.customer_phone,
+                                            session.customer_name, session.created_at));
+  }
   change.session = std::move(session);
   scope_.book.commit(std::move(change),
                      [this, creation, alive = std::weak_ptr(self_)](const Status& outcome) {

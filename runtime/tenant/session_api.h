@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/os/reactor.h"
+#include "runtime/tenant/customer_book.h"
 #include "runtime/tenant/exchange.h"
 #include "runtime/tenant/tenant_scope.h"
 
@@ -40,6 +41,7 @@ class SessionApi {
  private:
   struct Creation;
 
+  void recognise(const std::shared_ptr<Creation>& creation);
   void begin(const std::shared_ptr<Creation>& creation);
   void store_new(const std::shared_ptr<Creation>& creation);
   void request_call(const std::shared_ptr<Creation>& creation);
@@ -56,6 +58,7 @@ class SessionApi {
   void sweep();
 
   TenantScope& scope_;
+  CustomerBook customers_;
   /// Sessions whose call is being created here.
   std::set<SessionId> creating_;
   /// Sessions that were found unfinished at the last opening.

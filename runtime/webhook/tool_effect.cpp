@@ -54,12 +54,27 @@ ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
           "Voice Restaurant Order"};
 }
 
+std::string words_of(const BookedAppointment& appointment) {
+  const std::string& staff = appointment.booking.staff;
+  return fmt::format("Your {} is booked for {}{}{}.", appointment.service, appointment.local_start,
+                     staff.empty() ? "" : " with ", staff);
+}
+
+Json hints_of(const CreatedTicket& ticket) {
+  Json hints = Json::array();
+  for (const KnowledgeArticle& article : ticket.hints) {
+    hints.push_back({{"title", article.title}, {"content", article.content}});
+  }
+  return hints;
+}
+
 ToolEffect booked(const BookedAppointment& appointment, const AppointmentRequest& request) {
   const Booking& booking = appointment.booking;
   const Json data = {{"appointment_id", booking.appointment_id},
                      {"service", appointment.service},
                      {"price", appointment.price.str()},
                      {"start", appointment.local_start},
+                     {"staff", booking.staff},
                      {"start_at", format_wall_time(booking.start)},
                      {"end_at", format_wall_time(booking.end)},
                      {"customer_name", request.customer_name},
@@ -69,8 +84,8 @@ ToolEffect booked(const BookedAppointment& appointment, const AppointmentRequest
                        {"appointment_id", booking.appointment_id},
                        {"service", appointment.service},
                        {"start", appointment.local_start},
-                       {"message", fmt::format("Your {} is booked for {}.", appointment.service,
-                                               appointment.local_start)}};
+                       {"staff", booking.staff},
+                       {"message", words_of(appointment)}};
   BusinessRecord record =
       make_record(BusinessRecord::Kind::kAppointment, booking.appointment_id, data);
   record.booking = booking;
@@ -123,6 +138,7 @@ ToolEffect created(const CreatedTicket& ticket, const TicketRequest& request) {
       {"priority", name_of(ticket.priority)},
       {"expected_resolution_minutes", ticket.expected_resolution.count()},
       {"assigned_to", ticket.assigned_to},
+      {"hints", hints_of(ticket)},
       {"message", fmt::format("I have created ticket {}. We expect to resolve it within {} "
                               "minutes.",
                               ticket.ticket_id, ticket.expected_resolution.count())}};

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <functional>
+#include <iterator>
 
 #include "runtime/backend/builtin/spoken_match.h"
+#include "runtime/backend/builtin/staff.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -103,20 +104,45 @@ class Calendar {
            const std::vector<Booking>& bookings,
            const ServiceItem& service,
            WallTime now)
-      : business_(business), zone_(zone), bookings_(bookings), service_(service), now_(now) {}
+      : business_(business),
+        zone_(zone),
+        bookings_(bookings),
+        service_(service),
+        staff_(staff_for(business, service.name + " " + service.category)),
+        now_(now) {
+    if (staff_.empty()) {
+      std::transform(business.staff.begin(), business.staff.end(), std::back_inserter(staff_),
+                     [](const StaffMember& member) { return &member; });
+    }
+  }
 
   std::optional<Alternatives::Cause> obstacle(LocalTime start) const {
-    if (!is_open(start)) {
+    const WallTime at = zone_.to_utc(start);
+    // A time that the clock skips in spring does not exist.
+    if (!is_open(start) || zone_.to_local(at) != start) {
       return Alternatives::Cause::kClosed;
     }
-    const WallTime at = zone_.to_utc(start);
     if (at <= now_ || at < now_ + service_.booking_lead_time) {
       return Alternatives::Cause::kTooSoon;
     }
-    if (busy_at_once(at, at + service_.duration) >= std::max<std::size_t>(1, capacity())) {
-      return Alternatives::Cause::kTaken;
+    return has_room(at, at + service_.duration) ? std::nullopt
+                                                : std::optional(Alternatives::Cause::kTaken);
+  }
+
+  /// Who serves an appointment at that time: of those who are free, who has least to do that day.
+  /// Empty if the business names nobody.
+  std::string server(WallTime start) const {
+    const StaffMember* chosen = nullptr;
+    std::size_t least = 0;
+    const auto day = std::chrono::floor<days>(zone_.to_local(start));
+    for (const StaffMember* member : free_staff(start, start + service_.duration)) {
+      const std::size_t bookings = bookings_on(day, *member);
+      if (chosen == nullptr || bookings < least) {
+        chosen = member;
+        least = bookings;
+      }
     }
-    return std::nullopt;
+    return chosen == nullptr ? "" : chosen->name;
   }
 
   std::vector<std::string> nearest(LocalTime wanted) const {
@@ -138,7 +164,6 @@ class Calendar {
   }
 
  private:
-  std::size_t capacity() const { return business_.staff.size(); }
   days lead_days() const { return std::chrono::ceil<days>(service_.booking_lead_time); }
 
   const std::vector<OpeningSpan>& spans_of(std::chrono::local_days day) const {
@@ -154,21 +179,52 @@ class Calendar {
     });
   }
 
-  /// Most bookings that run at the same moment within [start, end).
-  std::size_t busy_at_once(WallTime start, WallTime end) const {
-    std::size_t most = 0;
+  bool has_room(WallTime start, WallTime end) const {
+    const std::size_t places = business_.staff.empty() ? 1 : free_staff(start, end).size();
+    return unassigned_at_once(start, end) < places;
+  }
+
+  std::vector<const StaffMember*> free_staff(WallTime start, WallTime end) const {
+    std::vector<const StaffMember*> free;
+    std::copy_if(
+        staff_.begin(), staff_.end(), std::back_inserter(free), [&](const StaffMember* member) {
+          return std::none_of(bookings_.begin(), bookings_.end(), [&](const Booking& booking) {
+            return booking.staff == member->name && booking.start < end && start < booking.end;
+          });
+        });
+    return free;
+  }
+
+  std::size_t bookings_on(std::chrono::local_days day, const StaffMember& member) const {
+    return static_cast<std::size_t>(
+        std::count_if(bookings_.begin(), bookings_.end(), [&](const Booking& booking) {
+          return booking.staff == member.name &&
+                 std::chrono::floor<days>(zone_.to_local(booking.start)) == day;
+        }));
+  }
+
+  /// Most bookings within [start, end) that run at the same moment and are nobody's in particular:
+  /// each of them takes somebody, whoever it is.
+  std::size_t unassigned_at_once(WallTime start, WallTime end) const {
     const auto running_at = [this](WallTime at) {
-      return static_cast<std::size_t>(std::count_if(
-          bookings_.begin(), bookings_.end(),
-          [at](const Booking& booking) { return booking.start <= at && at < booking.end; }));
+      return static_cast<std::size_t>(
+          std::count_if(bookings_.begin(), bookings_.end(), [&](const Booking& booking) {
+            return !is_on_staff(booking.staff) && booking.start <= at && at < booking.end;
+          }));
     };
-    most = running_at(start);
+    std::size_t most = running_at(start);
     for (const Booking& booking : bookings_) {
       if (start < booking.start && booking.start < end) {
         most = std::max(most, running_at(booking.start));
       }
     }
     return most;
+  }
+
+  /// Somebody who left keeps the appointments until they are given to others.
+  bool is_on_staff(const std::string& name) const {
+    return std::any_of(business_.staff.begin(), business_.staff.end(),
+                       [&name](const StaffMember& member) { return member.name == name; });
   }
 
   void collect_free(std::chrono::local_days day, std::vector<LocalTime>& free) const {
@@ -185,6 +241,8 @@ class Calendar {
   const TimeZone& zone_;
   const std::vector<Booking>& bookings_;
   const ServiceItem& service_;
+  /// Who can serve it.
+  std::vector<const StaffMember*> staff_;
   WallTime now_;
 };
 
@@ -263,7 +321,7 @@ AppointmentOutcome decide_appointment(const Business& business,
     return make_alternatives(calendar, service, *wanted, *cause);
   }
   const WallTime start = zone.to_utc(*wanted);
-  return BookedAppointment{{"", start, start + service.duration},
+  return BookedAppointment{{"", start, start + service.duration, calendar.server(start)},
                            service.name,
                            service.price,
                            render_local_time(*wanted)};

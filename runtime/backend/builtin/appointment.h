@@ -19,8 +19,9 @@ std::string render_local_time(LocalTime at);
 
 /// Finds a time for an appointment among the bookings there are. The booking has no id yet. Pure.
 ///
-/// As many appointments may run at once as there are staff, but at least one. A time is free if
-/// it lies within one opening span of its day, is far enough ahead, and not everybody is busy.
+/// Those of the staff serve it whose specialty fits the service (all of them if nobody's does); a
+/// business without staff serves one appointment at a time. A time is free if it lies within one
+/// opening span of its day, is far enough ahead, and somebody who can serve it is free.
 AppointmentOutcome decide_appointment(const Business& business,
                                       const TimeZone& zone,
                                       const std::vector<Booking>& bookings,

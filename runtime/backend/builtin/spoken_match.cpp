@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "runtime/backend/builtin/sound_key.h"
+
 namespace voicectl::runtime {
 namespace {
 
@@ -16,7 +18,14 @@ constexpr std::size_t kMaxOffers = 3;
 struct Folded {
   std::string name;
   std::vector<std::string> keywords;
+  /// How the name and the keywords sound.
+  std::vector<std::string> sounds;
 };
+
+/// Shortest name whose sound says enough: "coke" and "cake" are one sound and two things.
+constexpr std::size_t kMinHeard = 6;
+/// Most words of one name or keyword that are listened for within what was said.
+constexpr std::size_t kMaxWindow = 4;
 
 void fold_plural(std::string& word) {
   const std::size_t size = word.size();
@@ -89,13 +98,40 @@ std::size_t near_miss_points(const std::string& spoken, const Folded& thing) {
   return wrong <= tolerance(spoken.size()) ? 10 - wrong : 0;
 }
 
+/// The sounds of all runs of one to kMaxWindow words.
+std::vector<std::string> sounds_within(const std::string& spoken) {
+  std::vector<std::size_t> starts = {0};
+  for (std::size_t at = spoken.find(' '); at != std::string::npos; at = spoken.find(' ', at + 1)) {
+    starts.push_back(at + 1);
+  }
+  std::vector<std::string> sounds;
+  for (std::size_t first = 0; first < starts.size(); ++first) {
+    for (std::size_t last = first; last < std::min(first + kMaxWindow, starts.size()); ++last) {
+      const std::size_t end = last + 1 < starts.size() ? starts[last + 1] : spoken.size() + 1;
+      sounds.push_back(sound_key(spoken.substr(starts[first], end - starts[first] - 1)));
+    }
+  }
+  return sounds;
+}
+
+/// Length of the longest name or keyword that sounds like a part of what was said.
+std::size_t heard_length(const std::vector<std::string>& heard, const Folded& thing) {
+  std::size_t longest = 0;
+  for (const std::string& sound : thing.sounds) {
+    if (std::find(heard.begin(), heard.end(), sound) != heard.end()) {
+      longest = std::max(longest, sound.size());
+    }
+  }
+  return longest;
+}
+
 std::size_t shared_words(const std::string& spoken, const Folded& thing) {
   std::size_t shared = 0;
   std::size_t at = 0;
   while (at < spoken.size()) {
     const std::size_t end = std::min(spoken.find(' ', at), spoken.size());
     const std::string word = spoken.substr(at, end - at);
-    shared += word.size() > 2 && contained_length(thing.name, {word, {}}) > 0 ? 1 : 0;
+    shared += word.size() > 2 && contained_length(thing.name, {word, {}, {}}) > 0 ? 1 : 0;
     at = end + 1;
   }
   return shared;
@@ -119,13 +155,21 @@ std::vector<std::string> offers(const std::string& spoken,
   return names;
 }
 
+void add_sound(Folded& thing, const std::string& text) {
+  if (text.size() >= kMinHeard) {
+    thing.sounds.push_back(sound_key(text));
+  }
+}
+
 std::vector<Folded> fold_all(const std::vector<Sayable>& things) {
   std::vector<Folded> folded;
   for (const Sayable& thing : things) {
-    Folded one{fold_spoken(thing.name), {}};
+    Folded one{fold_spoken(thing.name), {}, {}};
     for (const std::string& keyword : thing.keywords) {
       one.keywords.push_back(fold_spoken(keyword));
+      add_sound(one, one.keywords.back());
     }
+    add_sound(one, one.name);
     folded.push_back(std::move(one));
   }
   return folded;
@@ -168,8 +212,11 @@ SpokenMatch match_spoken(std::string_view said, const std::vector<Sayable>& thin
       best_of(folded, [&](const Folded& thing) { return contained_length(spoken, thing); });
   const auto near =
       best_of(folded, [&](const Folded& thing) { return near_miss_points(spoken, thing); });
+  const std::vector<std::string> heard = sounds_within(spoken);
+  const auto by_sound =
+      best_of(folded, [&](const Folded& thing) { return heard_length(heard, thing); });
   if (!spoken.empty()) {
-    for (const auto& found : {by_name, by_keyword, within, near}) {
+    for (const auto& found : {by_name, by_keyword, within, near, by_sound}) {
       if (found.size() == 1) {
         return {found.front(), {}};
       }

@@ -26,8 +26,8 @@ struct SpokenMatch {
 };
 
 /// Finds what a caller meant. In this order, the first that gives exactly one thing decides: the
-/// name as it is, a keyword as it is, the longest name or keyword within what was said, and a
-/// name or keyword with a few letters wrong.
+/// name as it is, a keyword as it is, the longest name or keyword within what was said, a name or
+/// keyword with a few letters wrong, and the longest that sounds like a part of what was said.
 SpokenMatch match_spoken(std::string_view spoken, const std::vector<Sayable>& things);
 
 /// "A", "A or B", "A, B or C".

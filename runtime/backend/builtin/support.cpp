@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/backend/builtin/support.h"
 
-#include <sstream>
+#include <vector>
 
 #include "runtime/backend/builtin/spoken_match.h"
+#include "runtime/backend/builtin/staff.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -21,25 +22,30 @@ const SupportCategory* find_category(const Business& business, const TicketReque
   return nullptr;
 }
 
-/// Whether a word of `specialty` ("Technical, Website") also stands in `category`.
-bool covers(const std::string& specialty, const std::string& category) {
-  const std::string padded = " " + fold_spoken(category) + " ";
-  std::istringstream words(fold_spoken(specialty));
-  for (std::string word; words >> word;) {
-    if (word.size() > 2 && padded.find(" " + word + " ") != std::string::npos) {
-      return true;
-    }
-  }
-  return false;
-}
+constexpr std::size_t kMaxHints = 2;
 
-std::string staff_for(const Business& business, const std::string& category) {
-  for (const StaffMember& member : business.staff) {
-    if (covers(member.specialty, category)) {
-      return member.name;
+/// Articles about the ticket's category come first if they also name its words, then those that
+/// share a word with what the caller said, then the rest of the category.
+std::vector<KnowledgeArticle> hints_for(const Business& business,
+                                        const CreatedTicket& ticket,
+                                        const TicketRequest& request) {
+  std::vector<std::vector<const KnowledgeArticle*>> ranks(3);
+  for (const KnowledgeArticle& article : business.knowledge_base) {
+    const bool same_category = fold_spoken(article.category) == fold_spoken(ticket.category);
+    const bool same_words = shares_word(article.title, request.issue_description);
+    if (same_category || same_words) {
+      ranks[same_category && same_words ? 0 : same_words ? 1 : 2].push_back(&article);
     }
   }
-  return {};
+  std::vector<KnowledgeArticle> hints;
+  for (const auto& rank : ranks) {
+    for (const KnowledgeArticle* article : rank) {
+      if (hints.size() < kMaxHints) {
+        hints.push_back(*article);
+      }
+    }
+  }
+  return hints;
 }
 
 }  // namespace
@@ -56,7 +62,9 @@ TicketOutcome decide_ticket(const Business& business, const TicketRequest& reque
     ticket.expected_resolution = category->resolution_time;
   }
   ticket.priority = request.priority.value_or(ticket.priority);
-  ticket.assigned_to = staff_for(business, ticket.category);
+  const std::vector<const StaffMember*> staff = staff_for(business, ticket.category);
+  ticket.assigned_to = staff.empty() ? "" : staff.front()->name;
+  ticket.hints = hints_for(business, ticket, request);
   return ticket;
 }
 

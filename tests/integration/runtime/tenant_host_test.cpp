@@ -16,6 +16,7 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kOrder = R"({"customer_name":"Ann","order_type":"Takeaway",)"
@@ -63,6 +64,32 @@ TEST_F(TenantHostTest, CarriesACallFromCreationToItsEnd) {
   EXPECT_THAT(types_of(live),
               ElementsAre("session.created", "session.ready", "tool.called", "order.created",
                           "call.joined", "call.ended", "session.completed"));
+}
+
+TEST_F(TenantHostTest, RecognisesACallerAndWhatTheyCameForLastTime) {
+  constexpr const char* kCaller = R"({"customer_phone":"+43 660 1234567","customer_name":"Jane"})";
+  const HttpHeaders key = {{"X-API-Key", "acme-widget"}};
+  const HttpResponse first = world_.send(acme_, "POST", "/api/sessions", kCaller, key);
+  const std::string order =
+      member(world_.run_tool(acme_, member(first.body, "session_id"), kOrder).body, "order_id");
+  // What was ordered is remembered in a commit of its own, behind the answer.
+  bool remembered = false;
+  const auto look = [&](Result<std::optional<Customer>> found) {
+    remembered = found->has_value() && (*found)->data.find(order) != std::string::npos;
+  };
+  EXPECT_TRUE(world_.run_until([&] {
+    acme_.host->store().find_customer("+436601234567", look);
+    return remembered;
+  }));
+
+  const HttpResponse again =
+      world_.send(acme_, "POST", "/api/sessions",
+                  R"({"customer_phone":"00436601234567","customer_name":"J."})", key);
+  ASSERT_EQ(again.status, 201) << again.body;
+
+  EXPECT_THAT(world_.ultravox.calls.front(), Not(HasSubstr("has called before")));
+  EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr("has called before"));
+  EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr(order));
 }
 
 TEST_F(TenantHostTest, NumbersEventsWithoutGapsAcrossAKill) {

@@ -110,6 +110,52 @@ TEST(AppointmentTest, HasAsManyPlacesAsStaff) {
       decide_appointment(clinic, TimeZone(), taken, wish, kNow)));
 }
 
+Business a_practice() {
+  Business practice = a_clinic();
+  practice.services = {{"Heart Check", "Cardiology", {9000}, minutes(30), "", {}, hours(0)},
+                       {"Consultation", "General", {5000}, minutes(30), "", {}, hours(0)}};
+  practice.staff = {{"Dr. Chen", "Cardiology"}, {"Dr. Ng", "General"}, {"Dr. Rao", "General"}};
+  return practice;
+}
+
+BookedAppointment booked_at(const std::vector<Booking>& taken, std::string service) {
+  return std::get<BookedAppointment>(decide_appointment(
+      a_practice(), TimeZone(), taken, a_wish(std::move(service), "2026-01-05", "10:00"), kNow));
+}
+
+TEST(AppointmentTest, GivesTheAppointmentToSomebodyWhoseSpecialtyFits) {
+  EXPECT_EQ(booked_at({}, "heart check").booking.staff, "Dr. Chen");
+  EXPECT_EQ(booked_at({}, "consultation").booking.staff, "Dr. Ng");
+}
+
+TEST(AppointmentTest, SharesTheDayAmongThoseWhoCanServe) {
+  Booking morning = busy(hours(1), minutes(30));
+  morning.staff = "Dr. Ng";
+
+  EXPECT_EQ(booked_at({morning}, "consultation").booking.staff, "Dr. Rao");
+}
+
+TEST(AppointmentTest, IsTakenWhenEverybodyWhoCanServeIsBusy) {
+  Booking heart = busy(hours(2), minutes(30));
+  heart.staff = "Dr. Chen";
+
+  const AppointmentOutcome outcome = decide_appointment(
+      a_practice(), TimeZone(), {heart}, a_wish("heart check", "2026-01-05", "10:15"), kNow);
+
+  EXPECT_TRUE(std::holds_alternative<Alternatives>(outcome));
+  EXPECT_EQ(booked_at({heart}, "consultation").booking.staff, "Dr. Ng");
+}
+
+TEST(AppointmentTest, CountsTheAppointmentsOfSomebodyWhoLeft) {
+  Booking left = busy(hours(2), minutes(30));
+  left.staff = "Dr. Gone";
+
+  const AppointmentOutcome outcome = decide_appointment(
+      a_practice(), TimeZone(), {left}, a_wish("heart check", "2026-01-05", "10:00"), kNow);
+
+  EXPECT_TRUE(std::holds_alternative<Alternatives>(outcome));
+}
+
 TEST(AppointmentTest, HoldsTheOpeningHours) {
   for (const char* time : {"08:45", "16:45", "20:00"}) {
     const AppointmentOutcome outcome = decide(a_wish("blood", "2026-01-06", time));

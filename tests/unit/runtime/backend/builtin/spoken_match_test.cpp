@@ -51,6 +51,36 @@ TEST(SpokenMatchTest, ForgivesAFewLettersInLongWords) {
   EXPECT_EQ(found("peperoni"), "Pepperoni Pizza");
 }
 
+TEST(SpokenMatchTest, HearsWhatARecogniserMisspells) {
+  const std::vector<Sayable> menu = {{"Gnocchi", {}},
+                                     {"Cheesecake", {}},
+                                     {"Bruschetta", {}},
+                                     {"Margherita Pizza", {"margherita"}},
+                                     {"Quattro Formaggi", {"four cheese"}},
+                                     {"Physiotherapy", {}}};
+  const auto heard = [&menu](std::string_view spoken) -> std::string {
+    const SpokenMatch match = match_spoken(spoken, menu);
+    return match.index ? menu[*match.index].name : "";
+  };
+
+  EXPECT_EQ(heard("nyoki"), "Gnocchi");
+  EXPECT_EQ(heard("a piece of cheese cake please"), "Cheesecake");
+  EXPECT_EQ(heard("brusketta"), "Bruschetta");
+  EXPECT_EQ(heard("one marguerita for me"), "Margherita Pizza");
+  EXPECT_EQ(heard("kwatro formagi"), "Quattro Formaggi");
+  EXPECT_EQ(heard("fisio therapy"), "Physiotherapy");
+  EXPECT_EQ(heard("a burger"), "");
+}
+
+TEST(SpokenMatchTest, LeavesTheChoiceToTheCallerWhenTwoSoundAlike) {
+  const std::vector<Sayable> menu = {{"Pasta Nera", {}}, {"Basta Nera", {}}};
+
+  const SpokenMatch match = match_spoken("bbastah nehrah", menu);
+
+  EXPECT_FALSE(match.index);
+  EXPECT_THAT(match.close_names, SizeIs(2));
+}
+
 TEST(SpokenMatchTest, ForgivesNothingInShortWords) {
   EXPECT_EQ(found("cake"), "");
 }

@@ -51,6 +51,20 @@ TEST(SupportTest, TakesAnIssueThatFitsNoCategory) {
   EXPECT_EQ(ticket.assigned_to, "");
 }
 
+TEST(SupportTest, HintsAtWhatIsKnownAlready) {
+  Business desk = a_help_desk();
+  desk.knowledge_base = {{"Billing cycle", "Billing Issues", "We bill monthly."},
+                         {"Refund of a double payment", "Billing Issues", "Ask for it."},
+                         {"Install the app", "Mobile App", "Scan the code."}};
+
+  const auto ticket = std::get<CreatedTicket>(
+      decide_ticket(desk, {"Ann", "I want a refund, I paid twice", "billing", std::nullopt}));
+
+  ASSERT_EQ(ticket.hints.size(), 2U);
+  EXPECT_EQ(ticket.hints[0].title, "Refund of a double payment");
+  EXPECT_EQ(ticket.hints[1].title, "Billing cycle");
+}
+
 TEST(SupportTest, AsksForADescription) {
   EXPECT_TRUE(std::holds_alternative<Refusal>(
       decide_ticket(a_help_desk(), {"Ann", "", "billing", std::nullopt})));
