@@ -89,11 +89,13 @@ Result<std::shared_ptr<WebSocket>> Exchange::upgrade(std::string tag) {
 }
 
 std::optional<std::string> Exchange::request_key() const {
-  const auto id = request_.header("X-Request-Id");
+  // The client's own key outlives its connection; the edge numbers each request that reaches it.
+  const auto key = request_.header("Idempotency-Key");
+  const auto id = key ? key : request_.header("X-Request-Id");
   if (!id || id->empty() || id->size() > kMaxRequestId) {
     return std::nullopt;
   }
-  return request_.method + " " + request_.path + " " + std::string(*id);
+  return request_.method + " " + request_.path + (key ? " key " : " ") + std::string(*id);
 }
 
 }  // namespace voicectl::runtime

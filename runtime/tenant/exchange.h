@@ -53,7 +53,8 @@ class Exchange {
   void refuse(const Error& error);
   Result<std::shared_ptr<WebSocket>> upgrade(std::string tag);
 
-  /// What makes a repetition of this request the same one; nullopt if nobody numbers it.
+  /// What makes a repetition of this request the same one: the client's Idempotency-Key, else the
+  /// edge's X-Request-Id; nullopt if nobody numbers it.
   std::optional<std::string> request_key() const;
 
  private:

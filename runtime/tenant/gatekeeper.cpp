@@ -28,6 +28,8 @@ std::optional<KeyScope> scope_needed(Access access) {
     case Access::kStaffKey:
     case Access::kSessionToken:
       return KeyScope::kStaff;
+    case Access::kAdminKey:
+      return KeyScope::kAdmin;
     case Access::kAnyone:
     case Access::kSignature:
     case Access::kToolToken:

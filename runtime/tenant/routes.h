@@ -14,6 +14,7 @@ enum class Access {
   kAnyone,
   kWidgetKey,
   kStaffKey,
+  kAdminKey,
   kSessionToken,  ///< the token of the session that the path names, or a staff key
   kSignature,     ///< a signature of Ultravox over the body
   kToolToken,     ///< the token that only the session's tools have
@@ -27,6 +28,9 @@ enum class Operation {
   kEndSession,
   kFollowSession,
   kFollowTenant,
+  kShowUsage,
+  kShowAnalytics,
+  kListRecords,
   kTakeCallEvent,
   kRunTool,
 };

@@ -12,6 +12,7 @@
 #include "runtime/outbox/outbox.h"
 #include "runtime/tenant/choose_store.h"
 #include "runtime/tenant/gatekeeper.h"
+#include "runtime/tenant/insight_api.h"
 #include "runtime/tenant/live_api.h"
 #include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
@@ -109,6 +110,7 @@ struct TenantHost::Inner {
   SessionApi sessions;
   WebhookApi webhooks;
   LiveApi live;
+  InsightApi insight;
   Gatekeeper gatekeeper;
   bool was_broken = false;
   std::optional<TimerId> close_timer;
@@ -141,6 +143,7 @@ TenantHost::Inner::Inner(
       sessions(scope),
       webhooks(scope, backend, *counters),
       live(scope),
+      insight(scope),
       gatekeeper(scope),
       server(deps.reactor,
              {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
@@ -208,6 +211,12 @@ void TenantHost::Inner::carry_out(const std::shared_ptr<Exchange>& exchange) {
       });
     case Operation::kFollowTenant:
       return live.follow_tenant(exchange);
+    case Operation::kShowUsage:
+      return insight.show_usage(exchange);
+    case Operation::kShowAnalytics:
+      return insight.show_analytics(exchange);
+    case Operation::kListRecords:
+      return insight.list_records(exchange);
     case Operation::kTakeCallEvent:
       return webhooks.take_call_event(exchange);
     case Operation::kRunTool:

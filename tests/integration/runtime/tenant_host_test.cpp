@@ -92,6 +92,45 @@ TEST_F(TenantHostTest, RecognisesACallerAndWhatTheyCameForLastTime) {
   EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr(order));
 }
 
+TEST_F(TenantHostTest, CreatesOneSessionForAnIdempotencyKeyWhateverTheEdgeNumbers) {
+  const auto create = [this](const char* edge_number) {
+    return world_.send(acme_, "POST", "/api/sessions", R"({"customer_name":"Ann"})",
+                       {{"X-API-Key", "acme-widget"},
+                        {"X-Request-Id", edge_number},
+                        {"Idempotency-Key", "checkout-17"}});
+  };
+
+  const HttpResponse first = create("edge-1");
+  const HttpResponse again = create("edge-2");
+
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_THAT(world_.ultravox.calls, SizeIs(1));
+}
+
+TEST_F(TenantHostTest, TellsWhatTheSessionsCameTo) {
+  const HttpResponse created = world_.create_session(acme_);
+  const std::string session = member(created.body, "session_id");
+  const std::string order = member(world_.run_tool(acme_, session, kOrder).body, "order_id");
+  const auto get = [&](const std::string& path, const std::string& key) {
+    return world_.send(acme_, "GET", path, "", {{"X-API-Key", key}});
+  };
+
+  const HttpResponse usage = get("/api/usage", "acme-admin");
+  const HttpResponse analytics = get("/api/analytics?period=week", "acme-staff");
+  const HttpResponse records = get("/api/records?kind=order", "acme-staff");
+
+  EXPECT_THAT(usage.body, HasSubstr(R"("sessions":1)"));
+  EXPECT_THAT(usage.body, HasSubstr(R"("tool_calls":1)"));
+  EXPECT_THAT(analytics.body, HasSubstr(R"("by_outcome":{"order.created":1})"));
+  EXPECT_THAT(analytics.body, HasSubstr(R"("success_rate":null)"));
+  EXPECT_THAT(records.body, HasSubstr(order));
+  EXPECT_EQ(get("/api/usage", "acme-staff").status, 403);
+  for (const char* path : {"/api/usage?month=11", "/api/analytics?period=year",
+                           "/api/records?kind=x", "/api/records?limit=0"}) {
+    EXPECT_EQ(get(path, "acme-admin").status, 400) << path;
+  }
+}
+
 TEST_F(TenantHostTest, NumbersEventsWithoutGapsAcrossAKill) {
   const HttpResponse created = world_.create_session(acme_);
   const std::string session = member(created.body, "session_id");
