@@ -63,6 +63,8 @@ class ScriptedUltravox {
   std::string endpoint() const;
   /// Status of the next answers to requests for a call.
   int status = 201;
+  /// How many requests it took while it was mute.
+  std::size_t unanswered() const { return unanswered_.size(); }
   /// Bodies of the requests for calls.
   std::vector<std::string> calls;
   /// Calls that were hung up.

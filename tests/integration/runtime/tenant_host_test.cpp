@@ -226,6 +226,8 @@ TEST_F(TenantHostTest, HangsUpAlsoAfterAKill) {
   const HttpHeaders staff = {{"X-API-Key", "acme-staff"}};
   world_.ultravox.is_mute = true;
   ASSERT_EQ(world_.send(acme_, "DELETE", "/api/sessions/" + session, "", staff).status, 200);
+  // Not before: a request that is on its way would be answered too.
+  ASSERT_TRUE(world_.run_until([this] { return world_.ultravox.unanswered() == 1; }));
   RuntimeFixture::kill(acme_);
   world_.ultravox.is_mute = false;
 
