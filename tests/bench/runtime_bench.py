@@ -30,6 +30,8 @@ TENANT = "t1"
 DURABLE = "durable"
 WEBSOCKETS = 10_000
 EVENT_SESSIONS = 1_000
+# What the runtime runs with: the first that this version has.
+CONFIGURATIONS = [("redis", "erpnext"), ("redis", "builtin"), ("embedded", "builtin")]
 # Calls that wait for the disk together: what one flush makes durable.
 DURABLE_CONNECTIONS = 512
 
@@ -38,8 +40,9 @@ apiVersion: voicectl/v1
 platform:
   domain: bench.test
   edge: {{ mode: none }}
-  ports: {{ range: "20000-24999" }}
+  ports: {{ range: "{ports}" }}
   pool: {{ size: 1 }}
+  store: {store}
   ultravox: {{ endpoint: "http://127.0.0.1:{fakes}/api" }}
 tenants:
 """
@@ -49,6 +52,7 @@ RESTAURANT = """
     business_type: restaurant
     plan: enterprise
     limits: {{ concurrent_sessions: 100000 }}
+    backend: {backend}
     menu:
       - {{ name: Margherita Pizza, price: "18.99", prep_time: 15 }}
       - {{ name: Garlic Bread, price: "8.99", prep_time: 8 }}
@@ -84,17 +88,67 @@ def as_nobody(core):
     return settle
 
 
-def end_process(pid):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-
-
 class Subject:
     """A server under measurement."""
 
     def __init__(self, name, port, pid, tenant, key_file, flavour="plain"):
         self.name, self.port, self.pid = name, port, pid
         self.tenant, self.key_file, self.flavour = tenant, key_file, flavour
+
+
+class Platform:
+    """A voicectld with its instance."""
+
+    def __init__(self, bench, folder):
+        self.bench, self.folder, self.pid = bench, folder, None
+        with open(folder / "daemon.log", "w", encoding="utf-8") as log:
+            self.daemon = bench.run_child(
+                [bench.binaries / "voicectld", "--state", folder / "state", "--run", folder / "run",
+                 "--log", folder / "log", "--runtime", bench.binaries / "voice-runtime"],
+                on_core(OTHER_CORE), stdout=log, stderr=subprocess.STDOUT)
+        bench.stack.callback(self.end)
+
+    def end(self):
+        # An instance outlives its daemon, and the daemon would replace one that ends before it.
+        self.daemon.terminate()
+        self.daemon.wait()
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+            self.pid = None
+
+    def voicectl(self, *words):
+        argv = [self.bench.binaries / "voicectl", "--socket", self.folder / "run" / "control.sock",
+                *words]
+        return subprocess.run([str(word) for word in argv], check=False, capture_output=True,
+                              text=True)
+
+    def ask(self, *words):
+        done = self.voicectl(*words, "-o", "json")
+        if done.returncode != 0:
+            raise SystemExit(f"voicectl {words[0]} failed: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def apply(self):
+        latest = time.monotonic() + 20
+        while not (self.folder / "run" / "control.sock").exists() and time.monotonic() < latest:
+            time.sleep(0.02)
+        done = self.voicectl("apply", "-f", self.folder / "platform.yaml", "--yes")
+        (self.folder / "apply.log").write_text(done.stdout + done.stderr)
+        instances = self.ask("ps")["instances"] if done.returncode in (0, 6) else []
+        self.pid = instances[0]["pid"] if instances else None
+        if done.returncode != 0 or self.pid is None:
+            self.end()
+            return False
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            os.sched_setaffinity(int(task), {SERVER_CORE})
+        return True
+
+    def subject(self, name, slug):
+        port = self.ask("tenant", "show", slug)["port"]
+        key_file = self.folder / f"{slug}.key"
+        key_file.write_text(self.ask("tenant", "key", "create", slug, "--scope", "widget")["key"])
+        return Subject(name, port, self.pid, slug, key_file)
 
 
 class Bench:
@@ -157,47 +211,49 @@ class Bench:
         told = json.loads(line)
         return Subject(name, told["port"], told["pid"], TENANT, self.key_file, flavour)
 
-    def voicectl(self, *words):
-        argv = [self.binaries / "voicectl", "--socket", self.folder / "run" / "control.sock", *words]
-        done = subprocess.run([str(word) for word in argv], check=False, capture_output=True,
-                              text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"voicectl {words[0]} failed: {done.stdout}{done.stderr}")
-        return done.stdout
+    def start_platform(self, name, ports, store, backend, slugs):
+        """A daemon with one instance; None if this version refuses such a platform."""
+        folder = self.folder / name
+        for part in ("state", "run", "log"):
+            (folder / part).mkdir(parents=True)
+        credentials = folder / "credentials"
+        credentials.write_text("0123456789abcde:fedcba987654321\n")
+        stores = {"embedded": "{ kind: embedded }",
+                  "redis": f'{{ kind: redis, redis_url: "redis://127.0.0.1:{self.redis}" }}'}
+        backends = {"builtin": "{ kind: builtin }",
+                    "erpnext": f'{{ kind: erpnext, url: "http://127.0.0.1:{self.fakes}", '
+                               f"company: Bench, credentials_file: {credentials} }}"}
+        text = PLATFORM.format(fakes=self.fakes, ports=ports, store=stores[store])
+        text += "".join(RESTAURANT.format(slug=slug, backend=backends[backend]) for slug in slugs)
+        (folder / "platform.yaml").write_text(text)
+        platform = Platform(self, folder)
+        return platform if platform.apply() else None
 
     def start_runtime(self, rounds):
-        """Subjects: the runtime, its durable store, and a fresh tenant for each round's creations."""
-        for name in ("state", "run", "log"):
-            (self.folder / name).mkdir()
-        desired = self.folder / "platform.yaml"
-        slugs = [TENANT, DURABLE] + [f"fresh{number}" for number in range(rounds)]
-        tenants = "".join(RESTAURANT.format(slug=slug) for slug in slugs)
-        desired.write_text(PLATFORM.format(fakes=self.fakes) + tenants)
-        daemon = self.run_child([self.binaries / "voicectld", "--state", self.folder / "state",
-                        "--run", self.folder / "run", "--log", self.folder / "log",
-                        "--runtime", self.binaries / "voice-runtime"], on_core(OTHER_CORE),
-                       stdout=open(self.folder / "daemon.log", "w", encoding="utf-8"),
-                       stderr=subprocess.STDOUT)
-        control = self.folder / "run" / "control.sock"
-        latest = time.monotonic() + 20
-        while not control.exists() and time.monotonic() < latest:
-            time.sleep(0.02)
-        self.voicectl("apply", "-f", desired, "--yes")
-        pid = json.loads(self.voicectl("ps", "-o", "json"))["instances"][0]["pid"]
-        # An instance outlives its daemon, and the daemon would replace one that ends before it.
-        self.stack.callback(lambda: (daemon.terminate(), daemon.wait(), end_process(pid)))
-        for task in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setaffinity(int(task), {SERVER_CORE})
-        names = ["voice-runtime", "durable"] + ["voice-runtime"] * rounds
-        return [self.runtime_tenant(name, pid, slug) for name, slug in zip(names, slugs)]
+        """The runtime, its durable store, a fresh tenant for each round's creations, and what the
+        first of them runs with."""
+        slugs = [TENANT] + [f"fresh{number}" for number in range(rounds)]
+        for number, (store, backend) in enumerate(CONFIGURATIONS):
+            platform = self.start_platform(f"p{number}", f"2{number}000-2{number}999", store,
+                                           backend, slugs)
+            if platform is None:
+                say(f"not in this version: {store} store with {backend} backend")
+                continue
+            subjects = [platform.subject("voice-runtime", slug) for slug in slugs]
+            if self.is_usable(subjects[0], backend):
+                break
+            platform.end()
+        else:
+            raise SystemExit("cannot start the runtime in any configuration")
+        durable = self.start_platform("d", "24000-24999", "embedded", "builtin", [DURABLE])
+        return [subjects[0], durable.subject("durable", DURABLE), *subjects[1:],
+                f"{store} store, {backend} backend"]
 
-    def runtime_tenant(self, name, pid, slug):
-        port = json.loads(self.voicectl("tenant", "show", slug, "-o", "json"))["port"]
-        made = json.loads(self.voicectl("tenant", "key", "create", slug, "--scope", "widget", "-o",
-                                        "json"))
-        key_file = self.folder / f"{slug}.key"
-        key_file.write_text(made["key"])
-        return Subject(name, port, pid, slug, key_file)
+    def is_usable(self, subject, backend):
+        figures = self.load(subject, "tools", "--sessions", "2", "--connections", "1", "--seconds",
+                            "0.3", "--warm-up", "0")
+        asks = figures["backend_requests"] > 0
+        return figures["errors"] == 0 and figures["answers"] > 0 and asks == (backend == "erpnext")
 
     def load(self, subject, scenario, *options):
         argv = [self.binaries / "voicectl-bench", scenario, "--port", subject.port, "--pid",
@@ -276,6 +332,8 @@ class Report:
                 return
             cells = {name: f"{value:,.0f}" for name, value in figures.items()}
             for peer, bound in targets:
+                if not any(name.startswith(peer) for name in self.peers if name in figures):
+                    continue
                 name = leanest(figures, self.peers) if peer == "lean" else peer
                 ratio = figures["voice-runtime"] / figures[name]
                 self.table.add(f"{what}{unit} / {name}", f"{ratio:.2f}x", f">= {bound}x",
@@ -297,6 +355,8 @@ class Report:
                            fixed["voice-runtime"] < 10, {n: f"{v:.1f}" for n, v in fixed.items()})
 
     def latencies(self):
+        if not any(name.startswith("lean") for name in self.peers):
+            return
         events = {n: v / 1000 for n, v in self.figures("events", "event_latency", "p99_us").items()}
         if events:
             lean = leanest(events, self.peers, smaller_is_better=True)
@@ -338,19 +398,29 @@ def scenarios(options):
     }
 
 
+def warm_up(bench, subjects):
+    """Calls rather than seconds: a just-in-time compiler counts what it has seen."""
+    for subject in subjects:
+        say(f"  warming up {subject.name}")
+        for scenario, calls in (("tools", 8000), ("sessions", 3000)):
+            bench.load(subject, scenario, "--warm-up", "0", "--seconds", "60", "--calls", calls)
+
+
 def measure(bench, subjects, durable, fresh, options):
     wanted = options.only.split(",") if options.only else None
     results = {}
 
     def note(scenario, subject, figures):
         results.setdefault(scenario, {}).setdefault(subject.name, []).append(figures)
-        shown = figures.get("per_second") or figures.get("kib_each")
+        shown = figures.get("per_second", figures.get("kib_each"))
         say(f"  {scenario:9} {subject.name:15} {shown:12,.1f}")
 
     # First, while the processes are as they start.
     if wanted is None or "idle" in wanted:
         for subject in subjects:
             note("idle", subject, bench.load(subject, "idle", "--websockets", WEBSOCKETS))
+    if wanted is None or set(wanted) - {"idle", "durable"}:
+        warm_up(bench, subjects)
     for number in range(options.rounds):
         say(f"round {number + 1} of {options.rounds}")
         for scenario, words in scenarios(options).items():
@@ -387,13 +457,15 @@ def main():
                       ("lean-ws", "lean_ws.js", "plain"), ("lean-uws", "lean_uws.js", "plain")]
         chosen = options.peers.split(",") if options.peers else [c[0] for c in candidates]
         started = [bench.start_peer(peers, *c) for c in candidates if c[0] in chosen]
-        runtime, durable, *fresh = bench.start_runtime(options.rounds)
+        runtime, durable, *fresh, configuration = bench.start_runtime(options.rounds)
+        say(f"voice-runtime runs with {configuration}")
         subjects = [runtime] + [peer for peer in started if peer is not None]
         time.sleep(1)
         fixed_kib = {subject.name: memory_kib(subject.pid) for subject in subjects}
         results = measure(bench, subjects, durable, fresh, options)
         if options.json:
             options.json.write_text(json.dumps({"results": results, "fixed_kib": fixed_kib}, indent=1))
+        print(f"voice-runtime: {configuration}; one core each; medians of {options.rounds} rounds")
         print(Report(results, [s.name for s in subjects[1:]], fixed_kib).render())
 
 

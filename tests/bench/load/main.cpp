@@ -52,6 +52,7 @@ void add_options(CLI::App& app, Options& options) {
                "Number requests, as an edge does");
   app.add_option("--connections", options.plan.connections, "Connections that send requests");
   app.add_option("--rate", options.plan.rate, "Requests per second; 0 for as many as come back");
+  app.add_option("--calls", options.plan.most, "End after that many requests; 0 for no such end");
   app.add_option("--sessions", options.sessions, "Sessions to work with");
   app.add_option("--websockets", options.websockets, "WebSockets to hold");
   app.add_option("--seconds", options.seconds, "Length of the measurement");
