@@ -9,5 +9,7 @@ namespace voicectl::fuzz {
 /// libFuzzer for as long as wanted, and in every test run with the corpus and mutations of it.
 void http_request(std::string_view bytes);
 void websocket(std::string_view bytes);
+void json_body(std::string_view bytes);
+void signature(std::string_view bytes);
 
 }  // namespace voicectl::fuzz

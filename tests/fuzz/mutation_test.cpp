@@ -84,5 +84,13 @@ TEST(MutationTest, WebSocketFramesKeepTheirPropertiesUnderMutation) {
   run_corpus_and_mutants("websocket", websocket);
 }
 
+TEST(MutationTest, JsonBodiesKeepTheirPropertiesUnderMutation) {
+  run_corpus_and_mutants("json_body", json_body);
+}
+
+TEST(MutationTest, SignaturesKeepTheirPropertiesUnderMutation) {
+  run_corpus_and_mutants("signature", signature);
+}
+
 }  // namespace
 }  // namespace voicectl::fuzz
