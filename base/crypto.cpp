@@ -42,6 +42,16 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
   return to_hex(digest.data(), length);
 }
 
+std::string hmac_sha256_base64(std::string_view key, std::string_view message) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  unsigned int length = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
+       digest.data(), &length);
+  std::array<unsigned char, 48> encoded{};  // 32 bytes become 44 characters and a zero
+  const int characters = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(length));
+  return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(characters)};
+}
+
 std::string sha1_base64(std::string_view text) {
   std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
   SHA1(bytes_of(text), text.size(), digest.data());

@@ -12,6 +12,9 @@ std::string sha256_hex(std::string_view text);
 /// HMAC-SHA256 as 64 lower-case hexadecimal digits.
 std::string hmac_sha256_hex(std::string_view key, std::string_view message);
 
+/// The same in base64, with padding.
+std::string hmac_sha256_base64(std::string_view key, std::string_view message);
+
 /// SHA-1 of `text`, then base64: the WebSocket handshake asks for it (RFC 6455, 4.2.2).
 std::string sha1_base64(std::string_view text);
 

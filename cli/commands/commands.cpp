@@ -8,6 +8,7 @@ std::vector<Group> command_groups() {
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list and revoke a tenant's API keys"},
       {"session", "List, show and end live sessions"},
+      {"outbox", "See, retry and drop what is owed to other systems"},
   };
 }
 
@@ -34,6 +35,10 @@ std::vector<Command> all_commands() {
       session_list_command(),
       session_show_command(),
       session_end_command(),
+      outbox_list_command(),
+      outbox_show_command(),
+      outbox_retry_command(),
+      outbox_drop_command(),
       version_command(),
   };
 }

@@ -47,4 +47,10 @@ Command session_list_command();
 Command session_show_command();
 Command session_end_command();
 
+// What is owed to other systems.
+Command outbox_list_command();
+Command outbox_show_command();
+Command outbox_retry_command();
+Command outbox_drop_command();
+
 }  // namespace voicectl

@@ -45,6 +45,14 @@
 ///                         or "edge"
 ///   POST   /v1/stop       {"who"} -> stream like apply's; stops instances, edge, then the daemon
 ///
+///   GET    /v1/outbox?tenant=&state=pending|dead&after=N&limit=N
+///                         {"entries":[{"tenant","id","session","kind","state","attempts",
+///                          "created_at","next_attempt","last_error"}],"problems":[...]}
+///   GET    /v1/outbox/<slug>/<id>        {"entry":{... and "idempotency_key","payload"}}
+///   POST   /v1/outbox/<slug>/<id>/retry  {"entry":{...}}
+///   POST   /v1/outbox/<slug>/retry       {"retried":n}: every dead one
+///   DELETE /v1/outbox/<slug>/<id>        {"entry":{...}}
+///
 /// A stream is chunked; each line of it is one JSON object. That of apply:
 ///
 ///   {"type":"started","plan_id","steps":n}

@@ -40,6 +40,16 @@ std::string trim(std::string text) {
   return text;
 }
 
+/// The instances read copies of the files of secrets, and always name a company.
+void point_at_installed(Json& backend, const TenantSpec& tenant, const DaemonPaths& paths) {
+  if (tenant.backend.company.empty()) {
+    backend["company"] = tenant.name;
+  }
+  if (!tenant.backend.credentials_file.empty()) {
+    backend["credentials_file"] = paths.erpnext_credentials(tenant.tenant);
+  }
+}
+
 }  // namespace
 
 Status TenantFiles::write_owned(const std::string& path, const std::string& content) {
@@ -75,6 +85,25 @@ Result<std::string> TenantFiles::load_or_make_secrets(const TenantId& tenant) {
   return dump_json(secrets);
 }
 
+/// Copies a file of secrets to where the instances may read it. One that cannot be read leaves what
+/// was installed before; then nothing gets worse.
+Status TenantFiles::install_file(const std::string& source, const std::string& installed) {
+  if (source.empty()) {
+    return files_.remove(installed);
+  }
+  const Result<std::optional<std::string>> text = files_.read(source, kMaxKeyFile);
+  if (text.has_value() && *text && !trim(**text).empty()) {
+    return write_owned(installed, trim(**text) + "\n");
+  }
+  VC_TRY(const std::optional<std::string> before, files_.read(installed, kMaxKeyFile));
+  if (before) {
+    return ok_status();
+  }
+  return Error(
+      ErrorCode::kNotFound,
+      fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
+}
+
 Status TenantFiles::prepare(const TenantSpec& tenant,
                             const PlatformSpec& platform,
                             Generation generation,
@@ -94,7 +123,9 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
     return secrets.error().with_context(
         fmt::format("reading '{}'", paths().tenant_secrets(tenant.tenant)));
   }
-  VC_TRY(const Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
+  VC_TRY(Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
+  point_at_installed(document["backend"], tenant, paths());
+  VC_TRY(install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant)));
   VC_TRY(const Json store, store_document(platform.store));
   Json api_keys = Json::array();
   for (const ApiKeyRecord& key : keys) {

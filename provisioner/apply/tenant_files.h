@@ -20,7 +20,8 @@ namespace voicectl {
 /// The folder of each tenant: what its instance reads and where it keeps its data.
 ///
 /// config.json carries secrets (webhook secrets, hashes of keys) and is 0600, like the folder's
-/// other files; where root, all belong to the user of the instances.
+/// other files; where root, all belong to the user of the instances. Credentials of a tenant's
+/// ERPNext are copied beside it, and named in it by path only.
 /// THREADS: loop thread only.
 class TenantFiles {
  public:
@@ -64,6 +65,7 @@ class TenantFiles {
  private:
   Status write_owned(const std::string& path, const std::string& content);
   Status make_owned_directory(const std::string& path);
+  Status install_file(const std::string& source, const std::string& installed);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);
   /// What an instance is told about the session store.
   Result<Json> store_document(const StoreSpec& store);

@@ -80,6 +80,11 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
       {"DELETE", "/v1/sessions/*", &ControlServer::end_session},
+      {"GET", "/v1/outbox", &ControlServer::list_outbox},
+      {"GET", "/v1/outbox/*/*", &ControlServer::show_outbox},
+      {"DELETE", "/v1/outbox/*/*", &ControlServer::drop_outbox},
+      {"POST", "/v1/outbox/*/retry", &ControlServer::retry_outbox},
+      {"POST", "/v1/outbox/*/*/retry", &ControlServer::retry_outbox},
       {"GET", "/v1/events", &ControlServer::stream_events},
       {"GET", "/v1/logs", &ControlServer::stream_logs},
   };

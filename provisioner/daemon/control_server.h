@@ -84,6 +84,13 @@ class ControlServer {
   void end_session(const Call& call);
   void ask_about_session(const Call& call, std::string_view type);
 
+  // control_outbox.cpp
+  void list_outbox(const Call& call);
+  void show_outbox(const Call& call);
+  void retry_outbox(const Call& call);
+  void drop_outbox(const Call& call);
+  void ask_about_outbox(const Call& call, std::string_view type);
+
   // control_streams.cpp
   void stream_events(const Call& call);
   void stream_logs(const Call& call);

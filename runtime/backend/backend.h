@@ -20,6 +20,17 @@ struct Refusal {
   std::string message;
 };
 
+/// Whether a request can be the second one of its reference in the eyes of the system behind a
+/// backend.
+enum class Repetition { kNone, kPossible };
+
+/// What makes a request happen once in the system behind a backend.
+struct RequestMark {
+  /// The same for every attempt, and for no other request; empty if nobody tells them apart.
+  std::string reference;
+  Repetition repetition = Repetition::kNone;
+};
+
 enum class OrderType { kTakeaway, kDelivery, kDineIn };
 std::string_view name_of(OrderType type);
 /// "Dine In", "dine-in", "takeaway": case, spaces and hyphens do not matter.
@@ -37,6 +48,7 @@ struct OrderRequest {
   std::vector<OrderItem> items;
   OrderType type = OrderType::kTakeaway;
   std::string delivery_address;
+  RequestMark mark = {};
 };
 
 struct OrderLine {
@@ -63,6 +75,7 @@ struct AppointmentRequest {
   /// As the caller gave them: "2026-11-23", "14:30" or "2:30 PM", in the tenant's time zone.
   std::string date;
   std::string time;
+  RequestMark mark = {};
 };
 
 /// A span of time that is taken.
@@ -98,6 +111,7 @@ struct TicketRequest {
   std::string issue_description;
   std::string category;
   std::optional<Priority> priority;
+  RequestMark mark = {};
 };
 
 struct CreatedTicket {
@@ -126,6 +140,15 @@ class Backend {
   virtual void book_appointment(const AppointmentRequest& request,
                                 Completion<AppointmentOutcome> done) = 0;
   virtual void create_ticket(const TicketRequest& request, Completion<TicketOutcome> done) = 0;
+
+  /// Where the effect lies.
+  enum class Reach {
+    kWithin,  ///< in what it answers: it answers within the call, and nothing else knows of it
+    kBeyond,  ///< in another system, which may be slow or away, and may be asked twice
+  };
+  virtual Reach reach() const { return Reach::kWithin; }
+  /// How long the other system asks to be left alone; zero if it does not.
+  virtual Duration quiet_for() const { return Duration(0); }
 };
 
 }  // namespace voicectl::runtime

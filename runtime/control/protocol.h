@@ -50,6 +50,16 @@ inline constexpr std::string_view kListSessions = "list_sessions";
 inline constexpr std::string_view kShowSession = "show_session";
 /// {"session","reason"}: end it. Answer {"session":{...}}.
 inline constexpr std::string_view kEndSession = "end_session";
+/// {"tenant","state"?,"after"?,"limit"?}: entries of its outbox by their numbers. Answer
+/// {"entries":[...]}.
+inline constexpr std::string_view kListOutbox = "list_outbox";
+/// {"tenant","entry"}: one of them with its payload. Answer {"entry":{...}}.
+inline constexpr std::string_view kShowOutbox = "show_outbox";
+/// {"tenant","entry"?}: try it now; without `entry` every dead one, and the answer is
+/// {"retried"}, else {"entry"}.
+inline constexpr std::string_view kRetryOutbox = "retry_outbox";
+/// {"tenant","entry"}: forget it. Answer {"entry":{...}}.
+inline constexpr std::string_view kDropOutbox = "drop_outbox";
 /// {}: load per tenant. Answer {"tenants":[{"tenant","sessions","connections","websockets",
 /// "requests_total","tool_calls_total"}]}.
 inline constexpr std::string_view kStats = "stats";

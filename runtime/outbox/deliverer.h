@@ -68,6 +68,11 @@ class Deliverer {
                        Attempt attempt,
                        std::function<void(DeliveryOutcome)> done) = 0;
 
+  /// An attempt failed, or was passed over because the other side is away, and another will follow.
+  virtual void put_off(const OutboxEntry& entry) {
+    (void)entry;  // most just wait
+  }
+
   /// `entry` is given up after its last attempt: says what else becomes durable with that.
   /// Only `change` and `afterwards` of the answer count.
   virtual void give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {

@@ -314,6 +314,8 @@ void Outbox::finish(std::uint64_t id, std::optional<Duration> again) {
     item.attempt = Attempt::kRepeated;
     item.due = deps_.reactor.now() + *again;
     put_in_line(lane);
+    const OutboxEntry entry = item.entry;
+    deliverer_of(entry)->put_off(entry);
   }
   arm_timer();
   pump(side);

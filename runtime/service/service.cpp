@@ -124,6 +124,12 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
     show_session(request, *body);
   } else if (type == asked::kEndSession) {
     end_session(request, *body);
+  } else if (type == asked::kListOutbox) {
+    list_outbox(request, *body);
+  } else if (type == asked::kShowOutbox) {
+    show_outbox(request, *body);
+  } else if (type == asked::kRetryOutbox || type == asked::kDropOutbox) {
+    change_outbox(request, *body);
   } else if (type == asked::kStats) {
     tell_stats(request);
   } else if (type == asked::kStop) {

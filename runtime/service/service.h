@@ -69,6 +69,10 @@ class Service {
   void list_sessions(const ControlRequest& request, const Json& body);
   void show_session(const ControlRequest& request, const Json& body);
   void end_session(const ControlRequest& request, const Json& body);
+  void list_outbox(const ControlRequest& request, const Json& body);
+  void show_outbox(const ControlRequest& request, const Json& body);
+  /// Retries or drops, as the request's type says.
+  void change_outbox(const ControlRequest& request, const Json& body);
   void tell_stats(const ControlRequest& request) const;
 
   Result<Place*> find_place(const Json& body);

@@ -40,6 +40,16 @@ std::string_view name_of(EventType type) {
       return "appointment.alternatives";
     case EventType::kTicketCreated:
       return "ticket.created";
+    case EventType::kToolPending:
+      return "tool.pending";
+    case EventType::kToolFailed:
+      return "tool.failed";
+    case EventType::kOrderUpdated:
+      return "order.updated";
+    case EventType::kAppointmentUpdated:
+      return "appointment.updated";
+    case EventType::kTicketUpdated:
+      return "ticket.updated";
     case EventType::kCallEnded:
       return "call.ended";
     case EventType::kSessionCompleted:

@@ -20,6 +20,13 @@ enum class EventType {
   kAppointmentBooked,
   kAppointmentAlternatives,
   kTicketCreated,
+  /// A tool's work goes on in another system, after the agent got a promise; it came to nothing.
+  kToolPending,
+  kToolFailed,
+  /// Another system changed it.
+  kOrderUpdated,
+  kAppointmentUpdated,
+  kTicketUpdated,
   kCallEnded,
   kSessionCompleted,
   kSessionFailed,

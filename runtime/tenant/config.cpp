@@ -161,9 +161,7 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
   VC_TRY(config.business, business_of_json(tenant));
   read_limits(tenant, config);
   read_voice(member(tenant, "voice"), config);
-  config.backend = string_or(member(tenant, "backend"), "kind", "builtin") == "erpnext"
-                       ? BackendKind::kErpnext
-                       : BackendKind::kBuiltin;
+  VC_TRY(config.backend, backend_of_json(member(tenant, "backend")));
   return config;
 }
 

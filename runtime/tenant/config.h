@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "runtime/backend/business.h"
 #include "runtime/redis/redis_address.h"
+#include "runtime/tenant/backend_config.h"
 
 namespace voicectl::runtime {
 
@@ -50,8 +51,6 @@ struct UltravoxSettings {
   friend bool operator==(const UltravoxSettings&, const UltravoxSettings&) = default;
 };
 
-enum class BackendKind { kBuiltin, kErpnext };
-
 enum class StoreKind { kEmbedded, kRedis };
 
 /// Where a tenant's sessions are kept.
@@ -83,7 +82,7 @@ struct TenantConfig {
   Business business;
   SessionLimits limits;
   VoiceSettings voice;
-  BackendKind backend = BackendKind::kBuiltin;
+  BackendConfig backend;
   StoreSettings store;
 };
 

@@ -16,6 +16,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/ws/sessions/{session}", Operation::kFollowSession, Access::kSessionToken},
     {"GET", "/ws/staff", Operation::kFollowTenant, Access::kStaffKey},
     {"POST", "/webhook/{tenant}/ultravox", Operation::kTakeCallEvent, Access::kSignature},
+    {"POST", "/webhook/{tenant}/order-update", Operation::kTakeRecordUpdate, Access::kSignature},
     {"POST", "/webhook/{tenant}/tools/{tool}", Operation::kRunTool, Access::kToolToken},
 };
 

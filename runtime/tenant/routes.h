@@ -16,7 +16,7 @@ enum class Access {
   kStaffKey,
   kAdminKey,
   kSessionToken,  ///< the token of the session that the path names, or a staff key
-  kSignature,     ///< a signature of Ultravox over the body
+  kSignature,     ///< a signature over the body, Ultravox's or ERPNext's
   kToolToken,     ///< the token that only the session's tools have
 };
 
@@ -32,6 +32,7 @@ enum class Operation {
   kShowAnalytics,
   kListRecords,
   kTakeCallEvent,
+  kTakeRecordUpdate,
   kRunTool,
 };
 

@@ -11,6 +11,7 @@
 #include "runtime/backend/builtin/builtin_backend.h"
 #include "runtime/outbox/outbox.h"
 #include "runtime/tenant/choose_store.h"
+#include "runtime/tenant/erp_side.h"
 #include "runtime/tenant/gatekeeper.h"
 #include "runtime/tenant/insight_api.h"
 #include "runtime/tenant/live_api.h"
@@ -41,6 +42,7 @@ constexpr Duration kCloseCheck = std::chrono::milliseconds(5);
 struct LoadedConfig {
   TenantConfig config;
   TimeZone zone;
+  SiteClocks clocks;
 };
 
 Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
@@ -53,14 +55,9 @@ Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
   if (config.has_error()) {
     return config.error().with_context(fmt::format("reading '{}'", path));
   }
-  if (config->backend != BackendKind::kBuiltin) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("cannot serve tenant '{}' with the erpnext backend: this version has "
-                             "only the builtin one",
-                             config->tenant.str()));
-  }
   VC_TRY(TimeZone zone, load_time_zone(files, config->business.time_zone));
-  return LoadedConfig{std::move(*config), std::move(zone)};
+  VC_TRY(SiteClocks clocks, load_clocks(files, *config, zone));
+  return LoadedConfig{std::move(*config), std::move(zone), std::move(clocks)};
 }
 
 }  // namespace
@@ -103,6 +100,7 @@ struct TenantHost::Inner {
   Outbox outbox;
   RequestMemory memory;
   BuiltinBackend backend;
+  ErpSide erp;
   TenantScope scope;
   CallDeliverer calls;
   /// Replaced clients whose requests may still be under way.
@@ -137,11 +135,16 @@ TenantHost::Inner::Inner(
       outbox({deps.reactor, deps.clock, deps.random, store, book}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
       backend(config->business, loaded.zone, {}, deps.clock, deps.random),
+      erp({deps.reactor, deps.clock, book, outbox, deps.http, deps.files},
+          *config,
+          std::move(loaded.clocks)),
       scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone), hub,
             store,        book,       outbox,      memory, make_client()},
-      calls(scope.ultravox, book, [](const Session&) { return std::vector<NewEffect>(); }),
+      calls(scope.ultravox,
+            book,
+            [this](const Session& session) { return erp.on_session_news(session, "transcript"); }),
       sessions(scope),
-      webhooks(scope, backend, *counters),
+      webhooks(scope, backend, erp, *counters),
       live(scope),
       insight(scope),
       gatekeeper(scope),
@@ -152,6 +155,7 @@ TenantHost::Inner::Inner(
               {},
               {}}) {
   outbox.add(std::string(kCallEffects), calls);
+  erp.add_to(outbox);
 }
 
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
@@ -219,6 +223,8 @@ void TenantHost::Inner::carry_out(const std::shared_ptr<Exchange>& exchange) {
       return insight.list_records(exchange);
     case Operation::kTakeCallEvent:
       return webhooks.take_call_event(exchange);
+    case Operation::kTakeRecordUpdate:
+      return webhooks.take_record_update(exchange);
     case Operation::kRunTool:
       return webhooks.run_tool(exchange);
   }
@@ -324,6 +330,7 @@ Status TenantHost::reconfigure(const std::string& config_path) {
   inner_->scope.config = inner_->config;
   inner_->scope.zone = loaded.zone;
   inner_->backend.reconfigure(inner_->config->business, std::move(loaded.zone));
+  inner_->erp.reconfigure(*inner_->config, std::move(loaded.clocks));
   if (other_service) {
     inner_->old_clients.push_back(std::exchange(inner_->scope.ultravox, inner_->make_client()));
   }
@@ -378,6 +385,10 @@ const std::string& TenantHost::store_warning() const {
 
 SessionStore& TenantHost::store() {
   return inner_->store;
+}
+
+Outbox& TenantHost::outbox() {
+  return inner_->outbox;
 }
 
 void TenantHost::end_session(const SessionId& id, std::string reason, Completion<Session> done) {

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "runtime/net/http_client.h"
+#include "runtime/outbox/outbox.h"
 #include "runtime/session/session.h"
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
@@ -97,6 +98,7 @@ class TenantHost {
   SessionStore& store();
   /// What the store's configuration puts at risk; empty if nothing is known of.
   const std::string& store_warning() const;
+  Outbox& outbox();
   void end_session(const SessionId& id, std::string reason, Completion<Session> done);
 
  private:

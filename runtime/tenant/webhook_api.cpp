@@ -50,10 +50,12 @@ std::optional<SessionId> proven_session(const HttpRequest& request, const Tenant
 
 }  // namespace
 
-WebhookApi::WebhookApi(TenantScope& scope, Backend& backend, TenantCounters& counters)
+WebhookApi::WebhookApi(TenantScope& scope, Backend& builtin, ErpSide& erp, TenantCounters& counters)
     : scope_(scope),
       counters_(counters),
-      dispatch_(scope.book, backend, scope.clock),
+      erp_(erp),
+      dispatch_(scope.book, builtin, erp.tools(), scope.clock),
+      remote_dispatch_(scope.book, erp.backend(), erp.tools(), scope.clock),
       self_(std::make_shared<WebhookApi*>(this)) {}
 
 void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
@@ -117,6 +119,13 @@ void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
   if (change.session && event.kind == ultravox::EventKind::kCallEnded) {
     effects.push_back(fetch_call_effect(change.session->session.str(), event.call.call_id));
   }
+  const bool is_over = event.kind == ultravox::EventKind::kCallEnded ||
+                       event.kind == ultravox::EventKind::kCallBilled;
+  if (change.session && is_over) {
+    for (NewEffect& effect : erp_.on_session_news(*change.session, event.name)) {
+      effects.push_back(std::move(effect));
+    }
+  }
   scope_.outbox.commit(std::move(change), std::move(effects), [exchange](const Status& outcome) {
     if (outcome.has_error()) {
       exchange->refuse(outcome.error());
@@ -142,13 +151,14 @@ void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
   if (scope_.memory.begin(exchange) == RequestMemory::Standing::kTaken) {
     return;
   }
-  dispatch_.run(
-      {*session, tool, exchange->request().body, exchange->request_key()},
-      [this, exchange, name, alive = std::weak_ptr(self_)](const Result<std::string>& answer) {
-        if (!alive.expired()) {
-          answer_tool(exchange, name, answer);
-        }
-      });
+  const bool is_remote = config.backend.kind == BackendKind::kErpnext;
+  (is_remote ? remote_dispatch_ : dispatch_)
+      .run({*session, tool, exchange->request().body, exchange->request_key()},
+           [this, exchange, name, alive = std::weak_ptr(self_)](const Result<std::string>& answer) {
+             if (!alive.expired()) {
+               answer_tool(exchange, name, answer);
+             }
+           });
 }
 
 void WebhookApi::answer_tool(const std::shared_ptr<Exchange>& exchange,

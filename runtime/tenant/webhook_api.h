@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
+#include "runtime/tenant/erp_side.h"
 #include "runtime/tenant/exchange.h"
 #include "runtime/tenant/tenant_scope.h"
 #include "runtime/ultravox/events.h"
+#include "runtime/webhook/record_updates.h"
 #include "runtime/webhook/tool_dispatch.h"
 
 namespace voicectl::runtime {
@@ -17,12 +20,16 @@ namespace voicectl::runtime {
 class WebhookApi {
  public:
   /// REQUIRES: all outlive it.
-  WebhookApi(TenantScope& scope, Backend& backend, TenantCounters& counters);
+  WebhookApi(TenantScope& scope, Backend& builtin, ErpSide& erp, TenantCounters& counters);
 
   /// 204 once the event is durable; 401 for a signature that does not fit. An event that took
   /// effect before, or that is about no session of ours, is acknowledged too: it would only come
   /// again.
   void take_call_event(const std::shared_ptr<Exchange>& exchange);
+
+  /// 204 once an order, appointment or ticket has learned what ERPNext says of it, and customer and
+  /// staff have their event; likewise if it is no news, or of no record of ours (then it is kept).
+  void take_record_update(const std::shared_ptr<Exchange>& exchange);
 
   /// 200 with the JSON for the agent once its effect is durable.
   void run_tool(const std::shared_ptr<Exchange>& exchange);
@@ -31,6 +38,12 @@ class WebhookApi {
   void apply(const std::shared_ptr<Exchange>& exchange,
              const ultravox::CallEvent& event,
              const Result<std::optional<Session>>& found);
+  void apply_update(const std::shared_ptr<Exchange>& exchange,
+                    const RecordUpdate& update,
+                    const Result<std::optional<KeptRecord>>& found);
+  void commit_update(const std::shared_ptr<Exchange>& exchange,
+                     const RecordUpdate& update,
+                     Change change);
   void commit(const std::shared_ptr<Exchange>& exchange,
               const ultravox::CallEvent& event,
               Change change);
@@ -40,7 +53,12 @@ class WebhookApi {
 
   TenantScope& scope_;
   TenantCounters& counters_;
+  ErpSide& erp_;
   ToolDispatch dispatch_;
+  ToolDispatch remote_dispatch_;
+  /// Updates that were decided last, by record, until they are durable: two that come together must
+  /// not both be news.
+  std::map<std::string, RecordUpdate> deciding_;
   std::shared_ptr<WebhookApi*> self_;
 };
 

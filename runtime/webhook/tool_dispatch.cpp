@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "runtime/webhook/remote_tools.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 void note_effect(Session& session, const ToolCall& call, const ToolEffect& effect, WallTime now) {
   session.last_tool_call =
       ToolCallRecord{std::string(call.tool->name), call.body, effect.answer, now};
-  ++session.tool_calls;
   session.step = "collecting";
   if (!effect.events.empty()) {
     session.extracted_data = call.body;
@@ -40,8 +40,54 @@ Error no_session(const SessionId& id) {
 
 }  // namespace
 
-ToolDispatch::ToolDispatch(SessionBook& book, Backend& backend, const WallClock& clock)
-    : book_(book), backend_(backend), clock_(clock), self_(std::make_shared<ToolDispatch*>(this)) {}
+Change change_of_tool(const Session& session,
+                      const ToolCall& call,
+                      ToolEffect effect,
+                      ToolCount count,
+                      WallTime now) {
+  Change change;
+  change.session = session;
+  change.session->tool_calls += count == ToolCount::kNew ? 1 : 0;
+  note_effect(*change.session, call, effect, now);
+  change.events.push_back(tool_called(call, effect));
+  for (NewEvent& event : effect.events) {
+    change.events.push_back(std::move(event));
+  }
+  if (effect.record) {
+    change.records.push_back(std::move(*effect.record));
+  }
+  return change;
+}
+
+void ask_tool(Backend& backend,
+              const ToolRequest& request,
+              const std::function<void(Result<ToolEffect>)>& done) {
+  const auto answer_with = [&done](const auto& asked) {
+    return [asked, done](auto outcome) {
+      done(outcome.has_error() ? Result<ToolEffect>(outcome.error())
+                               : Result<ToolEffect>(effect_of(*outcome, asked)));
+    };
+  };
+  std::visit(
+      boost::hana::overload(
+          [&](const OrderRequest& order) { backend.place_order(order, answer_with(order)); },
+          [&](const AppointmentRequest& appointment) {
+            backend.book_appointment(appointment, answer_with(appointment));
+          },
+          [&](const TicketRequest& ticket) { backend.create_ticket(ticket, answer_with(ticket)); },
+          [&](const Refusal& refusal) { done(effect_of(refusal)); }),
+      request);
+}
+
+ToolDispatch::ToolDispatch(SessionBook& book,
+                           Backend& backend,
+                           RemoteTools& remote,
+                           const WallClock& clock)
+    : book_(book),
+      backend_(backend),
+      remote_(remote),
+      clock_(clock),
+      self_(std::make_shared<ToolDispatch*>(this)) {}
 
 void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
   const Result<Json> parameters = parse_json(call.body);
@@ -66,36 +112,23 @@ void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
   }
   call.body = dump_json(*parameters);
   const ToolRequest request = read_tool_request(*call.tool, *parameters);
-  ask_backend(request, [this, call, done = std::move(done),
-                        alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
-    if (alive.expired()) {
-      return;
-    }
-    if (effect.has_error()) {
-      done(effect.error());
-      return;
-    }
-    store(call, std::move(*effect), done);
-  });
-}
-
-void ToolDispatch::ask_backend(const ToolRequest& request,
-                               std::function<void(Result<ToolEffect>)> done) {
-  const auto answer_with = [&done](const auto& asked) {
-    return [asked, done](auto outcome) {
-      done(outcome.has_error() ? Result<ToolEffect>(outcome.error())
-                               : Result<ToolEffect>(effect_of(*outcome, asked)));
-    };
-  };
-  std::visit(
-      boost::hana::overload(
-          [&](const OrderRequest& order) { backend_.place_order(order, answer_with(order)); },
-          [&](const AppointmentRequest& appointment) {
-            backend_.book_appointment(appointment, answer_with(appointment));
-          },
-          [&](const TicketRequest& ticket) { backend_.create_ticket(ticket, answer_with(ticket)); },
-          [&](const Refusal& refusal) { done(effect_of(refusal)); }),
-      request);
+  const bool is_question = std::holds_alternative<Refusal>(request);
+  if (backend_.reach() == Backend::Reach::kBeyond && !is_question) {
+    remote_.run(call, std::move(done));
+    return;
+  }
+  ask_tool(backend_, request,
+           [this, call, done = std::move(done),
+            alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
+             if (alive.expired()) {
+               return;
+             }
+             if (effect.has_error()) {
+               done(effect.error());
+               return;
+             }
+             store(call, std::move(*effect), done);
+           });
 }
 
 void ToolDispatch::store(const ToolCall& call, ToolEffect effect, Completion<std::string> done) {
@@ -104,21 +137,12 @@ void ToolDispatch::store(const ToolCall& call, ToolEffect effect, Completion<std
     done(no_session(call.session));
     return;
   }
-  Change change;
-  change.session = *session;
-  note_effect(*change.session, call, effect, clock_.now());
-  change.events.push_back(tool_called(call, effect));
-  for (NewEvent& event : effect.events) {
-    change.events.push_back(std::move(event));
-  }
-  if (effect.record) {
-    change.records.push_back(std::move(*effect.record));
-  }
+  const std::string answer = effect.answer;
+  Change change = change_of_tool(*session, call, std::move(effect), ToolCount::kNew, clock_.now());
   if (call.request_key) {
-    change.response = StoredResponse{*call.request_key, 200, effect.answer, clock_.now()};
+    change.response = StoredResponse{*call.request_key, 200, answer, clock_.now()};
   }
-  book_.commit(std::move(change), [answer = std::move(effect.answer),
-                                   done = std::move(done)](const Status& outcome) {
+  book_.commit(std::move(change), [answer, done = std::move(done)](const Status& outcome) {
     done(outcome.has_error() ? Result<std::string>(outcome.error()) : Result<std::string>(answer));
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,14 +40,28 @@ ToolEffect effect_of(const AppointmentOutcome& outcome, const AppointmentRequest
 ToolEffect effect_of(const TicketOutcome& outcome, const TicketRequest& request);
 ToolEffect effect_of(const Refusal& refusal);
 
+/// Whether the session counts the tool call already.
+enum class ToolCount { kNew, kCounted };
+
+/// What an effect does to its session. Pure.
+Change change_of_tool(
+    const Session& session, const ToolCall& call, ToolEffect effect, ToolCount count, WallTime now);
+
+/// Asks `backend` for what an agent wants; a question is answered without it.
+void ask_tool(Backend& backend,
+              const ToolRequest& request,
+              const std::function<void(Result<ToolEffect>)>& done);
+
+class RemoteTools;
+
 /// Runs tool calls: reads the parameters, asks the backend, stores everything in one batch, and
 /// answers once that is durable.
 ///
 /// THREADS: loop thread only.
 class ToolDispatch {
  public:
-  /// REQUIRES: all outlive it.
-  ToolDispatch(SessionBook& book, Backend& backend, const WallClock& clock);
+  /// REQUIRES: all outlive it. `remote` runs what lies beyond the backend.
+  ToolDispatch(SessionBook& book, Backend& backend, RemoteTools& remote, const WallClock& clock);
 
   /// `done` gets the JSON for the agent. A "no" of the business is an answer, not an error.
   /// ERRORS: kInvalidArgument (the body is no JSON); kNotFound (no such session); kConflict (it
@@ -54,11 +69,11 @@ class ToolDispatch {
   void run(ToolCall call, Completion<std::string> done);
 
  private:
-  void ask_backend(const ToolRequest& request, std::function<void(Result<ToolEffect>)> done);
   void store(const ToolCall& call, ToolEffect effect, Completion<std::string> done);
 
   SessionBook& book_;
   Backend& backend_;
+  RemoteTools& remote_;
   const WallClock& clock_;
   std::shared_ptr<ToolDispatch*> self_;
 };

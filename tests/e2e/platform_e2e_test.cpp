@@ -149,6 +149,21 @@ TEST_F(PlatformE2e, SessionsAreListedShownAndEndedByTheOperator) {
   EXPECT_EQ(missing.code, 3) << missing.out << missing.err;
 }
 
+TEST_F(PlatformE2e, TheOutboxIsEmptyBehindACallAndNamesWhatItDoesNotKnow) {
+  platform.up();
+  platform.call("mario-pizza");
+
+  const Finished listed = platform.voicectl({"outbox", "list", "--tenant", "mario-pizza"});
+  const Finished missing = platform.voicectl({"outbox", "show", "mario-pizza", "4711"});
+  const Finished retried = platform.voicectl({"outbox", "retry", "mario-pizza", "--dead"});
+  const Finished nobody = platform.voicectl({"outbox", "drop", "no-such-tenant", "1", "--yes"});
+
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_EQ(missing.code, 3) << missing.out << missing.err;
+  EXPECT_THAT(retried.out, HasSubstr("Retrying 0 dead entries"));
+  EXPECT_EQ(nobody.code, 3) << nobody.out << nobody.err;
+}
+
 TEST_F(PlatformE2e, DeletingATenantTakesItsNameToBeTyped) {
   platform.up();
 

@@ -144,8 +144,10 @@ void ScriptedUltravox::answer(const HttpRequest& request,
   } else if (is_mute) {
     unanswered_.push_back(responder);
   } else if (request.path.ends_with("/send_data_message")) {
-    hung_up.push_back(request.path.substr(11, request.path.find('/', 11) - 11));
-    responder->send({204, {}, {}});
+    if (hang_up_status == 204) {
+      hung_up.push_back(request.path.substr(11, request.path.find('/', 11) - 11));
+    }
+    responder->send({hang_up_status, {}, {}});
   } else if (!request.path.ends_with("/messages")) {
     const std::string call = request.path.substr(request.path.rfind('/') + 1);
     responder->send(json_response(
@@ -181,6 +183,7 @@ void RuntimeFixture::write_config(const std::string& slug) {
       {"name", slug},
       {"business_type", "restaurant"},
       {"limits", {{"concurrent_sessions", 3}}},
+      {"backend", Json::parse(backend)},
       {"menu", {{{"name", "Margherita Pizza"}, {"price", "18.99"}, {"prep_time", 15}}}}};
   const Json document = {
       {"apiVersion", "voicectl/v1"},

@@ -69,8 +69,10 @@ class ScriptedUltravox {
   std::vector<std::string> calls;
   /// Calls that were hung up.
   std::vector<std::string> hung_up;
-  /// Requests to hang up get no answer.
+  /// Requests about calls that are there get no answer.
   bool is_mute = false;
+  /// Status of the next answers to requests to hang up.
+  int hang_up_status = 204;
 
  private:
   void answer(const HttpRequest& request, const std::shared_ptr<Responder>& responder);
@@ -132,6 +134,8 @@ class RuntimeFixture {
   Offload& offload() { return *offload_; }
 
   FixedWallClock clock;
+  /// The tenants' `backend`, as JSON.
+  std::string backend = R"({"kind":"builtin"})";
 
  private:
   void write_config(const std::string& slug);

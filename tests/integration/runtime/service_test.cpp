@@ -123,6 +123,41 @@ TEST_F(ServiceTest, ServesATenantFromLendToReclaim) {
               HasSubstr(R"("tenants":[])"));
 }
 
+TEST_F(ServiceTest, ShowsRetriesAndDropsWhatATenantOwes) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  world_.ultravox.hang_up_status = 400;
+  for (int i = 0; i < 2; ++i) {
+    const HttpResponse made =
+        world_.send(port_.number, "POST", "/api/sessions", R"({"customer_name":"Ann"})",
+                    {{"X-API-Key", "acme-widget"}});
+    world_.send(port_.number, "DELETE", "/api/sessions/" + member(made.body, "session_id"), "",
+                {{"X-API-Key", "acme-staff"}});
+  }
+  const Json dead = {{"tenant", "acme"}, {"state", "dead"}};
+  std::string listed;
+  EXPECT_TRUE(world_.run_until([&] {
+    listed = daemon.ask(control::request::kListOutbox, dead).body;
+    return Json::parse(listed).at("entries").size() == 2;
+  }));
+  EXPECT_THAT(listed, HasSubstr("ultravox.hang_up"));
+  const Json first = {{"tenant", "acme"}, {"entry", 1}};
+  EXPECT_THAT(daemon.ask(control::request::kShowOutbox, first).body,
+              HasSubstr(R"("payload":{"call_id":"call-1"})"));
+
+  world_.ultravox.hang_up_status = 204;
+  EXPECT_EQ(daemon.ask(control::request::kDropOutbox, first).type, control::reply::kOk);
+  EXPECT_THAT(daemon.ask(control::request::kRetryOutbox, {{"tenant", "acme"}}).body,
+              HasSubstr(R"("retried":1)"));
+
+  EXPECT_TRUE(world_.run_until([this] { return world_.ultravox.hung_up.size() == 1; }));
+  EXPECT_EQ(world_.ultravox.hung_up[0], "call-2");
+  EXPECT_EQ(code_of(daemon.ask(control::request::kRetryOutbox, first)), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of(daemon.ask(control::request::kShowOutbox, {{"tenant", "acme"}})),
+            ErrorCode::kInvalidArgument);
+}
+
 TEST_F(ServiceTest, TakesARepeatedLendOrReclaimForDone) {
   Daemon daemon(world_, control_path());
   daemon.ask(control::request::kHello, hello(1));

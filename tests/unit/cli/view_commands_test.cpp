@@ -64,6 +64,44 @@ TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
   EXPECT_EQ(run({"session", "list", "--limit", "201"}), ExitCode::kUsage);
 }
 
+TEST_F(ViewCommandsTest, OutboxIsAskedForByTenantAndState) {
+  daemon_.answer("GET /v1/outbox?limit=50&tenant=acme&state=dead",
+                 Json{{"entries",
+                       {{{"tenant", "acme"},
+                         {"id", 17},
+                         {"kind", "erpnext.tool.placeOrder"},
+                         {"state", "dead"},
+                         {"attempts", 10},
+                         {"next_attempt", nullptr},
+                         {"last_error", "cannot: \x1b[31mno"}}}}});
+
+  EXPECT_EQ(run({"outbox", "list", "--tenant", "acme", "--state", "dead"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("erpnext.tool.placeOrder"));
+  EXPECT_THAT(out(), HasSubstr("cannot: ?[31mno"));
+  EXPECT_EQ(run({"outbox", "list", "--state", "lost"}), ExitCode::kUsage);
+}
+
+TEST_F(ViewCommandsTest, OutboxEntriesAreRetriedOneByOneOrAllDeadOnes) {
+  daemon_.answer("POST /v1/outbox/acme/17/retry", Json{{"entry", {{"kind", "erpnext.x"}}}});
+  daemon_.answer("POST /v1/outbox/acme/18/retry", Json{{"entry", {{"kind", "erpnext.y"}}}});
+  daemon_.answer("POST /v1/outbox/acme/retry", Json{{"retried", 3}});
+
+  EXPECT_EQ(run({"outbox", "retry", "acme", "17", "18"}), ExitCode::kOk);
+  EXPECT_TRUE(daemon_.was_asked("POST /v1/outbox/acme/18/retry"));
+  EXPECT_EQ(run({"outbox", "retry", "acme", "--dead"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("Retrying 3 dead entries of acme.\n"));
+}
+
+TEST_F(ViewCommandsTest, DroppingAnOutboxEntryIsAgreedTo) {
+  daemon_.answer("DELETE /v1/outbox/acme/17", Json{{"entry", {{"kind", "erpnext.x"}}}});
+
+  EXPECT_EQ(run({"outbox", "drop", "acme", "17", "--yes"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("Dropped entry 17, erpnext.x.\n"));
+}
+
 TEST_F(ViewCommandsTest, EndingASessionIsAgreedTo) {
   daemon_.answer("DELETE /v1/sessions/acme_1",
                  Json{{"session", {{"session_id", "acme_1"}, {"status", "completed"}}}});

@@ -48,6 +48,39 @@ TEST_F(TenantFilesTest, SecretsAreMadeOnceAndKept) {
   EXPECT_EQ(config()["generation"], 2);
 }
 
+TEST_F(TenantFilesTest, CredentialsOfErpnextAreInstalledAndStandNowhereElse) {
+  TenantSpec tenant = a_tenant();
+  tenant.backend = {BackendKind::kErpnext, "https://erp.example.com", "", "/etc/erp"};
+  ASSERT_THAT(
+      files.replace_atomically("/etc/erp", "key:canary-1\nwebhook canary-2\n", kPrivateFile),
+      IsOk());
+
+  ASSERT_THAT(tenant_files.prepare(tenant, platform, Generation{1}, {}), IsOk());
+
+  const std::string folder = "/state/tenants/alpha/";
+  EXPECT_EQ(files.content_of(folder + "erpnext.credentials"), "key:canary-1\nwebhook canary-2\n");
+  EXPECT_EQ(files.find(folder + "erpnext.credentials")->mode, kPrivateFile);
+  EXPECT_EQ(files.find(folder + "erpnext.credentials")->owner, (UserIds{77, 78}));
+  const nlohmann::json backend = config()["tenant"]["backend"];
+  EXPECT_EQ(backend["credentials_file"], folder + "erpnext.credentials");
+  EXPECT_EQ(backend["company"], "Alpha");
+  EXPECT_EQ(config().dump().find("canary"), std::string::npos);
+}
+
+TEST_F(TenantFilesTest, MissingCredentialsAreRefusedButDoNotTakeAwayWhatIsInstalled) {
+  TenantSpec tenant = a_tenant();
+  tenant.backend = {BackendKind::kErpnext, "https://erp.example.com", "", "/etc/erp"};
+  EXPECT_THAT(tenant_files.prepare(tenant, platform, Generation{1}, {}),
+              FailsWith(ErrorCode::kNotFound));
+  ASSERT_THAT(files.replace_atomically("/etc/erp", "key:secret\n", kPrivateFile), IsOk());
+  ASSERT_THAT(tenant_files.prepare(tenant, platform, Generation{1}, {}), IsOk());
+  ASSERT_THAT(files.remove("/etc/erp"), IsOk());
+
+  EXPECT_THAT(tenant_files.prepare(tenant, platform, Generation{2}, {}), IsOk());
+
+  EXPECT_EQ(files.content_of("/state/tenants/alpha/erpnext.credentials"), "key:secret\n");
+}
+
 TEST_F(TenantFilesTest, FilesArePrivateAndBelongToTheUserOfTheInstances) {
   ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
 

@@ -45,6 +45,34 @@ Result<TenantConfig> parse(Json document) {
   return parse_tenant_config(dump_json(document));
 }
 
+TEST(TenantConfigTest, ReadsTheErpnextBackend) {
+  Json document = a_document();
+  document["tenant"]["backend"] = {{"kind", "erpnext"},       {"url", "https://erp.example.com/"},
+                                   {"company", "Acme Inc"},   {"credentials_file", "/c"},
+                                   {"site", "acme.local"},    {"time_zone", "Asia/Kolkata"},
+                                   {"answer_within_ms", 1500}};
+
+  const Result<TenantConfig> config = parse(document);
+
+  ASSERT_THAT(config, IsOk());
+  EXPECT_EQ(config->backend.kind, BackendKind::kErpnext);
+  EXPECT_EQ(config->backend.erpnext.url, "https://erp.example.com");
+  EXPECT_EQ(config->backend.erpnext.time_zone, "Asia/Kolkata");
+  EXPECT_EQ(config->backend.answer_within, std::chrono::milliseconds(1500));
+}
+
+TEST(TenantConfigTest, RefusesAnErpnextBackendThatLacksSomething) {
+  for (const char* missing : {"url", "company", "credentials_file"}) {
+    Json document = a_document();
+    document["tenant"]["backend"] = {{"kind", "erpnext"},
+                                     {"url", "https://erp.example.com"},
+                                     {"company", "Acme Inc"},
+                                     {"credentials_file", "/c"}};
+    document["tenant"]["backend"].erase(missing);
+    EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument)) << missing;
+  }
+}
+
 TEST(TenantConfigTest, ReadsWhatTheDaemonWrites) {
   const Result<TenantConfig> config = parse(a_document());
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crypto.h"
+#include "base/random.h"
 #include "runtime/ultravox/timestamp.h"
 #include "tests/support/matchers.h"
 
@@ -66,6 +68,49 @@ TEST(SignatureTest, RefusesMissingOrBrokenHeaders) {
   EXPECT_THAT(verify(",,,"), FailsWith(ErrorCode::kPermissionDenied));
   EXPECT_THAT(verify_signature(kSecrets, {kBody, "yesterday", kSignature}, at({})),
               FailsWith(ErrorCode::kPermissionDenied));
+}
+
+TEST(SignatureTest, AcceptsNoneOfTenThousandForgeries) {
+  SeededRandom random(11);
+  int accepted = 0;
+
+  for (int i = 0; i < 10'000; ++i) {
+    std::string body(kBody);
+    std::string timestamp(kTimestamp);
+    std::string signature(kSignature);
+    const auto flip = [&random](std::string& text) {
+      text[random.below(text.size())] ^= static_cast<char>(1U << random.below(7));
+    };
+    switch (random.below(7)) {
+      case 0:
+        flip(body);
+        break;
+      case 1:
+        flip(timestamp);
+        break;
+      case 2:
+        flip(signature);
+        break;
+      case 3:
+        signature.resize(random.below(signature.size()));
+        break;
+      case 4:
+        // The same JSON, written in another way.
+        body.insert(1 + random.below(2), " ");
+        break;
+      case 5:
+        signature = hmac_sha256_hex("test-webhook-secret" + random.token(1), body + timestamp);
+        break;
+      default:
+        // A byte goes from the end of the body to the beginning of the timestamp, or back.
+        timestamp.insert(timestamp.begin(), body.back());
+        body.pop_back();
+    }
+    accepted +=
+        verify_signature(kSecrets, {body, timestamp, signature}, at({})).has_value() ? 1 : 0;
+  }
+
+  EXPECT_EQ(accepted, 0);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 namespace voicectl::runtime {
 namespace {
 
@@ -109,6 +111,46 @@ TEST(UltravoxEventsTest, CountForASessionWhoseCallIsNotKnownYet) {
   early.ultravox_call_id.clear();
 
   EXPECT_EQ(judge_delivery(early, an_event(ultravox::EventKind::kCallStarted)), Delivery::kNew);
+}
+
+TEST(UltravoxEventsTest, EndInOneStateWhateverTheOrder) {
+  std::vector<ultravox::CallEvent> events;
+  for (const auto kind : {ultravox::EventKind::kCallStarted, ultravox::EventKind::kCallJoined,
+                          ultravox::EventKind::kCallEnded, ultravox::EventKind::kCallBilled}) {
+    ultravox::CallEvent event = an_event(kind);
+    if (kind != ultravox::EventKind::kCallStarted) {
+      event.call.joined = kNow - seconds(90);
+    }
+    if (kind == ultravox::EventKind::kCallEnded || kind == ultravox::EventKind::kCallBilled) {
+      event.call.ended = kNow;
+      event.call.end_reason = ultravox::EndReason::kHangup;
+    }
+    event.call.billed_duration = kind == ultravox::EventKind::kCallBilled
+                                     ? std::optional<Duration>(seconds(96))
+                                     : std::nullopt;
+    events.push_back(event);
+  }
+  // Each once, and two of them a second time.
+  std::vector<std::size_t> order = {0, 1, 2, 2, 3, 1};
+  std::sort(order.begin(), order.end());
+  int histories = 0;
+
+  do {
+    Session session = a_session(SessionStatus::kReady);
+    for (const std::size_t i : order) {
+      if (judge_delivery(session, events[i]) == Delivery::kNew) {
+        session = *change_for(session, events[i], kNow).session;
+      }
+    }
+    ++histories;
+    EXPECT_EQ(session.status, SessionStatus::kCompleted);
+    EXPECT_EQ(session.start_time, kNow - seconds(90));
+    EXPECT_EQ(session.duration, seconds(90));
+    EXPECT_EQ(session.billed_duration, seconds(96));
+    EXPECT_EQ(session.end_reason, "hangup");
+  } while (std::next_permutation(order.begin(), order.end()));
+
+  EXPECT_EQ(histories, 180);
 }
 
 }  // namespace

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API about what tenants still owe to other systems: the instances know it.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/daemon/control_server.h"
+#include "runtime/control/protocol.h"
+
+namespace voicectl {
+namespace {
+
+constexpr Duration kOutboxDeadline = std::chrono::seconds(5);
+constexpr std::int64_t kMostEntries = 200;
+
+struct Gathering {
+  Json entries = Json::array();
+  std::size_t waiting = 0;
+  std::vector<std::string> problems;
+
+  void take(const Result<std::string>& reply) {
+    const Result<Json> body = reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply);
+    if (body.has_error()) {
+      problems.push_back(body.error().text());
+    } else if (body->contains("entries")) {
+      for (const Json& entry : (*body)["entries"]) {
+        entries.push_back(entry);
+      }
+    }
+  }
+};
+
+std::string query_or(const HttpRequest& request, const std::string& key) {
+  const auto found = request.query.find(key);
+  return found == request.query.end() ? std::string() : found->second;
+}
+
+std::optional<std::int64_t> whole_number(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = problem == std::errc() && end == text.data() + text.size() && number >= 0;
+  return whole ? std::optional(number) : std::nullopt;
+}
+
+}  // namespace
+
+void ControlServer::list_outbox(const Call& call) {
+  const std::string wanted = query_or(call.request, "tenant");
+  const std::string state = query_or(call.request, "state");
+  if (!state.empty() && state != "pending" && state != "dead") {
+    refuse(call, Error(ErrorCode::kInvalidArgument,
+                       fmt::format("cannot list the outbox: '{}' is no state; use pending or dead",
+                                   state)));
+    return;
+  }
+  Json question = {
+      {"state", state},
+      {"limit", std::clamp<std::int64_t>(whole_number(query_or(call.request, "limit")).value_or(50),
+                                         1, kMostEntries)},
+      {"after", whole_number(query_or(call.request, "after")).value_or(0)}};
+  const auto gathering = std::make_shared<Gathering>();
+  const auto finish = [this, call, gathering] {
+    answer(call, {{"entries", gathering->entries}, {"problems", gathering->problems}});
+  };
+  for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
+    if (!recorded.placement || (!wanted.empty() && tenant.str() != wanted)) {
+      continue;
+    }
+    question["tenant"] = tenant.str();
+    ++gathering->waiting;
+    deps_.instances.request(*recorded.placement, control::request::kListOutbox, dump_json(question),
+                            kOutboxDeadline, [gathering, finish](const Result<std::string>& reply) {
+                              gathering->take(reply);
+                              if (--gathering->waiting == 0) {
+                                finish();
+                              }
+                            });
+  }
+  if (gathering->waiting == 0) {
+    finish();
+  }
+}
+
+void ControlServer::ask_about_outbox(const Call& call, std::string_view type) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  const RecordedTenant* const recorded =
+      tenant.has_value() ? deps_.recorded.find_tenant(*tenant) : nullptr;
+  if (recorded == nullptr || !recorded->placement) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot find the outbox of '{}': no instance serves that tenant",
+                                   call.captures[0].substr(0, 80))));
+    return;
+  }
+  Json question = {{"tenant", tenant->str()}};
+  if (call.captures.size() > 1) {
+    const std::optional<std::int64_t> entry = whole_number(call.captures[1]);
+    if (!entry) {
+      refuse(call, Error(ErrorCode::kInvalidArgument,
+                         "cannot find an outbox entry: it is named by its number"));
+      return;
+    }
+    question["entry"] = *entry;
+  }
+  deps_.instances.request(*recorded->placement, type, dump_json(question), kOutboxDeadline,
+                          [this, call](const Result<std::string>& reply) {
+                            if (reply.has_error()) {
+                              refuse(call, reply.error());
+                            } else {
+                              call.responder->send(json_response(200, *reply));
+                            }
+                          });
+}
+
+void ControlServer::show_outbox(const Call& call) {
+  ask_about_outbox(call, control::request::kShowOutbox);
+}
+
+void ControlServer::retry_outbox(const Call& call) {
+  ask_about_outbox(call, control::request::kRetryOutbox);
+}
+
+void ControlServer::drop_outbox(const Call& call) {
+  ask_about_outbox(call, control::request::kDropOutbox);
+}
+
+}  // namespace voicectl

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/os/file_system.h"
+#include "base/os/reactor.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "runtime/backend/erpnext/erpnext_answer.h"
+#include "runtime/backend/erpnext/erpnext_settings.h"
+#include "runtime/net/http_client.h"
+
+namespace voicectl::runtime {
+
+/// Speaks Frappe's REST API to one site. Never retries by itself.
+///
+/// Authorises by token, keeps no cookies (a cookie's user would win over the token's), and takes
+/// answers of bounded size in bounded time. While the site asks for quiet, requests fail without
+/// being sent.
+/// THREADS: loop thread only. Completions do not run once the client is gone.
+class ErpnextClient {
+ public:
+  using Transport = std::function<void(HttpCall, Completion<HttpResponse>)>;
+  using Credentials = std::function<Result<Secret>()>;
+  /// Any answer of the site is success. ERRORS: kUnavailable, kTimeout (the request may have had
+  /// its effect); kResourceExhausted (not sent, or an answer that is too long); kPermissionDenied
+  /// (its certificate); what `credentials` says.
+  using OnAnswer = Completion<ErpnextAnswer>;
+
+  struct Deps {
+    Reactor& reactor;
+    Transport transport;
+    Credentials credentials;
+  };
+
+  /// REQUIRES: what `deps` refers to outlives it.
+  ErpnextClient(Deps deps, ErpnextSettings settings);
+
+  /// For the requests that come; one that is under way is not touched.
+  void reconfigure(ErpnextSettings settings, Credentials credentials);
+  const ErpnextSettings& settings() const { return settings_; }
+
+  /// POST of a JSON object to a whitelisted method, with the company.
+  void call_method(const std::string& method, Json parameters, OnAnswer done);
+  void create(const std::string& doctype, Json document, OnAnswer done);
+  void update(const std::string& doctype, const std::string& name, Json changes, OnAnswer done);
+  /// The document of the company whose `field` is `value`, at most one: a JSON array.
+  void find(const std::string& doctype,
+            const std::string& field,
+            const std::string& value,
+            OnAnswer done);
+
+  /// How long the site still asks to be left alone; zero if it does not.
+  Duration quiet_for() const;
+
+ private:
+  void send(std::string method, const std::string& path, std::string body, OnAnswer done);
+
+  Deps deps_;
+  ErpnextSettings settings_;
+  MonoTime quiet_until_{};
+  std::shared_ptr<ErpnextClient*> self_;
+};
+
+/// "<key>:<secret>" from the first line of a file, read at every request, so that new credentials
+/// need no restart. ERRORS: kUnavailable (the file is missing or says something else: it may be
+/// mended). REQUIRES: `files` outlives the source.
+ErpnextClient::Credentials erpnext_credentials_from_file(FileSystem& files, std::string path);
+
+/// The secrets that sign the site's webhooks: lines "webhook <secret>" of the same file, several
+/// for a rotation; none if there is no such line. ERRORS: kUnavailable.
+Result<std::vector<Secret>> erpnext_webhook_secrets(FileSystem& files, const std::string& path);
+
+}  // namespace voicectl::runtime

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/os/file_system.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "runtime/backend/erpnext/erpnext_backend.h"
+#include "runtime/backend/erpnext/erpnext_client.h"
+#include "runtime/tenant/config.h"
+#include "runtime/tenant/tenant_scope.h"
+#include "runtime/webhook/remote_tools.h"
+#include "runtime/webhook/session_archive.h"
+
+namespace voicectl::runtime {
+
+/// What a tenant has to do with its ERPNext: client, backend, tools, records of sessions.
+///
+/// It is there for every tenant and idle for those that have none, so that a change of backend
+/// replaces nothing that is under way.
+/// THREADS: loop thread only.
+class ErpSide {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    const WallClock& clock;
+    SessionBook& book;
+    Outbox& outbox;
+    HttpClient& http;
+    FileSystem& files;
+  };
+
+  /// REQUIRES: what `deps` refers to outlives it.
+  ErpSide(Deps deps, const TenantConfig& config, SiteClocks clocks);
+
+  /// Takes a new configuration; requests under way finish with the old one.
+  void reconfigure(const TenantConfig& config, SiteClocks clocks);
+
+  Backend& backend() { return backend_; }
+  RemoteTools& tools() { return tools_; }
+  void add_to(Outbox& outbox);
+  /// The effects that a session's end, or news of it, have here; none without an ERPNext.
+  std::vector<NewEffect> on_session_news(const Session& session, std::string_view occasion) const;
+  /// The secrets that sign ERPNext's webhooks now, read from their file. ERRORS: kUnavailable.
+  Result<std::vector<Secret>> webhook_secrets() const;
+
+ private:
+  FileSystem& files_;
+  BackendConfig config_;
+  ErpnextClient client_;
+  ErpnextBackend backend_;
+  RemoteTools tools_;
+  SessionArchive archive_;
+};
+
+/// The clocks of a tenant and of its site. ERRORS: as load_time_zone.
+Result<SiteClocks> load_clocks(FileSystem& files, const TenantConfig& config, TimeZone tenant);
+
+}  // namespace voicectl::runtime

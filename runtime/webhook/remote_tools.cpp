@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/webhook/remote_tools.h"
+
+#include <fmt/core.h>
+
+#include <boost/hana/functional/overload.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/json.h"
+
+namespace voicectl::runtime {
+namespace {
+
+constexpr std::string_view kPromise =
+    "I'm passing that on right now. It takes a moment longer than usual; you'll have the "
+    "confirmation shortly. Is there anything else I can do for you meanwhile?";
+
+constexpr std::string_view kGivenUp =
+    "I'm sorry, I could not get that through. Somebody will look at it and call you back.";
+
+/// Characters of a hash that tell two requests of one tenant apart.
+constexpr std::size_t kKeyLength = 40;
+
+std::string key_of(const ToolCall& call, const Session& session) {
+  const std::string told_by =
+      call.request_key ? "r/" + *call.request_key
+                       : fmt::format("n/{}/{}/{}", session.tool_calls, call.tool->name, call.body);
+  return "vt-" + sha256_hex(session.session.str() + "/" + told_by).substr(0, kKeyLength);
+}
+
+/// A tool call as it is kept in the outbox, and back.
+std::string render_payload(const ToolCall& call) {
+  return fmt::format(R"({{"tool":"{}","parameters":{},"request_key":{}}})", call.tool->name,
+                     call.body, dump_json(Json(call.request_key.value_or(""))));
+}
+
+const ToolDefinition* tool_named(std::string_view name) {
+  for (const ToolDefinition& tool : all_tools()) {
+    if (tool.name == name) {
+      return &tool;
+    }
+  }
+  return nullptr;
+}
+
+Result<ToolCall> call_of(const OutboxEntry& entry) {
+  VC_TRY(SessionId session, SessionId::parse(entry.session));
+  VC_TRY(const Json payload, parse_json(entry.payload));
+  const ToolDefinition* tool = tool_named(string_or(payload, "tool", ""));
+  const auto parameters = payload.find("parameters");
+  if (tool == nullptr || parameters == payload.end()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot run '{}': this version does not know it", entry.kind));
+  }
+  const std::string request_key = string_or(payload, "request_key", "");
+  return ToolCall{std::move(session), tool, dump_json(*parameters),
+                  request_key.empty() ? std::nullopt : std::optional(request_key)};
+}
+
+DeliveryOutcome::Verdict verdict_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kResourceExhausted:
+      return DeliveryOutcome::Verdict::kUnreachable;
+    case ErrorCode::kConflict:
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kCorrupt:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kFenced:
+    case ErrorCode::kInternal:
+      return DeliveryOutcome::Verdict::kAgain;
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kAlreadyExists:
+      return DeliveryOutcome::Verdict::kRefused;
+  }
+  return DeliveryOutcome::Verdict::kRefused;
+}
+
+DeliveryOutcome failure(const Error& error, Duration quiet) {
+  DeliveryOutcome outcome;
+  outcome.verdict = verdict_of(error.code());
+  outcome.error = error.text();
+  if (quiet > Duration(0)) {
+    outcome.retry_after = quiet;
+  }
+  return outcome;
+}
+
+NewEvent pending_event(const ToolCall& call) {
+  return {EventType::kToolPending,
+          fmt::format(R"({{"tool":"{}","parameters":{}}})", call.tool->name, call.body)};
+}
+
+NewEvent failed_event(const ToolCall& call, std::string_view message) {
+  return {EventType::kToolFailed,
+          fmt::format(R"({{"tool":"{}","parameters":{},"message":{}}})", call.tool->name, call.body,
+                      dump_json(Json(message)))};
+}
+
+std::string message_in(const std::string& answer) {
+  const Result<Json> parsed = parse_json(answer);
+  return parsed.has_value() ? string_or(*parsed, "message", "") : "";
+}
+
+}  // namespace
+
+RemoteTools::RemoteTools(Deps deps, Duration answer_within)
+    : deps_(deps), answer_within_(answer_within), self_(std::make_shared<RemoteTools*>(this)) {}
+
+RemoteTools::~RemoteTools() {
+  for (const auto& [key, task] : tasks_) {
+    if (task.timer) {
+      deps_.reactor.cancel(*task.timer);
+    }
+  }
+}
+
+/// The key under which the same call waits already; empty if there is none.
+std::string RemoteTools::same_call(const ToolCall& call) const {
+  for (const auto& [key, task] : tasks_) {
+    if (task.call.session == call.session && task.call.tool == call.tool &&
+        task.call.body == call.body) {
+      return key;
+    }
+  }
+  return {};
+}
+
+void RemoteTools::run(const ToolCall& call, Completion<std::string> done) {
+  const Session* session = deps_.book.find(call.session);
+  if (session == nullptr) {
+    done(Error(ErrorCode::kNotFound,
+               fmt::format("cannot run a tool: there is no session '{}'", call.session.str())));
+    return;
+  }
+  std::string key = same_call(call);
+  if (key.empty()) {
+    key = key_of(call, *session);
+  }
+  const auto before = tasks_.find(key);
+  if (before != tasks_.end() && before->second.is_recorded &&
+      deps_.outbox.find_pending(key) == nullptr) {
+    // An operator dropped it.
+    answer(key, Error(ErrorCode::kCancelled, "cannot say what came of the tool call"));
+  }
+  const auto [found, is_new] = tasks_.try_emplace(key, Task{call, {}, std::nullopt, false, false});
+  Task& task = found->second;
+  task.waiting.push_back(std::move(done));
+  if (!task.timer) {
+    task.timer = deps_.reactor.call_after(answer_within_, [this, key] { promise(key); });
+  }
+  // One that another process recorded waits in the outbox already.
+  if (is_new) {
+    task.is_recorded = deps_.outbox.find_pending(key) != nullptr;
+    if (!task.is_recorded) {
+      decide(call, key);
+    }
+  }
+}
+
+void RemoteTools::decide(const ToolCall& call, const std::string& key) {
+  Change change;
+  change.session = *deps_.book.find(call.session);
+  ++change.session->tool_calls;
+  change.session->step = "collecting";
+  change.session->extracted_data = call.body;
+  deps_.outbox.commit(std::move(change),
+                      {{std::string(kPrefix) + std::string(call.tool->name), call.session.str(),
+                        key, render_payload(call)}},
+                      [this, key, alive = std::weak_ptr(self_)](const Status& outcome) {
+                        if (alive.expired()) {
+                          return;
+                        }
+                        const auto task = tasks_.find(key);
+                        if (outcome.has_error()) {
+                          answer(key, outcome.error());
+                        } else if (task != tasks_.end()) {
+                          task->second.is_recorded = true;
+                        }
+                      });
+}
+
+/// Answers everybody who waits with a promise, once that is durable.
+void RemoteTools::promise(const std::string& key) {
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end() || found->second.waiting.empty()) {
+    return;
+  }
+  Task& task = found->second;
+  if (task.timer) {
+    deps_.reactor.cancel(*task.timer);
+    task.timer.reset();
+  }
+  const std::string text = dump_json(
+      Json{{"success", true}, {"status", "pending"}, {"reference", key}, {"message", kPromise}});
+  Change change;
+  const Session* session = deps_.book.find(task.call.session);
+  if (session != nullptr && !task.is_promised) {
+    change.session = *session;
+    change.events.push_back(pending_event(task.call));
+  }
+  if (task.call.request_key) {
+    change.response = StoredResponse{*task.call.request_key, 200, text, deps_.clock.now()};
+  }
+  task.is_promised = true;
+  deps_.book.commit(std::move(change), [waiting = std::exchange(task.waiting, {}),
+                                        text](const Status& outcome) {
+    for (const Completion<std::string>& done : waiting) {
+      done(outcome.has_error() ? Result<std::string>(outcome.error()) : Result<std::string>(text));
+    }
+  });
+}
+
+void RemoteTools::answer(const std::string& key, const Result<std::string>& text) {
+  auto task = tasks_.extract(key);
+  if (!task) {
+    return;
+  }
+  if (task.mapped().timer) {
+    deps_.reactor.cancel(*task.mapped().timer);
+  }
+  for (const Completion<std::string>& done : task.mapped().waiting) {
+    done(text);
+  }
+}
+
+void RemoteTools::deliver(const OutboxEntry& entry,
+                          Attempt attempt,
+                          std::function<void(DeliveryOutcome)> done) {
+  const Result<ToolCall> call = call_of(entry);
+  const Result<Json> parameters = call.has_value() ? parse_json(call->body) : call.error();
+  if (parameters.has_error()) {
+    done(failure(parameters.error(), Duration(0)));
+    return;
+  }
+  const RequestMark mark{entry.idempotency_key,
+                         attempt == Attempt::kRepeated ? Repetition::kPossible : Repetition::kNone};
+  ToolRequest request = read_tool_request(*call->tool, *parameters);
+  std::visit(boost::hana::overload([&mark](OrderRequest& order) { order.mark = mark; },
+                                   [&mark](AppointmentRequest& wish) { wish.mark = mark; },
+                                   [&mark](TicketRequest& ticket) { ticket.mark = mark; },
+                                   [](Refusal&) {}),
+             request);
+  ask_tool(deps_.backend, request,
+           [this, entry, done = std::move(done),
+            alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
+             if (alive.expired()) {
+               return;
+             }
+             if (effect.has_error()) {
+               done(failure(effect.error(), deps_.backend.quiet_for()));
+               return;
+             }
+             conclude(entry, std::move(*effect), done);
+           });
+}
+
+void RemoteTools::conclude(const OutboxEntry& entry,
+                           ToolEffect effect,
+                           std::function<void(DeliveryOutcome)> done) {
+  const Result<ToolCall> call = call_of(entry);
+  deps_.book.fetch(call->session,
+                   [this, entry, effect = std::move(effect), done = std::move(done),
+                    alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+                     if (alive.expired()) {
+                       return;
+                     }
+                     if (found.has_error()) {
+                       // Its effect is there; the next attempt finds it.
+                       DeliveryOutcome again;
+                       again.verdict = DeliveryOutcome::Verdict::kAgain;
+                       again.error = found.error().text();
+                       done(std::move(again));
+                       return;
+                     }
+                     done(outcome_of(entry, effect, *found ? &**found : nullptr));
+                   });
+}
+
+DeliveryOutcome RemoteTools::outcome_of(const OutboxEntry& entry,
+                                        ToolEffect effect,
+                                        const Session* session) {
+  const Result<ToolCall> call = call_of(entry);
+  const std::string key = entry.idempotency_key;
+  const auto task = tasks_.find(key);
+  const bool was_promised = task != tasks_.end() && task->second.is_promised;
+  DeliveryOutcome outcome;
+  const std::string text = effect.answer;
+  const bool is_refused = !effect.record && effect.events.empty();
+  if (effect.record) {
+    effect.record->external_id = effect.record->id;
+  }
+  if (session != nullptr) {
+    outcome.change =
+        change_of_tool(*session, *call, std::move(effect), ToolCount::kCounted, deps_.clock.now());
+    if (is_refused && was_promised) {
+      outcome.change.events.push_back(failed_event(*call, message_in(text)));
+    }
+  }
+  if (call->request_key && !was_promised) {
+    outcome.change.response = StoredResponse{*call->request_key, 200, text, deps_.clock.now()};
+  }
+  outcome.afterwards = [this, key, text, alive = std::weak_ptr(self_)] {
+    if (!alive.expired()) {
+      answer(key, text);
+    }
+  };
+  return outcome;
+}
+
+void RemoteTools::put_off(const OutboxEntry& entry) {
+  promise(entry.idempotency_key);
+}
+
+void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
+  const Result<ToolCall> call = call_of(entry);
+  if (call.has_error()) {
+    done({});
+    return;
+  }
+  deps_.book.fetch(
+      call->session, [this, call = *call, key = entry.idempotency_key, done = std::move(done),
+                      alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+        if (alive.expired()) {
+          return;
+        }
+        const std::string text =
+            dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
+        DeliveryOutcome outcome;
+        if (found.has_value() && *found) {
+          outcome.change.session = **found;
+          outcome.change.events.push_back(failed_event(call, kGivenUp));
+        }
+        if (call.request_key) {
+          outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
+        }
+        outcome.afterwards = [this, key, text, alive] {
+          if (!alive.expired()) {
+            answer(key, text);
+          }
+        };
+        done(std::move(outcome));
+      });
+}
+
+}  // namespace voicectl::runtime

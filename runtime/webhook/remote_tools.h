@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/os/reactor.h"
+#include "base/result.h"
+#include "runtime/backend/backend.h"
+#include "runtime/outbox/deliverer.h"
+#include "runtime/outbox/outbox.h"
+#include "runtime/session/session_book.h"
+#include "runtime/webhook/tool_dispatch.h"
+
+namespace voicectl::runtime {
+
+/// How long an agent is kept waiting for a system behind a backend. Ultravox waits 2.5 s by default
+/// and the conversation stands still meanwhile; the rest is for the way back.
+inline constexpr Duration kAnswerWithin = std::chrono::milliseconds(2200);
+
+/// Runs tools whose effect lies in another system.
+///
+/// The call becomes durable as an effect of the outbox before anything is sent, and is then carried
+/// out at once. If the other side has answered in time, so does the agent; else the agent gets a
+/// promise, and the result goes to staff and customer as events when it comes. A repeated request,
+/// and the same call made again while the first one is under way, wait for the one effect.
+/// THREADS: loop thread only.
+class RemoteTools final : public Deliverer {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    const WallClock& clock;
+    SessionBook& book;
+    Outbox& outbox;
+    Backend& backend;
+  };
+
+  /// REQUIRES: what `deps` refers to outlives it.
+  explicit RemoteTools(Deps deps, Duration answer_within = kAnswerWithin);
+  ~RemoteTools() override;
+  RemoteTools(const RemoteTools&) = delete;
+  RemoteTools& operator=(const RemoteTools&) = delete;
+
+  void reconfigure(Duration answer_within) { answer_within_ = answer_within; }
+
+  /// `call.body` is JSON that makes sense for the tool, and its session is live. `done` as
+  /// ToolDispatch::run.
+  void run(const ToolCall& call, Completion<std::string> done);
+
+  std::string_view target() const override { return "erpnext"; }
+  void deliver(const OutboxEntry& entry,
+               Attempt attempt,
+               std::function<void(DeliveryOutcome)> done) override;
+  void put_off(const OutboxEntry& entry) override;
+  void give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) override;
+
+  /// Kinds of the effects: "erpnext.tool.placeOrder".
+  static constexpr std::string_view kPrefix = "erpnext.tool.";
+
+ private:
+  /// A tool call that is under way, and those who wait for it.
+  struct Task {
+    ToolCall call;
+    std::vector<Completion<std::string>> waiting;
+    std::optional<TimerId> timer;
+    bool is_promised = false;
+    /// Its effect is in the outbox.
+    bool is_recorded = false;
+  };
+
+  void decide(const ToolCall& call, const std::string& key);
+  void promise(const std::string& key);
+  void answer(const std::string& key, const Result<std::string>& text);
+  void conclude(const OutboxEntry& entry,
+                ToolEffect effect,
+                std::function<void(DeliveryOutcome)> done);
+  DeliveryOutcome outcome_of(const OutboxEntry& entry, ToolEffect effect, const Session* session);
+  std::string same_call(const ToolCall& call) const;
+
+  Deps deps_;
+  Duration answer_within_;
+  /// By idempotency key.
+  std::map<std::string, Task> tasks_;
+  std::shared_ptr<RemoteTools*> self_;
+};
+
+}  // namespace voicectl::runtime
