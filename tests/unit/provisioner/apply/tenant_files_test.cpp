@@ -20,6 +20,7 @@ class TenantFilesTest : public ::testing::Test {
  protected:
   TenantFilesTest() {
     (void)files.make_directory("/state/tenants", kPrivateDirectory);
+    (void)files.make_directory("/etc", kPrivateDirectory);
     platform.domain = "example.com";
     platform.ultravox.endpoint = "http://127.0.0.1:4100/api";
   }
