@@ -169,7 +169,7 @@ void Service::lend(const ControlRequest& request,
     return;
   }
   if (const auto found = places_.find(*tenant); found != places_.end()) {
-    lend_again(request, *found->second, body);
+    lend_again(request, *found->second, body, std::move(descriptors));
     return;
   }
   if (descriptors.size() != 2) {
@@ -202,7 +202,10 @@ void Service::open_tenant(const ControlRequest& request,
                    });
 }
 
-void Service::lend_again(const ControlRequest& request, Place& place, const Json& body) {
+void Service::lend_again(const ControlRequest& request,
+                         Place& place,
+                         const Json& body,
+                         std::vector<UniqueFd> descriptors) {
   if (place.state != Place::State::kServing) {
     request.refuse(Error(ErrorCode::kUnavailable,
                          "cannot take the tenant: it is being opened or closed; try again"));
@@ -211,6 +214,9 @@ void Service::lend_again(const ControlRequest& request, Place& place, const Json
   Status outcome = place.host->renew(token_of(body));
   if (outcome.has_value()) {
     outcome = place.host->reconfigure(string_or(body, "config", ""));
+  }
+  if (outcome.has_value() && descriptors.size() == 2) {
+    place.host->listen(std::move(descriptors[0]), std::move(descriptors[1]));
   }
   outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
 }

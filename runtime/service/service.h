@@ -53,7 +53,10 @@ class Service {
   Status check_token(const TenantId& tenant, FencingToken token);
   void lend(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
   void open_tenant(const ControlRequest& request, const TenantId& tenant, TenantLease lease);
-  void lend_again(const ControlRequest& request, Place& place, const Json& body);
+  void lend_again(const ControlRequest& request,
+                  Place& place,
+                  const Json& body,
+                  std::vector<UniqueFd> descriptors);
   void finish_lend(const ControlRequest& request,
                    const TenantId& tenant,
                    Result<std::unique_ptr<TenantHost>> opened);

@@ -78,6 +78,7 @@ struct TenantHost::Inner {
 
   std::shared_ptr<ultravox::UltravoxClient> make_client() const;
   void adopt_store(const StoreContents& contents);
+  void serve_listeners();
   void take(HttpRequest request, std::shared_ptr<Responder> responder);
   void carry_out(const std::shared_ptr<Exchange>& exchange);
   void show_health(const std::shared_ptr<Exchange>& exchange) const;
@@ -281,6 +282,14 @@ void TenantHost::Inner::wait_for_connections(Deadlines until, std::function<void
   });
 }
 
+void TenantHost::Inner::serve_listeners() {
+  for (const UniqueFd* listener : {&lease.unix_listener, &lease.tcp_listener}) {
+    if (listener->is_open()) {
+      server.serve(listener->duplicate());
+    }
+  }
+}
+
 TenantHost::TenantHost(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 
 TenantHost::~TenantHost() = default;
@@ -307,11 +316,7 @@ void TenantHost::open(const TenantDeps& deps,
       done(outcome.error());
       return;
     }
-    for (const UniqueFd* listener : {&inner.lease.unix_listener, &inner.lease.tcp_listener}) {
-      if (listener->is_open()) {
-        inner.server.serve(listener->duplicate());
-      }
-    }
+    inner.serve_listeners();
     done(std::move(*host));
   });
 }
@@ -360,6 +365,13 @@ Status TenantHost::renew(FencingToken token) {
   }
   inner_->lease.token = token;
   return ok_status();
+}
+
+void TenantHost::listen(UniqueFd unix_listener, UniqueFd tcp_listener) {
+  inner_->server.stop_accepting();
+  inner_->lease.unix_listener = std::move(unix_listener);
+  inner_->lease.tcp_listener = std::move(tcp_listener);
+  inner_->serve_listeners();
 }
 
 const UniqueFd& TenantHost::unix_listener() const {

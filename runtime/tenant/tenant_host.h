@@ -90,7 +90,10 @@ class TenantHost {
   FencingToken token() const;
   /// A newer right to the same tenant. ERRORS: kFenced if it is older.
   Status renew(FencingToken token);
-  /// Borrowed, to be duplicated; what `open` was given.
+  /// Accepts on these from now on, and no more on those before: the daemon may have bound the
+  /// tenant anew. Connections stay.
+  void listen(UniqueFd unix_listener, UniqueFd tcp_listener);
+  /// Borrowed, to be duplicated; what `open` or `listen` was given.
   const UniqueFd& unix_listener() const;
   const UniqueFd& tcp_listener() const;
 

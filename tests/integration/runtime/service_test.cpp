@@ -171,6 +171,17 @@ TEST_F(ServiceTest, TakesARepeatedLendOrReclaimForDone) {
   }
 }
 
+TEST_F(ServiceTest, AcceptsOnTheListenersThatItWasLentLast) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  FreePort before = std::exchange(port_, bind_free_port());
+
+  EXPECT_EQ(lend(daemon, 2).type, control::reply::kOk);
+
+  EXPECT_EQ(world_.send(port_.number, "GET", "/health").status, 200);
+}
+
 TEST_F(ServiceTest, RefusesLowerTokens) {
   Daemon daemon(world_, control_path());
   daemon.ask(control::request::kHello, hello(1));
