@@ -360,6 +360,9 @@ std::vector<OutboxEntry> Outbox::number(std::vector<NewEffect> effects) {
   std::vector<OutboxEntry> entries;
   const WallTime now = deps_.clock.now();
   for (NewEffect& effect : effects) {
+    if (by_key_.count(effect.idempotency_key) > 0) {
+      continue;  // it waits already, and a store may refuse a second one
+    }
     OutboxEntry entry;
     entry.id = ++last_id_;
     entry.session = std::move(effect.session);

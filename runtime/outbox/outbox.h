@@ -70,7 +70,7 @@ class Outbox {
   void stop();
 
   /// SessionBook::commit of `change` together with the effects. They are delivered at once when
-  /// that is durable, before `done` runs.
+  /// that is durable, before `done` runs. An effect whose key waits already is not recorded again.
   void commit(Change change, std::vector<NewEffect> effects, std::function<void(Status)> done);
 
   /// The entry that waits with that key; nullptr if there is none. Borrowed until the next turn.

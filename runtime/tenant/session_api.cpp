@@ -325,7 +325,8 @@ void SessionApi::change_end(const Session& session,
   if (is_live(session.status) && !after.ultravox_call_id.empty()) {
     effects.push_back(hang_up_effect(after.session.str(), after.ultravox_call_id));
     if (after.end_reason == kNeverToldReason) {
-      effects.push_back(fetch_call_effect(after.session.str(), after.ultravox_call_id));
+      effects.push_back(
+          fetch_call_effect(after.session.str(), after.ultravox_call_id, kNeverToldReason));
     }
   }
   scope_.outbox.commit(

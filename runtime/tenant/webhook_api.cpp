@@ -117,7 +117,8 @@ void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
                         Change change) {
   std::vector<NewEffect> effects;
   if (change.session && event.kind == ultravox::EventKind::kCallEnded) {
-    effects.push_back(fetch_call_effect(change.session->session.str(), event.call.call_id));
+    effects.push_back(
+        fetch_call_effect(change.session->session.str(), event.call.call_id, event.name));
   }
   const bool is_over = event.kind == ultravox::EventKind::kCallEnded ||
                        event.kind == ultravox::EventKind::kCallBilled;

@@ -81,8 +81,12 @@ NewEffect hang_up_effect(const std::string& session, const std::string& call_id)
   return call_effect(kHangUp, session, call_id);
 }
 
-NewEffect fetch_call_effect(const std::string& session, const std::string& call_id) {
-  return call_effect(kFetchCall, session, call_id);
+NewEffect fetch_call_effect(const std::string& session,
+                            const std::string& call_id,
+                            std::string_view occasion) {
+  NewEffect effect = call_effect(kFetchCall, session, call_id);
+  effect.idempotency_key += ":" + std::string(occasion);
+  return effect;
 }
 
 /// One call whose words are on their way into its session.

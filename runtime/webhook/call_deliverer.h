@@ -16,8 +16,11 @@ namespace voicectl::runtime {
 /// What is owed to the voice service, as effects for the outbox.
 inline constexpr std::string_view kCallEffects = "ultravox.";
 NewEffect hang_up_effect(const std::string& session, const std::string& call_id);
-/// Fetches transcript and summary into the session.
-NewEffect fetch_call_effect(const std::string& session, const std::string& call_id);
+/// Fetches transcript and summary into the session. `occasion` tells two of one call apart: a
+/// session that we ended may still learn its end from the service.
+NewEffect fetch_call_effect(const std::string& session,
+                            const std::string& call_id,
+                            std::string_view occasion);
 
 /// Hangs up calls, and fetches what was said in those that ended.
 ///

@@ -203,6 +203,17 @@ TEST_F(OutboxTest, KeepsKindsThatOnlyAnotherVersionKnows) {
   EXPECT_EQ(on_disk(1).state, OutboxEntry::State::kPending);
 }
 
+TEST_F(OutboxTest, RecordsAnEffectOnceWhileItsKeyWaits) {
+  side_.takes = 1s;
+  decide("a");
+  world_.settle();
+  decide("a");
+  world_.advance(1min);
+
+  EXPECT_THAT(outcomes_, SizeIs(2));
+  EXPECT_THAT(side_.effects, UnorderedElementsAre(std::pair("a", 1)));
+}
+
 TEST_F(OutboxTest, FindsWhatWaitsByItsKey) {
   side_.takes = 1s;
   decide("a");
