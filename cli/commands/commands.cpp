@@ -6,7 +6,7 @@ namespace voicectl {
 std::vector<Group> command_groups() {
   return {
       {"tenant", "Create, show, move and delete tenants"},
-      {"tenant key", "Create, list and revoke a tenant's API keys"},
+      {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
       {"session", "List, show and end live sessions"},
       {"outbox", "See, retry and drop what is owed to other systems"},
   };
@@ -31,6 +31,7 @@ std::vector<Command> all_commands() {
       tenant_demote_command(),
       tenant_key_create_command(),
       tenant_key_list_command(),
+      tenant_key_rotate_command(),
       tenant_key_revoke_command(),
       session_list_command(),
       session_show_command(),

@@ -40,6 +40,7 @@ Command tenant_promote_command();
 Command tenant_demote_command();
 Command tenant_key_create_command();
 Command tenant_key_list_command();
+Command tenant_key_rotate_command();
 Command tenant_key_revoke_command();
 
 // Sessions.

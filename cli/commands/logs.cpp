@@ -2,15 +2,13 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
-#include <array>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
-#include <utility>
 
 #include "cli/commands/commands.h"
+#include "cli/seconds.h"
 
 namespace voicectl {
 namespace {
@@ -23,28 +21,6 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
-/// "90", "90s", "10m", "2h", "1d" as seconds.
-std::optional<std::int64_t> parse_age(std::string_view text) {
-  constexpr std::int64_t kLongest = 366LL * 24 * 3600;
-  constexpr std::array<std::pair<char, std::int64_t>, 4> kUnits = {
-      {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 24L * 3600}}};
-  std::int64_t unit = 1;
-  for (const auto& [letter, seconds] : kUnits) {
-    if (text.ends_with(letter)) {
-      unit = seconds;
-      text.remove_suffix(1);
-      break;
-    }
-  }
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 0 ||
-      number > kLongest / unit) {
-    return std::nullopt;
-  }
-  return number * unit;
-}
-
 std::string target_of(const Options& options) {
   std::string target = options.is_following ? "/v1/logs?follow=1" : "/v1/logs?follow=0";
   if (!options.tenant.empty()) {
@@ -54,7 +30,7 @@ std::string target_of(const Options& options) {
     target += "&instance=" + percent_encoded(options.instance);
   }
   if (!options.since.empty()) {
-    target += fmt::format("&since={}", parse_age(options.since).value_or(0));
+    target += fmt::format("&since={}", parse_seconds(options.since).value_or(0));
   }
   return target;
 }
@@ -86,7 +62,7 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--since", options->since, "only lines that are younger, such as 90s, 10m, 2h, 1d")
       ->type_name("AGE")
       ->check([](const std::string& text) -> std::string {
-        return parse_age(text) ? "" : "found '" + text + "', allowed is an age such as 10m";
+        return parse_seconds(text) ? "" : "found '" + text + "', allowed is an age such as 10m";
       });
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return show_logs(context, *options); };

@@ -2,9 +2,10 @@
 #include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <ostream>
 
 #include "cli/commands/commands.h"
+#include "cli/new_key.h"
+#include "cli/seconds.h"
 
 namespace voicectl {
 namespace {
@@ -12,22 +13,18 @@ namespace {
 struct Options {
   std::string slug;
   std::string scope = "admin";
+  std::string expires;
   OutputFormat format = OutputFormat::kTable;
 };
 
-/// The key alone goes to standard output, so that it can be piped into a file and is in no log.
 Result<ExitCode> create_key(CommandContext& context, const Options& options) {
-  const Json request = {{"scope", options.scope}};
+  Json request = {{"scope", options.scope}};
+  if (!options.expires.empty()) {
+    request["expires_in"] = parse_seconds(options.expires).value_or(0);
+  }
   VC_TRY(const Json key, daemon_of(context)->call("POST", "/v1/tenants/" + options.slug + "/keys",
                                                   dump_json(request)));
-  if (options.format != OutputFormat::kTable) {
-    context.console.out << render_document(key, options.format);
-    return ExitCode::kOk;
-  }
-  context.console.err << "Key " << safe_for_terminal(cell(key, "id")) << " (scope "
-                      << safe_for_terminal(cell(key, "scope"))
-                      << "). It is shown this once and kept as a hash only.\n";
-  context.console.out << safe_for_terminal(cell(key, "key")) << '\n';
+  print_new_key(context.console, key, options.format);
   return ExitCode::kOk;
 }
 
@@ -37,6 +34,10 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--scope", options->scope, "what the key may do: admin, staff, widget")
       ->type_name("SCOPE")
       ->capture_default_str();
+  app.add_option("--expires", options->expires,
+                 "how long it is accepted, such as 90d; else forever")
+      ->type_name("LENGTH")
+      ->check(check_seconds);
   add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return create_key(context, *options); };
 }
@@ -45,7 +46,9 @@ CommandBody declare(CLI::App& app) {
 
 Command tenant_key_create_command() {
   return {"tenant key create", "Make an API key; it is shown once",
-          "  voicectl tenant key create mario-pizza > mario-pizza.key", declare};
+          "  voicectl tenant key create mario-pizza > mario-pizza.key\n"
+          "  voicectl tenant key create mario-pizza --scope widget --expires 90d",
+          declare};
 }
 
 }  // namespace voicectl

@@ -19,8 +19,10 @@ ListView keys_view() {
           "key",
           "id",
           "There is no key. Make one: voicectl tenant key create TENANT",
-          {text_column("KEY", "id"), text_column("SCOPE", "scope"),
-           text_column("CREATED", "created_at")}};
+          {text_column("KEY", "id"), text_column("SCOPE", "scope"), text_column("STATE", "state"),
+           text_column("CREATED", "created_at"), text_column("EXPIRES", "expires_at"),
+           text_column("REVOKED", "revoked_at", Shown::kWide),
+           text_column("REPLACED BY", "replaced_by", Shown::kWide)}};
 }
 
 Result<ExitCode> list_keys(CommandContext& context, const Options& options) {

@@ -34,7 +34,7 @@ CommandBody declare(CLI::App& app) {
 
 Command tenant_key_revoke_command() {
   return {"tenant key revoke", "Revoke an API key; connections that it opened are closed",
-          "  voicectl tenant key revoke mario-pizza k-2f9c01", declare};
+          "  voicectl tenant key revoke mario-pizza 2f9c01ab", declare};
 }
 
 }  // namespace voicectl

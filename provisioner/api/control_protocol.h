@@ -33,9 +33,14 @@
 ///   POST   /v1/apply      {"document","plan_id","base_generation","who"} -> stream (below)
 ///                         409 conflict when the plan is no longer the one that was shown, or
 ///                         another apply is running
-///   POST   /v1/tenants/<slug>/keys       {"scope"} -> {"id","scope","key"}; the key is shown once
-///   GET    /v1/tenants/<slug>/keys       {"keys":[{"id","scope","created_at"}]}
-///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}
+///   POST   /v1/tenants/<slug>/keys       {"scope","expires_in"?: seconds} -> a key of the list
+///                         below and "key", which is shown this once
+///   POST   /v1/tenants/<slug>/keys/<id>/rotate  {"overlap": seconds} -> the new key, likewise; the
+///                         old one is accepted until the overlap is over
+///   GET    /v1/tenants/<slug>/keys       {"keys":[{"id","scope","state","created_at","expires_at",
+///                         "revoked_at","replaced_by"}]}; state is active, expiring, expired or
+///                         revoked; ended keys are listed for 30 days
+///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
 ///   GET    /v1/sessions?tenant=&limit=   {"sessions":[{...}],"problems":["..."]}, newest first
 ///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
 ///   DELETE /v1/sessions/<id>             {"session":{...}}

@@ -29,6 +29,9 @@ struct DaemonPaths {
   std::string erpnext_credentials(const TenantId& tenant) const {
     return tenant_folder(tenant) + "/erpnext.credentials";
   }
+  std::string tenant_keys(const TenantId& tenant) const {
+    return tenant_folder(tenant) + "/keys.json";
+  }
   std::string tenant_data(const TenantId& tenant) const { return tenant_folder(tenant) + "/data"; }
   std::string tenant_socket(const TenantId& tenant) const {
     return run + "/tenants/" + tenant.str() + ".sock";

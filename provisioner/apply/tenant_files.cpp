@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kSecretLength = 40;
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
+constexpr std::size_t kMaxKeysFile = 1024 * 1024;
 
 /// Below the state folder: the session store's password, where an operator has put one.
 constexpr std::string_view kStorePassword = "/keys/redis.password";
@@ -127,11 +128,9 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
   point_at_installed(document["backend"], tenant, paths());
   VC_TRY(install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant)));
   VC_TRY(const Json store, store_document(platform.store));
-  Json api_keys = Json::array();
-  for (const ApiKeyRecord& key : keys) {
-    if (key.tenant == tenant.tenant) {
-      api_keys.push_back({{"id", key.key_id}, {"sha256", key.sha256}, {"scope", key.scope}});
-    }
+  const Result<Written> written = write_keys(tenant.tenant, keys);
+  if (written.has_error()) {
+    return written.error();
   }
   const Json config = {
       {"apiVersion", kApiVersion},
@@ -147,9 +146,35 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
            platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
       {"store", store},
       {"secrets", *secrets},
-      {"api_keys", api_keys},
+      {"keys_file", paths().tenant_keys(tenant.tenant)},
       {"tenant", document}};
   return write_owned(paths().tenant_config(tenant.tenant), dump_json(config));
+}
+
+Result<TenantFiles::Written> TenantFiles::write_keys(const TenantId& tenant,
+                                                     const std::vector<ApiKeyRecord>& keys) {
+  Json list = Json::array();
+  for (const ApiKeyRecord& key : keys) {
+    if (key.tenant != tenant || key.revoked_at) {
+      continue;
+    }
+    Json entry = {{"id", key.key_id}, {"sha256", key.sha256}, {"scope", key.scope}};
+    if (key.expires_at) {
+      entry["expires_at_ms"] = key.expires_at->time_since_epoch().count();
+    }
+    list.push_back(std::move(entry));
+  }
+  const std::string text = dump_json({{"apiVersion", kApiVersion},
+                                      {"kind", "TenantKeys"},
+                                      {"tenant", tenant.str()},
+                                      {"keys", list}});
+  const std::string path = paths().tenant_keys(tenant);
+  VC_TRY(const std::optional<std::string> known, files_.read(path, kMaxKeysFile));
+  if (known == text) {
+    return Written::kAsBefore;
+  }
+  VC_TRY(write_owned(path, text));
+  return Written::kAnew;
 }
 
 Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
@@ -157,6 +182,8 @@ Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
   if (std::find(names.begin(), names.end(), tenant.str()) == names.end()) {
     return ok_status();
   }
+  // Who deletes a tenant wants its keys gone, not kept beside its data.
+  VC_TRY(files_.remove(paths().tenant_keys(tenant)));
   VC_TRY(files_.make_directory(paths().state + "/retired", kPrivateDirectory));
   return files_.move(
       paths().tenant_folder(tenant),

@@ -19,9 +19,10 @@ namespace voicectl {
 
 /// The folder of each tenant: what its instance reads and where it keeps its data.
 ///
-/// config.json carries secrets (webhook secrets, hashes of keys) and is 0600, like the folder's
-/// other files; where root, all belong to the user of the instances. Credentials of a tenant's
-/// ERPNext are copied beside it, and named in it by path only.
+/// config.json carries secrets (webhook secrets) and is 0600, like the folder's other files; where
+/// root, all belong to the user of the instances. The hashes of the API keys are in keys.json, so
+/// that a key can be revoked while a change of the tenant itself is under way. Credentials of a
+/// tenant's ERPNext are copied beside it, and named in config.json by path only.
 /// THREADS: loop thread only.
 class TenantFiles {
  public:
@@ -44,13 +45,19 @@ class TenantFiles {
                  Generation generation,
                  const std::vector<ApiKeyRecord>& keys);
 
-  /// Writes the configuration file again.
+  /// Writes the configuration file again, and the keys if they have changed.
   Status write_config(const TenantSpec& tenant,
                       const PlatformSpec& platform,
                       Generation generation,
                       const std::vector<ApiKeyRecord>& keys);
 
-  /// Sets the folder aside under `<state>/retired/`. One that is not there is success.
+  /// Writes the file with the hashes of its keys, if it says something else. Revoked keys are not
+  /// in it; those with an end are, with that end.
+  enum class Written { kAnew, kAsBefore };
+  Result<Written> write_keys(const TenantId& tenant, const std::vector<ApiKeyRecord>& keys);
+
+  /// Erases the keys' file and sets the folder aside under `<state>/retired/`. One that is not
+  /// there is success.
   Status retire(const TenantId& tenant, WallTime now);
 
   /// Copies the platform's Ultravox key to where the instances may read it. An empty

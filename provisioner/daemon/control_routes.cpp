@@ -14,11 +14,6 @@ namespace {
 
 constexpr JsonBudget kRequestBudget{.bytes = 64U << 20, .depth = 8, .nodes = 10'000};
 
-Json show_key(const ApiKeyRecord& key) {
-  return {
-      {"id", key.key_id}, {"scope", key.scope}, {"created_at", format_wall_time(key.created_at)}};
-}
-
 /// The document of a request, checked again: what the CLI has validated is still from outside.
 Result<DesiredState> parse_document(const Json& body) {
   VC_TRY(const std::string document, require_string(body, "document"));
@@ -130,57 +125,6 @@ void ControlServer::stop(const Call& call) {
         stream->end();
         deps_.on_stopped();
       });
-}
-
-void ControlServer::create_key(const Call& call) {
-  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
-  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  if (tenant.has_error() || body.has_error() || !body->is_object()) {
-    refuse(call, tenant.has_error() ? tenant.error()
-                 : body.has_error()
-                     ? body.error()
-                     : Error(ErrorCode::kInvalidArgument, "cannot make a key: no object given"));
-    return;
-  }
-  deps_.keys.create(*tenant, string_or(*body, "scope", ""),
-                    [this, call](const Result<NewApiKey>& made) {
-                      if (made.has_error()) {
-                        refuse(call, made.error());
-                        return;
-                      }
-                      Json shown = show_key(made->record);
-                      shown["key"] = made->key.reveal();
-                      answer(call, shown);
-                    });
-}
-
-void ControlServer::list_keys(const Call& call) {
-  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
-  if (tenant.has_error() || deps_.recorded.find_tenant(*tenant) == nullptr) {
-    refuse(call, Error(ErrorCode::kNotFound,
-                       fmt::format("cannot find tenant '{}'", call.captures[0].substr(0, 80))));
-    return;
-  }
-  Json list = Json::array();
-  for (const ApiKeyRecord& key : deps_.keys.of(*tenant)) {
-    list.push_back(show_key(key));
-  }
-  answer(call, {{"keys", list}});
-}
-
-void ControlServer::revoke_key(const Call& call) {
-  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
-  if (tenant.has_error()) {
-    refuse(call, tenant.error());
-    return;
-  }
-  deps_.keys.revoke(*tenant, call.captures[1], [this, call](const Status& revoked) {
-    if (revoked.has_error()) {
-      refuse(call, revoked.error());
-    } else {
-      answer(call, {{"id", call.captures[1]}});
-    }
-  });
 }
 
 }  // namespace voicectl

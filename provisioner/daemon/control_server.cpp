@@ -77,6 +77,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"POST", "/v1/tenants/*/keys", &ControlServer::create_key},
       {"GET", "/v1/tenants/*/keys", &ControlServer::list_keys},
       {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key},
+      {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
       {"DELETE", "/v1/sessions/*", &ControlServer::end_session},

@@ -64,6 +64,13 @@ class ControlServer {
   void answer(const Call& call, const Json& body);
   void refuse(const Call& call, const Error& error);
 
+  // control_keys.cpp
+  void create_key(const Call& call);
+  void rotate_key(const Call& call);
+  void list_keys(const Call& call);
+  void revoke_key(const Call& call);
+  void answer_new_key(const Call& call, const Result<NewApiKey>& made);
+
   // control_routes.cpp
   void show_version(const Call& call);
   void show_status(const Call& call);
@@ -74,9 +81,6 @@ class ControlServer {
   void make_plan(const Call& call);
   void apply(const Call& call);
   void stop(const Call& call);
-  void create_key(const Call& call);
-  void list_keys(const Call& call);
-  void revoke_key(const Call& call);
 
   // control_sessions.cpp
   void list_sessions(const Call& call);

@@ -52,8 +52,9 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                           seams_.log, seams_.wall, options_.edge, seams_.instance_fingerprint,
                           seams_.adopt_edge},
       std::move(loaded.desired));
-  keys_ = std::make_unique<ApiKeys>(registry_, recorded_, *loop_, seams_.random, seams_.wall,
-                                    key_records_);
+  keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
+                                                  files_, *instances_, events_, seams_.random,
+                                                  seams_.wall, key_records_});
 }
 
 Daemon::~Daemon() = default;
@@ -86,7 +87,10 @@ Status Daemon::start(std::function<void()> done) {
     VC_TRY(seams_.files.make_directory(folder, kSharedDirectory));
   }
   VC_TRY(seams_.files.make_directory(paths.log, kPrivateDirectory));
-  loop_->start(std::move(open_intents_), std::move(done));
+  loop_->start(std::move(open_intents_), [this, done = std::move(done)] {
+    keys_->publish_all();
+    done();
+  });
   return ok_status();
 }
 

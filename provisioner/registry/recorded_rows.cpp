@@ -237,6 +237,46 @@ Status write_leases(SqliteDatabase& database, const RecordedChange& change) {
 
 }  // namespace
 
+Status write_api_key(SqliteDatabase& database, const ApiKeyRecord& key) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("INSERT OR REPLACE INTO api_keys (tenant, key_id, sha256, scope, "
+                          "created_at, expires_at, revoked_at, replaced_by) "
+                          "VALUES (?,?,?,?,?,?,?,?)"));
+  row.bind(1, key.tenant.str())
+      .bind(2, key.key_id)
+      .bind(3, key.sha256)
+      .bind(4, key.scope)
+      .bind(5, to_row(key.created_at))
+      .bind(8, key.replaced_by);
+  // What is not bound is NULL.
+  if (key.expires_at) {
+    row.bind(6, to_row(*key.expires_at));
+  }
+  if (key.revoked_at) {
+    row.bind(7, to_row(*key.revoked_at));
+  }
+  return row.run();
+}
+
+Result<std::vector<ApiKeyRecord>> read_api_keys(SqliteDatabase& database) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT tenant, key_id, sha256, scope, created_at, expires_at, "
+                          "revoked_at, replaced_by FROM api_keys ORDER BY tenant, key_id"));
+  const auto time_at = [&row](int column) {
+    return row.is_null(column) ? std::nullopt : std::optional(wall_time_of(row.integer(column)));
+  };
+  std::vector<ApiKeyRecord> out;
+  while (true) {
+    VC_TRY(const bool more, row.step());
+    if (!more) {
+      return out;
+    }
+    VC_TRY(TenantId tenant, TenantId::parse(row.text(0)));
+    out.push_back(ApiKeyRecord{row.text(1), std::move(tenant), row.text(2), row.text(3),
+                               wall_time_of(row.integer(4)), time_at(5), time_at(6), row.text(7)});
+  }
+}
+
 std::int64_t to_row(WallTime at) {
   return at.time_since_epoch().count();
 }

@@ -16,6 +16,10 @@ Status load_records(SqliteDatabase& database, Snapshot& snapshot);
 /// Writes what is set in `change`.
 Status write_change(SqliteDatabase& database, const RecordedChange& change);
 
+/// API keys likewise, in order of tenant and id.
+Status write_api_key(SqliteDatabase& database, const ApiKeyRecord& key);
+Result<std::vector<ApiKeyRecord>> read_api_keys(SqliteDatabase& database);
+
 /// Milliseconds since 1970, and back.
 std::int64_t to_row(WallTime at);
 WallTime wall_time_of(std::int64_t milliseconds);

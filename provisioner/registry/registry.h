@@ -77,6 +77,13 @@ struct ApiKeyRecord {
   std::string sha256;
   std::string scope;  ///< "admin", "staff", "widget"
   WallTime created_at{};
+  /// From then on it opens nothing; absent: no end was set.
+  std::optional<WallTime> expires_at{};
+  /// It was revoked then, and is only kept to be listed.
+  std::optional<WallTime> revoked_at{};
+  /// Id of the key that it was rotated into; empty if it was not.
+  std::string replaced_by{};
+  friend bool operator==(const ApiKeyRecord&, const ApiKeyRecord&) = default;
 };
 
 /// What survives loss of power: recorded state, desired state, journal, events.
@@ -116,7 +123,11 @@ class Registry {
   /// Events after number `after`, oldest first, at most `limit`.
   virtual Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) = 0;
 
-  virtual Status put_api_key(const ApiKeyRecord& key) = 0;
+  /// Records keys, or records them anew: all or none.
+  virtual Status put_api_keys(const std::vector<ApiKeyRecord>& keys) = 0;
+  /// Marks a key as revoked. One that is not there is success, and stays away: its tenant may have
+  /// been deleted meanwhile.
+  virtual Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) = 0;
   /// One that is not there is success.
   virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;

@@ -85,6 +85,11 @@ CREATE TABLE notes (
   text TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql"},
+    SqliteMigration{2, R"sql(
+ALTER TABLE api_keys ADD COLUMN expires_at INTEGER;
+ALTER TABLE api_keys ADD COLUMN revoked_at INTEGER;
+ALTER TABLE api_keys ADD COLUMN replaced_by TEXT NOT NULL DEFAULT '';
+)sql"},
 };
 
 }  // namespace

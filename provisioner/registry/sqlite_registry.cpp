@@ -39,7 +39,8 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<JournalEntry>> open_intents() override;
   Result<std::int64_t> append_events(std::vector<EventRecord> events) override;
   Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) override;
-  Status put_api_key(const ApiKeyRecord& key) override;
+  Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override;
+  Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override;
   Status drop_api_key(const TenantId& tenant, const std::string& key_id) override;
   Result<std::vector<ApiKeyRecord>> load_api_keys() override;
   Status put_note(const std::string& name, const std::string& text) override;
@@ -224,16 +225,22 @@ Result<std::vector<EventRecord>> SqliteRegistry::read_events(std::int64_t after,
       [&] { return load_events(database_, after, limit); });
 }
 
-Status SqliteRegistry::put_api_key(const ApiKeyRecord& key) {
+Status SqliteRegistry::put_api_keys(const std::vector<ApiKeyRecord>& keys) {
+  return transact([&]() -> Status {
+    for (const ApiKeyRecord& key : keys) {
+      VC_TRY(write_api_key(database_, key));
+    }
+    return ok_status();
+  });
+}
+
+Status SqliteRegistry::revoke_api_key(const TenantId& tenant,
+                                      const std::string& key_id,
+                                      WallTime at) {
   return transact([&]() -> Status {
     VC_TRY(SqliteStatement row,
-           database_.prepare("INSERT OR REPLACE INTO api_keys VALUES (?,?,?,?,?)"));
-    return row.bind(1, key.tenant.str())
-        .bind(2, key.key_id)
-        .bind(3, key.sha256)
-        .bind(4, key.scope)
-        .bind(5, to_row(key.created_at))
-        .run();
+           database_.prepare("UPDATE api_keys SET revoked_at = ? WHERE tenant = ? AND key_id = ?"));
+    return row.bind(1, to_row(at)).bind(2, tenant.str()).bind(3, key_id).run();
   });
 }
 
@@ -246,22 +253,7 @@ Status SqliteRegistry::drop_api_key(const TenantId& tenant, const std::string& k
 }
 
 Result<std::vector<ApiKeyRecord>> SqliteRegistry::load_api_keys() {
-  using Keys = std::vector<ApiKeyRecord>;
-  return transact_for<Keys>([this]() -> Result<Keys> {
-    VC_TRY(SqliteStatement row,
-           database_.prepare("SELECT tenant, key_id, sha256, scope, created_at FROM api_keys "
-                             "ORDER BY tenant, key_id"));
-    Keys out;
-    while (true) {
-      VC_TRY(const bool more, row.step());
-      if (!more) {
-        return out;
-      }
-      VC_TRY(TenantId tenant, TenantId::parse(row.text(0)));
-      out.push_back(ApiKeyRecord{row.text(1), std::move(tenant), row.text(2), row.text(3),
-                                 wall_time_of(row.integer(4))});
-    }
-  });
+  return transact_for<std::vector<ApiKeyRecord>>([this] { return read_api_keys(database_); });
 }
 
 Status SqliteRegistry::put_note(const std::string& name, const std::string& text) {

@@ -30,8 +30,8 @@ inline constexpr int kAdminDescriptor = 4;
 /// Daemon to instance.
 namespace request {
 /// Who asks: {"instance","epoch"}. First message of every connection. An instance that met a
-/// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants":[...]}, where `pid` is
-/// the number of the instance's own process.
+/// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants":[...]}, where `pid`
+/// is the number of the instance's own process.
 inline constexpr std::string_view kHello = "hello";
 /// {"tenant","generation","token","config","data"} with two descriptors: unix and TCP listener.
 /// `config` and `data` are the paths of its configuration file and folder. Idempotent: lending
@@ -39,6 +39,9 @@ inline constexpr std::string_view kHello = "hello";
 inline constexpr std::string_view kLend = "lend";
 /// {"tenant","generation","config"}: read the configuration file again.
 inline constexpr std::string_view kReconfigure = "reconfigure";
+/// {"tenant"}: read the file with the hashes of its API keys again, and close what they no longer
+/// open.
+inline constexpr std::string_view kReloadKeys = "reload_keys";
 /// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go.
 inline constexpr std::string_view kReclaim = "reclaim";
 /// {}: answers one `listener` message per tenant, each {"tenant","generation","token"} with its

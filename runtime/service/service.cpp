@@ -114,6 +114,8 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
     lend(request, *body, std::move(descriptors));
   } else if (type == asked::kReconfigure) {
     reconfigure(request, *body);
+  } else if (type == asked::kReloadKeys) {
+    reload_keys(request, *body);
   } else if (type == asked::kReclaim) {
     reclaim(request, *body);
   } else if (type == asked::kRegain) {
@@ -274,6 +276,21 @@ void Service::reconfigure(const ControlRequest& request, const Json& body) {
     return;
   }
   const Status outcome = (*place)->host->reconfigure(string_or(body, "config", ""));
+  outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
+}
+
+void Service::reload_keys(const ControlRequest& request, const Json& body) {
+  const Result<TenantId> tenant = tenant_of(body);
+  const auto found = tenant.has_value() ? places_.find(*tenant) : places_.end();
+  if (found == places_.end()) {
+    request.refuse(tenant.has_value() ? not_served(*tenant) : tenant.error());
+    return;
+  }
+  // One that is being opened reads the file at the end of it, and one that is being closed has
+  // told its sockets to go.
+  const Status outcome = found->second->state == Place::State::kServing
+                             ? found->second->host->reload_keys()
+                             : ok_status();
   outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
 }
 

@@ -64,6 +64,7 @@ class Service {
                    const TenantId& tenant,
                    Result<std::unique_ptr<TenantHost>> opened);
   void reconfigure(const ControlRequest& request, const Json& body);
+  void reload_keys(const ControlRequest& request, const Json& body);
   void reclaim(const ControlRequest& request, const Json& body);
   void finish_reclaim(const TenantId& tenant);
   void regain(const ControlRequest& request);

@@ -23,13 +23,16 @@ EventHub::Subscription EventHub::watch(Watcher watcher) {
   return held;
 }
 
-void EventHub::pass_on(Sinks& sinks, std::uint64_t seq, const std::string& text) {
+void EventHub::pass_on(Sinks& sinks,
+                       std::uint64_t seq,
+                       const std::string& text,
+                       const SessionEvent& event) {
   std::erase_if(sinks, [](const std::weak_ptr<Sink>& sink) { return sink.expired(); });
   // A copy, because a listener may add or drop listeners.
   const Sinks present = sinks;
   for (const std::weak_ptr<Sink>& weak : present) {
     if (const auto sink = weak.lock()) {
-      (*sink)(seq, text);
+      (*sink)(seq, text, event);
     }
   }
 }
@@ -41,7 +44,7 @@ void EventHub::publish(const SessionEvent& event) {
     }
   }
   if (const auto found = by_session_.find(event.session); found != by_session_.end()) {
-    pass_on(found->second, event.seq, render_for_session(event));
+    pass_on(found->second, event.seq, render_for_session(event), event);
   }
   // Looked up again, because a listener may have changed the map.
   if (const auto found = by_session_.find(event.session);
@@ -49,7 +52,7 @@ void EventHub::publish(const SessionEvent& event) {
     by_session_.erase(found);
   }
   if (!tenant_.empty()) {
-    pass_on(tenant_, event.tenant_seq, render_for_staff(event));
+    pass_on(tenant_, event.tenant_seq, render_for_staff(event), event);
   }
 }
 

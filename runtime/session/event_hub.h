@@ -18,8 +18,9 @@ namespace voicectl::runtime {
 /// THREADS: loop thread only.
 class EventHub {
  public:
-  /// Gets the number of the event in its channel, and its text.
-  using Sink = std::function<void(std::uint64_t seq, const std::string& text)>;
+  /// Gets the number of the event in its channel, its text there, and the event.
+  using Sink =
+      std::function<void(std::uint64_t seq, const std::string& text, const SessionEvent& event)>;
   /// Listening ends when it is dropped.
   using Subscription = std::shared_ptr<void>;
 
@@ -35,7 +36,10 @@ class EventHub {
  private:
   using Sinks = std::vector<std::weak_ptr<Sink>>;
 
-  static void pass_on(Sinks& sinks, std::uint64_t seq, const std::string& text);
+  static void pass_on(Sinks& sinks,
+                      std::uint64_t seq,
+                      const std::string& text,
+                      const SessionEvent& event);
 
   std::unordered_map<SessionId, Sinks> by_session_;
   Sinks tenant_;

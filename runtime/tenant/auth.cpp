@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tenant/auth.h"
 
+#include <algorithm>
+
 #include "base/crypto.h"
 
 namespace voicectl::runtime {
@@ -23,15 +25,25 @@ std::optional<std::string> find_credential(const HttpRequest& request) {
   return token == request.query.end() ? std::nullopt : std::optional(token->second);
 }
 
-std::optional<KeyScope> find_scope(const std::vector<ApiKey>& keys, std::string_view credential) {
+const ApiKey* find_key(const std::vector<ApiKey>& keys, std::string_view credential, WallTime now) {
   const std::string hash = sha256_hex(credential);
-  std::optional<KeyScope> found;
+  const ApiKey* found = nullptr;
   for (const ApiKey& key : keys) {
     if (equal_in_constant_time(key.sha256, hash)) {
-      found = key.scope;
+      found = &key;
     }
   }
-  return found;
+  return found != nullptr && is_in_force(*found, now) ? found : nullptr;
+}
+
+const ApiKey* find_key_by_id(const std::vector<ApiKey>& keys, std::string_view id) {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const ApiKey& key) { return key.id == id; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+bool is_in_force(const ApiKey& key, WallTime now) {
+  return !key.expires_at || now < *key.expires_at;
 }
 
 Secret make_session_token(const Secret& tool_secret, const SessionId& session) {
@@ -40,8 +52,16 @@ Secret make_session_token(const Secret& tool_secret, const SessionId& session) {
   return Secret(full.substr(0, kTokenLength));
 }
 
-bool opens_session(const Session& session, std::string_view credential) {
-  return !session.token_sha256.empty() &&
+std::optional<WallTime> token_end(const Session& session) {
+  if (is_live(session.status)) {
+    return std::nullopt;
+  }
+  return session.end_time.value_or(session.created_at) + kTokenAfterEnd;
+}
+
+bool opens_session(const Session& session, std::string_view credential, WallTime now) {
+  const std::optional<WallTime> end = token_end(session);
+  return !session.token_sha256.empty() && (!end || now < *end) &&
          equal_in_constant_time(session.token_sha256, sha256_hex(credential));
 }
 

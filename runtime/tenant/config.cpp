@@ -43,20 +43,33 @@ Result<KeyScope> parse_scope(std::string_view text) {
   return bad_config(fmt::format("'{}' is no scope of an API key", text));
 }
 
-Status read_keys(const Json& document, TenantConfig& config) {
-  const auto keys = document.find("api_keys");
+Result<std::vector<ApiKey>> read_keys(const Json& document, std::string_view member) {
+  std::vector<ApiKey> out;
+  const auto keys = document.find(member);
   if (keys == document.end() || !keys->is_array()) {
-    return ok_status();
+    return out;
   }
   for (const Json& key : *keys) {
+    if (!key.is_object()) {
+      return bad_config(fmt::format("an entry of '{}' is no object", member));
+    }
     VC_TRY(const KeyScope scope, parse_scope(string_or(key, "scope", "")));
     const std::string hash = string_or(key, "sha256", "");
     if (hash.size() != 64) {
-      return bad_config("an entry of 'api_keys' has no SHA-256");
+      return bad_config(fmt::format("an entry of '{}' has no SHA-256", member));
     }
-    config.api_keys.push_back({string_or(key, "id", ""), hash, scope});
+    const std::string id = string_or(key, "id", "");
+    if (id.empty()) {
+      return bad_config(fmt::format("an entry of '{}' has no id", member));
+    }
+    out.push_back({id, hash, scope});
+    if (key.contains("expires_at_ms")) {
+      // Whatever cannot be read as a time has passed long ago.
+      out.back().expires_at =
+          WallTime(std::chrono::milliseconds(integer_or(key, "expires_at_ms", 0)));
+    }
   }
-  return ok_status();
+  return out;
 }
 
 Status read_secrets(const Json& secrets, TenantConfig& config) {
@@ -157,12 +170,22 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
   read_platform(member(document, "platform"), config);
   VC_TRY(read_secrets(member(document, "secrets"), config));
   VC_TRY(read_store(document, config));
-  VC_TRY(read_keys(document, config));
+  config.keys_file = string_or(document, "keys_file", "");
+  VC_TRY(config.api_keys, read_keys(document, "api_keys"));
   VC_TRY(config.business, business_of_json(tenant));
   read_limits(tenant, config);
   read_voice(member(tenant, "voice"), config);
   VC_TRY(config.backend, backend_of_json(member(tenant, "backend")));
   return config;
+}
+
+Result<std::vector<ApiKey>> parse_tenant_keys(std::string_view text, const TenantId& tenant) {
+  VC_TRY(const Json document, parse_json(text, JsonBudget{.bytes = 1U << 20}));
+  if (!document.is_object() || string_or(document, "kind", "") != "TenantKeys" ||
+      string_or(document, "tenant", "") != tenant.str()) {
+    return bad_config(fmt::format("the keys are not those of tenant '{}'", tenant.str()));
+  }
+  return read_keys(document, "keys");
 }
 
 }  // namespace voicectl::runtime

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/secret.h"
@@ -27,6 +28,8 @@ struct ApiKey {
   /// The key itself is kept nowhere.
   std::string sha256;
   KeyScope scope = KeyScope::kWidget;
+  /// From then on it opens nothing.
+  std::optional<WallTime> expires_at{};
 };
 
 struct SessionLimits {
@@ -78,6 +81,8 @@ struct TenantConfig {
   std::vector<Secret> webhook_secrets;
   /// Not empty.
   Secret tool_secret;
+  /// The file that the keys are read from, again and again; empty: they stand in the configuration.
+  std::string keys_file;
   std::vector<ApiKey> api_keys;
   Business business;
   SessionLimits limits;
@@ -92,5 +97,9 @@ struct TenantConfig {
 /// daemon of neighbouring versions understand each other.
 /// ERRORS: kInvalidArgument, naming the member.
 Result<TenantConfig> parse_tenant_config(std::string_view text);
+
+/// Reads the file with the hashes of a tenant's API keys: JSON of kind TenantKeys.
+/// ERRORS: kInvalidArgument, naming the member, also if the keys are another tenant's.
+Result<std::vector<ApiKey>> parse_tenant_keys(std::string_view text, const TenantId& tenant);
 
 }  // namespace voicectl::runtime

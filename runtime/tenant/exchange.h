@@ -47,6 +47,10 @@ class Exchange {
   /// A part of the path. REQUIRES: the route's pattern has it.
   const std::string& parameter(std::string_view name) const;
 
+  /// Id of the API key that let the request in; empty if something else did.
+  const std::string& key_id() const { return key_id_; }
+  void let_in_by(std::string key_id) { key_id_ = std::move(key_id); }
+
   void answer(HttpResponse response);
   void refuse(int status, std::string_view code, std::string_view message);
   /// Answers with the status that fits the error: see status_of.
@@ -64,6 +68,7 @@ class Exchange {
   std::shared_ptr<Responder> responder_;
   RouteMatch match_;
   std::shared_ptr<TenantCounters> counters_;
+  std::string key_id_;
 };
 
 /// 400, 403, 404, 409, 503, 504, 507 or 500.

@@ -3,17 +3,11 @@
 
 #include <utility>
 
+#include "base/crypto.h"
 #include "runtime/tenant/auth.h"
 
 namespace voicectl::runtime {
 namespace {
-
-void refuse_unknown(const std::shared_ptr<Exchange>& exchange) {
-  HttpResponse response = error_response(
-      401, "unauthorized", "cannot let the request in: it needs a key or token of this tenant");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  exchange->answer(std::move(response));
-}
 
 void refuse_scope(const std::shared_ptr<Exchange>& exchange, KeyScope needed) {
   exchange->refuse(403, "permission_denied",
@@ -40,6 +34,13 @@ std::optional<KeyScope> scope_needed(Access access) {
 
 }  // namespace
 
+void refuse_unknown(const std::shared_ptr<Exchange>& exchange) {
+  HttpResponse response = error_response(
+      401, "unauthorized", "cannot let the request in: it needs a key or token of this tenant");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  exchange->answer(std::move(response));
+}
+
 Gatekeeper::Gatekeeper(TenantScope& scope)
     : scope_(scope), self_(std::make_shared<Gatekeeper*>(this)) {}
 
@@ -62,10 +63,11 @@ void Gatekeeper::check(const std::shared_ptr<Exchange>& exchange, std::function<
     refuse_unknown(exchange);
     return;
   }
-  const std::optional<KeyScope> scope = find_scope(config.api_keys, *credential);
-  if (scope && *scope >= *needed) {
+  const ApiKey* const key = find_key(config.api_keys, *credential, scope_.clock.now());
+  if (key != nullptr && key->scope >= *needed) {
+    exchange->let_in_by(key->id);
     pass();
-  } else if (scope) {
+  } else if (key != nullptr) {
     refuse_scope(exchange, *needed);
   } else if (access == Access::kSessionToken) {
     check_session_token(exchange, *credential, std::move(pass));
@@ -78,25 +80,30 @@ void Gatekeeper::check_session_token(const std::shared_ptr<Exchange>& exchange,
                                      const std::string& credential,
                                      std::function<void()> pass) {
   const Result<SessionId> id = SessionId::parse(exchange->parameter("session"));
-  if (id.has_error()) {
+  // The token follows from the session's name, so a stranger never makes us read the disk.
+  const bool is_ours =
+      id.has_value() &&
+      equal_in_constant_time(make_session_token(scope_.config->tool_secret, *id).reveal(),
+                             credential);
+  if (!is_ours) {
     refuse_unknown(exchange);
     return;
   }
-  scope_.book.fetch(*id,
-                    [exchange, credential, pass = std::move(pass),
-                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
-                      if (alive.expired()) {
-                        return;
-                      }
-                      if (found.has_error()) {
-                        exchange->refuse(found.error());
-                      } else if (found->has_value() && opens_session(**found, credential)) {
-                        pass();
-                      } else {
-                        // Whether there is such a session is nobody's business who cannot open it.
-                        refuse_unknown(exchange);
-                      }
-                    });
+  scope_.book.fetch(
+      *id, [exchange, credential, pass = std::move(pass), &clock = scope_.clock,
+            alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+        if (alive.expired()) {
+          return;
+        }
+        if (found.has_error()) {
+          exchange->refuse(found.error());
+        } else if (found->has_value() && opens_session(**found, credential, clock.now())) {
+          pass();
+        } else {
+          // Whether there is such a session is nobody's business who cannot open it.
+          refuse_unknown(exchange);
+        }
+      });
 }
 
 }  // namespace voicectl::runtime

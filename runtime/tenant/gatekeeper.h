@@ -31,4 +31,7 @@ class Gatekeeper {
   std::shared_ptr<Gatekeeper*> self_;
 };
 
+/// 401, the same for whatever is not known here.
+void refuse_unknown(const std::shared_ptr<Exchange>& exchange);
+
 }  // namespace voicectl::runtime

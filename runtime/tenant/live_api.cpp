@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tenant/live_api.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
+
+#include "runtime/tenant/auth.h"
+#include "runtime/tenant/gatekeeper.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -11,15 +15,37 @@ namespace {
 /// Events read from the store at a time, so that a long replay does not hold up other work on it.
 constexpr std::uint32_t kReplayPage = 500;
 
+constexpr std::uint16_t kNormal = 1000;
+constexpr std::uint16_t kPolicy = 1008;
 constexpr std::uint16_t kTryAgainLater = 1013;
 
+/// Calendar time may jump, so nobody waits for it longer than this without looking again; and ends
+/// that lie close together share a look.
+constexpr std::chrono::milliseconds kLongestWait = std::chrono::seconds(30);
+constexpr std::chrono::milliseconds kShortestWait{100};
+
+bool is_final(const SessionEvent& event) {
+  return event.type == name_of(EventType::kSessionCompleted) ||
+         event.type == name_of(EventType::kSessionFailed);
+}
+
 }  // namespace
+
+/// How a socket is closed that may not stay.
+struct LiveApi::Ending {
+  std::uint16_t code;
+  std::string_view reason;
+};
 
 /// One WebSocket and how far its events are.
 struct LiveApi::Follower {
   std::shared_ptr<WebSocket> socket;
   /// Absent for the tenant's channel.
   std::optional<SessionId> session;
+  /// The API key that opened it; empty if the session's token did.
+  std::string key_id;
+  /// When it has to close because its session is long over.
+  std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
   bool replaying = true;
   /// Live events that came during the replay.
@@ -66,15 +92,26 @@ Result<std::optional<std::uint64_t>> parse_after(const HttpRequest& request) {
 
 LiveApi::LiveApi(TenantScope& scope) : scope_(scope), self_(std::make_shared<LiveApi*>(this)) {}
 
-LiveApi::~LiveApi() = default;
+LiveApi::~LiveApi() {
+  if (review_timer_) {
+    scope_.reactor.cancel(*review_timer_);
+  }
+}
 
 LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
                                      const std::string& tag) {
-  Result<std::shared_ptr<WebSocket>> socket = exchange->upgrade(tag);
+  auto follower = std::make_shared<Follower>();
+  follower->key_id = exchange->key_id();
+  if (ending_of(*follower, scope_.clock.now())) {
+    // The key was revoked between the gate and here.
+    refuse_unknown(exchange);
+    return nullptr;
+  }
+  Result<std::shared_ptr<WebSocket>> socket =
+      exchange->upgrade(follower->key_id.empty() ? tag : tag + "#" + follower->key_id);
   if (socket.has_error()) {
     return nullptr;
   }
-  auto follower = std::make_shared<Follower>();
   follower->socket = std::move(*socket);
   WebSocket::Handlers handlers;
   // Followers only listen; what they say has no meaning yet.
@@ -87,25 +124,31 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
   };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
+  review_at(end_of(*follower));
   return follower;
 }
 
-void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const SessionId& session) {
+void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Session& session) {
   const Result<std::optional<std::uint64_t>> after = parse_after(exchange->request());
   if (after.has_error()) {
     exchange->refuse(after.error());
     return;
   }
-  const FollowerPtr follower = accept(exchange, "session/" + session.str());
+  const FollowerPtr follower = accept(exchange, "session/" + session.session.str());
   if (follower == nullptr) {
     return;
   }
-  follower->session = session;
+  follower->session = session.session;
+  follower->session_end = token_end(session);
   follower->sent = after->value_or(0);
   follower->subscription = scope_.hub.listen_to_session(
-      session, [weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text) {
+      session.session,
+      // The subscription dies with the follower, and the followers with this.
+      [this, weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text,
+                                             const SessionEvent& event) {
         if (const FollowerPtr one = weak.lock()) {
           one->take(seq, text);
+          note_end(one, event);
         }
       });
   replay(follower);
@@ -122,7 +165,8 @@ void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
     return;
   }
   follower->subscription = scope_.hub.listen_to_tenant(
-      [weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text) {
+      [weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text,
+                                       const SessionEvent&) {
         if (const FollowerPtr one = weak.lock()) {
           one->take(seq, text);
         }
@@ -131,8 +175,79 @@ void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
     follower->sent = **after;
     replay(follower);
   } else {
-    follower->go_live();
+    go_live(follower);
   }
+}
+
+void LiveApi::go_live(const FollowerPtr& follower) {
+  follower->go_live();
+  review_at(end_of(*follower));
+}
+
+void LiveApi::note_end(const FollowerPtr& follower, const SessionEvent& event) {
+  if (is_final(event)) {
+    follower->session_end = event.at + kTokenAfterEnd;
+    review_at(follower->session_end);
+  }
+}
+
+std::optional<LiveApi::Ending> LiveApi::ending_of(const Follower& follower, WallTime now) const {
+  if (!follower.key_id.empty()) {
+    const ApiKey* const key = find_key_by_id(scope_.config->api_keys, follower.key_id);
+    if (key == nullptr) {
+      return Ending{kPolicy, "the API key was revoked"};
+    }
+    if (!is_in_force(*key, now)) {
+      return Ending{kPolicy, "the API key has expired"};
+    }
+  }
+  // What a long ended session brought is replayed first to those who may read it.
+  if (!follower.replaying && follower.session_end && now >= *follower.session_end) {
+    return Ending{kNormal, "the session has ended"};
+  }
+  return std::nullopt;
+}
+
+std::optional<WallTime> LiveApi::end_of(const Follower& follower) const {
+  const ApiKey* const key = find_key_by_id(scope_.config->api_keys, follower.key_id);
+  std::optional<WallTime> end = key == nullptr ? std::nullopt : key->expires_at;
+  if (!follower.replaying && follower.session_end && (!end || *follower.session_end < *end)) {
+    end = follower.session_end;
+  }
+  return end;
+}
+
+void LiveApi::review_at(std::optional<WallTime> end) {
+  if (!end || (review_timer_ && review_due_ <= *end)) {
+    return;
+  }
+  if (review_timer_) {
+    scope_.reactor.cancel(*review_timer_);
+  }
+  review_due_ = *end;
+  const auto wait = std::clamp(*end - scope_.clock.now(), kShortestWait, kLongestWait);
+  review_timer_ = scope_.reactor.call_after(wait, [this] {
+    review_timer_.reset();
+    review();
+  });
+}
+
+void LiveApi::review() {
+  if (review_timer_) {
+    scope_.reactor.cancel(*std::exchange(review_timer_, std::nullopt));
+  }
+  const WallTime now = scope_.clock.now();
+  std::optional<WallTime> next;
+  for (const FollowerPtr& follower : followers_) {
+    if (const std::optional<Ending> ending = ending_of(*follower, now)) {
+      follower->socket->close(ending->code, ending->reason);
+      continue;
+    }
+    if (const std::optional<WallTime> end = end_of(*follower); end && (!next || *end < *next)) {
+      next = end;
+    }
+  }
+  review_at(next);
 }
 
 void LiveApi::replay(const FollowerPtr& follower) {
@@ -160,7 +275,7 @@ void LiveApi::take_page(const FollowerPtr& follower,
                       : follower->send(event.tenant_seq, render_for_staff(event));
   }
   if (page->size() < kReplayPage) {
-    follower->go_live();
+    go_live(follower);
   } else {
     replay(follower);
   }

@@ -17,6 +17,9 @@ namespace voicectl::runtime {
 /// `after=N` in the query continues behind event N: stored events first, live ones after them,
 /// each once and in order. Without it a session's channel begins at its first event, and the
 /// tenant's with what happens next.
+///
+/// A socket lives as long as what opened it: it is closed with 1008 when its API key is revoked or
+/// expires, and with 1000 some time after its session has ended (kTokenAfterEnd).
 /// THREADS: loop thread only.
 class LiveApi {
  public:
@@ -26,8 +29,11 @@ class LiveApi {
   LiveApi(const LiveApi&) = delete;
   LiveApi& operator=(const LiveApi&) = delete;
 
-  void follow_session(const std::shared_ptr<Exchange>& exchange, const SessionId& session);
+  void follow_session(const std::shared_ptr<Exchange>& exchange, const Session& session);
   void follow_tenant(const std::shared_ptr<Exchange>& exchange);
+
+  /// Closes what the present keys and the present time no longer allow.
+  void review();
 
   std::size_t followers() const { return followers_.size(); }
 
@@ -36,11 +42,20 @@ class LiveApi {
   using FollowerPtr = std::shared_ptr<Follower>;
 
   FollowerPtr accept(const std::shared_ptr<Exchange>& exchange, const std::string& tag);
+  struct Ending;
+  std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
+  std::optional<WallTime> end_of(const Follower& follower) const;
+  void review_at(std::optional<WallTime> end);
+  void note_end(const FollowerPtr& follower, const SessionEvent& event);
+  void go_live(const FollowerPtr& follower);
   void replay(const FollowerPtr& follower);
   void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
 
   TenantScope& scope_;
   std::unordered_set<FollowerPtr> followers_;
+  /// The next look at what has an end.
+  std::optional<TimerId> review_timer_;
+  WallTime review_due_{};
   std::shared_ptr<LiveApi*> self_;
 };
 

@@ -45,7 +45,21 @@ struct LoadedConfig {
   SiteClocks clocks;
 };
 
-Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
+/// The keys of a tenant as their file has them.
+Result<std::vector<ApiKey>> load_keys(FileSystem& files, const TenantConfig& config) {
+  VC_TRY(const std::optional<std::string> text, files.read(config.keys_file, kMaxConfig));
+  if (!text) {
+    // No key was ever made.
+    return std::vector<ApiKey>();
+  }
+  Result<std::vector<ApiKey>> keys = parse_tenant_keys(*text, config.tenant);
+  if (keys.has_error()) {
+    return keys.error().with_context(fmt::format("reading '{}'", config.keys_file));
+  }
+  return keys;
+}
+
+Result<TenantConfig> read_config(FileSystem& files, const std::string& path) {
   VC_TRY(const std::optional<std::string> text, files.read(path, kMaxConfig));
   if (!text) {
     return Error(ErrorCode::kNotFound,
@@ -55,9 +69,17 @@ Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
   if (config.has_error()) {
     return config.error().with_context(fmt::format("reading '{}'", path));
   }
-  VC_TRY(TimeZone zone, load_time_zone(files, config->business.time_zone));
-  VC_TRY(SiteClocks clocks, load_clocks(files, *config, zone));
-  return LoadedConfig{std::move(*config), std::move(zone), std::move(clocks)};
+  if (!config->keys_file.empty()) {
+    VC_TRY(config->api_keys, load_keys(files, *config));
+  }
+  return config;
+}
+
+Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
+  VC_TRY(TenantConfig config, read_config(files, path));
+  VC_TRY(TimeZone zone, load_time_zone(files, config.business.time_zone));
+  VC_TRY(SiteClocks clocks, load_clocks(files, config, zone));
+  return LoadedConfig{std::move(config), std::move(zone), std::move(clocks)};
 }
 
 }  // namespace
@@ -212,7 +234,7 @@ void TenantHost::Inner::carry_out(const std::shared_ptr<Exchange>& exchange) {
       return sessions.end(exchange);
     case Operation::kFollowSession:
       return with_session(exchange, [this, exchange](const Session& session) {
-        live.follow_session(exchange, session.session);
+        live.follow_session(exchange, session);
       });
     case Operation::kFollowTenant:
       return live.follow_tenant(exchange);
@@ -316,6 +338,12 @@ void TenantHost::open(const TenantDeps& deps,
       done(outcome.error());
       return;
     }
+    // A key may have been revoked while the store was being opened.
+    if (const Status keys = (*host)->reload_keys(); keys.has_error()) {
+      inner.deps.reactor.post([host] {});
+      done(keys.error());
+      return;
+    }
     inner.serve_listeners();
     done(std::move(*host));
   });
@@ -336,9 +364,24 @@ Status TenantHost::reconfigure(const std::string& config_path) {
   inner_->scope.zone = loaded.zone;
   inner_->backend.reconfigure(inner_->config->business, std::move(loaded.zone));
   inner_->erp.reconfigure(*inner_->config, std::move(loaded.clocks));
+  inner_->live.review();
   if (other_service) {
     inner_->old_clients.push_back(std::exchange(inner_->scope.ultravox, inner_->make_client()));
   }
+  return ok_status();
+}
+
+Status TenantHost::reload_keys() {
+  const TenantConfig& present = *inner_->config;
+  if (present.keys_file.empty()) {
+    return ok_status();
+  }
+  VC_TRY(std::vector<ApiKey> keys, load_keys(inner_->deps.files, present));
+  auto next = std::make_shared<TenantConfig>(present);
+  next->api_keys = std::move(keys);
+  inner_->config = std::move(next);
+  inner_->scope.config = inner_->config;
+  inner_->live.review();
   return ok_status();
 }
 

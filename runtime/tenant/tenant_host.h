@@ -82,6 +82,11 @@ class TenantHost {
   /// ERRORS: as `open`, without those of the store.
   Status reconfigure(const std::string& config_path);
 
+  /// Takes the API keys as their file has them now, and closes the WebSockets that were opened with
+  /// one that is no longer there. On failure everything stays as it was.
+  /// ERRORS: kNotFound, kInvalidArgument; those of reading.
+  Status reload_keys();
+
   /// Stops accepting, finishes requests, closes WebSockets with 1012, flushes the store. Then
   /// `done` runs, and only destruction may follow.
   void close(std::function<void()> done);

@@ -195,6 +195,7 @@ Result<std::string> FakeInstances::answer(const std::string& name,
       {control::request::kLend, [&] { return lend(instance, question, std::move(descriptors)); }},
       {control::request::kReclaim, [&] { return reclaim(instance, question); }},
       {control::request::kReconfigure, [&] { return reconfigure(instance, question); }},
+      {control::request::kReloadKeys, [&] { return reload_keys(instance, question); }},
       {control::request::kRegain, [&] { return regain(instance, question); }},
       {control::request::kStats, [&] { return stats(instance); }},
       {control::request::kListSessions, [] { return Answer(R"({"sessions":[]})"); }},
@@ -277,6 +278,17 @@ Result<std::string> FakeInstances::reconfigure(Instance& instance,
   }
   held->second.lent.generation = Generation{number(fields, "generation")};
   held->second.lent.config = string_or(fields, "config", "");
+  return std::string("{}");
+}
+
+Result<std::string> FakeInstances::reload_keys(Instance& instance,
+                                               const control::Message& question) {
+  VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields_of(question), "tenant", "")));
+  const auto held = instance.tenants.find(tenant);
+  if (held == instance.tenants.end()) {
+    return Error(ErrorCode::kNotFound, "cannot read the keys of what is not here");
+  }
+  ++held->second.lent.key_reloads;
   return std::string("{}");
 }
 

@@ -52,6 +52,8 @@ class FakeInstances {
     /// Where the two listeners are bound, as FakeNetwork says.
     std::string unix_address;
     std::string tcp_address;
+    /// How often it was told to read the keys again.
+    int key_reloads = 0;
   };
 
   /// Adds to the hooks of `processes` that are there already.
@@ -125,6 +127,7 @@ class FakeInstances {
   Result<std::string> reclaim(Instance& instance, const control::Message& question);
   Result<std::string> regain(Instance& instance, const control::Message& question);
   Result<std::string> reconfigure(Instance& instance, const control::Message& question);
+  Result<std::string> reload_keys(Instance& instance, const control::Message& question);
   Result<std::string> stats(const Instance& instance) const;
   bool take_signal(const ProcessIdentity& who, int number);
   std::optional<std::string> name_of_process(const ProcessIdentity& who) const;

@@ -111,6 +111,7 @@ bool WebSocketClient::take_frame() {
     texts_.push_back(unread_.substr(head, length));
   } else if (opcode == 8 && length >= 2) {
     close_code_ = static_cast<std::uint16_t>((byte(head) << 8U) | byte(head + 1));
+    close_reason_ = unread_.substr(head + 2, length - 2);
   }
   unread_.erase(0, head + length);
   return true;
@@ -192,13 +193,22 @@ void RuntimeFixture::write_config(const std::string& slug) {
       {"platform", platform},
       {"secrets",
        {{"webhook_secrets", {kWebhookSecret.reveal()}}, {"tool_secret", kToolSecret.reveal()}}},
-      {"api_keys", keys},
+      {"keys_file", keys_path(slug)},
       {"tenant", tenant}};
+  write_keys(slug, keys);
   VC_CHECK(files_.replace_atomically(folder_.path("key"), "api-key", kPrivateFile).has_value() &&
                files_.replace_atomically(config_path(slug), dump_json(document), kPrivateFile)
                    .has_value() &&
                files_.make_directory(data_folder(slug), kPrivateDirectory).has_value(),
            "the temporary folder can be written");
+}
+
+void RuntimeFixture::write_keys(const std::string& slug, const Json& keys) {
+  const Json document = {
+      {"apiVersion", "voicectl/v1"}, {"kind", "TenantKeys"}, {"tenant", slug}, {"keys", keys}};
+  VC_CHECK(
+      files_.replace_atomically(keys_path(slug), dump_json(document), kPrivateFile).has_value(),
+      "the temporary folder can be written");
 }
 
 Result<RuntimeFixture::Served> RuntimeFixture::open(const std::string& slug, FencingToken token) {

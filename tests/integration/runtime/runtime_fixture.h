@@ -40,6 +40,7 @@ class WebSocketClient {
   const std::string& status_line() const { return status_line_; }
   /// Code of the close frame; 0 while there was none.
   std::uint16_t close_code() const { return close_code_; }
+  const std::string& close_reason() const { return close_reason_; }
 
  private:
   void read();
@@ -53,6 +54,7 @@ class WebSocketClient {
   std::string status_line_;
   std::vector<std::string> texts_;
   std::uint16_t close_code_ = 0;
+  std::string close_reason_;
 };
 
 /// Ultravox as a script: every request for a call gets `status` and a call of its own.
@@ -96,7 +98,8 @@ class RuntimeFixture {
   };
 
   /// Opens a tenant of a restaurant with one item and three keys: "<slug>-admin", "<slug>-staff"
-  /// and "<slug>-widget". A second opening of the same tenant finds its data.
+  /// and "<slug>-widget", with the ids "admin", "staff" and "widget". A second opening of the same
+  /// tenant finds its data.
   Result<Served> open(const std::string& slug, FencingToken token = {1});
   void close(Served& served);
   /// Drops it as if its process had been killed: nothing is finished or flushed.
@@ -104,6 +107,9 @@ class RuntimeFixture {
 
   /// Writes the configuration and makes the data folder of a tenant, without opening it.
   void prepare(const std::string& slug) { write_config(slug); }
+
+  /// Writes the file of a tenant's API keys: a list of {"id","sha256","scope","expires_at_ms"?}.
+  void write_keys(const std::string& slug, const Json& keys);
 
   /// Sends a request and waits for the answer.
   HttpResponse send(std::uint16_t port,
@@ -127,6 +133,7 @@ class RuntimeFixture {
                           const std::string& session);
 
   std::string config_path(const std::string& slug) const { return folder_.path(slug + ".json"); }
+  std::string keys_path(const std::string& slug) const { return folder_.path(slug + ".keys.json"); }
   std::string data_folder(const std::string& slug) const { return folder_.path(slug); }
   bool run_until(const std::function<bool()>& condition) { return loop_.run_until(condition); }
   AsioReactor& reactor() { return loop_.reactor(); }

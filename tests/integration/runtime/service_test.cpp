@@ -108,6 +108,22 @@ class ServiceTest : public ::testing::Test {
   std::optional<Service> service_;
 };
 
+TEST_F(ServiceTest, TakesARevokedKeyAtOnce) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  const HttpHeaders staff = {{"X-API-Key", "acme-staff"}};
+  EXPECT_EQ(world_.send(port_.number, "GET", "/api/sessions", "", staff).status, 200);
+
+  world_.write_keys("acme", Json::array());
+  EXPECT_EQ(daemon.ask(control::request::kReloadKeys, {{"tenant", "acme"}}).type,
+            control::reply::kOk);
+
+  EXPECT_EQ(world_.send(port_.number, "GET", "/api/sessions", "", staff).status, 401);
+  EXPECT_EQ(code_of(daemon.ask(control::request::kReloadKeys, {{"tenant", "nobody"}})),
+            ErrorCode::kNotFound);
+}
+
 TEST_F(ServiceTest, ServesATenantFromLendToReclaim) {
   Daemon daemon(world_, control_path());
   EXPECT_EQ(daemon.ask(control::request::kHello, hello(1)).type, control::reply::kReady);

@@ -16,6 +16,8 @@ using ::testing::IsEmpty;
 using ::testing::Optional;
 using ::testing::SizeIs;
 
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
+
 constexpr WallTime kMorning{std::chrono::milliseconds(1'795'251'600'123)};
 
 TenantId tenant_id(std::string_view text) {
@@ -340,8 +342,9 @@ TEST_P(RegistryContract, KeepsTheNewestEvents) {
 
 TEST_P(RegistryContract, KeepsApiKeysUntilTheyAreDropped) {
   const ApiKeyRecord key{"k1", tenant_id("acme"), "5f4d", "admin", kMorning};
-  ASSERT_THAT(registry_->put_api_key(key), IsOk());
-  ASSERT_THAT(registry_->put_api_key({"k2", tenant_id("acme"), "77aa", "staff", kMorning}), IsOk());
+  ASSERT_THAT(registry_->put_api_keys({key}), IsOk());
+  ASSERT_THAT(registry_->put_api_keys({{"k2", tenant_id("acme"), "77aa", "staff", kMorning}}),
+              IsOk());
   reopen();
   ASSERT_THAT(registry_->drop_api_key(tenant_id("acme"), "k2"), IsOk());
 
@@ -355,10 +358,28 @@ TEST_P(RegistryContract, KeepsApiKeysUntilTheyAreDropped) {
   EXPECT_THAT(registry_->drop_api_key(tenant_id("acme"), "k2"), IsOk());
 }
 
+TEST_P(RegistryContract, KeepsTheEndsOfApiKeys) {
+  const ApiKeyRecord replaced{"k1",     tenant_id("acme"), "5f4d",       "admin",
+                              kMorning, kMorning + 1h,     std::nullopt, "k2"};
+  ASSERT_THAT(
+      registry_->put_api_keys({replaced, {"k2", tenant_id("acme"), "77aa", "admin", kMorning}}),
+      IsOk());
+
+  ASSERT_THAT(registry_->revoke_api_key(tenant_id("acme"), "k2", kMorning + 2h), IsOk());
+  ASSERT_THAT(registry_->revoke_api_key(tenant_id("acme"), "k9", kMorning), IsOk());
+
+  const auto keys = registry_->load_api_keys();
+  ASSERT_THAT(keys, IsOkAnd(SizeIs(2)));
+  EXPECT_EQ(keys->front(), replaced);
+  EXPECT_EQ(keys->back().revoked_at, kMorning + 2h);
+  EXPECT_EQ(keys->back().expires_at, std::nullopt);
+}
+
 TEST_P(RegistryContract, TakesTheKeysAlongWithTheirTenant) {
   ASSERT_THAT(record(put_tenant(a_recorded_tenant("acme"))), IsOk());
-  ASSERT_THAT(registry_->put_api_key({"k1", tenant_id("acme"), "5f4d", "admin", kMorning}), IsOk());
-  ASSERT_THAT(registry_->put_api_key({"k1", tenant_id("other"), "77", "admin", kMorning}), IsOk());
+  ASSERT_THAT(registry_->put_api_keys({{"k1", tenant_id("acme"), "5f4d", "admin", kMorning},
+                                       {"k1", tenant_id("other"), "77", "admin", kMorning}}),
+              IsOk());
 
   RecordedChange change;
   change.drop_tenants.push_back(tenant_id("acme"));

@@ -95,9 +95,19 @@ class MemoryRegistry final : public Registry {
     return out;
   }
 
-  Status put_api_key(const ApiKeyRecord& key) override {
+  Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override {
     VC_TRY(check_write());
-    store_->keys.insert_or_assign({key.tenant, key.key_id}, key);
+    for (const ApiKeyRecord& key : keys) {
+      store_->keys.insert_or_assign({key.tenant, key.key_id}, key);
+    }
+    return ok_status();
+  }
+
+  Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override {
+    VC_TRY(check_write());
+    if (const auto found = store_->keys.find({tenant, key_id}); found != store_->keys.end()) {
+      found->second.revoked_at = at;
+    }
     return ok_status();
   }
 

@@ -165,13 +165,45 @@ TEST_F(TenantCommandsTest, ANewKeyAloneGoesToStandardOutput) {
   EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/keys")["scope"], "admin");
 }
 
+TEST_F(TenantCommandsTest, ARotatedKeyAloneGoesToStandardOutput) {
+  daemon_.answer("POST /v1/tenants/acme/keys/k1/rotate",
+                 Json{{"id", "k2"}, {"scope", "admin"}, {"key", "vck_new"}});
+
+  EXPECT_EQ(run({"tenant", "key", "rotate", "acme", "k1", "--overlap", "2h"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "vck_new\n");
+  EXPECT_THAT(err(), HasSubstr("Key k1 is accepted for another 2h."));
+  EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/keys/k1/rotate")["overlap"], 7200);
+}
+
+TEST_F(TenantCommandsTest, AnOverlapThatIsNoLengthIsRefused) {
+  EXPECT_EQ(run({"tenant", "key", "rotate", "acme", "k1", "--overlap", "soon"}), ExitCode::kUsage);
+  EXPECT_EQ(run({"tenant", "key", "create", "acme", "--expires", "-1"}), ExitCode::kUsage);
+}
+
+TEST_F(TenantCommandsTest, AKeyIsMadeWithAnEnd) {
+  daemon_.answer("POST /v1/tenants/acme/keys",
+                 Json{{"id", "k1"}, {"scope", "widget"}, {"key", "vck_x"}, {"expires_at", "2027"}});
+
+  EXPECT_EQ(run({"tenant", "key", "create", "acme", "--expires", "90d"}), ExitCode::kOk);
+
+  EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/keys")["expires_in"], 90 * 24 * 3600);
+  EXPECT_THAT(err(), HasSubstr("until 2027"));
+}
+
 TEST_F(TenantCommandsTest, KeysAreListedAndRevoked) {
-  daemon_.answer("GET /v1/tenants/acme/keys",
-                 Json{{"keys", {{{"id", "k1"}, {"scope", "staff"}, {"created_at", "2026"}}}}});
+  daemon_.answer("GET /v1/tenants/acme/keys", Json{{"keys",
+                                                    {{{"id", "k1"},
+                                                      {"scope", "staff"},
+                                                      {"state", "expiring"},
+                                                      {"created_at", "2026"},
+                                                      {"expires_at", "2027"}}}}});
   daemon_.answer("DELETE /v1/tenants/acme/keys/k%2F1", Json{{"id", "k/1"}});
 
   run({"tenant", "key", "list", "acme"});
-  EXPECT_EQ(out(), "KEY  SCOPE  CREATED\nk1   staff  2026\n");
+  EXPECT_EQ(out(),
+            "KEY  SCOPE  STATE     CREATED  EXPIRES\n"
+            "k1   staff  expiring  2026     2027\n");
 
   EXPECT_EQ(run({"tenant", "key", "revoke", "acme", "k/1"}), ExitCode::kOk);
   EXPECT_EQ(out(), "Revoked key k/1.\n");

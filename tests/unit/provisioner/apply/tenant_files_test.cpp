@@ -14,6 +14,7 @@
 namespace voicectl {
 namespace {
 
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
 using ::testing::HasSubstr;
 
 class TenantFilesTest : public ::testing::Test {
@@ -113,6 +114,35 @@ TEST_F(TenantFilesTest, AConfigurationIsNeverThereWithoutBelongingToItsReader) {
   }
 }
 
+TEST_F(TenantFilesTest, KeysHaveAFileOfTheirOwnThatIsPrivateToo) {
+  const TenantId alpha = *TenantId::parse("alpha");
+  const ApiKeyRecord key{"k1", alpha, "5f4d", "staff", WallTime{}, WallTime(5s)};
+  ApiKeyRecord revoked{"k2", alpha, "77aa", "staff"};
+  revoked.revoked_at = WallTime(1s);
+  const ApiKeyRecord foreign{"k3", *TenantId::parse("beta"), "99bb", "admin"};
+
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {key, revoked, foreign}),
+              IsOk());
+
+  const auto* const entry = files.find("/state/tenants/alpha/keys.json");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->mode, kPrivateFile);
+  EXPECT_EQ(entry->owner, (UserIds{77, 78}));
+  EXPECT_EQ(nlohmann::json::parse(entry->content)["keys"],
+            nlohmann::json::parse(
+                R"([{"id":"k1","sha256":"5f4d","scope":"staff","expires_at_ms":5000}])"));
+  EXPECT_EQ(config()["keys_file"], "/state/tenants/alpha/keys.json");
+}
+
+TEST_F(TenantFilesTest, KeysThatHaveNotChangedAreNotWrittenAgain) {
+  const TenantId alpha = *TenantId::parse("alpha");
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  EXPECT_EQ(*tenant_files.write_keys(alpha, {}), TenantFiles::Written::kAsBefore);
+  EXPECT_EQ(*tenant_files.write_keys(alpha, {{"k1", alpha, "5f4d", "staff"}}),
+            TenantFiles::Written::kAnew);
+}
+
 TEST_F(TenantFilesTest, TheStandInReachesWebhooksOverPlainHttp) {
   EXPECT_EQ(tenant_files.webhook_base(platform, *TenantId::parse("alpha")),
             "http://alpha.example.com:8080");
@@ -193,6 +223,7 @@ TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
 
   EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr);
   EXPECT_NE(files.find("/state/retired/alpha-5/config.json"), nullptr);
+  EXPECT_EQ(files.find("/state/retired/alpha-5/keys.json"), nullptr);
 }
 
 }  // namespace

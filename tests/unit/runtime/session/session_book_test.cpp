@@ -75,7 +75,7 @@ TEST_F(SessionBookTest, NumbersEventsPerSessionAndPerTenant) {
 TEST_F(SessionBookTest, PassesEventsOnOnlyWhenTheyAreDurable) {
   std::vector<std::uint64_t> seen;
   const auto listening = hub_.listen_to_tenant(
-      [&seen](std::uint64_t seq, const std::string&) { seen.push_back(seq); });
+      [&seen](std::uint64_t seq, const std::string&, const SessionEvent&) { seen.push_back(seq); });
 
   commit(with_event(a_session()));
   EXPECT_THAT(seen, IsEmpty());

@@ -91,10 +91,11 @@ TEST(EventHubTest, PassesEventsToThoseWhoListen) {
   std::vector<std::uint64_t> session_saw;
   std::vector<std::uint64_t> tenant_saw;
   auto session = hub.listen_to_session(
-      a_session().session,
-      [&](std::uint64_t seq, const std::string&) { session_saw.push_back(seq); });
-  auto tenant = hub.listen_to_tenant(
-      [&](std::uint64_t seq, const std::string&) { tenant_saw.push_back(seq); });
+      a_session().session, [&](std::uint64_t seq, const std::string&, const SessionEvent&) {
+        session_saw.push_back(seq);
+      });
+  auto tenant = hub.listen_to_tenant([&](std::uint64_t seq, const std::string&,
+                                         const SessionEvent&) { tenant_saw.push_back(seq); });
 
   hub.publish(an_event(1, 10));
   session.reset();
@@ -108,10 +109,11 @@ TEST(EventHubTest, LetsAListenerLeaveWhileItListens) {
   EventHub hub;
   int calls = 0;
   EventHub::Subscription own;
-  own = hub.listen_to_session(a_session().session, [&](std::uint64_t, const std::string&) {
-    ++calls;
-    own.reset();
-  });
+  own = hub.listen_to_session(a_session().session,
+                              [&](std::uint64_t, const std::string&, const SessionEvent&) {
+                                ++calls;
+                                own.reset();
+                              });
 
   hub.publish(an_event(1, 1));
   hub.publish(an_event(2, 2));

@@ -160,42 +160,19 @@ TEST(TenantConfigTest, RefusesWhatItCannotMean) {
   EXPECT_THAT(parse_tenant_config("[]"), FailsWith(ErrorCode::kInvalidArgument));
 }
 
-TEST(AuthTest, FindsTheScopeOfAKey) {
-  const std::vector<ApiKey> keys = parse(a_document())->api_keys;
+TEST(TenantConfigTest, ReadsItsKeysFromAFileOfTheirOwn) {
+  const TenantId acme = *TenantId::parse("acme");
+  const std::string text = R"({"apiVersion":"voicectl/v1","kind":"TenantKeys","tenant":"acme",)"
+                           R"("keys":[{"id":"k1","sha256":")" +
+                           sha256_hex("the-key") + R"(","scope":"widget","expires_at_ms":5000}]})";
 
-  EXPECT_EQ(find_scope(keys, "the-key"), KeyScope::kStaff);
-  EXPECT_EQ(find_scope(keys, "the-kez"), std::nullopt);
-  EXPECT_EQ(find_scope(keys, ""), std::nullopt);
-  EXPECT_EQ(find_scope(keys, sha256_hex("the-key")), std::nullopt);
-}
+  const auto keys = parse_tenant_keys(text, acme);
 
-TEST(AuthTest, TakesACredentialFromThreePlaces) {
-  HttpRequest bearer;
-  bearer.headers = {{"authorization", "Bearer abc"}};
-  HttpRequest header;
-  header.headers = {{"x-api-key", "abc"}};
-  HttpRequest query;
-  query.query = {{"token", "abc"}};
-
-  for (const HttpRequest& request : {bearer, header, query}) {
-    EXPECT_EQ(find_credential(request), "abc");
-  }
-  EXPECT_EQ(find_credential(HttpRequest{}), std::nullopt);
-}
-
-TEST(AuthTest, OpensASessionWithItsOwnTokenOnly) {
-  const TenantId tenant = *TenantId::parse("acme");
-  Session session(make_session_id(tenant, "0123456789abcdef"), tenant);
-  const Secret token = make_session_token(Secret("t"), session.session);
-  session.token_sha256 = sha256_hex(token.reveal());
-
-  EXPECT_EQ(token.reveal().size(), 32U);
-  EXPECT_TRUE(opens_session(session, token.reveal()));
-  EXPECT_FALSE(opens_session(
-      session,
-      make_session_token(Secret("t"), make_session_id(tenant, "fedcba9876543210")).reveal()));
-  session.token_sha256.clear();
-  EXPECT_FALSE(opens_session(session, ""));
+  ASSERT_THAT(keys, IsOkAnd(SizeIs(1)));
+  EXPECT_EQ(keys->front().scope, KeyScope::kWidget);
+  EXPECT_EQ(keys->front().expires_at, WallTime(std::chrono::seconds(5)));
+  EXPECT_THAT(parse_tenant_keys(text, *TenantId::parse("other")),
+              FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST(RoutesTest, FindEveryRouteByItsPattern) {
