@@ -253,7 +253,8 @@ void ApiKeys::hand_out(const NewApiKey& made,
   const std::vector<ApiKeyRecord> restored =
       old == nullptr ? std::vector<ApiKeyRecord>() : std::vector<ApiKeyRecord>{*old};
   deps_.registry.run<void>(
-      [tenant = made.record.tenant, id = made.record.key_id, restored](Registry& registry) {
+      [tenant = made.record.tenant, id = made.record.key_id,
+       restored](Registry& registry) -> Status {
         VC_TRY(registry.drop_api_key(tenant, id));
         return registry.put_api_keys(restored);
       },

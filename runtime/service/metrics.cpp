@@ -72,6 +72,21 @@ void requests(std::string& out, const std::vector<TenantMetrics>& tenants) {
   }
 }
 
+void refusals(std::string& out, const std::vector<TenantMetrics>& tenants) {
+  per_tenant(out, tenants, "voicectl_requests_in_flight", MetricKind::kGauge,
+             "Requests that are being answered.",
+             [](const TenantLoad& load) { return load.counters->requests_in_progress; });
+  head(out, "voicectl_requests_refused_total", MetricKind::kCounter,
+       "Requests answered with 429 because there were too many.");
+  for (const TenantMetrics& one : tenants) {
+    for (const auto& [key, count] : one.load.counters->refusals) {
+      out += fmt::format(
+          "voicectl_requests_refused_total{{tenant=\"{}\",traffic=\"{}\",reason=\"{}\"}} {}\n",
+          one.tenant, key.first, key.second, count);
+    }
+  }
+}
+
 }  // namespace
 
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
@@ -80,6 +95,7 @@ std::string render_metrics(const std::vector<TenantMetrics>& tenants,
   loads(out, tenants);
   event_lags(out, tenants);
   requests(out, tenants);
+  refusals(out, tenants);
   head(out, "process_cpu_seconds_total", MetricKind::kCounter, "Processor time used.");
   out += fmt::format("process_cpu_seconds_total {}\n", seconds(process.cpu));
   head(out, "process_resident_memory_bytes", MetricKind::kGauge, "Memory held.");

@@ -102,6 +102,8 @@ class SessionBook {
   const SessionTable& table() const { return table_; }
   /// Sessions created in this calendar month (UTC) that did not fail.
   std::uint64_t sessions_this_month();
+  /// Number of the tenant's last event; it may be on its way to the disk.
+  std::uint64_t last_tenant_seq() const { return last_tenant_seq_; }
   const EventLag& event_lag() const { return lag_; }
 
  private:

@@ -16,6 +16,8 @@ namespace {
 constexpr std::pair<std::string_view, std::uint64_t> kPlanSessions[] = {{"starter", 100},
                                                                         {"professional", 500}};
 
+constexpr std::int64_t kMostRequests = 1'000'000'000;
+
 const Json& member(const Json& object, std::string_view key) {
   static const Json kNone = Json::object();
   const auto found = object.find(key);
@@ -135,6 +137,34 @@ void read_limits(const Json& tenant, TenantConfig& config) {
   }
 }
 
+std::uint32_t count_or(const Json& limits, std::string_view key, std::uint32_t fallback) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(integer_or(limits, key, fallback), 1, kMostRequests));
+}
+
+void read_traffic(const Json& tenant, TenantConfig& config) {
+  const Json& limits = member(tenant, "limits");
+  TrafficLimits& out = config.traffic;
+  out = default_traffic(config.limits.concurrent);
+  out.api_requests = count_or(limits, "api_requests", out.api_requests);
+  out.api_requests_per_key =
+      count_or(limits, "api_requests_per_key", std::max(1U, out.api_requests / 2));
+  out.webhooks = count_or(limits, "webhooks", out.webhooks);
+  out.in_flight = count_or(limits, "requests_in_flight", out.in_flight);
+}
+
+std::vector<std::string> texts_of(const Json& tenant, std::string_view key) {
+  std::vector<std::string> out;
+  if (const auto list = tenant.find(key); list != tenant.end() && list->is_array()) {
+    for (const Json& text : *list) {
+      if (text.is_string()) {
+        out.push_back(text.get<std::string>());
+      }
+    }
+  }
+  return out;
+}
+
 void read_voice(const Json& voice, TenantConfig& config) {
   config.voice.voice = string_or(voice, "voice", "");
   config.voice.language = string_or(voice, "language", "en");
@@ -144,6 +174,20 @@ void read_voice(const Json& voice, TenantConfig& config) {
 }
 
 }  // namespace
+
+TrafficLimits default_traffic(std::uint32_t concurrent_sessions) {
+  const auto of_sessions = [concurrent_sessions](std::uint32_t each, std::uint32_t least) {
+    const std::uint64_t wanted = std::uint64_t{concurrent_sessions} * each;
+    return std::max(least, static_cast<std::uint32_t>(
+                               std::min<std::uint64_t>(wanted, std::uint64_t{kMostRequests})));
+  };
+  TrafficLimits out;
+  out.api_requests = of_sessions(20, out.api_requests);
+  out.api_requests_per_key = out.api_requests / 2;
+  out.webhooks = of_sessions(2, out.webhooks);
+  out.in_flight = of_sessions(2, out.in_flight);
+  return out;
+}
 
 std::string_view name_of(KeyScope scope) {
   switch (scope) {
@@ -174,6 +218,9 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
   VC_TRY(config.api_keys, read_keys(document, "api_keys"));
   VC_TRY(config.business, business_of_json(tenant));
   read_limits(tenant, config);
+  read_traffic(tenant, config);
+  config.domains = texts_of(tenant, "domains");
+  config.allowed_origins = texts_of(tenant, "allowed_origins");
   read_voice(member(tenant, "voice"), config);
   VC_TRY(config.backend, backend_of_json(member(tenant, "backend")));
   return config;

@@ -40,6 +40,24 @@ struct SessionLimits {
   std::chrono::seconds duration{3600};
 };
 
+/// How many requests are taken in ten seconds (kRateWindow), and how many at a time. The figures
+/// that are not given follow from how many sessions may be live: the agents of more sessions call
+/// more.
+struct TrafficLimits {
+  std::uint32_t api_requests = 1000;
+  /// Of one API key, of all sessions' tokens together, and of all strangers together.
+  std::uint32_t api_requests_per_key = 500;
+  /// Events and tool calls.
+  std::uint32_t webhooks = 100;
+  /// Being answered at a time, of either kind.
+  std::uint32_t in_flight = 100;
+  friend bool operator==(const TrafficLimits&, const TrafficLimits&) = default;
+};
+
+/// What a tenant with that many sessions at once gets: at least the figures above, and at least 20
+/// API requests, 2 webhooks and 2 requests at a time for each session. Pure.
+TrafficLimits default_traffic(std::uint32_t concurrent_sessions);
+
 struct VoiceSettings {
   std::string voice;
   std::string language = "en";
@@ -86,6 +104,11 @@ struct TenantConfig {
   std::vector<ApiKey> api_keys;
   Business business;
   SessionLimits limits;
+  TrafficLimits traffic;
+  /// Further host names of the tenant.
+  std::vector<std::string> domains;
+  /// Origins of pages elsewhere that may use the API: "https://shop.example.com".
+  std::vector<std::string> allowed_origins;
   VoiceSettings voice;
   BackendConfig backend;
   StoreSettings store;

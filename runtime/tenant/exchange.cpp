@@ -55,6 +55,15 @@ Exchange::Exchange(HttpRequest request,
 
 Exchange::~Exchange() {
   --counters_->requests_in_progress;
+  if (traffic_) {
+    --counters_->in_flight[static_cast<std::size_t>(*traffic_)];
+  }
+}
+
+void Exchange::count_in(Traffic traffic) {
+  VC_CHECK(!traffic_, "a request is counted in once");
+  traffic_ = traffic;
+  ++counters_->in_flight[static_cast<std::size_t>(traffic)];
 }
 
 const std::string& Exchange::parameter(std::string_view name) const {
@@ -71,6 +80,11 @@ void Exchange::count(int status) {
 
 void Exchange::answer(HttpResponse response) {
   count(response.status);
+  if (!origin_.empty()) {
+    response.headers.emplace_back("Access-Control-Allow-Origin", origin_);
+    response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
+    response.headers.emplace_back("Vary", "Origin");
+  }
   responder_->send(std::move(response));
 }
 

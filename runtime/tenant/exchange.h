@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include "runtime/net/http_message.h"
 #include "runtime/net/http_server.h"
 #include "runtime/tenant/routes.h"
+#include "runtime/tenant/traffic_control.h"
 
 namespace voicectl::runtime {
 
@@ -25,6 +27,10 @@ struct TenantCounters {
   std::uint64_t requests_total = 0;
   std::uint64_t tool_calls_total = 0;
   std::uint64_t requests_in_progress = 0;
+  /// Those of them that were counted in, by Traffic.
+  std::array<std::size_t, kTraffics> in_flight{};
+  /// By traffic and reason: answered with 429 because there were too many.
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> refusals;
 };
 
 /// One request with its route and its answer. Whoever holds the last copy without having answered
@@ -51,6 +57,11 @@ class Exchange {
   const std::string& key_id() const { return key_id_; }
   void let_in_by(std::string key_id) { key_id_ = std::move(key_id); }
 
+  /// It counts as being answered until the last copy is dropped.
+  void count_in(Traffic traffic);
+  /// A page of that origin may read the answer.
+  void share_with(std::string_view origin) { origin_ = origin; }
+
   void answer(HttpResponse response);
   void refuse(int status, std::string_view code, std::string_view message);
   /// Answers with the status that fits the error: see status_of.
@@ -69,6 +80,8 @@ class Exchange {
   RouteMatch match_;
   std::shared_ptr<TenantCounters> counters_;
   std::string key_id_;
+  std::string origin_;
+  std::optional<Traffic> traffic_;
 };
 
 /// 400, 403, 404, 409, 503, 504, 507 or 500.

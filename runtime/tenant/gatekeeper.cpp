@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "runtime/tenant/admission.h"
 #include "runtime/tenant/auth.h"
+#include "runtime/tenant/origins.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -34,13 +36,6 @@ std::optional<KeyScope> scope_needed(Access access) {
 
 }  // namespace
 
-void refuse_unknown(const std::shared_ptr<Exchange>& exchange) {
-  HttpResponse response = error_response(
-      401, "unauthorized", "cannot let the request in: it needs a key or token of this tenant");
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  exchange->answer(std::move(response));
-}
-
 Gatekeeper::Gatekeeper(TenantScope& scope)
     : scope_(scope), self_(std::make_shared<Gatekeeper*>(this)) {}
 
@@ -58,21 +53,52 @@ void Gatekeeper::check(const std::shared_ptr<Exchange>& exchange, std::function<
     pass();
     return;
   }
+  if (check_origin(exchange) == OriginCheck::kRefused) {
+    return;
+  }
   const std::optional<std::string> credential = find_credential(exchange->request());
   if (!credential) {
-    refuse_unknown(exchange);
+    refuse_stranger(scope_, exchange);
     return;
   }
   const ApiKey* const key = find_key(config.api_keys, *credential, scope_.clock.now());
-  if (key != nullptr && key->scope >= *needed) {
+  if (key != nullptr) {
+    if (admit(scope_, exchange, Traffic::kApi, key->id) == Admission::kRefused) {
+      return;
+    }
+    if (key->scope < *needed) {
+      refuse_scope(exchange, *needed);
+      return;
+    }
     exchange->let_in_by(key->id);
     pass();
-  } else if (key != nullptr) {
-    refuse_scope(exchange, *needed);
   } else if (access == Access::kSessionToken) {
     check_session_token(exchange, *credential, std::move(pass));
   } else {
-    refuse_unknown(exchange);
+    refuse_stranger(scope_, exchange);
+  }
+}
+
+Gatekeeper::OriginCheck Gatekeeper::check_origin(const std::shared_ptr<Exchange>& exchange) {
+  const auto origin = exchange->request().header("Origin");
+  if (!origin) {
+    // Not a page in a browser.
+    return OriginCheck::kPassed;
+  }
+  if (!is_allowed_origin(*scope_.config, *origin)) {
+    exchange->refuse(
+        403, "origin_not_allowed",
+        "cannot let the request in: its origin is not in the tenant's allowed_origins");
+    return OriginCheck::kRefused;
+  }
+  exchange->share_with(*origin);
+  return OriginCheck::kPassed;
+}
+
+void Gatekeeper::answer_preflight(const std::shared_ptr<Exchange>& exchange,
+                                  const std::string& methods) {
+  if (check_origin(exchange) == OriginCheck::kPassed) {
+    exchange->answer(preflight_answer(methods));
   }
 }
 
@@ -86,22 +112,25 @@ void Gatekeeper::check_session_token(const std::shared_ptr<Exchange>& exchange,
       equal_in_constant_time(make_session_token(scope_.config->tool_secret, *id).reveal(),
                              credential);
   if (!is_ours) {
-    refuse_unknown(exchange);
+    refuse_stranger(scope_, exchange);
+    return;
+  }
+  if (admit(scope_, exchange, Traffic::kApi) == Admission::kRefused) {
     return;
   }
   scope_.book.fetch(
-      *id, [exchange, credential, pass = std::move(pass), &clock = scope_.clock,
+      *id, [exchange, credential, pass = std::move(pass), &scope = scope_,
             alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
         if (alive.expired()) {
           return;
         }
         if (found.has_error()) {
           exchange->refuse(found.error());
-        } else if (found->has_value() && opens_session(**found, credential, clock.now())) {
+        } else if (found->has_value() && opens_session(**found, credential, scope.clock.now())) {
           pass();
         } else {
           // Whether there is such a session is nobody's business who cannot open it.
-          refuse_unknown(exchange);
+          refuse_stranger(scope, exchange);
         }
       });
 }

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tenant/live_api.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
 
+#include "runtime/tenant/admission.h"
 #include "runtime/tenant/auth.h"
-#include "runtime/tenant/gatekeeper.h"
+#include "runtime/tenant/token_bucket.h"
 
 namespace voicectl::runtime {
 namespace {
 
 /// Events read from the store at a time, so that a long replay does not hold up other work on it.
 constexpr std::uint32_t kReplayPage = 500;
+
+/// Live events that may wait behind a replay.
+constexpr std::size_t kMostWaiting = 2000;
+
+/// Clients have nothing to say yet; some beat like a heart all the same.
+constexpr Rate kMostTexts{60, std::chrono::seconds(10)};
 
 constexpr std::uint16_t kNormal = 1000;
 constexpr std::uint16_t kPolicy = 1008;
@@ -48,6 +57,7 @@ struct LiveApi::Follower {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
   bool replaying = true;
+  TokenBucket texts;
   /// Live events that came during the replay.
   std::vector<std::pair<std::uint64_t, std::string>> waiting;
   EventHub::Subscription subscription;
@@ -60,7 +70,9 @@ struct LiveApi::Follower {
   }
 
   void take(std::uint64_t seq, const std::string& text) {
-    if (replaying) {
+    if (replaying && waiting.size() >= kMostWaiting) {
+      socket->close(kTryAgainLater, "events come faster than they can be replayed; try again");
+    } else if (replaying) {
       waiting.emplace_back(seq, text);
     } else {
       send(seq, text);
@@ -104,7 +116,7 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
   follower->key_id = exchange->key_id();
   if (ending_of(*follower, scope_.clock.now())) {
     // The key was revoked between the gate and here.
-    refuse_unknown(exchange);
+    refuse_stranger(scope_, exchange);
     return nullptr;
   }
   Result<std::shared_ptr<WebSocket>> socket =
@@ -114,8 +126,19 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
   }
   follower->socket = std::move(*socket);
   WebSocket::Handlers handlers;
-  // Followers only listen; what they say has no meaning yet.
-  handlers.on_text = [](const std::string&) {};
+  handlers.on_text = [this, weak = std::weak_ptr(follower),
+                      alive = std::weak_ptr(self_)](const std::string&) {
+    const FollowerPtr one = weak.lock();
+    if (alive.expired() || one == nullptr) {
+      return;
+    }
+    const MonoTime now = scope_.reactor.now();
+    if (one->texts.wait(kMostTexts, now)) {
+      one->socket->close(kPolicy, "too many messages");
+    } else {
+      one->texts.take(kMostTexts, now);
+    }
+  };
   handlers.on_close = [this, weak = std::weak_ptr(follower),
                        alive = std::weak_ptr(self_)](std::uint16_t) {
     if (!alive.expired()) {
@@ -140,7 +163,6 @@ void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Se
   }
   follower->session = session.session;
   follower->session_end = token_end(session);
-  follower->sent = after->value_or(0);
   follower->subscription = scope_.hub.listen_to_session(
       session.session,
       // The subscription dies with the follower, and the followers with this.
@@ -151,7 +173,7 @@ void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Se
           note_end(one, event);
         }
       });
-  replay(follower);
+  begin(follower, after->value_or(0), session.last_seq);
 }
 
 void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
@@ -171,12 +193,30 @@ void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
           one->take(seq, text);
         }
       });
-  if (after->has_value()) {
-    follower->sent = **after;
-    replay(follower);
-  } else {
+  begin(follower, *after, scope_.book.last_tenant_seq());
+}
+
+void LiveApi::begin(const FollowerPtr& follower,
+                    std::optional<std::uint64_t> after,
+                    std::uint64_t last) {
+  if (!after) {
     go_live(follower);
+  } else if (*after > last) {
+    // Of another store: the tenant was restored from a backup, or the number is made up.
+    reload(follower, "unknown");
+  } else if (last - *after > kMostReplayed) {
+    reload(follower, "too_old");
+  } else {
+    follower->sent = *after;
+    replay(follower);
   }
+}
+
+void LiveApi::reload(const FollowerPtr& follower, std::string_view reason) {
+  follower->socket->send_text(fmt::format(R"({{"type":"stream.reload","reason":"{}"}})", reason));
+  // Whatever happens from now on is news to one that reads everything anew.
+  follower->sent = 0;
+  go_live(follower);
 }
 
 void LiveApi::go_live(const FollowerPtr& follower) {
@@ -268,6 +308,12 @@ void LiveApi::take_page(const FollowerPtr& follower,
                         const Result<std::vector<SessionEvent>>& page) {
   if (page.has_error()) {
     follower->socket->close(kTryAgainLater, "events cannot be read; try again");
+    return;
+  }
+  const std::uint64_t first =
+      page->empty() ? 0 : (follower->session ? page->front().seq : page->front().tenant_seq);
+  if (!page->empty() && first != follower->sent + 1) {
+    reload(follower, "too_old");
     return;
   }
   for (const SessionEvent& event : *page) {

@@ -16,7 +16,10 @@ namespace voicectl::runtime {
 ///
 /// `after=N` in the query continues behind event N: stored events first, live ones after them,
 /// each once and in order. Without it a session's channel begins at its first event, and the
-/// tenant's with what happens next.
+/// tenant's with what happens next. If N is too old (more than kMostReplayed events ago, or no
+/// longer kept) or unknown (there is no such event), the client gets a `stream.reload` message
+/// instead of the missed events, and then what happens next. docs/reference/websocket.md has the
+/// messages.
 ///
 /// A socket lives as long as what opened it: it is closed with 1008 when its API key is revoked or
 /// expires, and with 1000 some time after its session has ended (kTokenAfterEnd).
@@ -31,6 +34,9 @@ class LiveApi {
 
   void follow_session(const std::shared_ptr<Exchange>& exchange, const Session& session);
   void follow_tenant(const std::shared_ptr<Exchange>& exchange);
+
+  /// Most events that are sent again. They must fit into what may wait for a slow reader.
+  static constexpr std::uint64_t kMostReplayed = 2000;
 
   /// Closes what the present keys and the present time no longer allow.
   void review();
@@ -48,6 +54,8 @@ class LiveApi {
   void review_at(std::optional<WallTime> end);
   void note_end(const FollowerPtr& follower, const SessionEvent& event);
   void go_live(const FollowerPtr& follower);
+  void begin(const FollowerPtr& follower, std::optional<std::uint64_t> after, std::uint64_t last);
+  void reload(const FollowerPtr& follower, std::string_view reason);
   void replay(const FollowerPtr& follower);
   void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "runtime/tenant/admission.h"
 #include "runtime/tenant/webhook_api.h"
 
 /// What ERPNext tells of orders, appointments and tickets.
@@ -17,6 +18,9 @@ void WebhookApi::take_record_update(const std::shared_ptr<Exchange>& exchange) {
       *secrets, request.body, request.header(kErpnextSignatureHeader).value_or(""));
   if (verified.has_error()) {
     exchange->refuse(401, "unauthorized", "cannot accept the webhook: its signature does not fit");
+    return;
+  }
+  if (admit(scope_, exchange, Traffic::kWebhook) == Admission::kRefused) {
     return;
   }
   const Result<RecordUpdate> update = parse_record_update(request.body);

@@ -15,6 +15,7 @@
 #include "runtime/tenant/gatekeeper.h"
 #include "runtime/tenant/insight_api.h"
 #include "runtime/tenant/live_api.h"
+#include "runtime/tenant/origins.h"
 #include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
 #include "runtime/tenant/webhook_api.h"
@@ -162,7 +163,7 @@ TenantHost::Inner::Inner(
           *config,
           std::move(loaded.clocks)),
       scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone), hub,
-            store,        book,       outbox,      memory, make_client()},
+            store,        book,       outbox,      memory, make_client(),          counters},
       calls(scope.ultravox,
             book,
             [this](const Session& session) { return erp.on_session_news(session, "transcript"); }),
@@ -206,6 +207,10 @@ void TenantHost::Inner::take(HttpRequest request, std::shared_ptr<Responder> res
   const std::string allowed = match.allowed;
   const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(responder),
                                                    std::move(match), counters);
+  if (is_preflight(exchange->request()) && !allowed.empty()) {
+    gatekeeper.answer_preflight(exchange, allowed);
+    return;
+  }
   if (exchange->route() != nullptr) {
     gatekeeper.check(exchange, [this, exchange] { carry_out(exchange); });
     return;
@@ -382,6 +387,7 @@ Status TenantHost::reload_keys() {
   inner_->config = std::move(next);
   inner_->scope.config = inner_->config;
   inner_->live.review();
+  inner_->scope.traffic.keep_only(inner_->config->api_keys);
   return ok_status();
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/session/session_store.h"
 #include "runtime/tenant/config.h"
 #include "runtime/tenant/request_memory.h"
+#include "runtime/tenant/traffic_control.h"
 #include "runtime/ultravox/ultravox_client.h"
 
 namespace voicectl::runtime {
@@ -31,6 +32,8 @@ struct TenantScope {
   Outbox& outbox;
   RequestMemory& memory;
   std::shared_ptr<ultravox::UltravoxClient> ultravox;
+  std::shared_ptr<TenantCounters> counters;
+  TrafficControl traffic{};
 };
 
 }  // namespace voicectl::runtime

@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "runtime/tenant/admission.h"
 #include "runtime/webhook/call_deliverer.h"
 #include "runtime/webhook/signature.h"
 #include "runtime/webhook/tools.h"
@@ -67,6 +68,9 @@ void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
                        scope_.clock.now());
   if (verified.has_error()) {
     exchange->refuse(401, "unauthorized", "cannot accept the webhook: it is not signed by us");
+    return;
+  }
+  if (admit(scope_, exchange, Traffic::kWebhook) == Admission::kRefused) {
     return;
   }
   const Result<ultravox::CallEvent> event = ultravox::parse_event(request.body);
@@ -141,6 +145,9 @@ void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
   const std::optional<SessionId> session = proven_session(exchange->request(), config);
   if (!session) {
     exchange->refuse(401, "unauthorized", "cannot run the tool: the session's token is missing");
+    return;
+  }
+  if (admit(scope_, exchange, Traffic::kWebhook) == Admission::kRefused) {
     return;
   }
   const std::string& name = exchange->parameter("tool");

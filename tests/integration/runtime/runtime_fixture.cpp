@@ -183,7 +183,7 @@ void RuntimeFixture::write_config(const std::string& slug) {
       {"slug", slug},
       {"name", slug},
       {"business_type", "restaurant"},
-      {"limits", {{"concurrent_sessions", 3}}},
+      {"limits", Json::parse(limits)},
       {"backend", Json::parse(backend)},
       {"menu", {{{"name", "Margherita Pizza"}, {"price", "18.99"}, {"prep_time", 15}}}}};
   const Json document = {
@@ -256,6 +256,28 @@ HttpResponse RuntimeFixture::send(std::uint16_t port,
              [&answer](Result<HttpResponse> response) { answer.emplace(std::move(response)); });
   VC_CHECK(run_until([&answer] { return answer.has_value(); }), "an answer comes in time");
   return answer->has_error() ? HttpResponse{0, {}, answer->error().text()} : std::move(**answer);
+}
+
+std::vector<HttpResponse> RuntimeFixture::send_at_once(const Served& served,
+                                                       std::size_t count,
+                                                       const std::string& method,
+                                                       const std::string& path,
+                                                       const std::string& body,
+                                                       const HttpHeaders& headers) {
+  std::vector<HttpResponse> answers;
+  for (std::size_t i = 0; i < count; ++i) {
+    HttpCall call;
+    call.method = method;
+    call.url = fmt::format("http://127.0.0.1:{}{}", served.port, path);
+    call.headers = headers;
+    call.body = body;
+    http_.send(std::move(call), [&answers](Result<HttpResponse> response) {
+      answers.push_back(response.has_error() ? HttpResponse{0, {}, response.error().text()}
+                                             : std::move(*response));
+    });
+  }
+  VC_CHECK(run_until([&] { return answers.size() == count; }), "all answers come in time");
+  return answers;
 }
 
 HttpResponse RuntimeFixture::create_session(const Served& served, const std::string& request_id) {

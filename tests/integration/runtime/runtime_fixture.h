@@ -122,6 +122,13 @@ class RuntimeFixture {
                     const std::string& path,
                     const std::string& body = "",
                     HttpHeaders headers = {});
+  /// Sends the request that many times at once and waits for all answers.
+  std::vector<HttpResponse> send_at_once(const Served& served,
+                                         std::size_t count,
+                                         const std::string& method,
+                                         const std::string& path,
+                                         const std::string& body,
+                                         const HttpHeaders& headers);
   HttpResponse create_session(const Served& served, const std::string& request_id = "");
   HttpResponse run_tool(const Served& served,
                         const std::string& session,
@@ -143,6 +150,8 @@ class RuntimeFixture {
   FixedWallClock clock;
   /// The tenants' `backend`, as JSON.
   std::string backend = R"({"kind":"builtin"})";
+  /// `limits` of the tenants that are opened from now on: a JSON object.
+  std::string limits = R"({"concurrent_sessions":3})";
 
  private:
   void write_config(const std::string& slug);

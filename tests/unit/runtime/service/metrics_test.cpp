@@ -12,6 +12,7 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   auto counters = std::make_shared<TenantCounters>();
   counters->requests[{"/api/sessions", 201}] = 4;
   counters->tool_calls[{"placeOrder", "ok"}] = 2;
+  counters->refusals[{"webhook", "tenant"}] = 5;
   TenantLoad load;
   load.sessions = 3;
   load.counters = counters;
@@ -26,6 +27,8 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   EXPECT_THAT(text, HasSubstr("voicectl_tool_calls_total{tenant=\"acme\",tool=\"placeOrder\","
                               "outcome=\"ok\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("voicectl_event_lag_seconds_total{tenant=\"acme\"} 0.003\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_requests_refused_total{tenant=\"acme\","
+                              "traffic=\"webhook\",reason=\"tenant\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("process_cpu_seconds_total 1.5\n"));
   EXPECT_THAT(text, HasSubstr("process_open_fds 9\n"));
 }
