@@ -132,6 +132,13 @@ struct TenantLimits {
   std::optional<std::uint32_t> sessions_per_month{};
   /// Longest session.
   std::chrono::seconds session_duration{3600};
+  /// What is let in within ten seconds: API requests of all callers, of one API key, and webhooks.
+  /// Absent: what the runtime gives to a tenant of that many concurrent sessions.
+  std::optional<std::uint32_t> api_requests{};
+  std::optional<std::uint32_t> api_requests_per_key{};
+  std::optional<std::uint32_t> webhooks{};
+  /// Requests that are answered at a time.
+  std::optional<std::uint32_t> requests_in_flight{};
   friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
 };
 
@@ -157,6 +164,8 @@ struct TenantSpec {
   /// IANA name, such as "America/New_York".
   std::string time_zone = "UTC";
   std::vector<HostName> domains{};
+  /// Origins of pages elsewhere that may use the tenant's API: "https://shop.example.com".
+  std::vector<std::string> allowed_origins{};
   TenantLimits limits{};
   Backend backend{};
   VoiceConfig voice{};

@@ -81,13 +81,16 @@ Json json_list(const std::vector<Item>& items) {
 }
 
 Json json_of(const TenantLimits& limits) {
-  Json out = {{"concurrent_sessions", limits.concurrent_sessions},
-              {"sessions_per_month", nullptr},
-              {"session_duration", limits.session_duration.count()}};
-  if (limits.sessions_per_month) {
-    out["sessions_per_month"] = *limits.sessions_per_month;
-  }
-  return out;
+  const auto or_null = [](std::optional<std::uint32_t> number) {
+    return number ? Json(*number) : Json(nullptr);
+  };
+  return {{"concurrent_sessions", limits.concurrent_sessions},
+          {"sessions_per_month", or_null(limits.sessions_per_month)},
+          {"session_duration", limits.session_duration.count()},
+          {"api_requests", or_null(limits.api_requests)},
+          {"api_requests_per_key", or_null(limits.api_requests_per_key)},
+          {"webhooks", or_null(limits.webhooks)},
+          {"requests_in_flight", or_null(limits.requests_in_flight)}};
 }
 
 Json json_of(const Backend& backend) {
@@ -120,6 +123,7 @@ Json json_of(const TenantSpec& spec) {
           {"phone", spec.phone},
           {"time_zone", spec.time_zone},
           {"domains", std::move(domains)},
+          {"allowed_origins", spec.allowed_origins},
           {"limits", json_of(spec.limits)},
           {"backend", json_of(spec.backend)},
           {"voice", json_of(spec.voice)},

@@ -12,7 +12,9 @@ constexpr std::int64_t kMostSessions = 100'000;
 constexpr std::int64_t kMostMonthlySessions = 1'000'000'000;
 /// Longest session: a day.
 constexpr std::int64_t kLongestSession = 24L * 3600;
+constexpr std::int64_t kMostRequests = 1'000'000'000;
 constexpr std::size_t kMostDomains = 50;
+constexpr std::size_t kMostOrigins = 50;
 constexpr std::size_t kLongestInstructions = 20'000;
 constexpr TextRule kRequiredName{.least = 1, .most = 140};
 
@@ -55,17 +57,29 @@ void check_reserved(const ValueReader& slug, const TenantSpec& spec) {
   }
 }
 
+/// A figure that may be left to the default.
+std::optional<std::uint32_t> read_figure(MapReader& map,
+                                         std::string_view key,
+                                         std::int64_t least,
+                                         std::int64_t most) {
+  const std::optional<ValueReader> value = map.find(key);
+  if (!value || value->kind() == TreeNode::Kind::kNothing) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> number = value->whole_number(least, most);
+  return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+}
+
 TenantLimits read_limits(const ValueReader& value) {
   MapReader map = value.map();
   TenantLimits limits;
   limits.concurrent_sessions =
       map.number("concurrent_sessions", 1, kMostSessions, limits.concurrent_sessions);
-  const std::optional<ValueReader> monthly = map.find("sessions_per_month");
-  if (monthly && monthly->kind() != TreeNode::Kind::kNothing) {
-    if (const auto number = monthly->whole_number(0, kMostMonthlySessions)) {
-      limits.sessions_per_month = static_cast<std::uint32_t>(*number);
-    }
-  }
+  limits.sessions_per_month = read_figure(map, "sessions_per_month", 0, kMostMonthlySessions);
+  limits.api_requests = read_figure(map, "api_requests", 1, kMostRequests);
+  limits.api_requests_per_key = read_figure(map, "api_requests_per_key", 1, kMostRequests);
+  limits.webhooks = read_figure(map, "webhooks", 1, kMostRequests);
+  limits.requests_in_flight = read_figure(map, "requests_in_flight", 1, kMostRequests);
   if (const std::optional<ValueReader> longest = map.find("session_duration")) {
     limits.session_duration = std::chrono::seconds(
         longest->seconds(1, kLongestSession).value_or(limits.session_duration.count()));
@@ -133,6 +147,15 @@ void read_domains(MapReader& map, TenantDraft& draft) {
     }
     draft.spec.domains.push_back(*host);
     draft.domains.push_back(item.spot());
+  }
+}
+
+void read_origins(MapReader& map, TenantSpec& spec) {
+  spec.allowed_origins = map.texts("allowed_origins", {.form = TextForm::kOrigin, .least = 1});
+  if (spec.allowed_origins.size() > kMostOrigins) {
+    map.find("allowed_origins")
+        ->refuse(fmt::format("found {} origins; allowed are {}", spec.allowed_origins.size(),
+                             kMostOrigins));
   }
 }
 
@@ -219,6 +242,7 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   }
   read_contact(map, spec);
   read_domains(map, draft);
+  read_origins(map, spec);
   const std::size_t before = value.problems().count();
   read_parts(map, spec);
   read_catalogue(map, files, spec);

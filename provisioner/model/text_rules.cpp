@@ -131,6 +131,28 @@ bool is_redis_url(std::string_view text) {
          is_url(std::string(kTcp) + std::string(text.substr(at + 1)), kTcp);
 }
 
+/// As browsers write it: in lower case, with no path, and a port only where it is not the scheme's.
+bool is_origin(std::string_view text) {
+  const bool is_secure = text.starts_with("https://");
+  if (!is_secure && !text.starts_with("http://")) {
+    return false;
+  }
+  const std::string_view rest = text.substr(is_secure ? 8 : 7);
+  const std::size_t colon = rest.find(':');
+  const std::string_view host = rest.substr(0, colon);
+  const bool is_host =
+      !host.empty() && consists_of(host, ".-") && is_alnum(host.front()) && is_alnum(host.back()) &&
+      std::none_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (colon == std::string_view::npos) {
+    return is_host;
+  }
+  const std::string_view port = rest.substr(colon + 1);
+  constexpr std::size_t kLongestPort = 5;
+  return is_host && !port.empty() && port.size() <= kLongestPort && port.front() != '0' &&
+         port.find_first_not_of("0123456789") == std::string_view::npos &&
+         port != (is_secure ? "443" : "80");
+}
+
 bool is_ip_address(std::string_view text) {
   const std::string terminated(text);
   std::array<unsigned char, sizeof(in6_addr)> address{};
@@ -172,6 +194,9 @@ std::string_view allowed_by(TextForm form) {
       return "the path of a file, absolute or relative to this document";
     case TextForm::kHttpUrl:
       return "an address such as 'https://example.com/path', without credentials";
+    case TextForm::kOrigin:
+      return "an origin such as 'https://shop.example.com', in lower case, without a path and "
+             "without the scheme's own port";
     case TextForm::kRedisUrl:
       return "an address such as 'redis://user@127.0.0.1:6379/0' or 'unix:///run/redis.sock', "
              "without credentials and without TLS";
@@ -201,6 +226,8 @@ bool has_form(std::string_view text, TextForm form) {
       return !text.ends_with('/');
     case TextForm::kHttpUrl:
       return is_url(text, "https://") || is_url(text, "http://");
+    case TextForm::kOrigin:
+      return is_origin(text);
     case TextForm::kRedisUrl:
       return is_redis_url(text);
     case TextForm::kIpAddress:

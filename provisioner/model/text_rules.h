@@ -27,6 +27,7 @@ enum class TextForm {
   kRelativePath,  ///< of a file below the document's folder
   kFilePath,      ///< of a file on the host, absolute or relative to the document's folder
   kHttpUrl,
+  kOrigin,  ///< scheme, host and port of a page, as a browser says them
   kRedisUrl,
   kIpAddress,
 };

@@ -46,6 +46,9 @@ tenants:
     plan: professional
     demo: true
     menu_file: qastco/restaurant-menu.yaml
+    limits:
+      api_requests: 1000000
+      api_requests_per_key: 1000000
   - slug: dr-smith
     name: Dr. Sarah Smith Clinic
     business_type: appointment

@@ -45,7 +45,8 @@ TEST(DesiredStateYamlTest, ReadsEveryPartOfATenant) {
     phone: +1-555-0100
     time_zone: Europe/Vienna
     domains: [orders.acme.example]
-    limits: {concurrent_sessions: 7, sessions_per_month: 900, session_duration: 30m}
+    allowed_origins: ["https://shop.example.com"]
+    limits: {concurrent_sessions: 7, sessions_per_month: 900, session_duration: 30m, api_requests: 50, webhooks: null, requests_in_flight: 9}
     backend: {kind: erpnext, url: "https://erp.example.com", company: Acme Inc, credentials_file: /etc/acme}
     voice: {voice: Mark, language: de-AT, model: m, greeting: Servus, instructions: "Be brief.\nBe kind."}
     opening_hours: {monday: 09:00-17:00, friday: [13:00-17:00, "09:00-12:00"], sunday: closed}
@@ -58,7 +59,9 @@ TEST(DesiredStateYamlTest, ReadsEveryPartOfATenant) {
   ASSERT_THAT(lines_of(parsed), IsEmpty());
   const TenantSpec& spec = parsed.state.tenants.front();
   EXPECT_EQ(spec.tier, Tier::kDedicated);
-  EXPECT_EQ(spec.limits, (TenantLimits{7, 900, std::chrono::seconds(1800)}));
+  EXPECT_EQ(spec.allowed_origins, std::vector<std::string>{"https://shop.example.com"});
+  EXPECT_EQ(spec.limits,
+            (TenantLimits{7, 900, std::chrono::seconds(1800), 50, std::nullopt, std::nullopt, 9}));
   EXPECT_EQ(spec.backend,
             (Backend{BackendKind::kErpnext, "https://erp.example.com", "Acme Inc", "/etc/acme"}));
   EXPECT_EQ(spec.voice, (VoiceConfig{"Mark", "de-AT", "m", "Servus", "Be brief.\nBe kind."}));

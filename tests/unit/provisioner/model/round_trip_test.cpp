@@ -90,9 +90,18 @@ class StateGenerator {
     return out;
   }
 
+  std::optional<std::uint32_t> figure() {
+    return coin() ? std::nullopt : std::optional(number(1, 1'000'000));
+  }
+
   TenantLimits limits() {
-    return {number(1, 100000), coin() ? std::nullopt : std::optional(number(0, 100)),
-            std::chrono::seconds(number(1, 86400))};
+    return {number(1, 100000),
+            coin() ? std::nullopt : std::optional(number(0, 100)),
+            std::chrono::seconds(number(1, 86400)),
+            figure(),
+            figure(),
+            figure(),
+            figure()};
   }
 
   void fill_catalogue(TenantSpec& out) {
@@ -119,6 +128,7 @@ class StateGenerator {
     out.limits = limits();
     if (coin()) {
       out.domains.push_back(*HostName::parse(slug + ".example.com"));
+      out.allowed_origins = {"https://shop.example.com", "http://localhost:3000"};
       out.backend = {BackendKind::kErpnext, "https://erp.example.com", text(), "/etc/x"};
     }
     out.voice = {text(), coin() ? "en" : "de-AT", text(), text(Lines::kMany), text(Lines::kMany)};

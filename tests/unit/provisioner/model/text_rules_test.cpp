@@ -57,6 +57,10 @@ TEST(TextRulesTest, KnowsTheForms) {
               {"http://127.0.0.1:4100/api", "https://[::1]/", "https://{tenant}.example.com:8443"},
               {"ftp://a", "http://", "https://u:p@host/", "http://a b", "http://a\"b", "https:///x",
                "javascript:alert(1)"});
+  expect_form(TextForm::kOrigin,
+              {"https://shop.example.com", "http://localhost:3000", "https://a.b:8443"},
+              {"null", "https://", "https://a/", "https://A.b", "https://a:443", "http://a:80",
+               "https://a:", "https://a:0", "https://u@a", "https://*.a.b", "ftp://a", "a.b"});
   expect_form(TextForm::kRedisUrl,
               {"redis://127.0.0.1:6379", "redis://redis.example.com/0", "redis://voice@host",
                "unix:///run/redis.sock?db=1"},
