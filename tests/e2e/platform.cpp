@@ -96,7 +96,8 @@ void Platform::up() {
 }
 
 Finished Platform::down() const {
-  return run({bin("voicectl"), "down", "--workspace", workspace()});
+  // The daemon samples how many sessions live: one that has just ended may still be counted.
+  return run({bin("voicectl"), "down", "--workspace", workspace(), "--yes"});
 }
 
 std::string Platform::run_folder() const {
