@@ -70,6 +70,18 @@ TEST(SignatureTest, RefusesMissingOrBrokenHeaders) {
               FailsWith(ErrorCode::kPermissionDenied));
 }
 
+TEST(SignatureTest, RefusesAnyYearButThisOne) {
+  for (const std::string year : {"0001", "1677", "2262", "2555", "9999"}) {
+    const std::string timestamp = year + "-01-02T03:04:05Z";
+    const std::string right =
+        hmac_sha256_hex(kSecrets.front().reveal(), std::string(kBody) + timestamp);
+
+    EXPECT_THAT(verify_signature(kSecrets, {kBody, timestamp, right}, at({})),
+                FailsWith(ErrorCode::kPermissionDenied))
+        << year;
+  }
+}
+
 TEST(SignatureTest, AcceptsNoneOfTenThousandForgeries) {
   SeededRandom random(11);
   int accepted = 0;
