@@ -6,6 +6,12 @@
 
 /// What ERPNext tells of orders, appointments and tickets.
 namespace voicectl::runtime {
+namespace {
+
+/// Records whose last news are remembered beside the store.
+constexpr std::size_t kDecisionsKept = 256;
+
+}  // namespace
 
 void WebhookApi::take_record_update(const std::shared_ptr<Exchange>& exchange) {
   const HttpRequest& request = exchange->request();
@@ -52,7 +58,7 @@ void WebhookApi::apply_update(const std::shared_ptr<Exchange>& exchange,
     // An order that was not taken by voice, or one whose answer is still on its way: kept.
     Change change;
     change.inbox.push_back(inbox_entry(update, exchange->request().body, scope_.clock.now()));
-    commit_update(exchange, update, std::move(change));
+    commit_update(exchange, std::move(change));
     return;
   }
   scope_.book.fetch(
@@ -79,28 +85,26 @@ void WebhookApi::apply_update(const std::shared_ptr<Exchange>& exchange,
           decided.name = kept.record.id;
           deciding_.insert_or_assign(kept.record.id, std::move(decided));
         }
-        commit_update(exchange, update, std::move(change));
+        commit_update(exchange, std::move(change));
       });
 }
 
-void WebhookApi::commit_update(const std::shared_ptr<Exchange>& exchange,
-                               const RecordUpdate& update,
-                               Change change) {
+void WebhookApi::commit_update(const std::shared_ptr<Exchange>& exchange, Change change) {
   const std::string record = change.records.empty() ? "" : change.records.front().id;
   // No news commit nothing, but are acknowledged only behind the commit of the news.
-  scope_.book.commit(std::move(change), [this, exchange, record, update,
+  scope_.book.commit(std::move(change), [this, exchange, record,
                                          alive = std::weak_ptr(self_)](const Status& outcome) {
     if (alive.expired()) {
       return;
     }
-    const auto deciding = deciding_.find(record);
-    if (deciding != deciding_.end() && deciding->second.modified == update.modified &&
-        deciding->second.status == update.status) {
-      deciding_.erase(deciding);
-    }
     if (outcome.has_error()) {
+      deciding_.erase(record);
       exchange->refuse(outcome.error());
       return;
+    }
+    // Not forgotten at once: another delivery may have read the record before this commit.
+    if (deciding_.size() > kDecisionsKept && deciding_.begin()->first != record) {
+      deciding_.erase(deciding_.begin());
     }
     exchange->answer(HttpResponse{204, {}, {}});
   });

@@ -41,9 +41,7 @@ class WebhookApi {
   void apply_update(const std::shared_ptr<Exchange>& exchange,
                     const RecordUpdate& update,
                     const Result<std::optional<KeptRecord>>& found);
-  void commit_update(const std::shared_ptr<Exchange>& exchange,
-                     const RecordUpdate& update,
-                     Change change);
+  void commit_update(const std::shared_ptr<Exchange>& exchange, Change change);
   void commit(const std::shared_ptr<Exchange>& exchange,
               const ultravox::CallEvent& event,
               Change change);
@@ -56,8 +54,8 @@ class WebhookApi {
   ErpSide& erp_;
   ToolDispatch dispatch_;
   ToolDispatch remote_dispatch_;
-  /// Updates that were decided last, by record, until they are durable: two that come together must
-  /// not both be news.
+  /// Updates that were decided last, by record, for a while beyond their commit: two that come
+  /// together must not both be news.
   std::map<std::string, RecordUpdate> deciding_;
   std::shared_ptr<WebhookApi*> self_;
 };
