@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -23,10 +24,28 @@ struct Options {
   bool is_purging = false;
 };
 
-std::int64_t count_sessions(DaemonClient& daemon) {
+/// Most sessions that the daemon lists.
+constexpr std::size_t kMostListed = 200;
+
+/// As the daemon sampled them last, which may be some seconds ago.
+std::int64_t sampled_sessions(DaemonClient& daemon) {
   const Result<Json> status = daemon.get("/v1/status");
   const Json counts = status.has_value() ? status->value("counts", Json::object()) : Json::object();
   return integer_or(counts, "sessions", 0);
+}
+
+/// Sessions that live now. Where the list cannot tell (somebody did not answer, or there are more
+/// than it shows) the larger of its count and the sample is taken.
+std::int64_t count_sessions(DaemonClient& daemon) {
+  const Result<Json> answer = daemon.get(fmt::format("/v1/sessions?limit={}", kMostListed));
+  const Json sessions = answer.has_value() ? answer->value("sessions", Json::array()) : Json();
+  const auto live = std::count_if(sessions.begin(), sessions.end(), [](const Json& session) {
+    const std::string status = string_or(session, "status", "");
+    return status != "completed" && status != "failed";
+  });
+  const bool is_whole = sessions.is_array() && sessions.size() < kMostListed &&
+                        answer->value("problems", Json::array()).empty();
+  return is_whole ? live : std::max<std::int64_t>(live, sampled_sessions(daemon));
 }
 
 /// Live calls end with the platform, so somebody has to agree; nobody is asked about none.

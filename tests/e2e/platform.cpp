@@ -96,8 +96,7 @@ void Platform::up() {
 }
 
 Finished Platform::down() const {
-  // The daemon samples how many sessions live: one that has just ended may still be counted.
-  return run({bin("voicectl"), "down", "--workspace", workspace(), "--yes"});
+  return run({bin("voicectl"), "down", "--workspace", workspace()});
 }
 
 std::string Platform::run_folder() const {

@@ -25,6 +25,8 @@ class UpDownTest : public CliTest {
     surroundings_.working_directory = "/home/ann";
     daemon_.answer("GET /v1/version", Json{{"version", "0.1.0"}});
     daemon_.answer("GET /v1/status", Json{{"counts", {{"sessions", 0}}}});
+    daemon_.answer("GET /v1/sessions?limit=200",
+                   Json{{"sessions", Json::array()}, {"problems", Json::array()}});
     daemon_.streams["POST /v1/stop"] = {
         R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
     programs_.on_start = [this](const LaunchSpec&, const std::string& log) {
@@ -40,6 +42,14 @@ class UpDownTest : public CliTest {
   std::string document(const std::string& text) {
     std::ofstream(folder_.path("platform.yaml")) << text;
     return folder_.path("platform.yaml");
+  }
+  void know_sessions(const std::vector<std::string>& states, const Json& problems) {
+    Json sessions = Json::array();
+    for (const std::string& state : states) {
+      sessions.push_back({{"session_id", "acme_1"}, {"status", state}});
+    }
+    daemon_.answers["GET /v1/sessions?limit=200"] = {
+        Json{{"sessions", sessions}, {"problems", problems}}};
   }
   std::vector<std::string> argv_of(const std::string& program) const {
     const std::optional<int> pid = programs_.find(program);
@@ -199,12 +209,38 @@ TEST_F(UpDownTest, DownEndsTheStandInWithForceIfItMust) {
 
 TEST_F(UpDownTest, DownAsksBeforeItEndsLiveSessions) {
   run({"up"});
-  daemon_.answers["GET /v1/status"] = {Json{{"counts", {{"sessions", 3}}}}};
+  know_sessions({"completed", "active"}, Json::array());
 
   EXPECT_EQ(run({"down"}), ExitCode::kUsage);
 
   EXPECT_FALSE(daemon_.was_asked("POST /v1/stop"));
   EXPECT_TRUE(programs_.find("voicectld").has_value());
+}
+
+TEST_F(UpDownTest, DownDoesNotAskAboutSessionsThatHaveJustEnded) {
+  run({"up"});
+  know_sessions({"completed", "failed"}, Json::array());
+  daemon_.answers["GET /v1/status"] = {Json{{"counts", {{"sessions", 2}}}}};
+
+  EXPECT_EQ(run({"down"}), ExitCode::kOk);
+}
+
+TEST_F(UpDownTest, DownTakesTheLastSampleOfAnInstanceThatDoesNotAnswer) {
+  run({"up"});
+  know_sessions({}, Json::array({"cannot reach instance 'shared-0'"}));
+  daemon_.answers["GET /v1/status"] = {Json{{"counts", {{"sessions", 3}}}}};
+
+  EXPECT_EQ(run({"down"}), ExitCode::kUsage);
+
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/stop"));
+}
+
+TEST_F(UpDownTest, DownTakesTheLastSampleWhenTheListIsFull) {
+  run({"up"});
+  know_sessions(std::vector<std::string>(200, "completed"), Json::array());
+  daemon_.answers["GET /v1/status"] = {Json{{"counts", {{"sessions", 1}}}}};
+
+  EXPECT_EQ(run({"down"}), ExitCode::kUsage);
 }
 
 TEST_F(UpDownTest, DownWithoutUpIsNoFailure) {
