@@ -94,38 +94,38 @@ void CustomerBook::recognise(const std::string& phone, Completion<std::optional<
 }
 
 void CustomerBook::note(const SessionEvent& event) {
-  if (reference_member(event.type).empty()) {
-    return;
-  }
-  const Session* session = scope_.book.find(event.session);
+  const std::string_view member = reference_member(event.type);
+  const Session* session = member.empty() ? nullptr : scope_.book.find(event.session);
   if (session == nullptr) {
     return;
   }
-  const Result<Json> data = parse_json(event.data);
-  const std::string said = data.has_value() ? string_or(*data, "phone", "") : "";
+  const Result<Json> parsed = parse_json(event.data);
+  const Json data = parsed.has_value() ? *parsed : Json::object();
+  const std::string said = string_or(data, "phone", "");
   const std::string phone = phone_key(said).empty() ? session->customer_phone : said;
-  const std::string name = data.has_value() ? string_or(*data, "customer_name", "") : "";
-  recognise(phone, [this, event, phone, name,
+  if (phone_key(phone).empty()) {
+    return;
+  }
+  const std::string remembered = dump_json(
+      Json{{"last_outcome", event.type}, {"last_reference", string_or(data, member, "")}});
+  recognise(phone, [this, phone, remembered, name = string_or(data, "customer_name", ""),
                     alive = std::weak_ptr(self_)](Result<std::optional<Customer>> found) {
-    if (alive.expired() || phone_key(phone).empty()) {
-      return;
+    if (!alive.expired()) {
+      remember(std::move(*found), phone, name, remembered);
     }
-    // Who said the number only during the call is met here for the first time.
-    Customer customer = found->has_value()
-                            ? std::move(**found)
-                            : with_session(std::nullopt, phone, name, scope_.clock.now());
-    customer.name = name.empty() ? customer.name : name;
-    remember(std::move(customer), event);
   });
 }
 
-void CustomerBook::remember(Customer customer, const SessionEvent& event) {
-  const Result<Json> data = parse_json(event.data);
-  const std::string_view member = reference_member(event.type);
-  customer.last_seen = scope_.clock.now();
-  customer.data = dump_json(
-      Json{{"last_outcome", event.type},
-           {"last_reference", data.has_value() ? string_or(*data, member, "") : std::string()}});
+void CustomerBook::remember(std::optional<Customer> known,
+                            const std::string& phone,
+                            const std::string& name,
+                            const std::string& data) {
+  const WallTime now = scope_.clock.now();
+  // Who said the number only during the call is met here for the first time.
+  Customer customer = known ? std::move(*known) : with_session(std::nullopt, phone, name, now);
+  customer.name = name.empty() ? customer.name : name;
+  customer.last_seen = now;
+  customer.data = data;
   Change change;
   change.customers.push_back(std::move(customer));
   // A memory that is lost with the store is only a little less polite.

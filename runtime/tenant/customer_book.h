@@ -44,7 +44,10 @@ class CustomerBook {
 
  private:
   void note(const SessionEvent& event);
-  void remember(Customer customer, const SessionEvent& event);
+  void remember(std::optional<Customer> known,
+                const std::string& phone,
+                const std::string& name,
+                const std::string& data);
 
   TenantScope& scope_;
   std::shared_ptr<void> watch_;

@@ -106,9 +106,11 @@ void SessionArchive::deliver(const OutboxEntry& entry, Attempt, Done done) {
   });
 }
 
-void SessionArchive::save(const Json& document, const Done& done) {
-  const auto take = [this, document, done,
-                     alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {
+ErpnextClient::OnAnswer SessionArchive::with_content(std::string doing,
+                                                     const Done& done,
+                                                     std::function<void(const Json&)> then) {
+  return [this, doing = std::move(doing), done, then = std::move(then),
+          alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {
     if (alive.expired()) {
       return;
     }
@@ -117,41 +119,34 @@ void SessionArchive::save(const Json& document, const Done& done) {
       return;
     }
     if (answer->verdict != ErpnextVerdict::kOk) {
-      done(failure(error_of(*answer, "look for the session"), client_.quiet_for()));
+      done(failure(error_of(*answer, doing), client_.quiet_for()));
       return;
     }
-    const Result<Json> found = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
-    const bool is_there = found.has_value() && found->is_array() && !found->empty();
-    write(document, is_there ? string_or(found->front(), "name", "") : "", done);
+    const Result<Json> content = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
+    then(content.has_value() ? *content : Json());
   };
+}
+
+void SessionArchive::save(const Json& document, const Done& done) {
+  const auto take =
+      with_content("look for the session", done, [this, document, done](const Json& found) {
+        const bool is_there = found.is_array() && !found.empty();
+        write(document, is_there ? string_or(found.front(), "name", "") : "", done);
+      });
   client_.find(kDoctype, kIdField, document.at(kIdField).get<std::string>(), take);
 }
 
 void SessionArchive::write(const Json& document, const std::string& name, const Done& done) {
-  const auto take = [this, document, done,
-                     alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {
-    if (alive.expired()) {
-      return;
-    }
-    if (answer.has_error()) {
-      done(failure(answer.error(), client_.quiet_for()));
-      return;
-    }
-    if (answer->verdict != ErpnextVerdict::kOk) {
-      done(failure(error_of(*answer, "save the session"), client_.quiet_for()));
-      return;
-    }
+  const auto take = with_content("save the session", done, [document, done](const Json& echo) {
     // The site drops fields that it does not know, and says nothing.
-    const Result<Json> echo = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
-    const std::string missing =
-        echo.has_value() && echo->is_object() ? missing_in(*echo, document) : kIdField;
+    const std::string missing = echo.is_object() ? missing_in(echo, document) : kIdField;
     done(missing.empty()
              ? DeliveryOutcome{}
              : outcome_with(Verdict::kRefused,
                             fmt::format("cannot keep '{}' of a session: the site's '{}' has no "
                                         "such field; add it, then retry this entry",
                                         missing, kDoctype)));
-  };
+  });
   if (name.empty()) {
     client_.create(kDoctype, document, take);
   } else {

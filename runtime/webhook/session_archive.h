@@ -38,6 +38,11 @@ class SessionArchive final : public Deliverer {
 
  private:
   using Done = std::function<void(DeliveryOutcome)>;
+  /// Ends the delivery if the site did not do as asked; else goes on with what it answered (null if
+  /// that is no JSON). `doing` is for the error: "save the session".
+  ErpnextClient::OnAnswer with_content(std::string doing,
+                                       const Done& done,
+                                       std::function<void(const Json&)> then);
   void save(const Json& document, const Done& done);
   void write(const Json& document, const std::string& name, const Done& done);
 
