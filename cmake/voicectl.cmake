@@ -9,6 +9,8 @@ if(VOICECTL_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
+include(${CMAKE_CURRENT_LIST_DIR}/group.cmake)
+
 add_library(voicectl_flags INTERFACE)
 target_include_directories(voicectl_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(voicectl_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
@@ -20,6 +22,10 @@ endif()
 target_compile_definitions(
   voicectl_flags INTERFACE VOICECTL_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
                            BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+if(VOICECTL_GROUP AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # It takes a class of a source that is included for one of a header.
+  target_compile_options(voicectl_flags INTERFACE -Wno-subobject-linkage)
+endif()
 if(VOICECTL_WERROR)
   target_compile_options(voicectl_flags INTERFACE -Werror)
 endif()
@@ -42,7 +48,8 @@ endif()
 # One library per module: target voicectl_<name>. Headers are listed beside their sources.
 function(voicectl_module name)
   cmake_parse_arguments(MODULE "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
-  add_library(voicectl_${name} STATIC ${MODULE_SOURCES})
+  voicectl_group(sources voicectl_${name} ${MODULE_SOURCES})
+  add_library(voicectl_${name} STATIC ${sources})
   target_link_libraries(
     voicectl_${name}
     PUBLIC voicectl_flags ${MODULE_PUBLIC}
@@ -57,7 +64,8 @@ function(voicectl_test name)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 60)
   endif()
-  add_executable(${name} ${TEST_SOURCES})
+  voicectl_group(sources ${name} ${TEST_SOURCES})
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE voicectl_flags ${TEST_LIBS} GTest::gmock_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   gtest_discover_tests(

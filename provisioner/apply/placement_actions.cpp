@@ -10,7 +10,7 @@
 namespace voicectl {
 namespace {
 
-std::string holder_of(const InstanceId& instance) {
+std::string lease_holder(const InstanceId& instance) {
   return "instance/" + instance.str();
 }
 
@@ -37,7 +37,7 @@ void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
     change.put_instances.push_back(RecordedInstance{action.instance, action.kind, action.admin_port,
                                                     action.fingerprint, deps_.wall.now()});
     change.put_leases.push_back(
-        PortLease{action.admin_port, holder_of(action.instance), std::nullopt});
+        PortLease{action.admin_port, lease_holder(action.instance), std::nullopt});
     done(ActionOutcome{ok_status(), std::move(change)});
   });
 }
@@ -51,7 +51,7 @@ void PlacementActions::perform(const StopInstance& action, OnActionDone done) {
     RecordedChange change;
     change.drop_instances.push_back(action.instance);
     for (const PortLease& lease : deps_.recorded.snapshot().leases) {
-      if (lease.holder == holder_of(action.instance)) {
+      if (lease.holder == lease_holder(action.instance)) {
         change.put_leases.push_back(PortLease{lease.port, lease.holder, deps_.wall.now()});
       }
     }

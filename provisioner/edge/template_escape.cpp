@@ -61,7 +61,7 @@ Error has_no_way(std::string_view format, std::string_view what) {
                                                 " into a file of kind " + std::string(format));
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -82,7 +82,7 @@ Result<std::string> for_systemd(std::string_view text) {
   for (const char c : text) {
     doubled.append(c == '%' ? 2U : 1U, c);
   }
-  return text.empty() || contains_any(text, " \"'\\;#") ? quoted(doubled) : doubled;
+  return text.empty() || contains_any(text, " \"'\\;#") ? in_quotes(doubled) : doubled;
 }
 
 Result<std::string> for_ini(std::string_view text) {
@@ -109,7 +109,7 @@ Result<std::string> escape_value(TemplateEscape escape, std::string_view text) {
     case TemplateEscape::kSystemd:
       return for_systemd(text);
     case TemplateEscape::kYaml:
-      return quoted(text);
+      return in_quotes(text);
     case TemplateEscape::kIni:
       return for_ini(text);
     case TemplateEscape::kShell:
