@@ -35,6 +35,19 @@ class RedisClientTest : public ::testing::Test {
                : RedisAnswer{{}, RedisFailure{Error(ErrorCode::kInternal, "cannot wait"), {}}, 0};
   }
 
+  /// Asks until there is an answer, for questions that only frame the case: a loaded machine may
+  /// need longer for them than the case allows to the one that it is about.
+  RedisAnswer ask_until_answered(RedisClient& client, const RedisCommands& commands) {
+    for (int tries = 0; tries < 100; ++tries) {
+      RedisAnswer answer = ask(client, commands);
+      if (!answer.failure) {
+        return answer;
+      }
+    }
+    ADD_FAILURE() << "the server never answered";
+    return {};
+  }
+
   RedisServer server_;
   RealLoop loop_;
   SeededRandom random_{5};
@@ -135,18 +148,20 @@ TEST_F(RedisClientTest, GivesUpAConnectionThatDoesNotAnswerInTime) {
   RedisOptions options = server_.client_options();
   options.answer_timeout = std::chrono::milliseconds(100);
   RedisClient client = make_client(options);
-  ask(client, RedisCommands().add({"PING"}));
+  // Without a connection the question would never leave, and its effect would be known.
+  const RedisAnswer before = ask_until_answered(client, RedisCommands().add({"PING"}));
   server_.freeze();
 
   const RedisAnswer late = ask(client, RedisCommands().add({"INCR", "n"}));
   server_.thaw();
-  const RedisAnswer next = ask(client, RedisCommands().add({"PING"}));
+  const RedisAnswer next = ask_until_answered(client, RedisCommands().add({"PING"}));
 
   ASSERT_TRUE(late.failure.has_value());
   EXPECT_EQ(late.failure->error.code(), ErrorCode::kTimeout);
   EXPECT_EQ(late.failure->effect, RedisEffect::kUnknown);
-  ASSERT_FALSE(next.failure.has_value());
+  ASSERT_FALSE(next.replies.empty());
   EXPECT_EQ(next.replies.front().text, "PONG");
+  EXPECT_NE(next.connection, before.connection);
 }
 
 TEST_F(RedisClientTest, TriesUntilTheTimeIsOverWhenNobodyListens) {
