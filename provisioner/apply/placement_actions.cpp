@@ -10,6 +10,10 @@
 namespace voicectl {
 namespace {
 
+/// Room for the tokens of one run of the daemon. Two millions of runs still fit into what every
+/// reader of numbers keeps exactly (53 bits).
+constexpr int kTokenBits = 32;
+
 std::string lease_holder(const InstanceId& instance) {
   return "instance/" + instance.str();
 }
@@ -107,9 +111,9 @@ void PlacementActions::perform(const ReleaseListener& action, OnActionDone done)
 }
 
 FencingToken PlacementActions::next_token(const RecordedTenant& tenant) {
-  FencingToken& highest = given_out_[tenant.spec.tenant];
-  highest = FencingToken{std::max(highest.value, tenant.token.value) + 1};
-  return highest;
+  const std::uint64_t first = deps_.recorded.snapshot().epoch.value << kTokenBits;
+  youngest_ = FencingToken{std::max({youngest_.value, tenant.token.value, first}) + 1};
+  return youngest_;
 }
 
 void PlacementActions::lend(const RecordedTenant& tenant,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
-
 #include "base/clock.h"
 #include "provisioner/apply/executor.h"
 #include "provisioner/apply/recorded_state.h"
@@ -48,8 +46,10 @@ class PlacementActions {
   void forget_listener(const TenantId& tenant);
 
  private:
-  /// Above every token that was given out for the tenant, also by an action whose outcome could not
-  /// be recorded: no two leases ever share a token.
+  /// Above every token that was given out, for whatever tenant and also by an action whose outcome
+  /// could not be recorded: no two leases ever share a token, and an instance may forget those of
+  /// tenants that are gone (runtime/control/token_book.h). The epoch of the daemon stands in front,
+  /// so that nothing has to be written to know what an earlier run gave out.
   FencingToken next_token(const RecordedTenant& tenant);
   void lend(const RecordedTenant& tenant,
             const InstanceId& instance,
@@ -61,7 +61,7 @@ class PlacementActions {
                  const OnActionDone& done);
 
   Deps deps_;
-  std::map<TenantId, FencingToken> given_out_;
+  FencingToken youngest_;
 };
 
 }  // namespace voicectl

@@ -77,16 +77,13 @@ void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
 }
 
 void TenantActions::perform(const CreateTenant& action, OnActionDone done) {
-  // An earlier tenant of this name may have been here, and its instance remembers the last token. A
-  // recorded change uses up two tokens at the most, so twice the generation is above all of them.
-  const FencingToken token{deps_.recorded.snapshot().generation.value * 2};
   RecordedChange change;
   change.put_tenants.push_back(RecordedTenant{.spec = action.spec,
                                               .phase = TenantPhase::kCreating,
                                               .generation = Generation{1},
                                               .port = std::nullopt,
                                               .placement = std::nullopt,
-                                              .token = token,
+                                              .token = {},
                                               .routes = {},
                                               .created_at = deps_.wall.now()});
   done(ActionOutcome{ok_status(), std::move(change)});

@@ -143,17 +143,6 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
   }
 }
 
-Status Service::check_token(const TenantId& tenant, FencingToken token) {
-  FencingToken& highest = tokens_[tenant];
-  if (token < highest) {
-    return Error(ErrorCode::kFenced,
-                 fmt::format("cannot change tenant '{}' with token {}: token {} was here",
-                             tenant.str(), token.value, highest.value));
-  }
-  highest = token;
-  return ok_status();
-}
-
 void Service::lend(const ControlRequest& request,
                    const Json& body,
                    std::vector<UniqueFd> descriptors) {
@@ -166,7 +155,7 @@ void Service::lend(const ControlRequest& request,
     request.refuse(Error(ErrorCode::kUnavailable, "cannot take a tenant: stopping"));
     return;
   }
-  if (const Status token = check_token(*tenant, token_of(body)); token.has_error()) {
+  if (const Status token = tokens_.admit(*tenant, token_of(body)); token.has_error()) {
     request.refuse(token.error());
     return;
   }
@@ -189,6 +178,7 @@ void Service::open_tenant(const ControlRequest& request,
                           const TenantId& tenant,
                           TenantLease lease) {
   places_.emplace(tenant, std::make_unique<Place>());
+  tokens_.hold(tenant);
   const auto notice = [this, tenant](const std::optional<Error>& error) {
     if (error) {
       log_.warn("store.broken", {{"tenant", tenant},
@@ -242,6 +232,7 @@ void Service::settle_lend(const ControlRequest& request,
   if (opened.has_error()) {
     const std::vector<ControlRequest> reclaims = std::move(found->second->reclaims);
     places_.erase(found);
+    tokens_.release(tenant);
     request.refuse(opened.error());
     for (const ControlRequest& waiting : reclaims) {
       waiting.answer(control::reply::kOk);
@@ -300,7 +291,7 @@ void Service::reclaim(const ControlRequest& request, const Json& body) {
     request.refuse(tenant.error());
     return;
   }
-  if (const Status token = check_token(*tenant, token_of(body)); token.has_error()) {
+  if (const Status token = tokens_.admit(*tenant, token_of(body)); token.has_error()) {
     request.refuse(token.error());
     return;
   }
@@ -322,6 +313,7 @@ void Service::finish_reclaim(const TenantId& tenant) {
   // The host's own callback runs this: it must outlive the turn.
   std::shared_ptr<Place> place = std::move(places_.at(tenant));
   places_.erase(tenant);
+  tokens_.release(tenant);
   deps_.reactor.post([this, place, tenant]() mutable {
     const std::vector<ControlRequest> reclaims = std::move(place->reclaims);
     place.reset();

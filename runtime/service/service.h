@@ -15,6 +15,7 @@
 #include "base/os/asio_reactor.h"
 #include "base/os/unique_fd.h"
 #include "base/result.h"
+#include "runtime/control/token_book.h"
 #include "runtime/service/admin.h"
 #include "runtime/service/control_link.h"
 #include "runtime/tenant/tenant_host.h"
@@ -49,8 +50,6 @@ class Service {
   struct Page;
 
   void take(const ControlRequest& request, std::vector<UniqueFd> descriptors);
-  /// Refuses a token below the highest that was met for the tenant, else remembers it.
-  Status check_token(const TenantId& tenant, FencingToken token);
   void lend(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
   void open_tenant(const ControlRequest& request, const TenantId& tenant, TenantLease lease);
   void lend_again(const ControlRequest& request,
@@ -93,8 +92,7 @@ class Service {
   std::map<TenantId, std::unique_ptr<Place>> places_;
   /// What was told of stores already.
   std::set<std::string> store_warnings_;
-  /// Highest token met for each tenant, also of those that are gone.
-  std::map<TenantId, FencingToken> tokens_;
+  TokenBook tokens_;
   Admin admin_;
   ControlLink link_;
   std::vector<std::function<void()>> on_stopped_;

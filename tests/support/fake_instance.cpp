@@ -28,11 +28,6 @@ std::uint64_t number(const Json& fields, std::string_view key) {
   return static_cast<std::uint64_t>(integer_or(fields, key, 0));
 }
 
-Error fenced(const Json& fields) {
-  return Error(ErrorCode::kFenced,
-               "cannot obey: a newer token for tenant '" + string_or(fields, "tenant", "") + "'");
-}
-
 }  // namespace
 
 FakeInstances::FakeInstances(Reactor& reactor,
@@ -229,16 +224,6 @@ Result<std::string> FakeInstances::greet(Instance& instance, const control::Mess
                     {"tenants", tenants}});
 }
 
-Status FakeInstances::check_token(Instance& instance, const TenantId& tenant, const Json& fields) {
-  FencingToken& highest = instance.tokens[tenant];
-  const FencingToken token{number(fields, "token")};
-  if (token < highest) {
-    return fenced(fields);
-  }
-  highest = token;
-  return ok_status();
-}
-
 Result<std::string> FakeInstances::lend(Instance& instance,
                                         const control::Message& question,
                                         std::vector<UniqueFd> descriptors) {
@@ -247,10 +232,11 @@ Result<std::string> FakeInstances::lend(Instance& instance,
   if (descriptors.size() != 2) {
     return Error(ErrorCode::kInvalidArgument, "cannot serve a tenant without two listeners");
   }
-  VC_TRY(check_token(instance, tenant, fields));
+  VC_TRY(instance.tokens.admit(tenant, FencingToken{number(fields, "token")}));
   Lent lent{Generation{number(fields, "generation")},  FencingToken{number(fields, "token")},
             string_or(fields, "config", ""),           string_or(fields, "data", ""),
             network_.address_of(descriptors[0].get()), network_.address_of(descriptors[1].get())};
+  instance.tokens.hold(tenant);
   instance.tenants.insert_or_assign(
       tenant, Tenant{std::move(lent), std::move(descriptors[0]), std::move(descriptors[1])});
   return std::string("{}");
@@ -259,12 +245,13 @@ Result<std::string> FakeInstances::lend(Instance& instance,
 Result<std::string> FakeInstances::reclaim(Instance& instance, const control::Message& question) {
   const Json fields = fields_of(question);
   VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
-  VC_TRY(check_token(instance, tenant, fields));
+  VC_TRY(instance.tokens.admit(tenant, FencingToken{number(fields, "token")}));
   const auto held = instance.tenants.find(tenant);
   if (held == instance.tenants.end()) {
     return Error(ErrorCode::kNotFound, "cannot let go of what is not here");
   }
   instance.tenants.erase(held);
+  instance.tokens.release(tenant);
   return std::string("{}");
 }
 

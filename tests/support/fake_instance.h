@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "runtime/control/protocol.h"
+#include "runtime/control/token_book.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_listener_factory.h"
 #include "tests/support/fake_process_spawner.h"
@@ -106,8 +107,8 @@ class FakeInstances {
     std::unique_ptr<FdChannel> channel;
     std::uint64_t highest_epoch = 0;
     std::map<TenantId, Tenant> tenants;
-    /// The highest token of every tenant that ever was here.
-    std::map<TenantId, FencingToken> tokens;
+    /// As forgetful as one can be: the daemon must not need what it forgets.
+    TokenBook tokens{1};
   };
 
   void begin(const LaunchSpec& spec, const ProcessIdentity& who);
@@ -119,7 +120,6 @@ class FakeInstances {
                              Instance& instance,
                              const control::Message& question,
                              std::vector<UniqueFd> descriptors);
-  static Status check_token(Instance& instance, const TenantId& tenant, const Json& fields);
   Result<std::string> greet(Instance& instance, const control::Message& question);
   Result<std::string> lend(Instance& instance,
                            const control::Message& question,
