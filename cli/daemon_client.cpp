@@ -71,7 +71,7 @@ class Exchange {
                                         sizeof(address)) != 0) {
       return unreachable(path_, errno);
     }
-    return ok_status();
+    return check_peer();
   }
 
   /// Zero waits for ever.
@@ -110,6 +110,21 @@ class Exchange {
   }
 
  private:
+  /// Whoever may write into a folder can listen there. What is asked for must not go to a stranger.
+  Status check_peer() const {
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    const std::uint32_t own = ::geteuid();
+    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        (own == 0 || peer.uid == own || peer.uid == 0)) {
+      return ok_status();
+    }
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot trust what listens at '{}': it runs as user {}; name your own "
+                             "daemon's socket with --socket",
+                             path_, peer.uid));
+  }
+
   Error lost(int number) const {
     if (number == EAGAIN || number == EWOULDBLOCK) {
       return Error(ErrorCode::kTimeout,

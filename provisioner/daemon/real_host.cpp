@@ -236,9 +236,9 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor, HostOptio
   }
   VC_TRY(Users users, find_users(options));
   raise_descriptor_limit();
-  auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users));
-  VC_TRY(inner->files.make_directory(inner->options.paths.state, kPrivateDirectory));
-  VC_TRY(inner->files.make_directory(inner->options.paths.run, kSharedDirectory));
+  auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users), sink);
+  VC_TRY(inner->files.claim_directory(inner->options.paths.state, kPrivateDirectory));
+  VC_TRY(inner->files.claim_directory(inner->options.paths.run, kSharedDirectory));
   VC_TRY(inner->run_lock, FileLock::take(inner->options.paths.run + "/voicectld.lock"));
   VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
   VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));
