@@ -78,15 +78,12 @@ bool PlatformPrograms::is_running(std::string_view program) {
 }
 
 Result<Started> PlatformPrograms::start(std::string_view name,
-                                        const LaunchSpec& spec,
+                                        LaunchSpec spec,
                                         const std::string& log) {
+  // Before the program runs: one that is noted nowhere would be found by nobody again.
+  spec.before_run = [&](const ProcessIdentity& who) { return workspace_.write_program(name, who); };
   VC_TRY(const ProcessIdentity who, context_.programs.start(spec, log));
-  const Status written = workspace_.write_program(name, who);
-  if (written.has_error()) {
-    // Nobody would find it again.
-    (void)context_.programs.signal(who, SIGKILL);  // the error that matters is the other one
-    return written.error();
-  }
+  (void)who;  // it is noted already
   return Started::kNow;
 }
 
@@ -109,7 +106,7 @@ Result<Started> PlatformPrograms::start_stand_in(const std::string& address,
   spec.environment = {{"PATH", kSearchPath}};
   const std::string log = workspace_.path("log/standin.log");
   const std::size_t log_before = read_log(log).size();
-  VC_TRY(const Started started, start(kStandIn, spec, log));
+  VC_TRY(const Started started, start(kStandIn, std::move(spec), log));
   VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kStandIn));
   VC_TRY(await_stand_in(*who, log_before));
   return started;
@@ -168,7 +165,7 @@ Result<Started> PlatformPrograms::start_daemon() {
       spec.argv.insert(spec.argv.end(), {"--instance-user", kInstanceUser});
     }
     spec.environment = {{"PATH", kSearchPath}};
-    VC_TRY(started, start(kDaemon, spec, workspace_.path("log/voicectld.log")));
+    VC_TRY(started, start(kDaemon, std::move(spec), workspace_.path("log/voicectld.log")));
   }
   VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kDaemon));
   VC_TRY(await_answer(*who));

@@ -49,7 +49,7 @@ class PlatformPrograms {
 
  private:
   Result<std::string> find_or_choose_run_folder();
-  Result<Started> start(std::string_view name, const LaunchSpec& spec, const std::string& log);
+  Result<Started> start(std::string_view name, LaunchSpec spec, const std::string& log);
   Status await_stand_in(const ProcessIdentity& stand_in, std::size_t log_before);
   Status await_answer(const ProcessIdentity& daemon);
   std::string read_log(const std::string& log) const;

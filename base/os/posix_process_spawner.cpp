@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -189,7 +191,12 @@ PosixProcessSpawner::~PosixProcessSpawner() {
 }
 
 Result<ProcessIdentity> PosixProcessSpawner::spawn(const LaunchSpec& spec, OnExit on_exit) {
-  VC_TRY(const int child, launch_process(spec));
+  const auto note = [&](int pid) -> Status {
+    const std::optional<ProcessIdentity> who = inner_->identity_of(pid);
+    return who ? spec.before_run(*who)
+               : Status(posix_error(fmt::format("watch '{}'", spec.argv.front()), EIO));
+  };
+  VC_TRY(const int child, launch_process(spec, spec.before_run ? BeforeRun(note) : BeforeRun()));
   // Nobody else waits for our children, so the number is the child's until we collect it.
   UniqueFd pidfd = open_pidfd(child);
   const std::optional<ProcessIdentity> who = inner_->identity_of(child);
@@ -243,6 +250,20 @@ std::optional<ProcessIdentity> PosixProcessSpawner::identify(int pid) {
     return std::nullopt;
   }
   return ProcessIdentity{pid, stat->start_ticks, inner_->boot_id};
+}
+
+Duration PosixProcessSpawner::age_of(const ProcessIdentity& who) {
+  timespec since_boot{};
+  const std::int64_t ticks_a_second = ::sysconf(_SC_CLK_TCK);
+  if (who.boot_id != inner_->boot_id || ticks_a_second <= 0 ||
+      ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) {
+    return Duration::zero();
+  }
+  const std::chrono::nanoseconds began(static_cast<std::int64_t>(who.start_ticks) *
+                                       (1'000'000'000 / ticks_a_second));
+  const auto now =
+      std::chrono::seconds(since_boot.tv_sec) + std::chrono::nanoseconds(since_boot.tv_nsec);
+  return std::max(Duration::zero(), std::chrono::duration_cast<Duration>(now - began));
 }
 
 }  // namespace voicectl

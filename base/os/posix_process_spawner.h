@@ -20,6 +20,7 @@ class PosixProcessSpawner final : public ProcessSpawner {
   Status adopt(const ProcessIdentity& who, OnExit on_exit) override;
   Status signal_group(const ProcessIdentity& who, int signal_number) override;
   std::optional<ProcessIdentity> identify(int pid) override;
+  Duration age_of(const ProcessIdentity& who) override;
 
  private:
   struct Inner;

@@ -60,6 +60,7 @@ struct Preparation {
   const char* folder = nullptr;
   int first_free_number = 3;  ///< above every number that the child gets
   int report = -1;
+  int gate = -1;  ///< reading end of what it waits at; none: it need not wait
 };
 
 Preparation prepare(const LaunchSpec& spec, const UniqueFd& null, const UniqueFd& report) {
@@ -167,8 +168,24 @@ void change_user(const Preparation& ready) {
   }
 }
 
+/// Waits for the parent's word. Its end, too, ends the wait: then nobody knows of us.
+void wait_at_gate(const Preparation& ready) {
+  if (ready.gate < 0) {
+    return;
+  }
+  char word = 0;
+  ssize_t count = -1;
+  do {
+    count = ::read(ready.gate, &word, 1);
+  } while (count < 0 && errno == EINTR);
+  if (count != 1) {
+    ::_exit(124);
+  }
+}
+
 [[noreturn]] void become(Preparation& ready) {
   reset_signals();
+  wait_at_gate(ready);
   (void)::setsid();  // cannot fail: a fresh child leads no group
   place_descriptors(ready);
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);  // cannot fail with these arguments
@@ -223,13 +240,17 @@ void reap(int child) {
 }
 
 /// Forks with all signals held back, so that no handler of ours runs in the child.
-int fork_quietly(Preparation& ready) {
+int fork_quietly(Preparation& ready, const UniqueFd& gate_opener) {
   sigset_t all{};
   sigset_t before{};
   (void)::sigfillset(&all);
   (void)::pthread_sigmask(SIG_SETMASK, &all, &before);
   const int child = ::fork();
   if (child == 0) {
+    if (gate_opener.is_open()) {
+      // A copy of our own would keep us waiting for ever if the parent ended.
+      ::close(gate_opener.get());
+    }
     become(ready);
   }
   const int problem = errno;
@@ -238,25 +259,58 @@ int fork_quietly(Preparation& ready) {
   return child;
 }
 
+struct Pipe {
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+Result<Pipe> make_pipe(const std::string& attempt) {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return posix_error(attempt, errno);
+  }
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+/// Lets the child that waits go on, if `before_run` agrees; else it ends.
+Status open_gate(Pipe& gate, int child, const BeforeRun& before_run) {
+  gate.reading.close();
+  Status agreed = before_run(child);
+  if (agreed.has_value() && ::write(gate.writing.get(), "+", 1) != 1) {
+    agreed = posix_error("let a child begin", errno);
+  }
+  gate.writing.close();
+  if (agreed.has_error()) {
+    reap(child);
+  }
+  return agreed;
+}
+
 }  // namespace
 
-Result<int> launch_process(const LaunchSpec& spec) {
+Result<int> launch_process(const LaunchSpec& spec, const BeforeRun& before_run) {
   VC_CHECK(!spec.argv.empty(), "a launch names its program");
   const std::string attempt = fmt::format("start '{}'", spec.argv.front());
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  std::array<int, 2> ends{-1, -1};
-  if (!null.is_open() || ::pipe2(ends.data(), O_CLOEXEC) != 0) {
+  if (!null.is_open()) {
     return posix_error(attempt, errno);
   }
-  const UniqueFd reading(ends[0]);
-  UniqueFd writing(ends[1]);
-  Preparation ready = prepare(spec, null, writing);
-  const int child = fork_quietly(ready);
+  VC_TRY(Pipe report_pipe, make_pipe(attempt));
+  Pipe gate;
+  if (before_run) {
+    VC_TRY(gate, make_pipe(attempt));
+  }
+  Preparation ready = prepare(spec, null, report_pipe.writing);
+  ready.gate = gate.reading.get();
+  const int child = fork_quietly(ready, gate.writing);
   if (child < 0) {
     return posix_error(attempt, errno);
   }
-  writing.close();
-  if (const std::optional<Report> report = read_report(reading)) {
+  report_pipe.writing.close();
+  if (before_run) {
+    VC_TRY(open_gate(gate, child, before_run));
+  }
+  if (const std::optional<Report> report = read_report(report_pipe.reading)) {
     reap(child);
     return explain(spec, *report);
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/os/file_system.h"
 #include "base/result.h"
 #include "base/units.h"
@@ -54,6 +55,10 @@ struct LaunchSpec {
   std::optional<std::uint64_t> max_descriptors;
   /// Most address space (RLIMIT_AS); less where the host allows less.
   std::optional<Bytes> max_address_space;
+  /// Called when the process exists and before the program runs in it, to note who it will be. If
+  /// it fails, or we die in it, the program never runs: so nothing runs that is noted nowhere. May
+  /// be empty.
+  std::function<Status(const ProcessIdentity&)> before_run;
 };
 
 /// Starts and signals the native processes that serve tenants, and nginx.
@@ -86,6 +91,9 @@ class ProcessSpawner {
 
   /// The running process with that number, as an identity; nullopt if there is none.
   virtual std::optional<ProcessIdentity> identify(int pid) = 0;
+
+  /// How long ago the process began, whoever started it; zero for one of another boot.
+  virtual Duration age_of(const ProcessIdentity& who) = 0;
 };
 
 }  // namespace voicectl

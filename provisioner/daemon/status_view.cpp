@@ -116,19 +116,21 @@ Json StatusView::describe_instance(const InstanceView& view, const LoadView& loa
   for (const auto& [tenant, lent] : view.tenants) {
     tenants.push_back(tenant.str());
   }
-  return {{"instance", view.instance.str()},
-          {"kind", name_of(view.kind)},
-          {"state", name_of(view.state)},
-          {"pid", view.process ? Json(view.process->pid) : Json()},
-          {"port", view.admin_port.value()},
-          {"tenants", view.tenants.size()},
-          {"tenant_names", tenants},
-          {"sessions", seen.sessions},
-          {"cpu_percent", seen.cpu_percent ? Json(*seen.cpu_percent) : Json()},
-          {"rss_bytes", optional_json(seen.rss_bytes)},
-          {"uptime_s", seconds_since(view.since, deps_.clock.now())},
-          {"restarts", view.restarts},
-          {"version", view.version}};
+  return {
+      {"instance", view.instance.str()},
+      {"kind", name_of(view.kind)},
+      {"state", name_of(view.state)},
+      {"pid", view.process ? Json(view.process->pid) : Json()},
+      {"port", view.admin_port.value()},
+      {"tenants", view.tenants.size()},
+      {"tenant_names", tenants},
+      {"sessions", seen.sessions},
+      {"cpu_percent", seen.cpu_percent ? Json(*seen.cpu_percent) : Json()},
+      {"rss_bytes", optional_json(seen.rss_bytes)},
+      {"uptime_s",
+       view.process_began ? Json(seconds_since(*view.process_began, deps_.clock.now())) : Json()},
+      {"restarts", view.restarts},
+      {"version", view.version}};
 }
 
 Json StatusView::instances() const {

@@ -71,6 +71,8 @@ struct InstanceView {
   int restarts = 0;
   /// In `state` since then.
   MonoTime since{};
+  /// When `process` began, also if an earlier daemon started it.
+  std::optional<MonoTime> process_began;
   std::map<TenantId, LentTenant> tenants;
   /// Empty until it was ready once.
   std::string version;

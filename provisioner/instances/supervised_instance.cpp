@@ -56,6 +56,8 @@ Status SupervisedInstance::adopt(FoundInstance found) {
       })));
   VC_TRY(take(InstanceEvent::kAdopted));
   process_ = found.process;
+  process_began_ =
+      supervision_.deps.reactor.now() - supervision_.deps.processes.age_of(found.process);
   was_ready_ = true;
   ready_since_ = supervision_.deps.reactor.now();
   version_ = std::move(found.version);
@@ -102,6 +104,7 @@ void SupervisedInstance::begin_try() {
         spawned.error().with_context(fmt::format("starting {} ({})", quoted(), start_step_)),
         std::nullopt);
   }
+  process_began_ = try_began_;
   (void)take(InstanceEvent::kSpawned);  // legal: we are starting
   start_step_ = "recording its process";
   if (const Status written = write_process_file(); written.has_error()) {
@@ -308,6 +311,7 @@ InstanceView SupervisedInstance::view() const {
                       .admin_port = options_.admin_port,
                       .restarts = restarts_,
                       .since = since_,
+                      .process_began = process_ ? std::optional(process_began_) : std::nullopt,
                       .tenants = tenants_,
                       .version = version_,
                       .last_exit = last_exit_,

@@ -153,6 +153,7 @@ class SupervisedInstance {
   MonoTime since_;
 
   std::optional<ProcessIdentity> process_;
+  MonoTime process_began_{};
   /// Which of our processes an exit or an answer belongs to.
   std::uint64_t incarnation_ = 0;
   UniqueFd admin_listener_;

@@ -153,4 +153,46 @@ TEST_P(ProcessSpawnerContract, TakesSignallingWhatIsGoneAsDone) {
   EXPECT_THAT(world_->spawner().adopt(*who, recorder()), FailsWith(ErrorCode::kNotFound));
 }
 
+TEST_P(ProcessSpawnerContract, NotesWhoAProcessWillBeBeforeItRuns) {
+  LaunchSpec spec = world_->program({"wait"});
+  std::optional<ProcessIdentity> noted;
+  spec.before_run = [&noted](const ProcessIdentity& who) {
+    noted = who;
+    return ok_status();
+  };
+
+  const auto who = world_->spawner().spawn(spec, recorder());
+
+  ASSERT_THAT(who, IsOk());
+  started_.push_back(*who);
+  EXPECT_EQ(noted, *who);
+}
+
+TEST_P(ProcessSpawnerContract, RunsNothingThatCouldNotBeNoted) {
+  LaunchSpec spec = world_->program({"wait"});
+  std::optional<ProcessIdentity> noted;
+  spec.before_run = [&noted](const ProcessIdentity& who) -> Status {
+    noted = who;
+    return Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  };
+
+  EXPECT_THAT(world_->spawner().spawn(spec, recorder()), FailsWith(ErrorCode::kResourceExhausted));
+  world_->settle();
+
+  ASSERT_TRUE(noted.has_value());
+  EXPECT_EQ(world_->spawner().identify(noted->pid), std::nullopt);
+  EXPECT_THAT(exits_, ::testing::IsEmpty());
+}
+
+TEST_P(ProcessSpawnerContract, KnowsTheAgeOfAProcessThatItDidNotStart) {
+  const auto who = spawn({"wait"});
+  ASSERT_THAT(who, IsOk());
+  world_->restart_daemon();
+  ProcessIdentity other_boot = *who;
+  other_boot.boot_id = "00000000-0000-0000-0000-000000000000";
+
+  EXPECT_LT(world_->spawner().age_of(*who), std::chrono::seconds(30));
+  EXPECT_EQ(world_->spawner().age_of(other_boot), Duration::zero());
+}
+
 }  // namespace voicectl

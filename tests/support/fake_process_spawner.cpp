@@ -75,6 +75,10 @@ Result<ProcessIdentity> FakeProcesses::spawn(const LaunchSpec& spec, Watch watch
   }
   Process process;
   process.who = {next_pid_++, next_tick_++, fmt::format("boot-{}", boots_)};
+  if (spec.before_run) {
+    VC_TRY(spec.before_run(process.who));
+  }
+  process.began = reactor_.now();
   process.spec = spec;
   for (const FdGrant& grant : spec.descriptors) {
     process.granted.insert_or_assign(grant.child_number,
@@ -113,6 +117,7 @@ ProcessIdentity FakeProcesses::start_foreign(int pid) {
   VC_CHECK(!processes_.contains(pid), "a number has one process");
   Process process;
   process.who = {pid, next_tick_++, fmt::format("boot-{}", boots_)};
+  process.began = reactor_.now();
   const ProcessIdentity who = process.who;
   processes_.emplace(pid, std::move(process));
   return who;
@@ -162,6 +167,11 @@ std::optional<ProcessIdentity> FakeProcessSpawner::identify(int pid) {
     return std::nullopt;
   }
   return found->second.who;
+}
+
+Duration FakeProcessSpawner::age_of(const ProcessIdentity& who) {
+  const FakeProcesses::Process* const process = world_.find(who);
+  return process == nullptr ? Duration::zero() : world_.reactor_.now() - process->began;
 }
 
 }  // namespace voicectl

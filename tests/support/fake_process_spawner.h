@@ -82,6 +82,7 @@ class FakeProcesses {
   };
   struct Process {
     ProcessIdentity who;
+    MonoTime began{};
     std::optional<LaunchSpec> spec;
     std::map<int, UniqueFd> granted;
     std::vector<UniqueFd> kept;
@@ -116,6 +117,7 @@ class FakeProcessSpawner final : public ProcessSpawner {
   Status adopt(const ProcessIdentity& who, OnExit on_exit) override;
   Status signal_group(const ProcessIdentity& who, int signal_number) override;
   std::optional<ProcessIdentity> identify(int pid) override;
+  Duration age_of(const ProcessIdentity& who) override;
 
  private:
   FakeProcesses& world_;

@@ -133,6 +133,7 @@ class FaultyProcessSpawner final : public ProcessSpawner {
                      [&] { return inner_.signal_group(who, signal_number); });
   }
   std::optional<ProcessIdentity> identify(int pid) override { return inner_.identify(pid); }
+  Duration age_of(const ProcessIdentity& who) override { return inner_.age_of(who); }
 
  private:
   ProcessSpawner& inner_;

@@ -108,6 +108,8 @@ class FakeProgramHost final : public ProgramHost {
   /// Programs whose name contains this end as soon as they are started.
   std::string ends_at_once;
   bool ignores_sigterm = false;
+  /// As if we were killed just after the program began.
+  bool dies_before_start_returns = false;
   /// Somebody else has every lock.
   bool is_locked = false;
   /// Runs for each program that goes on running, with the path of its log.
@@ -115,6 +117,13 @@ class FakeProgramHost final : public ProgramHost {
 
   Result<ProcessIdentity> start(const LaunchSpec& spec, const std::string& log) override {
     const int pid = next_pid_++;
+    if (spec.before_run) {
+      VC_TRY(spec.before_run(ProcessIdentity{pid, 7, "boot"}));
+    }
+    if (dies_before_start_returns) {
+      programs[pid] = {spec, true};
+      return Error(ErrorCode::kCancelled, "cannot go on: killed");
+    }
     const bool dies =
         !ends_at_once.empty() && spec.argv.front().find(ends_at_once) != std::string::npos;
     programs[pid] = {spec, !dies};

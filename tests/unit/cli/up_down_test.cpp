@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "base/crypto.h"
 #include "cli/platform_programs.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/cli/cli_on_fakes.h"
@@ -182,6 +183,45 @@ TEST_F(UpDownTest, DownStartsADeadDaemonOnceMoreBecauseOnlyItCanEndItsInstances)
 
   EXPECT_EQ(programs_.programs.size(), 2U);
   EXPECT_TRUE(daemon_.was_asked("POST /v1/stop"));
+}
+
+TEST_F(UpDownTest, DownStopsADaemonWhoseUpWasKilledJustAfterStartingIt) {
+  programs_.dies_before_start_returns = true;
+  EXPECT_NE(run({"up"}), ExitCode::kOk);
+  ASSERT_TRUE(programs_.find("voicectld").has_value());
+  programs_.dies_before_start_returns = false;
+
+  EXPECT_EQ(run({"down"}), ExitCode::kOk);
+
+  EXPECT_TRUE(daemon_.was_asked("POST /v1/stop"));
+  EXPECT_EQ(programs_.find("voicectld"), std::nullopt);
+  EXPECT_FALSE(files_.content_of("/home/ann/.voicectl/daemon.json").has_value());
+}
+
+TEST_F(UpDownTest, DownDoesNotRemoveTheRunFolderOfADaemonThatDoesNotAnswerYet) {
+  programs_.dies_before_start_returns = true;
+  EXPECT_NE(run({"up"}), ExitCode::kOk);
+  programs_.dies_before_start_returns = false;
+  files_.put("/tmp/vc-1000-" + sha256_hex("/home/ann/.voicectl").substr(0, 8) + "/voicectld.lock",
+             "");
+  daemon_.answers["GET /v1/version"] = {Error(ErrorCode::kUnavailable, "cannot reach voicectld"),
+                                        Error(ErrorCode::kUnavailable, "cannot reach voicectld"),
+                                        Json{{"version", "0.1.0"}}};
+
+  EXPECT_EQ(run({"down"}), ExitCode::kOk);
+
+  EXPECT_TRUE(daemon_.was_asked("POST /v1/stop"));
+  EXPECT_EQ(programs_.find("voicectld"), std::nullopt);
+}
+
+TEST_F(UpDownTest, WhatUpStartsRotatesItsLog) {
+  const std::string file = document(kWithStandIn);
+  run({"up", "-f", file});
+
+  EXPECT_THAT(argv_of("voicectld"),
+              IsSupersetOf({"--log-file", "/home/ann/.voicectl/log/voicectld.log"}));
+  EXPECT_THAT(argv_of("voicectl-ultravox-standin"),
+              IsSupersetOf({"--log-file", "/home/ann/.voicectl/log/standin.log"}));
 }
 
 TEST_F(UpDownTest, DownSaysWhenTheDaemonDoesNotEnd) {
