@@ -93,8 +93,13 @@ Result<Started> PlatformPrograms::start_stand_in(const std::string& address,
     return Started::kBefore;
   }
   LaunchSpec spec;
-  spec.argv = {context_.surroundings.program_directory + "/voicectl-ultravox-standin", "--listen",
-               address, "--pace", "fast"};
+  spec.argv = {context_.surroundings.program_directory + "/voicectl-ultravox-standin",
+               "--listen",
+               address,
+               "--log-file",
+               workspace_.path("log/standin.log"),
+               "--pace",
+               "fast"};
   if (!platform.ultravox.api_key_file.empty()) {
     spec.argv.insert(spec.argv.end(), {"--api-key-file", platform.ultravox.api_key_file});
   }
@@ -116,7 +121,13 @@ Status PlatformPrograms::await_stand_in(const ProcessIdentity& stand_in, std::si
   const std::string log = workspace_.path("log/standin.log");
   const MonoTime deadline = context_.programs.now() + kStartLimit;
   // Its first line says where it listens.
-  while (read_log(log).find("\"listening\"", log_before) == std::string::npos) {
+  const auto is_listening = [&] {
+    const std::string text = read_log(log);
+    // A shorter one is another one: the old one was put aside.
+    return text.find("\"listening\"", text.size() < log_before ? 0 : log_before) !=
+           std::string::npos;
+  };
+  while (!is_listening()) {
     if (!context_.programs.is_running(stand_in)) {
       return ended_at_once("voicectl-ultravox-standin", log);
     }
@@ -157,6 +168,8 @@ Result<Started> PlatformPrograms::start_daemon() {
                  workspace_.path("log"),
                  "--runtime",
                  programs + "/voice-runtime",
+                 "--log-file",
+                 workspace_.path("log/voicectld.log"),
                  "--plain-http"};
     const bool can_step_down = context_.surroundings.user_id == 0 &&
                                is_reachable_by_others(workspace_.folder()) &&

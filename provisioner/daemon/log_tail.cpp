@@ -8,7 +8,7 @@
 
 #include <utility>
 
-#include "provisioner/instances/rotating_log.h"
+#include "base/os/rotating_log.h"
 
 namespace voicectl {
 namespace {

@@ -6,18 +6,44 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/os/own_log.h"
 #include "base/os/service_notify.h"
+#include "base/os/system_clock.h"
 #include "provisioner/daemon/real_host.h"
 
 namespace voicectl {
 namespace {
 
-int serve(const HostOptions& options) {
+/// Where the daemon logs: to standard error, or to a file of its own.
+class Logging {
+ public:
+  Status open(const std::string& path) {
+    if (!path.empty()) {
+      VC_TRY(file_, OwnLog::open(clock_, OwnLog::Options{.path = path}));
+    }
+    return ok_status();
+  }
+  LogSink& sink() { return file_ == nullptr ? *stderr_ : *file_; }
+  /// Somebody may have moved the file.
+  void reopen() {
+    if (const Status reopened = file_ == nullptr ? ok_status() : file_->reopen();
+        reopened.has_error()) {
+      Log(sink(), clock_).error("daemon.log_not_reopened", {{"error", reopened.error()}});
+    }
+  }
+
+ private:
+  SystemWallClock clock_;
+  std::unique_ptr<LogSink> stderr_ = make_stderr_sink();
+  std::unique_ptr<OwnLog> file_;
+};
+
+int serve(const HostOptions& options, Logging& logging) {
   AsioReactor reactor;
   // Taken before anything is built, so that an early SIGTERM is neither lost nor acted on half way.
   boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT, SIGUSR1);
   signals.add(SIGHUP);
-  Result<std::unique_ptr<RealHost>> host = RealHost::open(reactor, options);
+  Result<std::unique_ptr<RealHost>> host = RealHost::open(reactor, options, logging.sink());
   if (host.has_error()) {
     std::fprintf(stderr, "voicectld: %s\n", host.error().text().c_str());
     return 1;
@@ -28,6 +54,7 @@ int serve(const HostOptions& options) {
         return;
       }
       if (number == SIGUSR1) {
+        logging.reopen();
         (*host)->reopen_logs();
         wait_for_signal();
         return;
@@ -38,6 +65,7 @@ int serve(const HostOptions& options) {
         const auto now =
             std::chrono::duration_cast<std::chrono::microseconds>(reactor.now().time_since_epoch());
         notify_service_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
+        logging.reopen();
         (*host)->reload([] { notify_service_manager("READY=1"); });
         wait_for_signal();
         return;
@@ -55,6 +83,7 @@ int serve(const HostOptions& options) {
 int run(int argc, char** argv) {
   HostOptions options;
   std::string level = "info";
+  std::string log_file;
   CLI::App app("voicectld: runs the instances of this host's tenants", "voicectld");
   app.set_version_flag("--version", VOICECTL_VERSION);
   app.add_option("--state", options.paths.state, "folder of what must survive")
@@ -68,6 +97,7 @@ int run(int argc, char** argv) {
   app.add_option("--instance-user", options.instance_user, "user of the instances (root only)");
   app.add_option("--edge-user", options.edge_user, "user of nginx's workers (root only)");
   app.add_flag("--plain-http", options.plain_http, "serve tenants on the http port too");
+  app.add_option("--log-file", log_file, "its own log, rotated; default: standard error");
   app.add_option("--log-level", level, "debug, info, warn or error")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const Result<LogLevel> parsed = parse_log_level(level);
@@ -76,7 +106,12 @@ int run(int argc, char** argv) {
     return 2;
   }
   options.log_level = *parsed;
-  return serve(options);
+  Logging logging;
+  if (const Status opened = logging.open(log_file); opened.has_error()) {
+    std::fprintf(stderr, "voicectld: %s\n", opened.error().text().c_str());
+    return 1;
+  }
+  return serve(options, logging);
 }
 
 }  // namespace

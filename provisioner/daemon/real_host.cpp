@@ -15,6 +15,7 @@
 #include "base/os/file_lock.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/posix_listener_factory.h"
+#include "base/os/posix_log_files.h"
 #include "base/os/posix_process_spawner.h"
 #include "base/os/system_clock.h"
 #include "monitor/procfs_load_source.h"
@@ -25,7 +26,6 @@
 #include "provisioner/daemon/program_fingerprint.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/edge/nginx_edge.h"
-#include "provisioner/instances/posix_log_files.h"
 #include "provisioner/instances/posix_log_pipe.h"
 #include "provisioner/registry/sqlite_registry.h"
 
@@ -107,8 +107,11 @@ constexpr const char* kEdgeNote = "edge.process";
 }  // namespace
 
 struct RealHost::Inner {
-  Inner(AsioReactor& loop, HostOptions given, Users who)
-      : reactor(loop), options(std::move(given)), users(std::move(who)) {}
+  Inner(AsioReactor& loop, HostOptions given, Users who, LogSink& sink)
+      : reactor(loop),
+        options(std::move(given)),
+        users(std::move(who)),
+        log(sink, wall, options.log_level) {}
 
   NginxEdgeOptions edge_options() const;
   DaemonOptions daemon_options() const;
@@ -123,8 +126,7 @@ struct RealHost::Inner {
   Users users;
   SystemWallClock wall;
   SystemRandom random;
-  std::unique_ptr<LogSink> sink = make_stderr_sink();
-  Log log{*sink, wall, options.log_level};
+  Log log;
   PosixFileSystem files;
   PosixListenerFactory listeners;
   PosixLogFiles log_files;
@@ -227,7 +229,9 @@ void RealHost::Inner::stop() {
 RealHost::RealHost(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 RealHost::~RealHost() = default;
 
-Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor, HostOptions options) {
+Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
+                                                 HostOptions options,
+                                                 LogSink& sink) {
   if (options.paths.run.size() > kMaxRunFolder) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot use --run '{}': at most {} bytes, so that the sockets below "

@@ -33,7 +33,10 @@ class RealHost {
   /// Opens the registry and puts everything together; touches no process yet.
   /// ERRORS: kConflict if another daemon has the state or the run folder; kInvalidArgument for
   /// folders that are too long or users that do not exist; those of the registry.
-  static Result<std::unique_ptr<RealHost>> open(AsioReactor& reactor, HostOptions options);
+  /// REQUIRES: `reactor` and `sink` outlive it.
+  static Result<std::unique_ptr<RealHost>> open(AsioReactor& reactor,
+                                                HostOptions options,
+                                                LogSink& sink);
   ~RealHost();
   RealHost(const RealHost&) = delete;
   RealHost& operator=(const RealHost&) = delete;

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/os/reactor.h"
+#include "base/os/rotating_log.h"
 #include "provisioner/instances/log_pipe.h"
-#include "provisioner/instances/rotating_log.h"
 
 namespace voicectl {
 

@@ -25,7 +25,7 @@ RULES = [
     (r"std::(ofstream|ifstream|fstream)", "FileSystem",
      ["cli/", "runtime/ultravox/stand_in/", "runtime/ultravox/caller/main.cpp"]),
     (r"(?<![\w])::open(at)?\(", "FileSystem",
-     [OS, "provisioner/instances/posix_log_files.cpp", "provisioner/registry/sqlite_registry.cpp",
+     [OS, "provisioner/registry/sqlite_registry.cpp",
       "provisioner/daemon/log_tail.cpp", "provisioner/daemon/program_fingerprint.cpp",
       "runtime/tenant/time_zone.cpp", "runtime/net/", "cli/"]),
     (r"(?<![\w])::connect\(", "FdChannelFactory or HttpClient", NET + ["cli/", "playbooks/", "provisioner/edge/edge_status.cpp"]),

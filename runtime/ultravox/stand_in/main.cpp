@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
+#include "base/os/own_log.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "base/random.h"
@@ -34,6 +35,7 @@ struct CommandLine {
   std::string pace = "natural";
   std::optional<unsigned> auto_join_ms;
   std::string connect_to;
+  std::string log_file;
   unsigned retry_first_ms = 30'000;
 };
 
@@ -51,6 +53,8 @@ void describe(CLI::App& app, CommandLine& line) {
                  "milliseconds after which a call is played although nobody joined");
   app.add_option("--connect-to", line.connect_to,
                  "send webhooks and tool calls to this address:port, whatever host they name");
+  app.add_option("--log-file", line.log_file,
+                 "output and log go to this file, which rotates; default: standard streams");
   app.add_option("--retry-first", line.retry_first_ms,
                  "milliseconds before a webhook is tried again; doubles each time");
 }
@@ -99,7 +103,10 @@ Status serve(const CommandLine& line) {
   PosixFileSystem files;
   SystemWallClock clock;
   SystemRandom random;
-  const auto sink = make_stderr_sink();
+  std::unique_ptr<LogSink> sink = make_stderr_sink();
+  if (!line.log_file.empty()) {
+    VC_TRY(sink, OwnLog::open(clock, OwnLog::Options{.path = absolute(line.log_file)}));
+  }
   const Log log(*sink, clock);
   VC_TRY(LoopbackListener listener,
          line.listen_fd ? inherit_listener(*line.listen_fd) : listen_at(line.listen));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "provisioner/instances/posix_log_files.h"
+#include "base/os/posix_log_files.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "provisioner/instances/rotating_log.h"
+#include "base/os/rotating_log.h"
 
 namespace voicectl {
 
 /// The real side of LogFiles.
-class PosixLogFiles final : public LogFiles {
+class PosixLogFiles : public LogFiles {
  public:
   Result<UniqueFd> open_fifo(const std::string& path) override;
   Result<std::string> read(const UniqueFd& fifo, std::size_t max_bytes) override;

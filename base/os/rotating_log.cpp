@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "provisioner/instances/rotating_log.h"
+#include "base/os/rotating_log.h"
 
 #include <fmt/core.h>
 
