@@ -190,11 +190,23 @@ void HttpConnection::write_piece(std::string_view piece) {
   }
 }
 
+void HttpConnection::on_drained(std::function<void()> task) {
+  if (phase_ != Phase::kStreaming) {
+    return;
+  }
+  if (wire_->unsent_size() == 0) {
+    host_->reactor().post(std::move(task));
+  } else {
+    on_drained_ = std::move(task);
+  }
+}
+
 void HttpConnection::end_stream() {
   if (phase_ != Phase::kStreaming) {
     return;
   }
   on_gone_ = nullptr;
+  on_drained_ = nullptr;
   if (stream_terms_.version == HttpVersion::k11 && !stream_terms_.is_head) {
     wire_->queue("0\r\n\r\n");
   }
@@ -283,9 +295,12 @@ void HttpConnection::on_deadline(Lane lane) {
 void HttpConnection::on_written() {
   if (phase_ == Phase::kFinishing) {
     host_->lanes().arm(*this, Lane::kLinger);
-  } else {
-    pump();
+    return;
   }
+  if (auto task = std::exchange(on_drained_, nullptr)) {
+    host_->reactor().post(std::move(task));
+  }
+  pump();
 }
 
 void HttpConnection::on_end() {
@@ -318,6 +333,7 @@ void HttpConnection::end() {
     return;
   }
   tell_gone();
+  on_drained_ = nullptr;
   phase_ = Phase::kEnded;
   DeadlineLanes::disarm(*this);
   if (const auto wire = std::exchange(wire_, nullptr)) {

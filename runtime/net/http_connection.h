@@ -59,6 +59,8 @@ class HttpConnection final : public Connection,
   void end_stream();
   bool is_streaming() const { return phase_ == Phase::kStreaming; }
   void on_gone(std::function<void()> task) { on_gone_ = std::move(task); }
+  std::size_t unsent() const { return wire_ ? wire_->unsent_size() : 0; }
+  void on_drained(std::function<void()> task);
   Result<std::shared_ptr<WebSocket>> upgrade(std::string tag, const AnswerTerms& terms);
 
   bool is_websocket() const override { return false; }
@@ -106,6 +108,7 @@ class HttpConnection final : public Connection,
   Phase phase_ = Phase::kReceiving;
   AnswerTerms stream_terms_;
   std::function<void()> on_gone_;
+  std::function<void()> on_drained_;
   /// Unsent bytes when the deadline was set: fewer at the deadline is progress.
   std::size_t unsent_then_ = 0;
   std::optional<LateDetach> detaching_;

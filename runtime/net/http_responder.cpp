@@ -28,6 +28,15 @@ class ConnectionStream final : public ResponseStream {
     const auto connection = connection_.lock();
     return connection && connection->is_streaming();
   }
+  std::size_t unsent() const override {
+    const auto connection = connection_.lock();
+    return connection ? connection->unsent() : 0;
+  }
+  void on_drained(std::function<void()> task) override {
+    if (const auto connection = connection_.lock()) {
+      connection->on_drained(std::move(task));
+    }
+  }
   void on_gone(std::function<void()> task) override {
     if (const auto connection = connection_.lock()) {
       connection->on_gone(std::move(task));

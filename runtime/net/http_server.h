@@ -62,6 +62,11 @@ class ResponseStream {
   virtual void write(std::string_view piece) = 0;
   virtual void end() = 0;
   virtual bool is_open() const = 0;
+  /// Bytes that were written and have not left yet.
+  virtual std::size_t unsent() const = 0;
+  /// Runs once, in a later turn, when nothing is unsent any more: how fast the peer reads is then
+  /// how fast somebody writes. Not after the peer is gone.
+  virtual void on_drained(std::function<void()> task) = 0;
   /// Runs once, in a later turn, if the peer goes away before `end`, or stops reading for more
   /// than ConnectionLimits::unsent_bytes.
   virtual void on_gone(std::function<void()> task) = 0;

@@ -339,6 +339,39 @@ TEST_F(HttpServerTest, LeavesTheListenerToOthersWhenItStopsAccepting) {
   EXPECT_TRUE(waiting.wait_for("/queued"));
 }
 
+TEST_F(HttpServerTest, TellsAStreamWhenItsPeerHasTakenEverything) {
+  ConnectionLimits limits;
+  limits.unsent_bytes = std::size_t{64} << 20;
+  std::shared_ptr<ResponseStream> stream;
+  int times_drained = 0;
+  HttpServer::Handlers handlers;
+  handlers.on_request = [&](HttpRequest, std::shared_ptr<Responder> responder) {
+    stream = responder->stream(HttpResponse{200, {}, ""});
+    stream->write(std::string(std::size_t{16} << 20, 'x'));
+    EXPECT_GT(stream->unsent(), 0U);
+    stream->on_drained([&] {
+      ++times_drained;
+      EXPECT_EQ(stream->unsent(), 0U);
+      // Nothing waits: told at once, but not within the call.
+      stream->on_drained([&] {
+        ++times_drained;
+        stream->write("more");
+        stream->end();
+      });
+      EXPECT_EQ(times_drained, 1);
+    });
+  };
+  HttpServer server(loop_.reactor(), std::move(handlers), limits);
+  TcpListener listener = listen_on_loopback();
+  server.serve(std::move(listener.socket));
+  RawPeer peer(loop_, listener.port);
+
+  peer.send(get("/"));
+
+  EXPECT_TRUE(peer.wait_for("more"));
+  EXPECT_EQ(times_drained, 2);
+}
+
 TEST_F(HttpServerTest, MayBeDestroyedByItsOwnHandler) {
   std::unique_ptr<HttpServer> server;
   HttpServer::Handlers handlers;

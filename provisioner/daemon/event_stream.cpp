@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/event_stream.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "provisioner/daemon/log_stream.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::size_t kEventsAtOnce = 1000;
+
+std::string render_event(const EventRecord& event) {
+  const Result<Json> detail = parse_json(event.detail);
+  return dump_json({{"number", event.number},
+                    {"at", format_wall_time(event.at)},
+                    {"name", event.name},
+                    {"subject", event.subject},
+                    {"detail", detail.has_value() ? *detail : Json::object()}}) +
+         "\n";
+}
+
+}  // namespace
+
+void EventStream::show(RegistryQueue& registry,
+                       std::shared_ptr<ResponseStream> stream,
+                       std::int64_t after) {
+  std::shared_ptr<EventStream>(new EventStream(registry, std::move(stream), after))->read_on();
+}
+
+void EventStream::follow(RegistryQueue& registry,
+                         EventLog& events,
+                         std::shared_ptr<ResponseStream> stream,
+                         std::int64_t after) {
+  const std::shared_ptr<EventStream> self(new EventStream(registry, stream, after));
+  self->is_following_ = true;
+  const FollowerId follower =
+      events.follow([self](const EventRecord& event) { self->take(event); });
+  stream->on_gone([&events, follower] { events.unfollow(follower); });
+  self->read_on();
+}
+
+void EventStream::take(const EventRecord& event) {
+  is_caught_up_ = is_caught_up_ && stream_->unsent() <= kMostUnsent;
+  if (is_caught_up_) {
+    write(event);
+  } else {
+    has_missed_ = true;
+    if (!is_reading_) {
+      read_when_drained();
+    }
+  }
+}
+
+void EventStream::read_on() {
+  is_reading_ = true;
+  registry_.run<std::vector<EventRecord>>(
+      [last = last_](Registry& registry) { return registry.read_events(last, kEventsAtOnce); },
+      [self = shared_from_this()](const Result<std::vector<EventRecord>>& events) {
+        self->is_reading_ = false;
+        self->take_batch(events.has_value() ? *events : std::vector<EventRecord>());
+      });
+}
+
+void EventStream::read_when_drained() {
+  is_reading_ = true;
+  stream_->on_drained([self = shared_from_this()] { self->read_on(); });
+}
+
+void EventStream::take_batch(const std::vector<EventRecord>& events) {
+  for (const EventRecord& event : events) {
+    write(event);
+  }
+  if (!stream_->is_open()) {
+    return;
+  }
+  if (events.size() == kEventsAtOnce || std::exchange(has_missed_, false)) {
+    read_when_drained();
+  } else if (is_following_) {
+    is_caught_up_ = true;
+  } else {
+    stream_->end();
+  }
+}
+
+void EventStream::write(const EventRecord& event) {
+  if (event.number > last_) {
+    last_ = event.number;
+    stream_->write(render_event(event));
+  }
+}
+
+}  // namespace voicectl
