@@ -59,6 +59,10 @@ void EdgeActions::perform(const IssueCertificate& action, OnActionDone done) {
       });
 }
 
+void EdgeActions::perform(const RemoveCertificate& action, OnActionDone done) {
+  done(ActionOutcome{deps_.certificates.remove(action.name), {}});
+}
+
 void EdgeActions::perform(const PublishEdge& action, OnActionDone done) {
   std::vector<TenantSpec> tenants;
   for (const auto& [name, tenant] : deps_.recorded.snapshot().tenants) {

@@ -45,6 +45,7 @@ class EdgeActions {
   explicit EdgeActions(Deps deps) : deps_(std::move(deps)) {}
 
   void perform(const IssueCertificate& action, OnActionDone done);
+  void perform(const RemoveCertificate& action, OnActionDone done);
   void perform(const PublishEdge& action, OnActionDone done);
   void perform(const PublishRoute& action, OnActionDone done);
   void perform(const WithdrawRoute& action, OnActionDone done);

@@ -20,6 +20,7 @@ void HostActions::perform(const Action& action, OnActionDone done) {
                       [&](const LendListener& a) { by_placement(a); },
                       [&](const ReclaimListener& a) { by_placement(a); },
                       [&](const IssueCertificate& a) { by_edge(a); },
+                      [&](const RemoveCertificate& a) { by_edge(a); },
                       [&](const PublishEdge& a) { by_edge(a); },
                       [&](const PublishRoute& a) { by_edge(a); },
                       [&](const WithdrawRoute& a) { by_edge(a); }},

@@ -74,6 +74,7 @@ std::string_view kind_of(const Action& action) {
                              [](const LendListener&) { return Name("lend_listener"); },
                              [](const ReclaimListener&) { return Name("reclaim_listener"); },
                              [](const IssueCertificate&) { return Name("issue_certificate"); },
+                             [](const RemoveCertificate&) { return Name("remove_certificate"); },
                              [](const PublishEdge&) { return Name("publish_edge"); },
                              [](const PublishRoute&) { return Name("publish_route"); },
                              [](const WithdrawRoute&) { return Name("withdraw_route"); }},
@@ -94,6 +95,7 @@ ActionSymbol symbol_of(const Action& action) {
           [](const LendListener& a) { return a.from ? kMove : kCreate; },
           [](const ReclaimListener&) { return kRemove; },
           [](const IssueCertificate&) { return kCreate; },
+          [](const RemoveCertificate&) { return kRemove; },
           [](const PublishEdge& a) { return a.fingerprint.empty() ? kRemove : kChange; },
           [](const PublishRoute&) { return kCreate; },
           [](const WithdrawRoute&) { return kRemove; }},
@@ -114,6 +116,7 @@ std::string subject_of(const Action& action) {
                              [](const LendListener& a) { return tenant_subject(a.tenant); },
                              [](const ReclaimListener& a) { return tenant_subject(a.tenant); },
                              [](const IssueCertificate& a) { return "certificate/" + a.name; },
+                             [](const RemoveCertificate& a) { return "certificate/" + a.name; },
                              [](const PublishEdge&) { return std::string("edge"); },
                              [](const PublishRoute& a) { return tenant_subject(a.tenant); },
                              [](const WithdrawRoute& a) { return tenant_subject(a.tenant); }},
@@ -148,6 +151,7 @@ std::string describe(const Action& action) {
             return fmt::format("reclaim listener of {} from {}", a.tenant.str(), a.instance.str());
           },
           [](const IssueCertificate& a) { return "issue certificate for " + a.name; },
+          [](const RemoveCertificate& a) { return "remove certificate for " + a.name; },
           [](const PublishEdge& a) { return describe_edge(a); },
           [](const PublishRoute& a) {
             return fmt::format("route {} to {}", fmt::join(a.hosts, ", "), a.tenant.str());

@@ -80,6 +80,10 @@ struct ReclaimListener {
 struct IssueCertificate {
   std::string name;
 };
+/// Erase the certificate and its key, which serve no name that is desired any more.
+struct RemoveCertificate {
+  std::string name;
+};
 /// Write, test and load nginx's configuration. Reloads nginx if it runs, starts it if not. An empty
 /// fingerprint (edge mode none) stops it.
 struct PublishEdge {
@@ -109,6 +113,7 @@ using Action = std::variant<SetPlatform,
                             LendListener,
                             ReclaimListener,
                             IssueCertificate,
+                            RemoveCertificate,
                             PublishEdge,
                             PublishRoute,
                             WithdrawRoute>;

@@ -62,6 +62,9 @@ Json content_of(const Action& action) {
                [](const IssueCertificate& a) {
                  return Json{{"name", a.name}};
                },
+               [](const RemoveCertificate& a) {
+                 return Json{{"name", a.name}};
+               },
                [](const PublishEdge& a) {
                  return Json{{"fingerprint", a.fingerprint}};
                },
@@ -169,9 +172,15 @@ Result<Action> read_reclaim_listener(const Json& json) {
   return Action(ReclaimListener{std::move(tenant), std::move(instance)});
 }
 
-Result<Action> read_issue_certificate(const Json& json) {
+Result<Action> read_install_key(const Json&) {
+  return Action(InstallKey{});
+}
+
+/// Actions that name a certificate and nothing else.
+template <typename T>
+Result<Action> read_certificate_action(const Json& json) {
   VC_TRY(std::string name, require_string(json, "name"));
-  return Action(IssueCertificate{std::move(name)});
+  return Action(T{std::move(name)});
 }
 
 Result<Action> read_publish_edge(const Json& json) {
@@ -213,7 +222,8 @@ constexpr Reader kReaders[] = {
     {"release_listener", read_tenant_action<ReleaseListener>},
     {"lend_listener", read_lend_listener},
     {"reclaim_listener", read_reclaim_listener},
-    {"issue_certificate", read_issue_certificate},
+    {"issue_certificate", read_certificate_action<IssueCertificate>},
+    {"remove_certificate", read_certificate_action<RemoveCertificate>},
     {"publish_edge", read_publish_edge},
     {"publish_route", read_publish_route},
     {"withdraw_route", read_tenant_action<WithdrawRoute>},

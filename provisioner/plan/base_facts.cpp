@@ -62,6 +62,7 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                [&](const LendListener& a) { return tenant(a.tenant); },
                [&](const ReclaimListener& a) { return tenant(a.tenant); },
                [&](const IssueCertificate& a) { return facts_of_certificate(snapshot, a.name); },
+               [&](const RemoveCertificate& a) { return facts_of_certificate(snapshot, a.name); },
                [&](const PublishEdge&) {
                  return snapshot.edge_fingerprint + " " + snapshot.observed.edge_fingerprint;
                },

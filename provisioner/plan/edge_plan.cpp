@@ -179,6 +179,31 @@ void EdgePlan::finish() {
       context_.draft.need(wait.step, release->second);
     }
   }
+  remove_certificates();
+}
+
+void EdgePlan::remove_certificates() {
+  const DesiredState& desired = context_.desired();
+  std::set<std::string> wanted = {"*." + desired.platform.domain};
+  for (const TenantSpec& tenant : desired.tenants) {
+    for (const HostName& domain : tenant.domains) {
+      wanted.insert(domain.str());
+    }
+  }
+  for (const RecordedCertificate& known : context_.snapshot().observed.certificates) {
+    if (wanted.contains(known.name)) {
+      continue;
+    }
+    const StepRef step =
+        context_.draft.add(RemoveCertificate{known.name}, "no desired name is served with it");
+    // While the edge still announces the name a handshake must find its certificate.
+    context_.draft.need(step, publish_);
+    if (const auto owner = owners_.find(known.name); owner != owners_.end()) {
+      const auto release = releases_.find(owner->second);
+      context_.draft.need(
+          step, release == releases_.end() ? std::nullopt : std::optional(release->second));
+    }
+  }
 }
 
 }  // namespace voicectl

@@ -42,6 +42,7 @@ class EdgePlan {
   };
   bool is_static() const;
   std::optional<StepRef> plan_certificate(const std::string& name);
+  void remove_certificates();
   void route(const TenantSpec& spec,
              const std::vector<std::string>& hosts,
              const std::map<std::string, StepRef>& certificates,

@@ -95,6 +95,10 @@ class Effects {
     snapshot_.observed.certificates.push_back(
         RecordedCertificate{a.name, now_ + kModelCertificateLife});
   }
+  void operator()(const RemoveCertificate& a) {
+    std::erase_if(snapshot_.observed.certificates,
+                  [&](const RecordedCertificate& c) { return c.name == a.name; });
+  }
   void operator()(const PublishEdge& a) {
     snapshot_.edge_fingerprint = a.fingerprint;
     snapshot_.observed.edge_fingerprint = a.fingerprint;

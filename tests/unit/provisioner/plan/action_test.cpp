@@ -26,6 +26,8 @@ const std::vector<Action>& one_of_each() {
       LendListener{tenant_id("acme"), instance_id("shared-1"), instance_id("shared-0")},
       ReclaimListener{tenant_id("acme"), instance_id("shared-0")},
       IssueCertificate{"*.voice.example"},
+      RemoveCertificate{"old.example"},
+      InstallKey{},
       PublishEdge{"0123456789abcdef"},
       PublishRoute{tenant_id("acme"), {"acme.voice.example", "acme.example"}},
       WithdrawRoute{tenant_id("acme")}};
