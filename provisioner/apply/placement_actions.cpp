@@ -40,6 +40,11 @@ void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
     RecordedChange change;
     change.put_instances.push_back(RecordedInstance{action.instance, action.kind, action.admin_port,
                                                     action.fingerprint, deps_.wall.now()});
+    const RecordedInstance* const known = deps_.recorded.find_instance(action.instance);
+    if (known != nullptr && known->admin_port != action.admin_port) {
+      change.put_leases.push_back(
+          PortLease{known->admin_port, holder_of(action.instance), deps_.wall.now()});
+    }
     change.put_leases.push_back(
         PortLease{action.admin_port, lease_holder(action.instance), std::nullopt});
     done(ActionOutcome{ok_status(), std::move(change)});
@@ -79,11 +84,15 @@ void PlacementActions::perform(const BindListener& action, OnActionDone done) {
     done(failed(bound.error()));
     return;
   }
+  const std::optional<Port> before = tenant->port;
   tenant->has_listener = true;
   tenant->port = action.port;
   RecordedChange change = put(*tenant);
-  change.put_leases.push_back(
-      PortLease{action.port, "tenant/" + action.tenant.str(), std::nullopt});
+  const std::string holder = "tenant/" + action.tenant.str();
+  if (before && *before != action.port) {
+    change.put_leases.push_back(PortLease{*before, holder, deps_.wall.now()});
+  }
+  change.put_leases.push_back(PortLease{action.port, holder, std::nullopt});
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 

@@ -49,8 +49,8 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
   loop_ = std::make_unique<ReconcileLoop>(
       ReconcileLoop::Deps{seams_.reactor, registry_, recorded_, *executor_, *placement_actions_,
                           *edge_actions_, *instances_, bank_, seams_.edge, certificates_, events_,
-                          seams_.log, seams_.wall, options_.edge, seams_.instance_fingerprint,
-                          seams_.adopt_edge},
+                          seams_.log, seams_.wall, options_.edge, seams_.listeners, files_,
+                          seams_.instance_fingerprint, seams_.adopt_edge},
       std::move(loaded.desired));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,

@@ -29,7 +29,10 @@ ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
     : deps_(std::move(deps)),
       desired_(std::move(desired)),
       relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
-                                 deps_.bank, deps_.events, [this] { return executor_busy_; }}) {}
+                                 deps_.bank, deps_.events, [this] { return executor_busy_; }}),
+      delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
+                                     deps_.files.paths(), [this] { return executor_busy_; }}),
+      ports_(deps_.listeners) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = deps_.recorded.snapshot();
@@ -96,6 +99,7 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
   const std::string plan_id = plan.id.substr(0, 12);
   if (has_work) {
     deps_.events.add("apply.started", "plan/" + plan_id, dump_json({{"steps", plan.steps.size()}}));
+    tell_new_ports(plan);
   }
   const auto finished = [this, listener, has_work, plan_id](const api::ApplyOutcome& outcome) {
     executor_busy_ = false;  // before anyone is told, who may ask for the next apply at once
@@ -119,6 +123,20 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
         listener.on_progress(progress);
       },
       finished);
+}
+
+void ReconcileLoop::tell_new_ports(const Plan& plan) {
+  for (const Step& step : plan.steps) {
+    const auto* const bind = std::get_if<BindListener>(&step.action);
+    const RecordedTenant* const tenant =
+        bind == nullptr ? nullptr : deps_.recorded.find_tenant(bind->tenant);
+    if (tenant != nullptr && tenant->port && *tenant->port != bind->port) {
+      deps_.events.add("tenant.port_lost", subject_of(step.action),
+                       dump_json({{"port", tenant->port->value()},
+                                  {"next", bind->port.value()},
+                                  {"reason", step.reason}}));
+    }
+  }
 }
 
 Status ReconcileLoop::run_single(const Action& action, std::string reason, Completion<void> done) {

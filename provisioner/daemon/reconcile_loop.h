@@ -15,7 +15,9 @@
 #include "provisioner/apply/recorded_state.h"
 #include "provisioner/apply/registry_queue.h"
 #include "provisioner/certs/certificate_store.h"
+#include "provisioner/daemon/config_delivery.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
 #include "provisioner/edge/edge_proxy.h"
 #include "provisioner/instances/instance_manager.h"
@@ -55,6 +57,8 @@ class ReconcileLoop {
     const Log& log;
     const WallClock& wall;
     EdgeSettings edge_settings;
+    ListenerFactory& listeners;
+    TenantFiles& files;
     /// Hash of what an instance would be started with now.
     std::function<std::string()> instance_fingerprint;
     /// Takes over an edge of an earlier run.
@@ -123,7 +127,10 @@ class ReconcileLoop {
                      RecordedChange change,
                      std::function<void()> done);
   void converge_later();
+  /// The key's file may get a new content at any time, and nobody tells.
+  void watch_key();
   void execute(Plan plan, const ApplyListener& listener);
+  void tell_new_ports(const Plan& plan);
   /// Runs what waits for the end of an apply, unless the next one has begun.
   void tell_idle();
   void end_all(const std::function<void(const std::string&)>& on_progress,
@@ -132,6 +139,8 @@ class ReconcileLoop {
   Deps deps_;
   std::optional<DesiredState> desired_;
   Relending relending_;
+  ConfigDelivery delivery_;
+  PortProbe ports_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
   /// Waits for the end of the apply that runs.

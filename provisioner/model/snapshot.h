@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,13 @@ struct ObservedState {
   /// Tenants that their instance, although it is ready, did not take again after a restart, and
   /// what it said.
   std::map<TenantId, std::string> unserved;
+  /// Tenants that their instance goes on serving with an older configuration than the recorded one,
+  /// and which.
+  std::map<TenantId, Generation> outdated;
+  /// Ports that the plan would bind and another program holds.
+  std::set<Port> foreign_ports;
+  /// The Ultravox key file holds another key than the instances read.
+  bool has_new_key = false;
   /// nginx runs, and with this configuration; empty if it does not run.
   std::string edge_fingerprint;
   /// Certificates that are on disk.

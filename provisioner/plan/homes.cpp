@@ -18,11 +18,14 @@ Result<StepRef> start(PlanContext& context,
                       std::string reason) {
   const RecordedInstance* const recorded = context.find_recorded(instance);
   std::optional<Port> port;
-  if (recorded != nullptr) {
+  if (recorded != nullptr && !context.is_foreign(recorded->admin_port)) {
     port = recorded->admin_port;
   } else {
     VC_TRY(const Port leased, context.ports.lease(holder_of(instance)));
     port = leased;
+  }
+  if (recorded != nullptr && recorded->admin_port != *port) {
+    reason += fmt::format("; another program holds its port {}", recorded->admin_port.value());
   }
   return context.draft.add(
       StartInstance{instance, kind, *port, context.inputs().instance_fingerprint},

@@ -27,6 +27,9 @@ Result<PlanContext> PlanContext::make(const DesiredState& desired,
   for (const auto& [name, instance] : snapshot.instances) {
     allocator.reserve(instance.admin_port);
   }
+  for (const Port port : snapshot.observed.foreign_ports) {
+    allocator.block(port);
+  }
   return PlanContext(desired, snapshot, inputs, now, std::move(allocator));
 }
 

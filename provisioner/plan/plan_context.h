@@ -39,6 +39,12 @@ class PlanContext {
   bool is_unserved(const TenantId& tenant) const {
     return snapshot_->observed.unserved.contains(tenant);
   }
+  /// Its instance has an older configuration than the recorded one.
+  bool is_outdated(const TenantId& tenant) const {
+    return snapshot_->observed.outdated.contains(tenant);
+  }
+  /// Another program holds it.
+  bool is_foreign(Port port) const { return snapshot_->observed.foreign_ports.contains(port); }
   /// When the certificate on disk ends; nullopt without one.
   std::optional<WallTime> certificate_end(const std::string& name) const;
 

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace voicectl {
 
 PortAllocator::PortAllocator(PortRange range,
@@ -23,20 +25,25 @@ PortAllocator::PortAllocator(PortRange range,
 }
 
 Result<Port> PortAllocator::lease(const std::string& holder) {
-  if (const auto own = held_.find(holder); own != held_.end()) {
+  if (const auto own = held_.find(holder); own != held_.end() && !blocked_.contains(own->second)) {
     return own->second;
   }
   for (; next_ <= range_.last().value(); ++next_) {
     VC_TRY(const Port port, Port::make(next_));
-    if (taken_.insert(port).second) {
-      held_.emplace(holder, port);
+    if (!blocked_.contains(port) && taken_.insert(port).second) {
+      held_.insert_or_assign(holder, port);
       return port;
     }
   }
-  return Error(ErrorCode::kResourceExhausted,
-               fmt::format("cannot lease a port for '{}': range {} is full ({} leased, {} in "
-                           "quarantine); widen ports.range",
-                           holder, range_.str(), range_.size() - in_quarantine_, in_quarantine_));
+  const auto foreign = static_cast<std::size_t>(std::count_if(
+      blocked_.begin(), blocked_.end(),
+      [&](const Port& port) { return range_.contains(port) && !taken_.contains(port); }));
+  return Error(
+      ErrorCode::kResourceExhausted,
+      fmt::format("cannot lease a port for '{}': range {} is full ({} leased, {} in "
+                  "quarantine{}); widen ports.range",
+                  holder, range_.str(), range_.size() - in_quarantine_ - foreign, in_quarantine_,
+                  foreign > 0 ? fmt::format(", {} held by other programs", foreign) : ""));
 }
 
 void PortAllocator::reserve(Port port) {

@@ -26,16 +26,21 @@ class PortAllocator {
                 Duration quarantine);
 
   /// The port that `holder` has, wherever it lies, or else the lowest free one of the range.
-  /// ERRORS: kResourceExhausted when every port of the range is leased or in quarantine.
+  /// ERRORS: kResourceExhausted when every port of the range is leased, in quarantine or held by
+  /// another program.
   Result<Port> lease(const std::string& holder);
 
   /// Takes a port out of the choice: it is in use although no lease says so.
   void reserve(Port port);
 
+  /// Another program holds the port: nobody gets it, and who has it leased gets another one.
+  void block(Port port) { blocked_.insert(port); }
+
  private:
   PortRange range_;
   std::map<std::string, Port> held_;
   std::set<Port> taken_;
+  std::set<Port> blocked_;
   std::size_t in_quarantine_ = 0;
   /// All below are known to be taken, so that a thousand leases are not a million looks.
   std::uint32_t next_;

@@ -74,8 +74,10 @@ Result<std::optional<StepRef>> TenantPlan::bind(const TenantSpec& spec,
   if (is_bound && context_.has_listener(spec.tenant)) {
     return std::optional<StepRef>();
   }
-  std::optional<Port> port = recorded != nullptr ? recorded->port : std::nullopt;
-  if (!port) {
+  const std::optional<Port> known = recorded != nullptr ? recorded->port : std::nullopt;
+  const bool is_lost = known && context_.is_foreign(*known);
+  std::optional<Port> port = known;
+  if (!known || is_lost) {
     VC_TRY(const Port leased, context_.ports.lease(holder_of(spec.tenant)));
     port = leased;
   }

@@ -51,6 +51,7 @@ class Effects {
   }
   void operator()(const RetireTenantData& a) { snapshot_.tenants.at(a.tenant).has_data = false; }
   void operator()(const StartInstance& a) {
+    release_leases(snapshot_, "instance/" + a.instance.str(), now_);
     snapshot_.instances.insert_or_assign(
         a.instance, RecordedInstance{a.instance, a.kind, a.admin_port, a.fingerprint, now_});
     put_lease(snapshot_, PortLease{a.admin_port, "instance/" + a.instance.str(), std::nullopt});
@@ -67,6 +68,7 @@ class Effects {
     tenant.has_listener = true;
     tenant.port = a.port;
     tenant.placement = std::nullopt;
+    release_leases(snapshot_, "tenant/" + a.tenant.str(), now_);
     put_lease(snapshot_, PortLease{a.port, "tenant/" + a.tenant.str(), std::nullopt});
     std::erase(snapshot_.observed.listeners, a.tenant);
     snapshot_.observed.listeners.push_back(a.tenant);

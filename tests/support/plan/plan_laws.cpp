@@ -159,6 +159,10 @@ std::vector<std::string> hasty_leases(const Snapshot& before, const Plan& plan, 
     if (resting.contains(port)) {
       problems.push_back(fmt::format("{} gets port {} in its quarantine", who, port.value()));
     }
+    if (before.observed.foreign_ports.contains(port)) {
+      problems.push_back(
+          fmt::format("{} gets port {}, which another program holds", who, port.value()));
+    }
   };
   for (const auto& [step, a] : all<BindListener>(plan)) {
     check(a.port, a.tenant.str());

@@ -54,6 +54,19 @@ TEST(PortAllocatorTest, GivesAReleasedPortToNobodyEarlyNotEvenToItsFormerHolder)
   EXPECT_THAT(ports.lease("a"), IsOkAnd(Eq(port(21001))));
 }
 
+TEST(PortAllocatorTest, GivesNobodyAPortThatAnotherProgramHolds) {
+  PortAllocator ports = allocator("21000-21003", {{port(21001), "a", std::nullopt}});
+  ports.block(port(21000));
+  ports.block(port(21001));
+
+  EXPECT_THAT(ports.lease("a"), IsOkAnd(Eq(port(21002))));
+  EXPECT_THAT(ports.lease("b"), IsOkAnd(Eq(port(21003))));
+  EXPECT_THAT(ports.lease("a"), IsOkAnd(Eq(port(21002))));
+  const Result<Port> none = ports.lease("c");
+  ASSERT_THAT(none, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_THAT(none.error().message(), ::testing::HasSubstr("1 held by other programs"));
+}
+
 TEST(PortAllocatorTest, SaysHowManyPortsRest) {
   PortAllocator ports =
       allocator("21000-21001", {{port(21000), "a", kNoon}, {port(21001), "b", std::nullopt}});

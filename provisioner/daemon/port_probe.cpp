@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/port_probe.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace voicectl {
+
+/// One search: each port is tried once.
+class PortProbe::Search {
+ public:
+  Search(ListenerFactory& listeners, Snapshot& seen, std::uint32_t last)
+      : listeners_(listeners), seen_(seen), last_(last) {
+    for (const PortLease& lease : seen.leases) {
+      if (!lease.released_at) {
+        leased_.insert(lease.port);
+      }
+    }
+  }
+
+  enum class Found { kNothing, kForeign };
+
+  /// Tries what `plan` would bind, and where that is in vain some of what comes behind: a range
+  /// that somebody else fills must not cost a plan for each of its ports.
+  Found look_at(const Plan& plan) {
+    Found found = Found::kNothing;
+    for (const Step& step : plan.steps) {
+      const std::optional<Port> port = port_of(step.action);
+      if (port && is_foreign(*port)) {
+        found = Found::kForeign;
+        look_behind(*port);
+      }
+    }
+    ahead_ *= 2;
+    return found;
+  }
+
+ private:
+  /// The port that an action would bind anew.
+  std::optional<Port> port_of(const Action& action) const {
+    if (const auto* bind = std::get_if<BindListener>(&action)) {
+      return bind->port;
+    }
+    const auto* start = std::get_if<StartInstance>(&action);
+    // The supervisor of one that is known keeps its port between two processes.
+    return start != nullptr && !is_observed(start->instance) ? std::optional(start->admin_port)
+                                                             : std::nullopt;
+  }
+
+  bool is_observed(const InstanceId& instance) const {
+    return std::any_of(seen_.observed.instances.begin(), seen_.observed.instances.end(),
+                       [&](const ObservedInstance& one) { return one.instance == instance; });
+  }
+
+  bool is_foreign(Port port) {
+    if (!tried_.insert(port).second) {
+      return seen_.observed.foreign_ports.contains(port);
+    }
+    const Result<UniqueFd> bound = listeners_.bind_tcp(port);
+    // Any other failure is for the action to tell.
+    const bool is_taken = bound.has_error() && bound.error().code() == ErrorCode::kAlreadyExists;
+    if (is_taken) {
+      seen_.observed.foreign_ports.insert(port);
+    }
+    return is_taken;
+  }
+
+  void look_behind(Port port) {
+    std::uint32_t number = port.value();
+    for (std::uint32_t tries = 0; tries < ahead_ && number < last_; ++tries) {
+      const Result<Port> next = Port::make(++number);
+      if (next.has_value() && !leased_.contains(*next)) {
+        (void)is_foreign(*next);  // notes it
+      }
+    }
+  }
+
+  ListenerFactory& listeners_;
+  Snapshot& seen_;
+  std::uint32_t last_;
+  std::uint32_t ahead_ = 16;
+  std::set<Port> leased_;
+  std::set<Port> tried_;
+};
+
+Result<Plan> PortProbe::plan_around(const DesiredState& desired,
+                                    Snapshot seen,
+                                    const PlanInputs& inputs,
+                                    WallTime now) const {
+  Search search(listeners_, seen, desired.platform.last_port);
+  while (true) {
+    VC_TRY(Plan plan, make_plan(desired, seen, inputs, now));
+    if (search.look_at(plan) == Search::Found::kNothing) {
+      return plan;
+    }
+  }
+}
+
+}  // namespace voicectl
