@@ -35,8 +35,12 @@ std::string progress_line(const api::StepProgress& step, const Palette& palette)
           ? " (" + format_duration(std::chrono::milliseconds(step.took_ms)) + ")"
           : "";
   const std::string error = step.error.empty() ? "" : ": " + step.error;
-  return fmt::format("  {} {}{}\n", palette.paint(color_of(step.state), state),
-                     safe_for_terminal(step.text + error), took);
+  const std::string note =
+      step.note.empty() ? ""
+                        : fmt::format("          {} {}\n", palette.paint(Color::kWarning, "note:"),
+                                      safe_for_terminal(step.note));
+  return fmt::format("  {} {}{}\n{}", palette.paint(color_of(step.state), state),
+                     safe_for_terminal(step.text + error), took, note);
 }
 
 ExitCode exit_code_of(const api::ApplyOutcome& outcome) {
@@ -166,7 +170,9 @@ Result<ExitCode> apply_desired(CommandContext& context,
   }
   const Answer answer = agree(context.console, plan, options);
   if (answer != Answer::kYes) {
-    return exit_code_of_refusal(context.console, answer);
+    const ExitCode refused = exit_code_of_refusal(context.console, answer);
+    // With --detailed-exitcode the number of a usage error says that changes were made.
+    return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
   }
   VC_TRY(const ExitCode code,
          apply_plan(context, *daemon, plan, desired, is_json ? Progress::kJson : Progress::kText));

@@ -46,6 +46,9 @@ std::string render_step(const StepProgress& progress) {
   if (!progress.error.empty()) {
     line["error"] = progress.error;
   }
+  if (!progress.note.empty()) {
+    line["note"] = progress.note;
+  }
   return dump_json(line);
 }
 
@@ -79,7 +82,7 @@ Result<ApplyLine> parse_apply_line(std::string_view line) {
   out.step = StepProgress{size_or_zero(object, "number"), *state,
                           string_or(object, "kind", ""),  string_or(object, "subject", ""),
                           string_or(object, "text", ""),  integer_or(object, "took_ms", 0),
-                          string_or(object, "error", "")};
+                          string_or(object, "error", ""), string_or(object, "note", "")};
   return out;
 }
 

@@ -30,9 +30,9 @@
 ///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
 ///                         document as text; "document" is null before the first apply
 ///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing
-///   POST   /v1/apply      {"document","plan_id","base_generation","who"} -> stream (below)
-///                         409 conflict when the plan is no longer the one that was shown, or
-///                         another apply is running
+///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"who"} -> stream (below)
+///                         409 conflict when the platform is not at that generation any more, the
+///                         plan is no longer the one that was shown, or another apply is running
 ///   POST   /v1/tenants/<slug>/keys       {"scope","expires_in"?: seconds} -> a key of the list
 ///                         below and "key", which is shown this once
 ///   POST   /v1/tenants/<slug>/keys/<id>/rotate  {"overlap": seconds} -> the new key, likewise; the
@@ -62,7 +62,7 @@
 ///
 ///   {"type":"started","plan_id","steps":n}
 ///   {"type":"step","number","state":"running|done|failed|skipped|undone","kind","subject","text",
-///    "took_ms","error"?}
+///    "took_ms","error"?,"note"?}; a note says what is not as it should be although it is done
 ///   {"type":"finished","done","failed","skipped","undone","remedy":"..."}
 ///
 /// The daemon goes on when the reader of a stream goes away.
@@ -85,6 +85,8 @@ struct StepProgress {
   std::int64_t took_ms = 0;
   /// Empty unless failed, skipped or undone.
   std::string error;
+  /// What is not as it should be although the step is done; empty: nothing.
+  std::string note{};
 };
 
 struct ApplyOutcome {

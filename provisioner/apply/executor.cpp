@@ -22,6 +22,7 @@ struct Progress {
   std::int64_t journal_number = 0;
   MonoTime since{};
   std::string error;
+  std::string note;
 };
 
 }  // namespace
@@ -166,6 +167,7 @@ void Executor::effect_done(std::size_t step, ActionOutcome outcome) {
   Progress& progress = run_->steps[step];
   VC_CHECK(progress.stage == Stage::kPerforming, "an effect ends once");
   progress.stage = Stage::kClosing;
+  progress.note = std::move(outcome.note);
   ClosedAction closed;
   closed.number = progress.journal_number;
   closed.change = std::move(outcome.change);
@@ -295,7 +297,8 @@ void Executor::report(std::size_t step, api::StepState state, const std::string&
       shown, is_undo ? api::StepState::kUndone : state, std::string(kind_of(planned.action)),
       subject_of(planned.action), describe(planned.action),
       std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
-      is_undo ? planned.reason : error});
+      is_undo ? planned.reason : error,
+      state == api::StepState::kDone ? run_->steps[step].note : ""});
 }
 
 }  // namespace voicectl

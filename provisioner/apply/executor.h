@@ -18,6 +18,8 @@ namespace voicectl {
 struct ActionOutcome {
   Status status;
   RecordedChange change;
+  /// What is not as it should be although the action is done; empty: nothing.
+  std::string note{};
 };
 using OnActionDone = std::function<void(ActionOutcome)>;
 

@@ -8,6 +8,7 @@ void HostActions::perform(const Action& action, OnActionDone done) {
   const auto by_placement = [&](const auto& a) { placement_.perform(a, std::move(done)); };
   const auto by_edge = [&](const auto& a) { edge_.perform(a, std::move(done)); };
   std::visit(Overload{[&](const SetPlatform& a) { by_tenants(a); },
+                      [&](const InstallKey& a) { by_tenants(a); },
                       [&](const CreateTenant& a) { by_tenants(a); },
                       [&](const UpdateTenant& a) { by_tenants(a); },
                       [&](const DeleteTenant& a) { by_tenants(a); },

@@ -3,7 +3,51 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <memory>
+#include <utility>
+
 namespace voicectl {
+namespace {
+
+/// Waits for the answers of instances that were told of new settings.
+struct Telling {
+  static constexpr std::size_t kMostNamed = 5;
+
+  OnActionDone done;
+  ActionOutcome outcome;
+  /// One more than there are answers to come, so that none can be the last while we still ask.
+  std::size_t waiting = 1;
+  std::size_t refused = 0;
+
+  void take(const TenantId& tenant, const Status& taken) {
+    // One that is away reads the file when it gets the tenant again.
+    if (taken.has_error() && taken.error().code() != ErrorCode::kUnavailable) {
+      ++refused;
+      if (refused <= kMostNamed) {
+        outcome.note +=
+            fmt::format("{}'{}': {}", refused > 1 ? "; " : "", tenant.str(), taken.error().text());
+      }
+    }
+    finish_one();
+  }
+
+  void finish_one() {
+    if (--waiting > 0) {
+      return;
+    }
+    if (refused > 0) {
+      outcome.note = fmt::format(
+          "{} tenant{} on with the old settings until {} instance takes the new ones, which is "
+          "asked "
+          "again: {}",
+          refused, refused == 1 ? " goes" : "s go", refused == 1 ? "its" : "their", outcome.note);
+    }
+    done(std::move(outcome));
+  }
+};
+
+}  // namespace
 
 ActionOutcome failed(const Error& error) {
   return ActionOutcome{error, {}};
@@ -54,26 +98,55 @@ void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
     done(failed(installed.error()));
     return;
   }
+  Result<std::vector<RecordedTenant>> refreshed = refresh_configs(action.platform);
+  if (refreshed.has_error()) {
+    done(failed(refreshed.error()));
+    return;
+  }
+  const auto telling = std::make_shared<Telling>();
+  telling->done = std::move(done);
+  telling->outcome.status = ok_status();
+  telling->outcome.change.platform = action.platform;
+  telling->outcome.change.put_tenants = *refreshed;
+  for (const RecordedTenant& tenant : *refreshed) {
+    if (tenant.placement) {
+      ++telling->waiting;
+      deps_.instances.reconfigure(*tenant.placement, tenant.spec.tenant, tenant.generation,
+                                  deps_.files.paths().tenant_config(tenant.spec.tenant),
+                                  [telling, name = tenant.spec.tenant](const Status& taken) {
+                                    telling->take(name, taken);
+                                  });
+    }
+  }
+  telling->finish_one();
+}
+
+Result<std::vector<RecordedTenant>> TenantActions::refresh_configs(const PlatformSpec& platform) {
+  std::vector<RecordedTenant> out;
   for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
     if (!recorded.has_data) {
       continue;
     }
-    const Status written =
-        deps_.files.write_config(recorded.spec, action.platform, recorded.generation, deps_.keys);
+    const Result<TenantFiles::Written> written =
+        deps_.files.refresh_config(recorded.spec, platform, recorded.generation, deps_.keys);
     if (written.has_error()) {
-      done(failed(written.error().with_context(
-          fmt::format("writing the configuration of '{}'", tenant.str()))));
-      return;
+      return written.error().with_context(
+          fmt::format("writing the configuration of '{}'", tenant.str()));
     }
-    if (recorded.placement) {
-      // An instance that is away reads the file when it gets the tenant again.
-      deps_.instances.reconfigure(*recorded.placement, tenant, recorded.generation,
-                                  deps_.files.paths().tenant_config(tenant), [](const Status&) {});
+    if (*written == TenantFiles::Written::kAnew) {
+      out.push_back(recorded);
+      ++out.back().generation.value;
     }
   }
-  RecordedChange change;
-  change.platform = action.platform;
-  done(ActionOutcome{ok_status(), std::move(change)});
+  return out;
+}
+
+void TenantActions::perform(const InstallKey&, OnActionDone done) {
+  const Result<PlatformSpec> platform = this->platform();
+  // Instances read the file for each call that they make, so nobody has to be told.
+  const Status installed =
+      platform.has_error() ? Status(platform.error()) : deps_.files.install_ultravox_key(*platform);
+  done(ActionOutcome{installed, {}});
 }
 
 void TenantActions::perform(const CreateTenant& action, OnActionDone done) {
@@ -98,15 +171,16 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
   }
   const RecordedTenant before = *tenant;
   tenant->spec = action.spec;
-  tenant->generation = action.generation;
+  // A change of the platform in the same plan may have used up the generation that was planned.
+  const Generation generation{std::max(action.generation.value, before.generation.value + 1)};
+  tenant->generation = generation;
   RecordedChange change;
   change.put_tenants.push_back(*tenant);
   if (!tenant->has_data) {
     done(ActionOutcome{ok_status(), std::move(change)});
     return;
   }
-  const Status written =
-      deps_.files.write_config(action.spec, *platform, action.generation, deps_.keys);
+  const Status written = deps_.files.write_config(action.spec, *platform, generation, deps_.keys);
   if (written.has_error()) {
     done(failed(written.error()));
     return;
@@ -116,7 +190,7 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
     return;
   }
   deps_.instances.reconfigure(
-      *tenant->placement, action.spec.tenant, action.generation,
+      *tenant->placement, action.spec.tenant, generation,
       deps_.files.paths().tenant_config(action.spec.tenant),
       [this, before, platform = *platform, change, done](const Status& taken) {
         if (taken.has_value()) {

@@ -27,8 +27,10 @@ class TenantActions {
   };
   explicit TenantActions(Deps deps) : deps_(deps) {}
 
-  /// Writes every tenant's configuration again too: it names the platform's addresses.
+  /// Writes the tenants' configurations anew that say something else with these settings. Who does
+  /// not take the new one is named in the outcome's note, and is outdated from then on.
   void perform(const SetPlatform& action, OnActionDone done);
+  void perform(const InstallKey& action, OnActionDone done);
   void perform(const CreateTenant& action, OnActionDone done);
   void perform(const UpdateTenant& action, OnActionDone done);
   void perform(const DeleteTenant& action, OnActionDone done);
@@ -37,6 +39,8 @@ class TenantActions {
 
  private:
   Result<PlatformSpec> platform() const;
+  /// The tenants whose configuration it wrote anew, with their new generation.
+  Result<std::vector<RecordedTenant>> refresh_configs(const PlatformSpec& platform);
   /// ERRORS: kInvalidArgument if tenants have sessions in a store of another kind.
   Status check_store(const StoreSpec& store) const;
 

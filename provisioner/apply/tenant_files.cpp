@@ -17,6 +17,8 @@ constexpr std::size_t kSecretLength = 40;
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
 constexpr std::size_t kMaxKeysFile = 1024 * 1024;
+/// A tenant's document may hold a menu of thousands of items.
+constexpr std::size_t kMaxConfigFile = 16U << 20;
 
 /// Below the state folder: the session store's password, where an operator has put one.
 constexpr std::string_view kStorePassword = "/keys/redis.password";
@@ -118,6 +120,28 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
                                  const PlatformSpec& platform,
                                  Generation generation,
                                  const std::vector<ApiKeyRecord>& keys) {
+  VC_TRY(const std::string text, render_config(tenant, platform, generation, keys));
+  return write_owned(paths().tenant_config(tenant.tenant), text);
+}
+
+Result<TenantFiles::Written> TenantFiles::refresh_config(const TenantSpec& tenant,
+                                                         const PlatformSpec& platform,
+                                                         Generation generation,
+                                                         const std::vector<ApiKeyRecord>& keys) {
+  VC_TRY(const std::string text, render_config(tenant, platform, generation, keys));
+  VC_TRY(const std::optional<std::string> known,
+         files_.read(paths().tenant_config(tenant.tenant), kMaxConfigFile));
+  if (known == text) {
+    return Written::kAsBefore;
+  }
+  VC_TRY(write_config(tenant, platform, Generation{generation.value + 1}, keys));
+  return Written::kAnew;
+}
+
+Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
+                                               const PlatformSpec& platform,
+                                               Generation generation,
+                                               const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(const std::string secrets_text, load_or_make_secrets(tenant.tenant));
   const Result<Json> secrets = parse_json(secrets_text);
   if (secrets.has_error()) {
@@ -132,23 +156,21 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
   if (written.has_error()) {
     return written.error();
   }
-  const Json config = {
-      {"apiVersion", kApiVersion},
-      {"kind", "TenantConfig"},
-      {"generation", generation.value},
-      {"platform",
-       {{"domain", platform.domain},
-        {"base_url", base_url(platform, tenant.tenant)},
-        {"webhook_base", webhook_base(platform, tenant.tenant)},
-        {"ultravox",
-         {{"endpoint", platform.ultravox.endpoint},
-          {"api_key_file",
-           platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
-      {"store", store},
-      {"secrets", *secrets},
-      {"keys_file", paths().tenant_keys(tenant.tenant)},
-      {"tenant", document}};
-  return write_owned(paths().tenant_config(tenant.tenant), dump_json(config));
+  return dump_json({{"apiVersion", kApiVersion},
+                    {"kind", "TenantConfig"},
+                    {"generation", generation.value},
+                    {"platform",
+                     {{"domain", platform.domain},
+                      {"base_url", base_url(platform, tenant.tenant)},
+                      {"webhook_base", webhook_base(platform, tenant.tenant)},
+                      {"ultravox",
+                       {{"endpoint", platform.ultravox.endpoint},
+                        {"api_key_file",
+                         platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
+                    {"store", store},
+                    {"secrets", *secrets},
+                    {"keys_file", paths().tenant_keys(tenant.tenant)},
+                    {"tenant", document}});
 }
 
 Result<TenantFiles::Written> TenantFiles::write_keys(const TenantId& tenant,
@@ -204,6 +226,21 @@ Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {
   }
   VC_TRY(files_.make_directory(paths().state + "/keys", kSharedDirectory));
   return write_owned(paths().ultravox_key(), trim(*key) + "\n");
+}
+
+TenantFiles::KeyState TenantFiles::look_at_ultravox_key(const PlatformSpec& platform) const {
+  if (platform.ultravox.api_key_file.empty()) {
+    return KeyState::kInstalled;
+  }
+  const Result<std::optional<std::string>> key =
+      files_.read(platform.ultravox.api_key_file, kMaxKeyFile);
+  if (key.has_error() || !*key || trim(**key).empty()) {
+    return KeyState::kUnreadable;
+  }
+  const Result<std::optional<std::string>> installed =
+      files_.read(paths().ultravox_key(), kMaxKeyFile);
+  const bool is_installed = installed.has_value() && *installed && trim(**installed) == trim(**key);
+  return is_installed ? KeyState::kInstalled : KeyState::kNew;
 }
 
 Result<Json> TenantFiles::store_document(const StoreSpec& store) {

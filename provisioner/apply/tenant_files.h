@@ -45,6 +45,15 @@ class TenantFiles {
                  Generation generation,
                  const std::vector<ApiKeyRecord>& keys);
 
+  enum class Written { kAnew, kAsBefore };
+
+  /// Writes the configuration file with the generation behind `generation`, if with that one it
+  /// would say anything else than it does.
+  Result<Written> refresh_config(const TenantSpec& tenant,
+                                 const PlatformSpec& platform,
+                                 Generation generation,
+                                 const std::vector<ApiKeyRecord>& keys);
+
   /// Writes the configuration file again, and the keys if they have changed.
   Status write_config(const TenantSpec& tenant,
                       const PlatformSpec& platform,
@@ -53,7 +62,6 @@ class TenantFiles {
 
   /// Writes the file with the hashes of its keys, if it says something else. Revoked keys are not
   /// in it; those with an end are, with that end.
-  enum class Written { kAnew, kAsBefore };
   Result<Written> write_keys(const TenantId& tenant, const std::vector<ApiKeyRecord>& keys);
 
   /// Erases the keys' file and sets the folder aside under `<state>/retired/`. One that is not
@@ -63,6 +71,10 @@ class TenantFiles {
   /// Copies the platform's Ultravox key to where the instances may read it. An empty
   /// `api_key_file` leaves none (the stand-in needs none).
   Status install_ultravox_key(const PlatformSpec& platform);
+
+  /// How the platform's key file stands against what the instances read.
+  enum class KeyState { kInstalled, kNew, kUnreadable };
+  KeyState look_at_ultravox_key(const PlatformSpec& platform) const;
 
   /// Address at which callers reach a tenant: "https://mario-pizza.qastco.com:8443".
   std::string base_url(const PlatformSpec& platform, const TenantId& tenant) const;
@@ -74,6 +86,11 @@ class TenantFiles {
   Status make_owned_directory(const std::string& path);
   Status install_file(const std::string& source, const std::string& installed);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);
+  /// The configuration file's text, after all that it names has been written.
+  Result<std::string> render_config(const TenantSpec& tenant,
+                                    const PlatformSpec& platform,
+                                    Generation generation,
+                                    const std::vector<ApiKeyRecord>& keys);
   /// What an instance is told about the session store.
   Result<Json> store_document(const StoreSpec& store);
 

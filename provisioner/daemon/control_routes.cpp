@@ -83,9 +83,11 @@ void ControlServer::apply(const Call& call) {
     return;
   }
   const std::string plan_id = string_or(*body, "plan_id", "");
+  const std::int64_t base = integer_or(*body, "base_generation", -1);
   ReconcileLoop::ApplyRequest request{
       std::move(*desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
-      string_or(*body, "who", "unknown")};
+      string_or(*body, "who", "unknown"),
+      base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
   // The stream begins with the first line, so that a refusal can still be a plain answer.
   auto stream = std::make_shared<std::shared_ptr<ResponseStream>>();
   const auto write = [stream, responder = call.responder](const std::string& line) {

@@ -42,6 +42,8 @@ Snapshot ReconcileLoop::snapshot() const {
   }
   out.observed.listeners = deps_.bank.tenants();
   out.observed.unserved = relending_.unserved();
+  out.observed.outdated = delivery_.outdated();
+  out.observed.has_new_key = look_at_key() == TenantFiles::KeyState::kNew;
   const EdgeObservation edge = deps_.edge.observe();
   out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
   if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
@@ -59,13 +61,26 @@ Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
   if (edge) {
     VC_TRY(inputs.edge_fingerprint, edge_fingerprint(*edge));
   }
-  return make_plan(desired, snapshot(), inputs, deps_.wall.now());
+  return ports_.plan_around(desired, snapshot(), inputs, deps_.wall.now());
+}
+
+std::optional<TenantFiles::KeyState> ReconcileLoop::look_at_key() const {
+  const std::optional<PlatformSpec>& platform = deps_.recorded.snapshot().platform;
+  return platform ? std::optional(deps_.files.look_at_ultravox_key(*platform)) : std::nullopt;
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
   if (executor_busy_ || is_stopping_) {
     return Error(ErrorCode::kConflict,
                  "cannot apply now: another apply is running; try again when it has finished");
+  }
+  const Generation now = deps_.recorded.snapshot().generation;
+  if (request.base && *request.base != now) {
+    return Error(
+        ErrorCode::kConflict,
+        fmt::format("cannot apply this plan: it was made for generation {} and the platform "
+                    "is at {} now; plan again",
+                    request.base->value, now.value));
   }
   VC_TRY(Plan plan, this->plan(request.desired));
   if (request.plan_id && *request.plan_id != plan.id) {
@@ -111,6 +126,7 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
                                   {"undone", outcome.undone}}));
     }
     listener.on_finished(outcome);
+    delivery_.begin();
     tell_idle();
   };
   deps_.executor.run(
@@ -119,6 +135,10 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
         if (progress.state == api::StepState::kFailed) {
           deps_.events.add("action.failed", progress.subject,
                            dump_json({{"action", progress.kind}, {"error", progress.error}}));
+        }
+        if (!progress.note.empty()) {
+          deps_.events.add("action.incomplete", progress.subject,
+                           dump_json({{"action", progress.kind}, {"reason", progress.note}}));
         }
         listener.on_progress(progress);
       },
@@ -192,6 +212,16 @@ void ReconcileLoop::converge_later() {
                            [this] { converge("hourly look", [this] { converge_later(); }); });
 }
 
+void ReconcileLoop::watch_key() {
+  deps_.reactor.call_after(kKeyInterval, [this] {
+    if (look_at_key() == TenantFiles::KeyState::kNew) {
+      converge("the Ultravox key has changed", [this] { watch_key(); });
+    } else {
+      watch_key();
+    }
+  });
+}
+
 void ReconcileLoop::tell_idle() {
   if (!executor_busy_ && when_idle_) {
     std::exchange(when_idle_, nullptr)();
@@ -245,6 +275,7 @@ void ReconcileLoop::on_instance_ready(const InstanceId& instance, ReadyCause cau
                    dump_json({{"restarted", cause == ReadyCause::kRestarted},
                               {"tenants", deps_.recorded.tenants_of(instance).size()}}));
   relending_.begin(instance);
+  delivery_.begin();
 }
 
 void ReconcileLoop::on_instance_exit(const InstanceId& instance, const InstanceExit& exit) {

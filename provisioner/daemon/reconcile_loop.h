@@ -31,6 +31,10 @@ namespace voicectl {
 /// it should be.
 inline constexpr std::chrono::hours kConvergeInterval{1};
 
+/// How often the daemon looks whether the platform's Ultravox key is another one: who rotates a key
+/// wants the old one out of use soon.
+inline constexpr std::chrono::seconds kKeyInterval{15};
+
 /// How long the start of a daemon waits for everything to be as it should before it answers: an
 /// instance that does not become ready would hide it for its whole deadline. Shorter than 'voicectl
 /// up' waits.
@@ -81,6 +85,8 @@ class ReconcileLoop {
     std::optional<std::string> plan_id;
     /// Who asks: "operator@host", "voicectld".
     std::string who;
+    /// The generation that it was made for; the apply is refused if it is another one now.
+    std::optional<Generation> base{};
   };
   struct ApplyListener {
     std::function<void(const Plan&)> on_started;
@@ -109,6 +115,12 @@ class ReconcileLoop {
   void on_instance_exit(const InstanceId& instance, const InstanceExit& exit);
   void on_instance_failed(const InstanceId& instance, const Error& why);
   void on_edge_event(const EdgeEvent& event);
+
+  /// What an instance said when it did not take a tenant's newest configuration; empty: nothing
+  /// yet.
+  std::string why_outdated(const TenantId& tenant) const { return delivery_.reason_of(tenant); }
+  /// How the file of the platform's Ultravox key stands; nullopt without a platform.
+  std::optional<TenantFiles::KeyState> look_at_key() const;
 
   const std::optional<DesiredState>& desired() const { return desired_; }
   /// Recorded and observed state, as of this turn.

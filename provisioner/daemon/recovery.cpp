@@ -145,6 +145,8 @@ void ReconcileLoop::settle_placements(const AdoptReport& report,
     deps_.reactor.call_after(kStartPatience, tell);
     converge("start of the daemon", [this, tell] {
       converge_later();
+      watch_key();
+      delivery_.begin();
       tell();
     });
   });

@@ -102,6 +102,20 @@ std::vector<std::string> StatusView::problems(const Snapshot& snapshot) const {
         "anew what it reads: {}",
         name.str(), why));
   }
+  for (const auto& [name, generation] : snapshot.observed.outdated) {
+    const std::string why = deps_.loop.why_outdated(name);
+    out.push_back(
+        fmt::format("tenant '{}' goes on with configuration {} of {} until its instance "
+                    "takes the new one, which is asked again{}",
+                    name.str(), generation.value, snapshot.tenants.at(name).generation.value,
+                    why.empty() ? "" : ": " + why));
+  }
+  if (deps_.loop.look_at_key() == TenantFiles::KeyState::kUnreadable) {
+    out.push_back(
+        fmt::format("the Ultravox key in '{}' cannot be read or is empty; the one that was "
+                    "installed before stays in use",
+                    snapshot.platform->ultravox.api_key_file));
+  }
   const bool wants_edge = snapshot.platform && snapshot.platform->edge.mode != EdgeMode::kNone;
   if (wants_edge && !deps_.edge.observe().running) {
     out.push_back("the edge does not run; see '" + deps_.paths.log + "/edge/error.log'");

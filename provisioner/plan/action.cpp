@@ -62,6 +62,7 @@ char character_of(ActionSymbol symbol) {
 std::string_view kind_of(const Action& action) {
   using Name = std::string_view;
   return std::visit(Overload{[](const SetPlatform&) { return Name("set_platform"); },
+                             [](const InstallKey&) { return Name("install_key"); },
                              [](const CreateTenant&) { return Name("create_tenant"); },
                              [](const UpdateTenant&) { return Name("update_tenant"); },
                              [](const DeleteTenant&) { return Name("delete_tenant"); },
@@ -85,8 +86,9 @@ ActionSymbol symbol_of(const Action& action) {
   using enum ActionSymbol;
   return std::visit(
       Overload{
-          [](const SetPlatform&) { return kChange; }, [](const CreateTenant&) { return kCreate; },
-          [](const UpdateTenant&) { return kChange; }, [](const DeleteTenant&) { return kRemove; },
+          [](const SetPlatform&) { return kChange; }, [](const InstallKey&) { return kChange; },
+          [](const CreateTenant&) { return kCreate; }, [](const UpdateTenant&) { return kChange; },
+          [](const DeleteTenant&) { return kRemove; },
           [](const PrepareTenantData&) { return kCreate; },
           [](const RetireTenantData&) { return kRemove; },
           [](const StartInstance&) { return kCreate; }, [](const StopInstance&) { return kRemove; },
@@ -104,6 +106,7 @@ ActionSymbol symbol_of(const Action& action) {
 
 std::string subject_of(const Action& action) {
   return std::visit(Overload{[](const SetPlatform&) { return std::string("platform"); },
+                             [](const InstallKey&) { return std::string("platform"); },
                              [](const CreateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const UpdateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const DeleteTenant& a) { return tenant_subject(a.tenant); },
@@ -129,6 +132,7 @@ std::string describe(const Action& action) {
           [](const SetPlatform& a) {
             return fmt::format("record the settings of platform {}", a.platform.domain);
           },
+          [](const InstallKey&) { return std::string("install the new Ultravox key"); },
           [](const CreateTenant& a) { return "create tenant " + a.spec.tenant.str(); },
           [](const UpdateTenant& a) {
             return fmt::format("update tenant {} to generation {}", a.spec.tenant.str(),

@@ -15,10 +15,13 @@
 
 namespace voicectl {
 
-/// Record the platform's settings.
+/// Record the platform's settings. Tenants whose configuration file says anything else with them
+/// get it written anew, with the next generation, and their instances are told.
 struct SetPlatform {
   PlatformSpec platform;
 };
+/// Copy the platform's Ultravox key, which has changed, to where the instances read it.
+struct InstallKey {};
 /// Record a new tenant (phase creating, generation 1); nothing outside the registry changes.
 struct CreateTenant {
   TenantSpec spec;
@@ -55,7 +58,8 @@ struct StopInstance {
   InstanceId instance;
 };
 /// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that
-/// is bound anew is lent to nobody: a recorded placement is cleared.
+/// is bound anew is lent to nobody: a recorded placement is cleared. A port that the tenant had
+/// before is given back.
 struct BindListener {
   TenantId tenant;
   Port port;
@@ -101,6 +105,7 @@ struct WithdrawRoute {
 };
 
 using Action = std::variant<SetPlatform,
+                            InstallKey,
                             CreateTenant,
                             UpdateTenant,
                             DeleteTenant,

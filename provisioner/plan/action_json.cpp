@@ -31,6 +31,7 @@ Json content_of(const Action& action) {
       Overload{[](const SetPlatform& a) {
                  return Json{{"platform", render_platform(a.platform)}};
                },
+               [](const InstallKey&) { return Json::object(); },
                [](const CreateTenant& a) {
                  return Json{{"spec", render_tenant(a.spec)}};
                },
@@ -211,6 +212,7 @@ struct Reader {
 
 constexpr Reader kReaders[] = {
     {"set_platform", read_set_platform},
+    {"install_key", read_install_key},
     {"create_tenant", read_create_tenant},
     {"update_tenant", read_update_tenant},
     {"delete_tenant", read_tenant_action<DeleteTenant>},

@@ -50,6 +50,9 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                  return snapshot.platform ? sha256_hex(render_platform(*snapshot.platform))
                                           : "absent";
                },
+               [&](const InstallKey&) {
+                 return snapshot.platform ? snapshot.platform->ultravox.api_key_file : "";
+               },
                [&](const CreateTenant& a) { return tenant(a.spec.tenant); },
                [&](const UpdateTenant& a) { return tenant(a.spec.tenant); },
                [&](const DeleteTenant& a) { return tenant(a.tenant); },

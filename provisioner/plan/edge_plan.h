@@ -32,7 +32,8 @@ class EdgePlan {
   /// publication. Absent if nothing is to be waited for.
   std::optional<StepRef> after_withdrawal() const;
 
-  /// Links what was planned for single tenants. Call it once, after all of them.
+  /// Links what was planned for single tenants, and removes the certificates that serve no desired
+  /// name any more. Call it once, after all of them.
   void finish();
 
  private:

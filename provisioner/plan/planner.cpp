@@ -16,6 +16,10 @@ void plan_platform(PlanContext& context) {
   const std::optional<PlatformSpec>& recorded = context.snapshot().platform;
   const PlatformSpec& desired = context.desired().platform;
   if (recorded == desired) {
+    if (context.snapshot().observed.has_new_key) {
+      context.draft.add(InstallKey{},
+                        fmt::format("'{}' holds another key", desired.ultravox.api_key_file));
+    }
     return;
   }
   context.draft.set_foundation(context.draft.add(

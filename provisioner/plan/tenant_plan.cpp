@@ -37,7 +37,14 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
     return step;
   }
   if (!is_changed(spec, recorded)) {
-    return std::nullopt;
+    return context_.is_outdated(spec.tenant)
+               ? std::optional(context_.draft.add(
+                     UpdateTenant{spec, next(recorded->generation)},
+                     fmt::format("its instance goes on with an older configuration (generation {} "
+                                 "of {})",
+                                 context_.snapshot().observed.outdated.at(spec.tenant).value,
+                                 recorded->generation.value)))
+               : std::nullopt;
   }
   const StepRef step = add_update(context_, spec, *recorded);
   if (spec.domains != recorded->spec.domains) {
@@ -81,11 +88,13 @@ Result<std::optional<StepRef>> TenantPlan::bind(const TenantSpec& spec,
     VC_TRY(const Port leased, context_.ports.lease(holder_of(spec.tenant)));
     port = leased;
   }
-  const StepRef step = context_.draft.add(
-      BindListener{spec.tenant, *port},
-      is_bound
-          ? fmt::format("its listener on port {} is recorded and nobody holds it", port->value())
-          : fmt::format("{} is the lowest free port", port->value()));
+  std::string reason = fmt::format("{} is the lowest free port", port->value());
+  if (is_lost) {
+    reason = fmt::format("another program holds its port {}; {}", known->value(), reason);
+  } else if (is_bound) {
+    reason = fmt::format("its listener on port {} is recorded and nobody holds it", port->value());
+  }
+  const StepRef step = context_.draft.add(BindListener{spec.tenant, *port}, std::move(reason));
   if (recorded == nullptr) {
     context_.draft.need(step, chain.record);
   }

@@ -24,7 +24,11 @@ class Effects {
  public:
   Effects(Snapshot& snapshot, WallTime now) : snapshot_(snapshot), now_(now) {}
 
-  void operator()(const SetPlatform& a) { snapshot_.platform = a.platform; }
+  void operator()(const SetPlatform& a) {
+    snapshot_.platform = a.platform;
+    snapshot_.observed.has_new_key = false;
+  }
+  void operator()(const InstallKey&) { snapshot_.observed.has_new_key = false; }
   void operator()(const CreateTenant& a) {
     snapshot_.tenants.insert_or_assign(a.spec.tenant,
                                        RecordedTenant{.spec = a.spec,
@@ -42,6 +46,7 @@ class Effects {
     RecordedTenant& tenant = snapshot_.tenants.at(a.spec.tenant);
     tenant.spec = a.spec;
     tenant.generation = a.generation;
+    snapshot_.observed.outdated.erase(a.spec.tenant);
   }
   void operator()(const DeleteTenant& a) { snapshot_.tenants.erase(a.tenant); }
   void operator()(const PrepareTenantData& a) {
@@ -85,6 +90,7 @@ class Effects {
     tenant.placement = a.instance;
     ++tenant.token.value;
     snapshot_.observed.unserved.erase(a.tenant);
+    snapshot_.observed.outdated.erase(a.tenant);
   }
   void operator()(const ReclaimListener& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);

@@ -37,6 +37,21 @@ std::string edge_fingerprint_of(const DesiredState& desired) {
   return sha256_hex(text).substr(0, 16);
 }
 
+bool is_held(const Snapshot& snapshot, Port port) {
+  const ObservedState& observed = snapshot.observed;
+  const bool by_tenant = std::any_of(
+      observed.listeners.begin(), observed.listeners.end(), [&](const TenantId& tenant) {
+        const auto recorded = snapshot.tenants.find(tenant);
+        return recorded != snapshot.tenants.end() && recorded->second.port == port;
+      });
+  return by_tenant || std::any_of(observed.instances.begin(), observed.instances.end(),
+                                  [&](const ObservedInstance& seen) {
+                                    const auto recorded = snapshot.instances.find(seen.instance);
+                                    return recorded != snapshot.instances.end() &&
+                                           recorded->second.admin_port == port;
+                                  });
+}
+
 }  // namespace
 
 TenantSpec PlanGenerator::tenant(const TenantId& id) {
@@ -100,6 +115,19 @@ void PlanGenerator::disturb(Snapshot& snapshot) {
       observed.unserved.emplace(name, "cannot read its configuration");
     }
   }
+  for (const auto& [name, tenant] : snapshot.tenants) {
+    if (tenant.placement && !observed.unserved.contains(name) && chance(5)) {
+      observed.outdated.emplace(name, Generation{0});
+    }
+  }
+  for (int i = 0; i < 5; ++i) {
+    // Whatever a stranger holds is held by none of ours.
+    const Port port = *Port::make(21000 + static_cast<std::int64_t>(random_.below(60)));
+    if (!is_held(snapshot, port)) {
+      observed.foreign_ports.insert(port);
+    }
+  }
+  observed.has_new_key = chance(10);
   if (chance(15)) {
     observed.edge_fingerprint.clear();
   }

@@ -107,6 +107,24 @@ TEST_F(ApplyTest, NeverAsksWhereNobodyIs) {
   EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
 }
 
+TEST_F(ApplyTest, ARefusalIsNeverTakenForChangesByADetailedExitCode) {
+  serve({}, plan_json(1));
+
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--detailed-exitcode"}), ExitCode::kFailure);
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+}
+
+TEST_F(ApplyTest, ShowsWhatIsNotAsItShouldBeAlthoughAStepIsDone) {
+  serve({}, plan_json(1));
+  daemon_.streams["POST /v1/apply"] = {
+      R"({"type":"step","number":0,"state":"done","text":"record the settings","note":"1 tenant goes on with the old settings"})",
+      R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
+
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("note: 1 tenant goes on with the old settings\n"));
+}
+
 TEST_F(ApplyTest, DeletingNeedsMoreThanAYes) {
   serve({}, plan_json(1, 2));
 

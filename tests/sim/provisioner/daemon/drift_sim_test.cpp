@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// What other programs and people do to a platform behind the daemon's back.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Optional;
+using ::testing::SizeIs;
+
+constexpr const char* kKeyFile = "/etc/voicectl/ultravox.key";
+constexpr const char* kInstalledKey = "/var/lib/voicectl/keys/ultravox.key";
+
+TenantId tenant(const std::string& name) {
+  return *TenantId::parse(name);
+}
+
+class DriftSim : public DaemonWorld {
+ protected:
+  RecordedTenant recorded(const std::string& name) {
+    return *daemon().daemon->recorded().find_tenant(tenant(name));
+  }
+  Snapshot seen() { return daemon().daemon->loop().snapshot(); }
+
+  /// Daemon and instances are gone, and with them every listener; their records stay.
+  void lose_the_machine() {
+    kill_daemon();
+    machine.instances.crash("shared-0");
+    machine.instances.crash("shared-1");
+    machine.sim.settle();
+    machine.processes.reboot();
+    machine.edge.served.reset();
+    machine.edge.routes.clear();
+    machine.edge.sockets.clear();
+  }
+
+  /// Makes every instance refuse new configurations of `victim`.
+  void refuse_to_reconfigure(const std::string& victim) {
+    machine.instances.on_request =
+        [victim](const std::string&,
+                 const control::Message& question) -> std::optional<Result<std::string>> {
+      if (question.type == control::request::kReconfigure &&
+          question.body.find("\"" + victim + "\"") != std::string::npos) {
+        return Result<std::string>(Error(ErrorCode::kInternal, "cannot read it just now"));
+      }
+      return std::nullopt;
+    };
+  }
+
+  DesiredState with_endpoint(DesiredState desired, const std::string& endpoint) {
+    desired.platform.ultravox.endpoint = endpoint;
+    return desired;
+  }
+};
+
+TEST_F(DriftSim, ATenantWhosePortAStrangerTookIsServedOnAnother) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const Port port = *recorded("alpha").port;
+  lose_the_machine();
+  machine.network.occupy(port);
+
+  start_daemon();
+
+  EXPECT_NE(recorded("alpha").port, port);
+  expect_converged(desired);
+  EXPECT_THAT(machine.log_lines,
+              Contains(::testing::AllOf(HasSubstr("tenant.port_lost"), HasSubstr("alpha"))));
+  for (const PortLease& lease : seen().leases) {
+    EXPECT_TRUE(lease.port != port || lease.released_at) << "the lost port is still leased";
+  }
+}
+
+TEST_F(DriftSim, ANewTenantDoesNotWaitForAPortThatAStrangerHolds) {
+  apply(platform_with({"alpha"}));
+  const Port next = *Port::make(recorded("alpha").port->value() + 1);
+  machine.network.occupy(next);
+  const DesiredState more = platform_with({"alpha", "beta"});
+
+  const Applied applied = apply(more);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_NE(recorded("beta").port, next);
+  expect_converged(more);
+}
+
+TEST_F(DriftSim, AnInstanceWhosePortAStrangerTookStartsOnAnother) {
+  const DesiredState desired = platform_with({"alpha"});
+  apply(desired);
+  const Port port = seen().instances.at(*InstanceId::parse("shared-0")).admin_port;
+  lose_the_machine();
+  machine.network.occupy(port);
+
+  start_daemon();
+
+  EXPECT_NE(seen().instances.at(*InstanceId::parse("shared-0")).admin_port, port);
+  expect_converged(desired);
+}
+
+TEST_F(DriftSim, ARangeThatStrangersFillIsToldAsFullAndNotTriedPortByPort) {
+  DesiredState desired = platform_with({"alpha"});
+  for (std::uint32_t number = desired.platform.first_port; number <= desired.platform.last_port;
+       ++number) {
+    machine.network.occupy(*Port::make(number));
+  }
+
+  const Result<Plan> plan = daemon().daemon->loop().plan(desired);
+
+  ASSERT_THAT(plan, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_THAT(plan.error().message(), HasSubstr("held by other programs"));
+}
+
+TEST_F(DriftSim, APlanThatLooksForPortsHoldsNone) {
+  const DesiredState desired = platform_with({"alpha"});
+
+  const Plan shown = plan(desired);
+
+  EXPECT_THAT(shown.steps, Not(IsEmpty()));
+  EXPECT_THAT(machine.network.held_ports(), IsEmpty());
+}
+
+TEST_F(DriftSim, TheCertificateOfADeletedDomainIsNoLongerServedNorKept) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  desired.tenants[0].domains = {*HostName::parse("pizza.example")};
+  desired.tenants[1].domains = {*HostName::parse("pasta.example")};
+  apply(desired);
+  ASSERT_NE(machine.files.find("/var/lib/voicectl/certs/pizza.example.pem"), nullptr);
+
+  DesiredState after = platform_with({"alpha"});
+  const Applied applied = apply(after);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  for (const char* host : {"pizza.example", "pasta.example"}) {
+    EXPECT_EQ(machine.files.find(fmt::format("/var/lib/voicectl/certs/{}.pem", host)), nullptr);
+    EXPECT_EQ(machine.files.find(fmt::format("/run/voicectl/edge/certs/{}.pem", host)), nullptr);
+  }
+  EXPECT_NE(machine.files.find("/var/lib/voicectl/certs/_wildcard.example.com.pem"), nullptr);
+  expect_converged(after);
+}
+
+TEST_F(DriftSim, ADomainThatChangesHandsKeepsItsCertificate) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  desired.tenants[0].domains = {*HostName::parse("pizza.example")};
+  apply(desired);
+  std::swap(desired.tenants[0].domains, desired.tenants[1].domains);
+
+  apply(desired);
+
+  EXPECT_NE(machine.files.find("/run/voicectl/edge/certs/pizza.example.pem"), nullptr);
+  expect_converged(desired);
+}
+
+TEST_F(DriftSim, ANewContentOfTheKeyFileIsTakenWithoutARestartOrAnEdit) {
+  DesiredState desired = platform_with({"alpha"});
+  machine.files.put(kKeyFile, "first\n");
+  desired.platform.ultravox.api_key_file = kKeyFile;
+  apply(desired);
+  ASSERT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("first\n")));
+
+  machine.files.put(kKeyFile, "second\n");
+  EXPECT_THAT(plan(desired).steps, SizeIs(1));
+  machine.sim.advance(kKeyInterval + 1s);
+
+  EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("second\n")));
+  expect_converged(desired);
+}
+
+TEST_F(DriftSim, AKeyFileThatIsBeingWrittenTakesNoKeyAway) {
+  DesiredState desired = platform_with({"alpha"});
+  machine.files.put(kKeyFile, "first\n");
+  desired.platform.ultravox.api_key_file = kKeyFile;
+  apply(desired);
+
+  machine.files.put(kKeyFile, "");
+  machine.sim.advance(kKeyInterval * 3);
+
+  EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("first\n")));
+  EXPECT_EQ(daemon().daemon->loop().look_at_key(), TenantFiles::KeyState::kUnreadable);
+}
+
+TEST_F(DriftSim, AnInstanceThatDoesNotTakeNewSettingsIsNamedAndAskedAgain) {
+  const DesiredState before = platform_with({"alpha", "beta"});
+  apply(before);
+  refuse_to_reconfigure("alpha");
+  const DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
+
+  const Applied applied = apply(after);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_THAT(
+      applied.steps.at("record the settings of platform example.com").note,
+      ::testing::AllOf(HasSubstr("'alpha'"), HasSubstr("just now"), Not(HasSubstr("'beta'"))));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("action.incomplete")));
+  ASSERT_THAT(seen().observed.outdated, SizeIs(1));
+  EXPECT_THAT(daemon().daemon->loop().why_outdated(tenant("alpha")), HasSubstr("just now"));
+  EXPECT_THAT(plan(after).steps, SizeIs(1));
+
+  machine.instances.on_request = nullptr;
+  machine.sim.advance(120s);
+
+  EXPECT_THAT(seen().observed.outdated, IsEmpty());
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.configured")));
+  expect_converged(after);
+}
+
+TEST_F(DriftSim, ADaemonThatCameBackKnowsWhoHasOldSettings) {
+  const DesiredState before = platform_with({"alpha"});
+  apply(before);
+  refuse_to_reconfigure("alpha");
+  const DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
+  apply(after);
+  kill_daemon();
+  machine.instances.on_request = nullptr;
+
+  start_daemon();
+
+  EXPECT_THAT(seen().observed.outdated, IsEmpty());
+  expect_converged(after);
+}
+
+TEST_F(DriftSim, AnApplyGivesNewSettingsToWhoDidNotTakeThem) {
+  const DesiredState before = platform_with({"alpha"});
+  apply(before);
+  refuse_to_reconfigure("alpha");
+  const DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
+  apply(after);
+  machine.instances.on_request = nullptr;
+
+  const Applied again = apply(after);
+
+  EXPECT_EQ(again.outcome.done, 1U);
+  EXPECT_THAT(seen().observed.outdated, IsEmpty());
+}
+
+TEST_F(DriftSim, SettingsThatNoTenantReadsChangeNoTenant) {
+  DesiredState desired = platform_with({"alpha"});
+  apply(desired);
+  const Generation before = recorded("alpha").generation;
+  desired.platform.pool_size = 3;
+
+  apply(desired);
+
+  EXPECT_EQ(recorded("alpha").generation, before);
+  expect_converged(desired);
+}
+
+TEST_F(DriftSim, RefusesAPlanOfAnotherGeneration) {
+  apply(platform_with({"alpha"}));
+  const Generation shown = seen().generation;
+  apply(platform_with({"alpha", "beta"}));
+
+  const Status refused = daemon().daemon->loop().apply(
+      {platform_with({"alpha"}), std::nullopt, "test", shown}, {nullptr, nullptr, nullptr});
+
+  ASSERT_THAT(refused, FailsWith(ErrorCode::kConflict));
+  EXPECT_THAT(refused.error().message(), HasSubstr(fmt::format("generation {}", shown.value)));
+}
+
+TEST_F(DriftSim, TheAgeOfAnInstanceDoesNotBeginAnewWithTheDaemon) {
+  apply(platform_with({"alpha"}));
+  machine.sim.advance(1h);
+  kill_daemon();
+
+  start_daemon();
+
+  for (const InstanceView& view : daemon().daemon->instances().observe()) {
+    ASSERT_TRUE(view.process_began.has_value());
+    EXPECT_GE(machine.sim.now() - *view.process_began, 1h);
+  }
+}
+
+TEST_F(DriftSim, TokensGrowOverAllTenantsAndRunsOfTheDaemon) {
+  apply(platform_with({"alpha", "beta"}));
+  const FencingToken highest = std::max(recorded("alpha").token, recorded("beta").token);
+  apply(platform_with({"alpha", "beta", "gamma"}));
+  EXPECT_GT(recorded("gamma").token, highest);
+
+  kill_daemon();
+  start_daemon();
+  const FencingToken in_this_run = recorded("gamma").token;
+  apply(platform_with({"alpha", "beta", "gamma", "delta"}));
+
+  EXPECT_GT(recorded("delta").token, in_this_run);
+}
+
+}  // namespace
+}  // namespace voicectl
