@@ -59,6 +59,11 @@ void print_list(Console& console, const Json& answer, const ListView& view, Outp
     case OutputFormat::kWide:
       break;
   }
+  // Who did not answer is missing in the list.
+  for (const Json& problem : list_in(answer, "problems")) {
+    console.err << "voicectl: "
+                << safe_for_terminal(problem.is_string() ? problem.get<std::string>() : "") << '\n';
+  }
   if (list.empty()) {
     console.err << view.when_empty << '\n';
     return;

@@ -33,7 +33,9 @@ Result<ExitCode> show_version(CommandContext& context, const Options& options) {
                               ? fmt::format("voicectld {} (control API {}, pid {})\n",
                                             cell(*daemon, "version"), cell(*daemon, "api"),
                                             cell(*daemon, "pid"))
-                              : "voicectld not running\n");
+                          : daemon.error().code() == ErrorCode::kUnavailable
+                              ? "voicectld not running\n"
+                              : safe_for_terminal("voicectld " + daemon.error().text()) + "\n");
   return ExitCode::kOk;
 }
 

@@ -56,6 +56,10 @@ void ControlServer::list_outbox(const Call& call) {
                                    state)));
     return;
   }
+  if (const Status known = require_known(wanted); known.has_error()) {
+    refuse(call, known.error());
+    return;
+  }
   Json question = {
       {"state", state},
       {"limit", std::clamp<std::int64_t>(whole_number(query_or(call.request, "limit")).value_or(50),

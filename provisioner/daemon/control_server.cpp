@@ -124,6 +124,16 @@ void ControlServer::answer(const Call& call, const Json& body) {
   call.responder->send(json_response(200, dump_json(body)));
 }
 
+Status ControlServer::require_known(const std::string& tenant) const {
+  const Result<TenantId> parsed = TenantId::parse(tenant);
+  if (tenant.empty() || (parsed.has_value() && deps_.recorded.find_tenant(*parsed) != nullptr)) {
+    return ok_status();
+  }
+  return Error(ErrorCode::kNotFound,
+               fmt::format("cannot find tenant '{}'; see 'voicectl tenant list'",
+                           tenant.substr(0, 80)));
+}
+
 void ControlServer::refuse(const Call& call, const Error& error) {
   call.responder->send(
       error_response(api::http_status_of(error.code()), name_of(error.code()), error.text()));

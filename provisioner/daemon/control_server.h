@@ -63,6 +63,8 @@ class ControlServer {
   void dispatch(HttpRequest request, std::shared_ptr<Responder> responder);
   void answer(const Call& call, const Json& body);
   void refuse(const Call& call, const Error& error);
+  /// ERRORS: kNotFound if no tenant of that name is recorded. No name is no error.
+  Status require_known(const std::string& tenant) const;
 
   // control_keys.cpp
   void create_key(const Call& call);

@@ -39,6 +39,12 @@ void ControlServer::list_sessions(const Call& call) {
   if (limit_text != call.request.query.end()) {
     limit = std::clamp<std::int64_t>(std::atoll(limit_text->second.c_str()), 1, kMostSessions);
   }
+  if (wanted != call.request.query.end()) {
+    if (const Status known = require_known(wanted->second); known.has_error()) {
+      refuse(call, known.error());
+      return;
+    }
+  }
   auto gathering = std::make_shared<Gathering>();
   const auto finish = [this, call, gathering, limit] {
     sort_newest_first(gathering->sessions, static_cast<std::size_t>(limit));

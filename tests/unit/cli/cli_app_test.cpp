@@ -125,6 +125,11 @@ TEST_F(CliAppTest, VersionIsKnownWithoutADaemon) {
   EXPECT_THAT(out(), HasSubstr("voicectld not running"));
   EXPECT_EQ(run({"--version"}), ExitCode::kOk);
 
+  daemon_.answer("GET /v1/version", Error(ErrorCode::kPermissionDenied, "cannot reach it: denied"));
+  EXPECT_EQ(run({"version"}), ExitCode::kOk);
+  EXPECT_THAT(out(), HasSubstr("voicectld cannot reach it: denied"));
+  daemon_.answers.clear();
+
   daemon_.answer("GET /v1/version", Json{{"version", "9.9"}, {"api", "v1"}, {"pid", 5}});
   EXPECT_EQ(run({"version", "-o", "json"}), ExitCode::kOk);
   EXPECT_EQ(Json::parse(out())["daemon"]["version"], "9.9");

@@ -64,6 +64,16 @@ TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
   EXPECT_EQ(run({"session", "list", "--limit", "201"}), ExitCode::kUsage);
 }
 
+TEST_F(ViewCommandsTest, WhoDidNotAnswerIsNamedBesideAListThatIsNotWhole) {
+  daemon_.answer("GET /v1/sessions?limit=50",
+                 Json{{"sessions", Json::array()},
+                      {"problems", {"cannot ask instance 'shared-1': no answer after 5s"}}});
+
+  EXPECT_EQ(run({"session", "list"}), ExitCode::kOk);
+
+  EXPECT_THAT(err(), HasSubstr("voicectl: cannot ask instance 'shared-1'"));
+}
+
 TEST_F(ViewCommandsTest, OutboxIsAskedForByTenantAndState) {
   daemon_.answer("GET /v1/outbox?limit=50&tenant=acme&state=dead",
                  Json{{"entries",
