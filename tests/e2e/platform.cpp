@@ -23,6 +23,11 @@ Platform::~Platform() {
   EXPECT_EQ(ended.code, 0) << ended.out << ended.err;
 }
 
+void Platform::set_edge_mode(std::string mode) {
+  edge_mode_ = std::move(mode);
+  write_file();
+}
+
 void Platform::set_platform_line(std::string line) {
   platform_line_ = "  " + std::move(line);
   write_file();
@@ -34,7 +39,7 @@ std::string Platform::write_file(const std::string& extra) const {
   file << fmt::format(R"(apiVersion: voicectl/v1
 platform:
   domain: qastco.com
-  edge: {{ mode: dynamic, address: 127.0.0.1, http_port: {}, https_port: {} }}
+  edge: {{ mode: {}, address: 127.0.0.1, http_port: {}, https_port: {} }}
   ports: {{ range: "{}-{}" }}
   pool: {{ size: 1 }}
   ultravox: {{ endpoint: "http://127.0.0.1:{}/api" }}
@@ -65,8 +70,8 @@ tenants:
     demo: true
     support_categories_file: qastco/support-categories.yaml
 {})",
-                      http_port_, https_port_, first_port_, first_port_ + kPorts - 1, standin_port_,
-                      platform_line_, extra);
+                      edge_mode_, http_port_, https_port_, first_port_, first_port_ + kPorts - 1,
+                      standin_port_, platform_line_, extra);
   return path;
 }
 

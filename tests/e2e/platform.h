@@ -32,6 +32,8 @@ class Platform {
   void up();
   Finished down() const;
 
+  /// "dynamic" unless said otherwise.
+  void set_edge_mode(std::string mode);
   /// From now on the platform's file has this line of YAML in its `platform`.
   void set_platform_line(std::string line);
   /// Writes the platform's file with `extra` YAML added to its tenants; returns its path.
@@ -64,6 +66,7 @@ class Platform {
  private:
   TempDir folder_;
   std::string platform_line_;
+  std::string edge_mode_ = "dynamic";
   int http_port_ = free_port();
   int https_port_ = free_port();
   int standin_port_ = free_port();
