@@ -174,15 +174,8 @@ TEST_F(DaemonSim, AKilledDaemonTakesOverWhatRuns) {
 TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
   const DesiredState desired = platform_with({"alpha", "beta"});
   apply(desired);
-  kill_daemon();
+  lose_the_machine();
 
-  machine.instances.crash("shared-0");
-  machine.instances.crash("shared-1");
-  machine.sim.settle();
-  machine.processes.reboot();
-  machine.edge.served.reset();
-  machine.edge.routes.clear();
-  machine.edge.sockets.clear();
   start_daemon();
 
   expect_converged(desired);

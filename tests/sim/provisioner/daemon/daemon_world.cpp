@@ -87,6 +87,17 @@ void DaemonWorld::kill_daemon() {
   }
 }
 
+void DaemonWorld::lose_the_machine() {
+  kill_daemon();
+  machine.instances.crash("shared-0");
+  machine.instances.crash("shared-1");
+  machine.sim.settle();
+  machine.processes.reboot();
+  machine.edge.served.reset();
+  machine.edge.routes.clear();
+  machine.edge.sockets.clear();
+}
+
 DesiredState DaemonWorld::platform_with(const std::vector<std::string>& tenants) {
   std::string text(kHead);
   for (const std::string& tenant : tenants) {

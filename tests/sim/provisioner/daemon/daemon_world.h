@@ -107,6 +107,9 @@ class DaemonWorld : public ::testing::Test {
   /// As SIGKILL does: nothing that the daemon's objects do while they die has an effect.
   void kill_daemon();
 
+  /// The machine reboots: daemon, instances, edge and every listener are gone; the disk stays.
+  void lose_the_machine();
+
   /// A platform with these tenants, restaurants all.
   static DesiredState platform_with(const std::vector<std::string>& tenants);
   Plan plan(const DesiredState& desired);

@@ -30,18 +30,6 @@ class DriftSim : public DaemonWorld {
   }
   Snapshot seen() { return daemon().daemon->loop().snapshot(); }
 
-  /// Daemon and instances are gone, and with them every listener; their records stay.
-  void lose_the_machine() {
-    kill_daemon();
-    machine.instances.crash("shared-0");
-    machine.instances.crash("shared-1");
-    machine.sim.settle();
-    machine.processes.reboot();
-    machine.edge.served.reset();
-    machine.edge.routes.clear();
-    machine.edge.sockets.clear();
-  }
-
   /// Makes every instance refuse new configurations of `victim`.
   void refuse_to_reconfigure(const std::string& victim) {
     machine.instances.on_request =
@@ -55,7 +43,17 @@ class DriftSim : public DaemonWorld {
     };
   }
 
-  DesiredState with_endpoint(DesiredState desired, const std::string& endpoint) {
+  /// Applies new settings of the platform that the instance of the only tenant does not take.
+  DesiredState apply_what_alpha_refuses() {
+    const DesiredState before = platform_with({"alpha"});
+    apply(before);
+    refuse_to_reconfigure("alpha");
+    DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
+    apply(after);
+    return after;
+  }
+
+  static DesiredState with_endpoint(DesiredState desired, const std::string& endpoint) {
     desired.platform.ultravox.endpoint = endpoint;
     return desired;
   }
@@ -212,11 +210,7 @@ TEST_F(DriftSim, AnInstanceThatDoesNotTakeNewSettingsIsNamedAndAskedAgain) {
 }
 
 TEST_F(DriftSim, ADaemonThatCameBackKnowsWhoHasOldSettings) {
-  const DesiredState before = platform_with({"alpha"});
-  apply(before);
-  refuse_to_reconfigure("alpha");
-  const DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
-  apply(after);
+  const DesiredState after = apply_what_alpha_refuses();
   kill_daemon();
   machine.instances.on_request = nullptr;
 
@@ -227,11 +221,7 @@ TEST_F(DriftSim, ADaemonThatCameBackKnowsWhoHasOldSettings) {
 }
 
 TEST_F(DriftSim, AnApplyGivesNewSettingsToWhoDidNotTakeThem) {
-  const DesiredState before = platform_with({"alpha"});
-  apply(before);
-  refuse_to_reconfigure("alpha");
-  const DesiredState after = with_endpoint(before, "http://127.0.0.1:4200/api");
-  apply(after);
+  const DesiredState after = apply_what_alpha_refuses();
   machine.instances.on_request = nullptr;
 
   const Applied again = apply(after);
