@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <istream>
@@ -36,9 +37,17 @@ Result<std::string> read_stream(std::istream& stream, const std::string& name) {
 
 Result<std::string> read_file(const std::string& absolute, const std::string& name) {
   std::error_code problem;
-  if (!fs::is_regular_file(absolute, problem)) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("cannot read '{}': there is no such file", name));
+  const fs::file_status found = fs::status(absolute, problem);
+  if (fs::is_directory(found)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot read '{}': it is a folder", name));
+  }
+  // A pipe is as good as a file: shells make one of '<(generate)'.
+  if (problem.value() == EACCES || !fs::exists(found)) {
+    return Error(
+        problem.value() == EACCES ? ErrorCode::kPermissionDenied : ErrorCode::kNotFound,
+        fmt::format("cannot read '{}': {}", name,
+                    problem.value() == EACCES ? "not permitted" : "there is no such file"));
   }
   std::ifstream stream(absolute, std::ios::binary);
   if (!stream) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/support/temp_dir.h"
 #include "tests/unit/cli/cli_on_fakes.h"
@@ -40,6 +42,17 @@ TEST_F(ApplyTest, PlanShowsStepsAndSummary) {
   EXPECT_THAT(out(), HasSubstr("2 steps: 2 tenants to create."));
   EXPECT_THAT(out(), Not(HasSubstr("because")));
   EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+}
+
+TEST_F(ApplyTest, ADocumentMayComeFromAPipe) {
+  serve({}, plan_json(1));
+  const std::string pipe = folder_.path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(pipe) << kDocument; });
+
+  EXPECT_EQ(run({"plan", "-f", pipe}), ExitCode::kOk);
+
+  writer.join();
 }
 
 TEST_F(ApplyTest, PlanExplainsWhenAsked) {
