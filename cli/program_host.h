@@ -20,8 +20,7 @@ class ProgramHost {
   virtual ~ProgramHost() = default;
 
   /// Starts a program in a session of its own, with standard output and error appended to
-  /// `log_path`. What `spec.before_run` notes is noted whether we live to see it run or not.
-  /// ERRORS: those of ProcessSpawner::spawn; kPermissionDenied for the log.
+  /// `log_path`. ERRORS: those of ProcessSpawner::spawn; kPermissionDenied for the log.
   virtual Result<ProcessIdentity> start(const LaunchSpec& spec, const std::string& log_path) = 0;
 
   virtual bool is_running(const ProcessIdentity& who) = 0;

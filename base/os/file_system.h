@@ -53,12 +53,6 @@ class FileSystem {
   /// Makes the folder and its missing parents; an existing folder gets `mode`.
   virtual Status make_directory(const std::string& path, FileMode mode) = 0;
 
-  /// The same for a folder whose content is trusted. One that is there already must be a folder and
-  /// no link, must belong to this user (or to root), and nobody else may have been able to write in
-  /// it: who made it could have put anything there.
-  /// ERRORS: kPermissionDenied for any other.
-  virtual Status claim_directory(const std::string& path, FileMode mode) = 0;
-
   /// Removes a file, a link or a whole folder. What is not there is success.
   virtual Status remove(const std::string& path) = 0;
 

@@ -198,25 +198,6 @@ Status make_one(const std::string& path, FileMode mode) {
   return flush(place.folder, path);
 }
 
-/// Whether only we, or root, can have put something into a folder.
-Status check_trusted(const std::string& path, const struct stat& about) {
-  const auto refuse = [&](const std::string& why) {
-    return Status(
-        Error(ErrorCode::kPermissionDenied,
-              fmt::format("cannot use folder '{}': {}; remove it, or name another", path, why)));
-  };
-  if (!S_ISDIR(about.st_mode)) {
-    return refuse(S_ISLNK(about.st_mode) ? "it is a symbolic link" : "it is not a folder");
-  }
-  if (about.st_uid != ::geteuid() && about.st_uid != 0) {
-    return refuse(fmt::format("it belongs to user {}", about.st_uid));
-  }
-  if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return refuse(fmt::format("others may write in it (mode {:04o})", about.st_mode & 07777U));
-  }
-  return ok_status();
-}
-
 /// Reads to the end; nullopt if that is more than `max_bytes`.
 Result<std::optional<std::string>> read_all(const UniqueFd& file,
                                             std::size_t max_bytes,
@@ -347,22 +328,6 @@ Status PosixFileSystem::make_directory(const std::string& path, FileMode mode) {
     return posix_error(doing("set the mode of", path), errno);
   }
   return flush(folder, path);
-}
-
-Status PosixFileSystem::claim_directory(const std::string& path, FileMode mode) {
-  struct stat about {};
-  if (::lstat(path.c_str(), &about) != 0) {
-    if (errno != ENOENT) {
-      return posix_error(doing("look at folder", path), errno);
-    }
-    VC_TRY(make_directory(path, mode));
-    // Somebody may have been quicker.
-    if (::lstat(path.c_str(), &about) != 0) {
-      return posix_error(doing("look at folder", path), errno);
-    }
-  }
-  VC_TRY(check_trusted(path, about));
-  return make_directory(path, mode);
 }
 
 Status PosixFileSystem::remove(const std::string& path) {

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/os/fd_channel.h"
 #include "base/os/file_lock.h"
+#include "base/os/own_directory.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/posix_listener_factory.h"
 #include "base/os/posix_log_files.h"
@@ -241,8 +242,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
   VC_TRY(Users users, find_users(options));
   raise_descriptor_limit();
   auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users), sink);
-  VC_TRY(inner->files.claim_directory(inner->options.paths.state, kPrivateDirectory));
-  VC_TRY(inner->files.claim_directory(inner->options.paths.run, kSharedDirectory));
+  VC_TRY(claim_directory(inner->files, inner->options.paths.state, kPrivateDirectory));
+  VC_TRY(claim_directory(inner->files, inner->options.paths.run, kSharedDirectory));
   VC_TRY(inner->run_lock, FileLock::take(inner->options.paths.run + "/voicectld.lock"));
   VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
   VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));

@@ -122,29 +122,6 @@ TEST_P(FileSystemContract, RefusesAFolderWhereAFileIs) {
               FailsWith(ErrorCode::kInternal));
 }
 
-TEST_P(FileSystemContract, ClaimsAFolderThatIsNewOrItsOwn) {
-  EXPECT_THAT(files_.claim_directory(at("a/b"), kPrivateDirectory), IsOk());
-  EXPECT_THAT(files_.claim_directory(at("a/b"), kSharedDirectory), IsOk());
-}
-
-TEST_P(FileSystemContract, ClaimsNoFolderThatOthersMayHaveWrittenIn) {
-  ASSERT_THAT(files_.make_directory(at("open"), FileMode{0777}), IsOk());
-
-  EXPECT_THAT(files_.claim_directory(at("open"), kPrivateDirectory),
-              FailsWith(ErrorCode::kPermissionDenied));
-}
-
-TEST_P(FileSystemContract, ClaimsNoLinkAndNoFile) {
-  ASSERT_THAT(files_.make_directory(at("folder"), kPrivateDirectory), IsOk());
-  ASSERT_THAT(files_.replace_link(at("link"), at("folder")), IsOk());
-  ASSERT_THAT(write("file", ""), IsOk());
-
-  EXPECT_THAT(files_.claim_directory(at("link"), kPrivateDirectory),
-              FailsWith(ErrorCode::kPermissionDenied));
-  EXPECT_THAT(files_.claim_directory(at("file"), kPrivateDirectory),
-              FailsWith(ErrorCode::kPermissionDenied));
-}
-
 TEST_P(FileSystemContract, RemovesAFileAndAWholeFolder) {
   ASSERT_THAT(write("file", ""), IsOk());
   ASSERT_THAT(files_.make_directory(at("folder/inner"), kPrivateDirectory), IsOk());

@@ -145,17 +145,6 @@ Result<std::vector<std::string>> FakeFileSystem::list(const std::string& directo
   return names;
 }
 
-Status FakeFileSystem::claim_directory(const std::string& path, FileMode mode) {
-  constexpr std::uint32_t kOthersMayWrite = 0022;
-  const Entry* const entry = find(without_end_slash(path));
-  if (entry != nullptr && (entry->kind != Kind::kDirectory || entry->owner.uid != UserIds{}.uid ||
-                           (static_cast<std::uint32_t>(entry->mode) & kOthersMayWrite) != 0)) {
-    return Error(ErrorCode::kPermissionDenied,
-                 fmt::format("cannot use folder '{}': it is not ours alone", path));
-  }
-  return make_directory(path, mode);
-}
-
 Status FakeFileSystem::make_directory(const std::string& path, FileMode mode) {
   VC_TRY(admit_write(path));
   const std::string folder = without_end_slash(path);

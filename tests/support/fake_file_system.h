@@ -34,7 +34,6 @@ class FakeFileSystem final : public FileSystem {
   Status replace_link(const std::string& path, const std::string& target) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Status make_directory(const std::string& path, FileMode mode) override;
-  Status claim_directory(const std::string& path, FileMode mode) override;
   Status remove(const std::string& path) override;
   Status set_owner(const std::string& path, UserIds owner) override;
   Status move(const std::string& from, const std::string& to) override;

@@ -99,9 +99,6 @@ class FaultyFileSystem final : public FileSystem {
   Status make_directory(const std::string& path, FileMode mode) override {
     return plan_.run("mkdir " + path, [&] { return inner_.make_directory(path, mode); });
   }
-  Status claim_directory(const std::string& path, FileMode mode) override {
-    return plan_.run("claim " + path, [&] { return inner_.claim_directory(path, mode); });
-  }
   Status remove(const std::string& path) override {
     return plan_.run("remove " + path, [&] { return inner_.remove(path); });
   }

@@ -63,18 +63,6 @@ TEST_F(PosixFileSystemTest, CorrectsTheModeOfAFolderThatIsThere) {
   EXPECT_EQ(mode_of(folder_.path("a")), 0700U);
 }
 
-TEST_F(PosixFileSystemTest, ClaimsNoFolderThatAnotherUserMade) {
-  if (::geteuid() != 0) {
-    GTEST_SKIP() << "only root can make a folder of another user";
-  }
-  ASSERT_EQ(::mkdir(folder_.path("foreign").c_str(), 0700), 0);
-  ASSERT_EQ(::chown(folder_.path("foreign").c_str(), 65534, 65534), 0);
-
-  EXPECT_THAT(files_.claim_directory(folder_.path("foreign"), kPrivateDirectory),
-              FailsWith(ErrorCode::kPermissionDenied));
-  EXPECT_EQ(mode_of(folder_.path("foreign")), 0700U);
-}
-
 TEST_F(PosixFileSystemTest, RefusesPathsThatAreNotAbsolute) {
   EXPECT_THAT(files_.replace_atomically("file", "x", kPrivateFile),
               FailsWith(ErrorCode::kInvalidArgument));
