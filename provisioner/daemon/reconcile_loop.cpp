@@ -3,6 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <memory>
+#include <set>
+
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -228,9 +231,17 @@ void ReconcileLoop::tell_idle() {
   }
 }
 
-void ReconcileLoop::stop_everything(std::function<void(const std::string& what)> on_progress,
+void ReconcileLoop::stop_everything(std::function<void(const std::string& what)> tell,
                                     std::function<void()> done) {
   is_stopping_ = true;
+  // Both looks find what is just being forgotten.
+  const auto on_progress =
+      [tell = std::move(tell),
+       told = std::make_shared<std::set<std::string>>()](const std::string& what) {
+        if (told->insert(what).second) {
+          tell(what);
+        }
+      };
   deps_.executor.cancel(stopping());
   // At once, so that a step that waits for an instance does not have to wait for its deadline.
   end_all(on_progress, [this, on_progress, done = std::move(done)] {

@@ -232,14 +232,20 @@ TEST_F(DaemonSim, AFailedInstanceTakesAlongOnlyItsOwnTenant) {
   expect_converged(desired);
 }
 
-TEST_F(DaemonSim, ATakenPortFailsItsTenantAndIsToldWithARemedy) {
-  machine.network.occupy(*Port::make(21000));
+TEST_F(DaemonSim, APortThatIsTakenBehindThePlanIsToldWithARemedyAndPlannedAround) {
   const DesiredState desired = platform_with({"alpha", "beta"});
+  api::ApplyOutcome outcome;
 
-  const Applied applied = apply(desired);
+  ASSERT_THAT(daemon().daemon->loop().apply(
+                  {desired, std::nullopt, "test"},
+                  {[this](const Plan&) { machine.network.occupy(*Port::make(21000)); },
+                   [](const api::StepProgress&) {},
+                   [&outcome](const api::ApplyOutcome& done) { outcome = done; }}),
+              IsOk());
+  machine.sim.advance(60s);
 
-  EXPECT_GT(applied.outcome.failed, 0U);
-  machine.network.vacate(*Port::make(21000));
+  EXPECT_GT(outcome.failed, 0U);
+  EXPECT_THAT(outcome.remedy, HasSubstr("voicectl apply"));
   apply(desired);
   expect_converged(desired);
 }
