@@ -121,15 +121,9 @@ Status PlatformPrograms::await_stand_in(const ProcessIdentity& stand_in, std::si
   const std::string log = workspace_.path("log/standin.log");
   const MonoTime deadline = context_.programs.now() + kStartLimit;
   // Its first line says where it listens.
-  const auto is_listening = [&] {
-    const std::string text = read_log(log);
-    // A shorter one is another one: the old one was put aside.
-    return text.find("\"listening\"", text.size() < log_before ? 0 : log_before) !=
-           std::string::npos;
-  };
-  while (!is_listening()) {
+  while (read_log_behind(log, log_before).find("\"listening\"") == std::string::npos) {
     if (!context_.programs.is_running(stand_in)) {
-      return ended_at_once("voicectl-ultravox-standin", log);
+      return ended_at_once("voicectl-ultravox-standin", log, log_before);
     }
     if (context_.programs.now() >= deadline) {
       return Error(ErrorCode::kTimeout,
@@ -156,6 +150,7 @@ Result<std::string> PlatformPrograms::find_or_choose_run_folder() {
 Result<Started> PlatformPrograms::start_daemon() {
   VC_TRY(const std::string run, find_or_choose_run_folder());
   Started started = Started::kBefore;
+  const std::size_t log_before = read_log(workspace_.path("log/voicectld.log")).size();
   if (!is_running(kDaemon)) {
     const std::string& programs = context_.surroundings.program_directory;
     LaunchSpec spec;
@@ -181,11 +176,11 @@ Result<Started> PlatformPrograms::start_daemon() {
     VC_TRY(started, start(kDaemon, std::move(spec), workspace_.path("log/voicectld.log")));
   }
   VC_TRY(const std::optional<ProcessIdentity> who, workspace_.find_program(kDaemon));
-  VC_TRY(await_answer(*who));
+  VC_TRY(await_answer(*who, log_before));
   return started;
 }
 
-Status PlatformPrograms::await_answer(const ProcessIdentity& daemon) {
+Status PlatformPrograms::await_answer(const ProcessIdentity& daemon, std::size_t log_before) {
   VC_TRY(const std::optional<std::string> run, workspace_.find_run_folder());
   const std::unique_ptr<DaemonClient> client = context_.connect(*run + "/control.sock");
   const MonoTime deadline = context_.programs.now() + kStartLimit;
@@ -198,7 +193,7 @@ Status PlatformPrograms::await_answer(const ProcessIdentity& daemon) {
       return answer.error();
     }
     if (!context_.programs.is_running(daemon)) {
-      return ended_at_once("voicectld", workspace_.path("log/voicectld.log"));
+      return ended_at_once("voicectld", workspace_.path("log/voicectld.log"), log_before);
     }
     if (context_.programs.now() >= deadline) {
       return Error(ErrorCode::kTimeout,
@@ -216,8 +211,16 @@ std::string PlatformPrograms::read_log(const std::string& log) const {
   return text.has_value() ? text->value_or("") : "";
 }
 
-Error PlatformPrograms::ended_at_once(std::string_view program, const std::string& log) const {
-  const std::string last = tail_of(read_log(log));
+std::string PlatformPrograms::read_log_behind(const std::string& log, std::size_t before) const {
+  const std::string text = read_log(log);
+  // A shorter one is another one: the old one was put aside.
+  return text.size() < before ? text : text.substr(before);
+}
+
+Error PlatformPrograms::ended_at_once(std::string_view program,
+                                      const std::string& log,
+                                      std::size_t before) const {
+  const std::string last = tail_of(read_log_behind(log, before));
   return Error(ErrorCode::kInternal,
                fmt::format("cannot start {}: it ended at once; its log '{}' ends with: {}", program,
                            log, last));

@@ -51,9 +51,11 @@ class PlatformPrograms {
   Result<std::string> find_or_choose_run_folder();
   Result<Started> start(std::string_view name, LaunchSpec spec, const std::string& log);
   Status await_stand_in(const ProcessIdentity& stand_in, std::size_t log_before);
-  Status await_answer(const ProcessIdentity& daemon);
+  Status await_answer(const ProcessIdentity& daemon, std::size_t log_before);
   std::string read_log(const std::string& log) const;
-  Error ended_at_once(std::string_view program, const std::string& log) const;
+  /// What came behind the first `before` bytes; all of it if that is no longer the same file.
+  std::string read_log_behind(const std::string& log, std::size_t before) const;
+  Error ended_at_once(std::string_view program, const std::string& log, std::size_t before) const;
 
   CommandContext& context_;
   Workspace& workspace_;

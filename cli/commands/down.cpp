@@ -85,9 +85,14 @@ Result<ExitCode> stop_platform(CommandContext& context, const Options& options) 
     VC_TRY(const std::optional<ProcessIdentity> daemon, workspace.find_program("daemon"));
     // One that was started by an 'up' that died is nowhere written, but answers.
     if (daemon || daemon_of(context)->get("/v1/version").has_value()) {
-      VC_TRY(const ExitCode code, stop_daemon(context, programs, options));
-      if (code != ExitCode::kOk) {
-        return code;
+      const Result<ExitCode> code = stop_daemon(context, programs, options);
+      if (code.has_error()) {
+        // What can be ended is ended; the daemon's failure is what counts.
+        (void)programs.stop_stand_in();
+        return code.error();
+      }
+      if (*code != ExitCode::kOk) {
+        return *code;
       }
     }
     VC_TRY(programs.stop_stand_in());

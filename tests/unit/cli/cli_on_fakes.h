@@ -114,6 +114,8 @@ class FakeProgramHost final : public ProgramHost {
   bool is_locked = false;
   /// Runs for each program that goes on running, with the path of its log.
   std::function<void(const LaunchSpec& spec, const std::string& log)> on_start;
+  /// The same for one that ends at once.
+  std::function<void(const LaunchSpec& spec, const std::string& log)> on_death;
 
   Result<ProcessIdentity> start(const LaunchSpec& spec, const std::string& log) override {
     const int pid = next_pid_++;
@@ -127,8 +129,8 @@ class FakeProgramHost final : public ProgramHost {
     const bool dies =
         !ends_at_once.empty() && spec.argv.front().find(ends_at_once) != std::string::npos;
     programs[pid] = {spec, !dies};
-    if (!dies && on_start) {
-      on_start(spec, log);
+    if (const auto& hook = dies ? on_death : on_start) {
+      hook(spec, log);
     }
     return ProcessIdentity{pid, 7, "boot"};
   }

@@ -155,10 +155,13 @@ TEST_F(UpDownTest, UpGivesUpOnADaemonThatNeverAnswers) {
 TEST_F(UpDownTest, UpShowsWhyTheDaemonEnded) {
   daemon_.answers["GET /v1/version"] = {Error(ErrorCode::kUnavailable, "cannot reach it")};
   programs_.ends_at_once = "voicectld";
-  files_.put("/home/ann/.voicectl/log/voicectld.log", "line 1\nvoicectld: cannot lock it\n");
+  files_.put("/home/ann/.voicectl/log/voicectld.log", "of an earlier run\n");
+  programs_.on_death = [this](const LaunchSpec&, const std::string& log) {
+    files_.put(log, "of an earlier run\nline 1\nvoicectld: cannot lock it\n");
+  };
 
   EXPECT_EQ(run({"up"}), ExitCode::kFailure);
-  EXPECT_THAT(err(), HasSubstr("cannot lock it"));
+  EXPECT_THAT(err(), HasSubstr("ends with: line 1 | voicectld: cannot lock it"));
 }
 
 TEST_F(UpDownTest, DownStopsEverythingAndKeepsTheState) {
@@ -222,6 +225,18 @@ TEST_F(UpDownTest, WhatUpStartsRotatesItsLog) {
               IsSupersetOf({"--log-file", "/home/ann/.voicectl/log/voicectld.log"}));
   EXPECT_THAT(argv_of("voicectl-ultravox-standin"),
               IsSupersetOf({"--log-file", "/home/ann/.voicectl/log/standin.log"}));
+}
+
+TEST_F(UpDownTest, DownEndsTheStandInAlthoughTheDaemonCannotBeStarted) {
+  run({"up", "-f", document(kWithStandIn)});
+  ASSERT_TRUE(programs_.find("voicectl-ultravox-standin").has_value());
+  programs_.end("voicectld");
+  programs_.ends_at_once = "voicectld";
+  daemon_.answers["GET /v1/version"] = {Error(ErrorCode::kUnavailable, "cannot reach voicectld")};
+
+  EXPECT_EQ(run({"down"}), ExitCode::kFailure);
+
+  EXPECT_EQ(programs_.find("voicectl-ultravox-standin"), std::nullopt);
 }
 
 TEST_F(UpDownTest, DownSaysWhenTheDaemonDoesNotEnd) {
