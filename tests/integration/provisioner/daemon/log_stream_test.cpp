@@ -64,7 +64,7 @@ class LogStreamTest : public ::testing::Test {
 };
 
 TEST_F(LogStreamTest, LogsOfManyMegabytesAreNotCutForAReaderThatIsSlow) {
-  constexpr std::size_t kLines = 400'000;
+  constexpr std::size_t kLines = 60'000;
   {
     std::ofstream log(path_);
     for (std::size_t i = 0; i < kLines; ++i) {
@@ -83,8 +83,8 @@ TEST_F(LogStreamTest, LogsOfManyMegabytesAreNotCutForAReaderThatIsSlow) {
   reader_->take_everything();
 
   EXPECT_EQ(lines_taken(), kLines);
-  EXPECT_GT(reader_->taken.size(), 64UL << 20);
-  EXPECT_LT(reader_->most_waiting, 8UL << 20) << "what waits in memory must be bounded";
+  EXPECT_GT(reader_->taken.size(), 10UL << 20);
+  EXPECT_LT(reader_->most_waiting, 5UL << 20) << "what waits in memory must be bounded";
 }
 
 TEST_F(LogStreamTest, ShowsOneTenantsLinesSinceATime) {

@@ -215,7 +215,8 @@ TEST(PlannerTest, RecordsAChangedPlatformBeforeEverythingElse) {
 
   EXPECT_THAT(texts(plan), ElementsAre("record the settings of platform voice.example",
                                        "issue certificate for *.voice.example",
-                                       "route acme.voice.example to acme"));
+                                       "route acme.voice.example to acme",
+                                       "remove certificate for *.voice.localhost"));
   EXPECT_EQ(plan.steps[0].reason, "changed: domain voice.localhost -> voice.example");
   for (std::size_t i = 1; i < plan.steps.size(); ++i) {
     EXPECT_THAT(plan.steps[i].needs, Not(IsEmpty()));
