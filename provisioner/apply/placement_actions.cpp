@@ -43,7 +43,7 @@ void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
     const RecordedInstance* const known = deps_.recorded.find_instance(action.instance);
     if (known != nullptr && known->admin_port != action.admin_port) {
       change.put_leases.push_back(
-          PortLease{known->admin_port, holder_of(action.instance), deps_.wall.now()});
+          PortLease{known->admin_port, lease_holder(action.instance), deps_.wall.now()});
     }
     change.put_leases.push_back(
         PortLease{action.admin_port, lease_holder(action.instance), std::nullopt});
