@@ -13,22 +13,25 @@ constexpr SessionStatus kStatuses[] = {SessionStatus::kInitializing, SessionStat
                                        SessionStatus::kActive, SessionStatus::kCompleted,
                                        SessionStatus::kFailed};
 
-/// JSON text as a value; what cannot be read is an empty object.
-Json embedded(const std::string& text) {
-  Result<Json> parsed = parse_json(text);
-  return parsed.has_error() ? Json::object() : std::move(*parsed);
+/// JSON text that was stored; what cannot be read is an empty object. So whoever renders a session
+/// may set it in as it is.
+std::string json_or_empty(const Json& object, std::string_view key) {
+  std::string text = string_or(object, key, "{}");
+  return text == "{}" || parse_json(text).has_value() ? text : "{}";
 }
 
-Json time_or_null(const std::optional<WallTime>& at) {
-  return at ? Json(format_wall_time(*at)) : Json(nullptr);
+void put_time(JsonText& out, std::string_view key, const std::optional<WallTime>& at) {
+  at ? out.text(key, format_wall_time(*at)) : out.json(key, "null");
 }
 
-Json seconds_or_null(const std::optional<std::chrono::seconds>& length) {
-  return length ? Json(length->count()) : Json(nullptr);
+void put_seconds(JsonText& out,
+                 std::string_view key,
+                 const std::optional<std::chrono::seconds>& length) {
+  length ? out.number(key, length->count()) : out.json(key, "null");
 }
 
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
+void put_text(JsonText& out, std::string_view key, std::string_view text) {
+  text.empty() ? out.json(key, "null") : out.text(key, text);
 }
 
 std::int64_t milliseconds(WallTime at) {
@@ -49,11 +52,27 @@ std::optional<std::chrono::seconds> optional_seconds(const Json& object, std::st
   return number < 0 ? std::nullopt : std::optional(std::chrono::seconds(number));
 }
 
-Json public_tool_call(const ToolCallRecord& call) {
-  return {{"tool", call.tool},
-          {"parameters", embedded(call.parameters)},
-          {"result", embedded(call.result)},
-          {"timestamp", format_wall_time(call.timestamp)}};
+std::string public_tool_call(const ToolCallRecord& call) {
+  JsonText out;
+  return out.text("tool", call.tool)
+      .json("parameters", call.parameters)
+      .json("result", call.result)
+      .text("timestamp", format_wall_time(call.timestamp))
+      .take();
+}
+
+void put_public_results(JsonText& out, const Session& session) {
+  JsonText context;
+  context.text("step", session.step).json("extracted_data", session.extracted_data);
+  put_text(out, "end_reason", session.end_reason);
+  put_text(out, "transcript", session.transcript);
+  put_text(out, "summary", session.summary);
+  out.json("context", context.take())
+      .json("last_tool_call",
+            session.last_tool_call ? public_tool_call(*session.last_tool_call) : "null");
+  put_text(out, "business_outcome", session.business_outcome);
+  put_text(out, "reference_doctype", session.reference_doctype);
+  put_text(out, "reference_document", session.reference_document);
 }
 
 void put_times(JsonText& out, const Session& session) {
@@ -95,17 +114,17 @@ void read_texts(const Json& from, Session& session) {
   session.join_url = string_or(from, "join_url", "");
   session.customer_name = string_or(from, "customer_name", "");
   session.customer_phone = string_or(from, "customer_phone", "");
-  session.known_customer = string_or(from, "known_customer", "{}");
+  session.known_customer = json_or_empty(from, "known_customer");
   session.end_reason = string_or(from, "end_reason", "");
   session.transcript = string_or(from, "transcript", "");
   session.summary = string_or(from, "summary", "");
   session.step = string_or(from, "step", "");
-  session.extracted_data = string_or(from, "extracted_data", "{}");
+  session.extracted_data = json_or_empty(from, "extracted_data");
   session.business_outcome = string_or(from, "business_outcome", "");
   session.reference_doctype = string_or(from, "reference_doctype", "");
   session.reference_document = string_or(from, "reference_document", "");
   session.instance = string_or(from, "instance", "");
-  session.metadata = string_or(from, "metadata", "{}");
+  session.metadata = json_or_empty(from, "metadata");
   session.token_sha256 = string_or(from, "token_sha256", "");
   session.request_key = string_or(from, "request_key", "");
 }
@@ -121,8 +140,8 @@ void read_times(const Json& from, Session& session) {
 void read_lists(const Json& from, Session& session) {
   if (const auto found = from.find("last_tool_call"); found != from.end()) {
     session.last_tool_call = ToolCallRecord{
-        string_or(*found, "tool", ""), string_or(*found, "parameters", "{}"),
-        string_or(*found, "result", "{}"), wall_time(integer_or(*found, "timestamp", 0))};
+        string_or(*found, "tool", ""), json_or_empty(*found, "parameters"),
+        json_or_empty(*found, "result"), wall_time(integer_or(*found, "timestamp", 0))};
   }
   const auto deliveries = from.find("deliveries");
   if (deliveries == from.end() || !deliveries->is_array()) {
@@ -173,36 +192,36 @@ bool belongs_to(const SessionId& session, const TenantId& tenant) {
   return session.str().substr(0, session.str().find('_')) == tenant.str();
 }
 
+std::string to_public_text(const Session& session) {
+  JsonText out;
+  out.text("session_id", session.session.str())
+      .text("tenant", session.tenant.str())
+      .text("namespace", "business:" + session.tenant.str());
+  put_text(out, "ultravox_call_id", session.ultravox_call_id);
+  put_text(out, "join_url", session.join_url);
+  out.text("customer_name", session.customer_name)
+      .text("customer_phone", session.customer_phone)
+      .json("known_customer", session.known_customer)
+      .text("business_type", session.business_type)
+      .text("status", name_of(session.status))
+      .text("created_at", format_wall_time(session.created_at));
+  put_time(out, "start_time", session.start_time);
+  put_time(out, "end_time", session.end_time);
+  put_seconds(out, "duration", session.duration);
+  put_seconds(out, "billed_duration", session.billed_duration);
+  put_public_results(out, session);
+  return out.text("node_server_id", session.instance)
+      .json("metadata", session.metadata)
+      .number("tool_calls", static_cast<std::int64_t>(session.tool_calls))
+      .number("last_seq", static_cast<std::int64_t>(session.last_seq))
+      .take();
+}
+
 Json to_public_json(const Session& session) {
-  return {
-      {"session_id", session.session.str()},
-      {"tenant", session.tenant.str()},
-      {"namespace", "business:" + session.tenant.str()},
-      {"ultravox_call_id", text_or_null(session.ultravox_call_id)},
-      {"join_url", text_or_null(session.join_url)},
-      {"customer_name", session.customer_name},
-      {"customer_phone", session.customer_phone},
-      {"known_customer", embedded(session.known_customer)},
-      {"business_type", session.business_type},
-      {"status", name_of(session.status)},
-      {"created_at", format_wall_time(session.created_at)},
-      {"start_time", time_or_null(session.start_time)},
-      {"end_time", time_or_null(session.end_time)},
-      {"duration", seconds_or_null(session.duration)},
-      {"billed_duration", seconds_or_null(session.billed_duration)},
-      {"end_reason", text_or_null(session.end_reason)},
-      {"transcript", text_or_null(session.transcript)},
-      {"summary", text_or_null(session.summary)},
-      {"context", {{"step", session.step}, {"extracted_data", embedded(session.extracted_data)}}},
-      {"last_tool_call",
-       session.last_tool_call ? public_tool_call(*session.last_tool_call) : Json(nullptr)},
-      {"business_outcome", text_or_null(session.business_outcome)},
-      {"reference_doctype", text_or_null(session.reference_doctype)},
-      {"reference_document", text_or_null(session.reference_document)},
-      {"node_server_id", session.instance},
-      {"metadata", embedded(session.metadata)},
-      {"tool_calls", session.tool_calls},
-      {"last_seq", session.last_seq}};
+  const JsonBudget own{
+      .bytes = std::size_t{256} << 20, .depth = 256, .nodes = std::size_t{1} << 24};
+  Result<Json> parsed = parse_json(to_public_text(session), own);
+  return parsed.has_error() ? Json::object() : std::move(*parsed);
 }
 
 std::string to_stored_text(const Session& session) {

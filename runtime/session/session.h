@@ -87,7 +87,9 @@ SessionId make_session_id(const TenantId& tenant, std::string_view random_part);
 /// Whether the session's name says that it is this tenant's.
 bool belongs_to(const SessionId& session, const TenantId& tenant);
 
-/// What an API answers: everything but hashes, keys and bookkeeping.
+/// What an API answers: everything but hashes, keys and bookkeeping. A JSON object, as text and as
+/// a value. REQUIRES: the session's JSON texts are JSON, which those of a store are.
+std::string to_public_text(const Session& session);
 Json to_public_json(const Session& session);
 
 /// The whole session for the store, and back. Unknown members are ignored and missing ones take

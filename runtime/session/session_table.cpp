@@ -14,13 +14,20 @@ void SessionTable::put(Session session) {
   const bool is_new_ended = !lives && (old == sessions_.end() || was_live);
   live_ += lives ? 1 : 0;
   live_ -= was_live ? 1 : 0;
-  if (!session.ultravox_call_id.empty()) {
+  const bool is_known = old != sessions_.end();
+  if (!session.ultravox_call_id.empty() &&
+      !(is_known && old->second.ultravox_call_id == session.ultravox_call_id)) {
     by_call_.insert_or_assign(session.ultravox_call_id, id);
   }
-  if (!session.request_key.empty()) {
+  if (!session.request_key.empty() &&
+      !(is_known && old->second.request_key == session.request_key)) {
     by_request_.try_emplace(session.request_key, id);
   }
-  sessions_.insert_or_assign(id, std::move(session));
+  if (is_known) {
+    old->second = std::move(session);
+  } else {
+    sessions_.emplace(id, std::move(session));
+  }
   if (is_new_ended) {
     keep_few_ended(id);
   }

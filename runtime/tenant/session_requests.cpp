@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "base/json_text.h"
 #include "runtime/tenant/auth.h"
 #include "runtime/tenant/session_api.h"
 
@@ -44,6 +45,18 @@ std::string websocket_url(const TenantConfig& config, const Session& session) {
   const std::string& base = config.base_url;
   const std::string path = "/ws/sessions/" + session.session.str();
   return base.substr(0, 4) == "http" ? "ws" + base.substr(4) + path : base + path;
+}
+
+/// Whose creation an answer of render_created, of this version or an earlier one, tells.
+std::optional<SessionId> created_session(std::string_view body) {
+  constexpr std::string_view kName = R"("session_id":")";
+  const std::size_t name = body.find(kName);
+  if (name == std::string_view::npos || !body.ends_with('}')) {
+    return std::nullopt;
+  }
+  body.remove_prefix(name + kName.size());
+  Result<SessionId> id = SessionId::parse(body.substr(0, body.find('"')));
+  return id.has_value() ? std::optional(std::move(*id)) : std::nullopt;
 }
 
 }  // namespace
@@ -95,12 +108,15 @@ Result<SessionQuery> parse_session_query(const std::map<std::string, std::string
 }
 
 std::string render_page(const SessionPage& page) {
-  Json sessions = Json::array();
+  std::string sessions = "[";
   for (const Session& session : page.sessions) {
-    sessions.push_back(to_public_json(session));
+    sessions += sessions.size() == 1 ? "" : ",";
+    sessions += to_public_text(session);
   }
-  return dump_json(Json{{"sessions", std::move(sessions)},
-                        {"next", page.next.empty() ? Json(nullptr) : Json(page.next)}});
+  JsonText out;
+  out.json("sessions", sessions + "]");
+  page.next.empty() ? out.json("next", "null") : out.text("next", page.next);
+  return out.take();
 }
 
 Status require_found(const Result<std::optional<Session>>& found) {
@@ -160,29 +176,29 @@ HttpResponse response_for(const ultravox::UltravoxError& problem) {
 
 std::string render_created(const TenantConfig& config, const Session& session) {
   const WallTime expires = session.created_at + config.limits.duration;
-  return dump_json(Json{{"session_id", session.session.str()},
-                        {"tenant", session.tenant.str()},
-                        {"status", name_of(session.status)},
-                        {"join_url", session.join_url},
-                        {"ultravox_call_id", session.ultravox_call_id},
-                        {"websocket_url", websocket_url(config, session)},
-                        {"created_at", format_wall_time(session.created_at)},
-                        {"expires_at", format_wall_time(expires)}});
+  JsonText out;
+  return out.text("session_id", session.session.str())
+      .text("tenant", session.tenant.str())
+      .text("status", name_of(session.status))
+      .text("join_url", session.join_url)
+      .text("ultravox_call_id", session.ultravox_call_id)
+      .text("websocket_url", websocket_url(config, session))
+      .text("created_at", format_wall_time(session.created_at))
+      .text("expires_at", format_wall_time(expires))
+      .take();
 }
 
 HttpResponse render_stored(const TenantConfig& config, const StoredResponse& response) {
-  if (response.status != 201) {
+  const auto session = response.status == 201 ? created_session(response.body) : std::nullopt;
+  if (!session) {
     return json_response(response.status, response.body);
   }
-  const Result<Json> body = parse_json(response.body);
-  const std::string name = body.has_value() ? string_or(*body, "session_id", "") : "";
-  const Result<SessionId> session = SessionId::parse(name);
-  if (session.has_error()) {
-    return json_response(response.status, response.body);
-  }
-  Json with_token = *body;
-  with_token["token"] = make_session_token(config.tool_secret, *session).reveal();
-  return json_response(response.status, dump_json(with_token));
+  std::string body = response.body;
+  body.pop_back();
+  body.append(",\"token\":");
+  append_json_string(body, make_session_token(config.tool_secret, *session).reveal());
+  body += '}';
+  return json_response(response.status, std::move(body));
 }
 
 }  // namespace voicectl::runtime
