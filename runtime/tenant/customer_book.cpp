@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_text.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -13,6 +14,9 @@ namespace {
 /// Fewer digits are an extension or a slip of the tongue.
 constexpr std::size_t kMinDigits = 6;
 constexpr std::size_t kMaxDigits = 20;
+
+/// How long news of customers are gathered. Nobody who hung up calls again sooner.
+constexpr Duration kGather = std::chrono::milliseconds(100);
 
 /// Events that say what a customer came for, and the member that names its record.
 constexpr std::pair<EventType, std::string_view> kRemembered[] = {
@@ -82,15 +86,34 @@ CustomerBook::CustomerBook(TenantScope& scope)
       watch_(scope.hub.watch([this](const SessionEvent& event) { note(event); })),
       self_(std::make_shared<CustomerBook*>(this)) {}
 
+CustomerBook::~CustomerBook() {
+  if (timer_) {
+    scope_.reactor.cancel(*timer_);
+  }
+}
+
 void CustomerBook::recognise(const std::string& phone, Completion<std::optional<Customer>> done) {
   const std::string key = phone_key(phone);
   if (key.empty()) {
     done(std::optional<Customer>());
     return;
   }
-  scope_.store.find_customer(key, [done = std::move(done)](Result<std::optional<Customer>> found) {
-    done(found.has_error() ? std::optional<Customer>() : std::move(*found));
+  scope_.store.find_customer(key, [this, key, done = std::move(done), alive = std::weak_ptr(self_)](
+                                      Result<std::optional<Customer>> found) {
+    std::optional<Customer> customer;
+    if (found.has_value()) {
+      customer = std::move(*found);
+    }
+    if (!alive.expired()) {
+      const auto news = news_.find(key);
+      customer = news == news_.end() ? customer : with_news(customer, news->second);
+    }
+    done(std::move(customer));
   });
+}
+
+void CustomerBook::stored_with_session(const std::string& phone) {
+  news_.erase(phone_key(phone));
 }
 
 void CustomerBook::note(const SessionEvent& event) {
@@ -103,33 +126,80 @@ void CustomerBook::note(const SessionEvent& event) {
   const Json data = parsed.has_value() ? *parsed : Json::object();
   const std::string said = string_or(data, "phone", "");
   const std::string phone = phone_key(said).empty() ? session->customer_phone : said;
-  if (phone_key(phone).empty()) {
+  const std::string key = phone_key(phone);
+  if (key.empty()) {
     return;
   }
-  const std::string remembered = dump_json(
-      Json{{"last_outcome", event.type}, {"last_reference", string_or(data, member, "")}});
-  recognise(phone, [this, phone, remembered, name = string_or(data, "customer_name", ""),
-                    alive = std::weak_ptr(self_)](Result<std::optional<Customer>> found) {
-    if (!alive.expired()) {
-      remember(std::move(*found), phone, name, remembered);
-    }
-  });
+  JsonText remembered;
+  remembered.text("last_outcome", event.type).text("last_reference", string_or(data, member, ""));
+  const auto [news, is_first] = news_.try_emplace(key);
+  news->second.phone = phone;
+  news->second.name = string_or(data, "customer_name", news->second.name);
+  news->second.data = remembered.take();
+  if (is_first) {
+    scope_.store.find_customer(
+        key, [this, key, alive = std::weak_ptr(self_)](Result<std::optional<Customer>> found) {
+          if (alive.expired()) {
+            return;
+          }
+          if (const auto waiting = news_.find(key); waiting != news_.end()) {
+            waiting->second.known = found.has_value() ? std::move(*found) : std::nullopt;
+          }
+        });
+  }
+  if (!timer_) {
+    timer_ = scope_.reactor.call_after(kGather, [this] {
+      timer_.reset();
+      flush();
+    });
+  }
 }
 
-void CustomerBook::remember(std::optional<Customer> known,
-                            const std::string& phone,
-                            const std::string& name,
-                            const std::string& data) {
+Customer CustomerBook::with_news(const std::optional<Customer>& known, const News& news) const {
   const WallTime now = scope_.clock.now();
   // Who said the number only during the call is met here for the first time.
-  Customer customer = known ? std::move(*known) : with_session(std::nullopt, phone, name, now);
-  customer.name = name.empty() ? customer.name : name;
+  Customer customer = known ? *known : with_session(std::nullopt, news.phone, news.name, now);
+  customer.name = news.name.empty() ? customer.name : news.name;
   customer.last_seen = now;
-  customer.data = data;
+  customer.data = news.data;
+  return customer;
+}
+
+void CustomerBook::flush() {
   Change change;
-  change.customers.push_back(std::move(customer));
-  // A memory that is lost with the store is only a little less polite.
-  scope_.book.commit(std::move(change), [](const Status&) {});
+  std::erase_if(news_, [&](const auto& entry) {
+    const News& news = entry.second;
+    if (news.known) {
+      change.customers.push_back(with_news(*news.known, news));
+    }
+    return news.known.has_value();
+  });
+  if (!news_.empty() && !timer_) {
+    timer_ = scope_.reactor.call_after(kGather, [this] {
+      timer_.reset();
+      flush();
+    });
+  }
+  if (!change.customers.empty()) {
+    // A memory that is lost with the store is only a little less polite.
+    scope_.book.commit(std::move(change), [](const Status&) {});
+  }
+}
+
+void CustomerBook::finish(std::function<void()> then) {
+  const auto unknown = std::find_if(news_.begin(), news_.end(),
+                                    [](const auto& entry) { return !entry.second.known; });
+  if (unknown == news_.end()) {
+    flush();
+    then();
+    return;
+  }
+  // Questions to a store are answered in their order: behind this one all is known.
+  scope_.store.find_customer(
+      unknown->first, [this, then = std::move(then)](const Result<std::optional<Customer>>&) {
+        flush();
+        then();
+      });
 }
 
 }  // namespace voicectl::runtime

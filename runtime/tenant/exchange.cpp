@@ -10,6 +10,16 @@ namespace {
 constexpr std::size_t kMaxRequestId = 128;
 constexpr int kSwitchingProtocols = 101;
 
+/// The client's own key outlives its connection; the edge numbers each request that reaches it.
+std::optional<std::string> request_key_of(const HttpRequest& request) {
+  const auto key = request.header("Idempotency-Key");
+  const auto id = key ? key : request.header("X-Request-Id");
+  if (!id || id->empty() || id->size() > kMaxRequestId) {
+    return std::nullopt;
+  }
+  return request.method + " " + request.path + (key ? " key " : " ") + std::string(*id);
+}
+
 }  // namespace
 
 int status_of(const Error& error) {
@@ -49,7 +59,8 @@ Exchange::Exchange(HttpRequest request,
     : request_(std::move(request)),
       responder_(std::move(responder)),
       match_(std::move(match)),
-      counters_(std::move(counters)) {
+      counters_(std::move(counters)),
+      request_key_(request_key_of(request_)) {
   ++counters_->requests_in_progress;
 }
 
@@ -100,16 +111,6 @@ Result<std::shared_ptr<WebSocket>> Exchange::upgrade(std::string tag) {
   auto socket = responder_->upgrade(std::move(tag));
   count(socket.has_value() ? kSwitchingProtocols : 400);
   return socket;
-}
-
-std::optional<std::string> Exchange::request_key() const {
-  // The client's own key outlives its connection; the edge numbers each request that reaches it.
-  const auto key = request_.header("Idempotency-Key");
-  const auto id = key ? key : request_.header("X-Request-Id");
-  if (!id || id->empty() || id->size() > kMaxRequestId) {
-    return std::nullopt;
-  }
-  return request_.method + " " + request_.path + (key ? " key " : " ") + std::string(*id);
 }
 
 }  // namespace voicectl::runtime

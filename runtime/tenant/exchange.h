@@ -70,7 +70,7 @@ class Exchange {
 
   /// What makes a repetition of this request the same one: the client's Idempotency-Key, else the
   /// edge's X-Request-Id; nullopt if nobody numbers it.
-  std::optional<std::string> request_key() const;
+  const std::optional<std::string>& request_key() const { return request_key_; }
 
  private:
   void count(int status);
@@ -79,6 +79,7 @@ class Exchange {
   std::shared_ptr<Responder> responder_;
   RouteMatch match_;
   std::shared_ptr<TenantCounters> counters_;
+  std::optional<std::string> request_key_;
   std::string key_id_;
   std::string origin_;
   std::optional<Traffic> traffic_;

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "runtime/tenant/auth.h"
 #include "runtime/tenant/session_requests.h"
 #include "runtime/webhook/call_deliverer.h"
@@ -33,6 +34,14 @@ constexpr std::size_t kSessionRandom = 20;
 
 constexpr std::string_view kBusy =
     "cannot create a session: too many are live; try again when one has ended";
+
+NewEvent created_event(const Session& session) {
+  JsonText told;
+  return {EventType::kSessionCreated, told.text("customer_name", session.customer_name)
+                                          .text("customer_phone", session.customer_phone)
+                                          .text("business_type", session.business_type)
+                                          .take()};
+}
 
 }  // namespace
 
@@ -132,13 +141,11 @@ void SessionApi::store_new(const std::shared_ptr<Creation>& creation) {
       sha256_hex(make_session_token(config.tool_secret, session.session).reveal());
   creating_.insert(session.session);
   Change change;
-  change.events = {
-      {EventType::kSessionCreated, dump_json(Json{{"customer_name", session.customer_name},
-                                                  {"customer_phone", session.customer_phone},
-                                                  {"business_type", session.business_type}})}};
+  change.events = {created_event(session)};
   if (!phone_key(session.customer_phone).empty()) {
     change.customers.push_back(with_session(creation->customer, session.customer_phone,
                                             session.customer_name, session.created_at));
+    customers_.stored_with_session(session.customer_phone);
   }
   change.session = std::move(session);
   scope_.book.commit(std::move(change),
@@ -194,7 +201,8 @@ void SessionApi::take_call(const std::shared_ptr<Creation>& creation, const ultr
   if (session->status == SessionStatus::kInitializing) {
     change.session->status = SessionStatus::kReady;
   }
-  change.events = {{EventType::kSessionReady, dump_json(Json{{"call_id", call.call_id}})}};
+  JsonText told;
+  change.events = {{EventType::kSessionReady, told.text("call_id", call.call_id).take()}};
   const std::string body = render_created(*scope_.config, *change.session);
   finish(creation, std::move(change), json_response(201, body));
 }
@@ -289,7 +297,7 @@ void SessionApi::end(const std::shared_ptr<Exchange>& exchange) {
                    return;
                  }
                  StoredResponse answer = stored;
-                 answer.body = dump_json(to_public_json(*ended));
+                 answer.body = to_public_text(*ended);
                  scope_.memory.finish(exchange, std::move(answer));
                });
   });
@@ -318,7 +326,7 @@ void SessionApi::change_end(const Session& session,
   Change change = end_change(session, std::move(reason), scope_.clock.now());
   const Session after = *change.session;
   if (response) {
-    response->body = dump_json(to_public_json(after));
+    response->body = to_public_text(after);
     change.response = std::move(response);
   }
   std::vector<NewEffect> effects;

@@ -38,6 +38,9 @@ class SessionApi {
   /// are failed if no repeated request goes on with them.
   void watch_unfinished();
 
+  /// Stores what is only remembered so far, then goes on: the store is about to be closed.
+  void finish_customers(std::function<void()> then) { customers_.finish(std::move(then)); }
+
  private:
   struct Creation;
 

@@ -269,7 +269,7 @@ void TenantHost::Inner::show_health(const std::shared_ptr<Exchange>& exchange) c
 
 void TenantHost::Inner::show_session(const std::shared_ptr<Exchange>& exchange) {
   with_session(exchange, [exchange](const Session& session) {
-    exchange->answer(json_response(200, dump_json(to_public_json(session))));
+    exchange->answer(json_response(200, to_public_text(session)));
   });
 }
 
@@ -300,7 +300,7 @@ void TenantHost::Inner::wait_for_connections(Deadlines until, std::function<void
   const bool over = now >= (busy ? until.requests : until.goodbyes);
   if (server.connections() == 0 || over) {
     outbox.stop();
-    store.close(std::move(done));
+    sessions.finish_customers([this, done = std::move(done)] { store.close(done); });
     return;
   }
   close_timer = deps.reactor.call_after(kCloseCheck, [this, until, done = std::move(done)] {

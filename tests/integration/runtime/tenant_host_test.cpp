@@ -92,6 +92,25 @@ TEST_F(TenantHostTest, RecognisesACallerAndWhatTheyCameForLastTime) {
   EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr(order));
 }
 
+TEST_F(TenantHostTest, RecognisesACallerAtOnceAndBehindAClose) {
+  constexpr const char* kCaller = R"({"customer_phone":"+43 660 1234567","customer_name":"Jane"})";
+  const HttpHeaders key = {{"X-API-Key", "acme-widget"}};
+  const auto session = [&] {
+    return member(world_.send(acme_, "POST", "/api/sessions", kCaller, key).body, "session_id");
+  };
+  const std::string first = session();
+
+  const std::string order = member(world_.run_tool(acme_, first, kOrder).body, "order_id");
+  const std::string second = session();
+  EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr(order));
+  const std::string later = member(world_.run_tool(acme_, second, kOrder).body, "order_id");
+  world_.close(acme_);
+  acme_ = *world_.open("acme", FencingToken{2});
+  session();
+
+  EXPECT_THAT(world_.ultravox.calls.back(), HasSubstr(later));
+}
+
 TEST_F(TenantHostTest, CreatesOneSessionForAnIdempotencyKeyWhateverTheEdgeNumbers) {
   const auto create = [this](const char* edge_number) {
     return world_.send(acme_, "POST", "/api/sessions", R"({"customer_name":"Ann"})",
