@@ -34,7 +34,7 @@ void RedisIndex::learn(const Session& stored) {
   known.created_at = stored.created_at;
   known.call_id = stored.ultravox_call_id;
   known.last_seq = stored.last_seq;
-  known.tool_calls = stored.tool_calls;
+  known.turn_mark = turn_mark(stored);
   known.usage = is_live(stored.status) ? "" : to_redis_text(usage_record(stored));
 }
 

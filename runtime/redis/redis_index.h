@@ -24,7 +24,8 @@ struct KnownSession {
   std::string call_id;
   /// Of its last event.
   std::uint64_t last_seq = 0;
-  std::uint64_t tool_calls = 0;
+  /// Of its last tool call that became a turn.
+  std::size_t turn_mark = 0;
   /// Its usage record's text; empty while it lives.
   std::string usage;
   /// Of what its context was made.

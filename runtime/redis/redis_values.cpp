@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json_text.h"
+
 namespace voicectl::runtime {
 namespace {
 
@@ -93,15 +95,19 @@ Result<SessionEvent> event_of(const RedisReply& entry) {
 }
 
 std::string to_redis_text(const BusinessRecord& record, const SessionId& session, WallTime at) {
-  Json out = {{"kind", name_of(record.kind)}, {"id", record.id},
-              {"session", session.str()},     {"at", number_of(at)},
-              {"data", record.data},          {"external_id", record.external_id}};
+  JsonText out;
+  out.text("kind", name_of(record.kind))
+      .text("id", record.id)
+      .text("session", session.str())
+      .number("at", number_of(at))
+      .text("data", record.data)
+      .text("external_id", record.external_id);
   if (record.booking) {
-    out["start_at"] = number_of(record.booking->start);
-    out["end_at"] = number_of(record.booking->end);
-    out["staff"] = record.booking->staff;
+    out.number("start_at", number_of(record.booking->start))
+        .number("end_at", number_of(record.booking->end))
+        .text("staff", record.booking->staff);
   }
-  return dump_json(out);
+  return out.take();
 }
 
 Result<KeptRecord> kept_record_of(std::string_view text) {
@@ -127,16 +133,18 @@ std::string inbox_field(const InboxEntry& entry) {
 }
 
 std::string to_redis_text(const OutboxEntry& entry) {
-  return dump_json(Json{{"id", entry.id},
-                        {"session", entry.session},
-                        {"kind", entry.kind},
-                        {"idempotency_key", entry.idempotency_key},
-                        {"payload", entry.payload},
-                        {"state", name_of(entry.state)},
-                        {"created_at", number_of(entry.created_at)},
-                        {"next_attempt", number_of(entry.next_attempt)},
-                        {"attempts", entry.attempts},
-                        {"last_error", entry.last_error}});
+  JsonText out;
+  return out.number("id", static_cast<std::int64_t>(entry.id))
+      .text("session", entry.session)
+      .text("kind", entry.kind)
+      .text("idempotency_key", entry.idempotency_key)
+      .text("payload", entry.payload)
+      .text("state", name_of(entry.state))
+      .number("created_at", number_of(entry.created_at))
+      .number("next_attempt", number_of(entry.next_attempt))
+      .number("attempts", entry.attempts)
+      .text("last_error", entry.last_error)
+      .take();
 }
 
 Result<OutboxEntry> outbox_entry_of(std::string_view text) {
@@ -160,12 +168,14 @@ Result<OutboxEntry> outbox_entry_of(std::string_view text) {
 }
 
 std::string to_redis_text(const Customer& customer) {
-  return dump_json(Json{{"phone", customer.phone},
-                        {"name", customer.name},
-                        {"first_seen", number_of(customer.first_seen)},
-                        {"last_seen", number_of(customer.last_seen)},
-                        {"sessions", customer.sessions},
-                        {"data", customer.data}});
+  JsonText out;
+  return out.text("phone", customer.phone)
+      .text("name", customer.name)
+      .number("first_seen", number_of(customer.first_seen))
+      .number("last_seen", number_of(customer.last_seen))
+      .number("sessions", static_cast<std::int64_t>(customer.sessions))
+      .text("data", customer.data)
+      .take();
 }
 
 Result<Customer> customer_of(std::string_view text) {
@@ -207,13 +217,16 @@ UsageRecord usage_record(const Session& session) {
 }
 
 std::string to_redis_text(const UsageRecord& record) {
-  return dump_json(Json{{"session_id", record.session},
-                        {"created_at", number_of(record.created_at)},
-                        {"status", name_of(record.status)},
-                        {"outcome", record.outcome},
-                        {"duration", record.duration.count()},
-                        {"billed_duration", record.billed_duration.count()},
-                        {"tool_calls", record.tool_calls}});
+  // In the order of the alphabet, as earlier versions wrote it: a record is found by its text.
+  JsonText out;
+  return out.number("billed_duration", record.billed_duration.count())
+      .number("created_at", number_of(record.created_at))
+      .number("duration", record.duration.count())
+      .text("outcome", record.outcome)
+      .text("session_id", record.session)
+      .text("status", name_of(record.status))
+      .number("tool_calls", static_cast<std::int64_t>(record.tool_calls))
+      .take();
 }
 
 Result<UsageRecord> usage_record_of(std::string_view text) {
@@ -233,16 +246,35 @@ Result<UsageRecord> usage_record_of(std::string_view text) {
 
 std::string render_turn(const ToolCallRecord& call) {
   const auto render = [&](std::string_view parameters, std::string_view result) {
-    return fmt::format(R"({{"tool":{},"parameters":{},"result":{},"timestamp":"{}"}})",
-                       dump_json(call.tool), parameters, result, format_wall_time(call.timestamp));
+    JsonText out;
+    return out.text("tool", call.tool)
+        .json("parameters", parameters)
+        .json("result", result)
+        .text("timestamp", format_wall_time(call.timestamp))
+        .take();
   };
   std::string turn = render(call.parameters, call.result);
   return turn.size() <= kMostTurnBytes ? turn : render("null", "null");
 }
 
+std::size_t turn_mark(const Session& session) {
+  if (!session.last_tool_call) {
+    return 0;
+  }
+  const std::hash<std::string> hash;
+  const ToolCallRecord& call = *session.last_tool_call;
+  return hash(call.tool) ^ (hash(call.parameters) << 3U) ^ (hash(call.result) << 1U) ^
+         (static_cast<std::size_t>(number_of(call.timestamp)) << 2U) ^ 1U;
+}
+
 std::string render_context(const Session& session, const std::deque<std::string>& turns) {
-  return fmt::format(R"({{"step":{},"extracted_data":{},"history":[{}]}})", dump_json(session.step),
-                     session.extracted_data, fmt::join(turns, ","));
+  JsonText out;
+  out.text("step", session.step).json("extracted_data", session.extracted_data);
+  std::string history = "[";
+  for (const std::string& turn : turns) {
+    history.append(history.size() == 1 ? "" : ",").append(turn);
+  }
+  return out.json("history", history + "]").take();
 }
 
 std::deque<std::string> turns_of_context(std::string_view text) {

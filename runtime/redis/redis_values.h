@@ -55,6 +55,8 @@ Result<UsageRecord> usage_record_of(std::string_view text);
 
 /// JSON of a tool call as one turn of a conversation, at most a KiB.
 std::string render_turn(const ToolCallRecord& call);
+/// Tells a session's last tool call from the one before.
+std::size_t turn_mark(const Session& session);
 
 /// JSON of where a conversation stands. REQUIRES: `turns` are of `render_turn`.
 std::string render_context(const Session& session, const std::deque<std::string>& turns);

@@ -30,14 +30,16 @@ bool is_over(const std::optional<SessionStatus>& status) {
 
 std::size_t context_mark(const Session& session) {
   const std::hash<std::string> hash;
-  return hash(session.step) ^ (hash(session.extracted_data) << 1U) ^ (session.tool_calls << 2U) ^
+  return hash(session.step) ^ (hash(session.extracted_data) << 1U) ^ (turn_mark(session) << 2U) ^
          1U;
 }
 
 void remember_turn(const Session& session, KnownSession& known) {
-  if (!session.last_tool_call || session.tool_calls <= known.tool_calls) {
+  const std::size_t mark = turn_mark(session);
+  if (!session.last_tool_call || mark == known.turn_mark) {
     return;
   }
+  known.turn_mark = mark;
   known.turns.push_back(render_turn(*session.last_tool_call));
   std::size_t bytes = 0;
   for (const std::string& turn : known.turns) {
@@ -89,8 +91,7 @@ void RedisWriter::note(const Session& session, WallTime at) {
   KnownSession& known = index_.at(session);
   known.created_at = session.created_at;
   remember_turn(session, known);
-  known.tool_calls = session.tool_calls;
-  touched_[session.session] = {&session, &known, at};
+  touched_[&known] = {&session, &known, at};
 }
 
 Status RedisWriter::write(const SessionEvent& event) {
@@ -110,18 +111,18 @@ Status RedisWriter::write(const SessionEvent& event) {
   const std::string seq = std::to_string(event.seq);
   out_.add({"XADD", keys_.events(), number + "-0", "session", event.session.str(), "seq", seq,
             "type", event.type, "at", redis_time(event.at), "data", event.data});
-  out_.add({"ZADD", keys_.events_of(event.session), seq, number});
+  rank(keys_.events_of(event.session), seq, number);
   return ok_status();
 }
 
 void RedisWriter::write(const BusinessRecord& record, const SessionId& owner, WallTime at) {
   put(keys_.records(), record.id, to_redis_text(record, owner, at));
-  out_.add({"ZADD", keys_.records_by_time(), redis_time(at), record.id});
+  rank(keys_.records_by_time(), redis_time(at), record.id);
   if (!record.external_id.empty()) {
     put(keys_.records_by_external_id(), record.external_id, record.id);
   }
   if (record.booking) {
-    out_.add({"ZADD", keys_.bookings(), redis_time(record.booking->end), record.id});
+    rank(keys_.bookings(), redis_time(record.booking->end), record.id);
   }
 }
 
@@ -139,15 +140,17 @@ Status RedisWriter::write(const OutboxEntry& entry) {
   const std::string id = std::to_string(entry.id);
   const auto before = index_.outbox.find(entry.id);
   if (before != index_.outbox.end() && before->second.state != entry.state) {
-    out_.add({"ZREM", keys_.outbox_with(before->second.state), id});
+    remove_from_set(keys_.outbox_with(before->second.state), id);
+    // It may have left this state earlier in the same transaction.
+    std::erase(set_removals_[keys_.outbox_with(entry.state)], id);
   }
   put(keys_.outbox(), id, to_redis_text(entry));
-  out_.add({"ZADD", keys_.outbox_with(entry.state), id, id});
+  rank(keys_.outbox_with(entry.state), id, id);
   index_.outbox[entry.id] = {entry.state, entry.idempotency_key};
   index_.outbox_keys[entry.idempotency_key] = entry.id;
   if (entry.id > index_.last_outbox_id) {
     index_.last_outbox_id = entry.id;
-    out_.add({"SET", keys_.outbox_last(), id});
+    moves_outbox_last_ = true;
   }
   return ok_status();
 }
@@ -158,10 +161,8 @@ void RedisWriter::write_done(std::uint64_t id) {
     return;
   }
   const std::string field = std::to_string(id);
-  // One that was put in this very transaction waits in `puts_`, which come last.
-  std::erase_if(puts_[keys_.outbox()], [&](const auto& put) { return put.first == field; });
-  out_.add({"HDEL", keys_.outbox(), field});
-  out_.add({"ZREM", keys_.outbox_with(found->second.state), field});
+  hash_removals_[keys_.outbox()].push_back(field);
+  remove_from_set(keys_.outbox_with(found->second.state), field);
   index_.outbox_keys.erase(found->second.idempotency_key);
   index_.outbox.erase(found);
 }
@@ -182,20 +183,49 @@ void RedisWriter::put(std::string key, std::string field, std::string value) {
   puts_[std::move(key)].emplace_back(std::move(field), std::move(value));
 }
 
+void RedisWriter::rank(std::string key, std::string score, std::string member) {
+  ranks_[std::move(key)].emplace_back(std::move(score), std::move(member));
+}
+
+void RedisWriter::remove_from_set(std::string key, std::string member) {
+  set_removals_[std::move(key)].push_back(std::move(member));
+}
+
 RedisCommands RedisWriter::finish() {
-  for (const auto& [id, touched] : touched_) {
+  for (const auto& [known, touched] : touched_) {
     write_session(touched);
   }
-  for (const auto& [key, fields] : puts_) {
-    if (fields.empty()) {
-      continue;
-    }
-    out_.begin(2 + 2 * fields.size()).word("HSET").word(key);
-    for (const auto& [field, value] : fields) {
-      out_.word(field).word(value);
-    }
+  if (moves_outbox_last_) {
+    out_.add({"SET", keys_.outbox_last(), std::to_string(index_.last_outbox_id)});
   }
+  write_gathered();
   return std::move(out_);
+}
+
+void RedisWriter::write_gathered() {
+  const auto write_pairs = [this](std::string_view command, const auto& gathered) {
+    for (const auto& [key, pairs] : gathered) {
+      out_.begin(2 + 2 * pairs.size()).word(command).word(key);
+      for (const auto& [first, second] : pairs) {
+        out_.word(first).word(second);
+      }
+    }
+  };
+  const auto write_words = [this](std::string_view command, const auto& gathered) {
+    for (const auto& [key, words] : gathered) {
+      if (words.empty()) {
+        continue;
+      }
+      out_.begin(2 + words.size()).word(command).word(key);
+      for (const std::string& word : words) {
+        out_.word(word);
+      }
+    }
+  };
+  write_pairs("HSET", puts_);
+  write_pairs("ZADD", ranks_);
+  write_words("HDEL", hash_removals_);
+  write_words("ZREM", set_removals_);
 }
 
 void RedisWriter::write_session(const Touched& touched) {
@@ -213,8 +243,7 @@ void RedisWriter::write_session(const Touched& touched) {
 }
 
 void RedisWriter::publish(const Session& session, KnownSession& known) {
-  out_.add({"SET", keys_.session(session.session), dump_json(to_public_json(session)), "EX",
-            published_for()});
+  out_.add({"SET", keys_.session(session.session), to_public_text(session), "EX", published_for()});
   const std::size_t mark = context_mark(session);
   if (mark == known.context_mark) {
     out_.add({"EXPIRE", keys_.context(session.session), published_for()});
@@ -231,19 +260,19 @@ void RedisWriter::write_places(const Touched& touched) {
   const std::string& id = session.session.str();
   const std::string created = redis_time(session.created_at);
   if (!known.status) {
-    out_.add({"ZADD", keys_.sessions_by_time(), created, id});
+    rank(keys_.sessions_by_time(), created, id);
   }
   if (known.status != session.status) {
     if (known.status) {
-      out_.add({"ZREM", keys_.sessions_with(*known.status), id});
+      remove_from_set(keys_.sessions_with(*known.status), id);
     }
-    out_.add({"ZADD", keys_.sessions_with(session.status), created, id});
+    rank(keys_.sessions_with(session.status), created, id);
   }
   if (!is_live(session.status)) {
     // Whoever opens the store next learns of all that was written lately, whatever it says of
     // itself: what it does not know and was created later is new to it.
     const WallTime last = std::max(session.end_time.value_or(touched.at), touched.at);
-    out_.add({"ZADD", keys_.sessions_by_end(), redis_time(last), id});
+    rank(keys_.sessions_by_end(), redis_time(last), id);
   }
   if (!session.ultravox_call_id.empty() && session.ultravox_call_id != known.call_id) {
     put(keys_.calls(), session.ultravox_call_id, id);
@@ -251,14 +280,18 @@ void RedisWriter::write_places(const Touched& touched) {
 }
 
 void RedisWriter::write_usage(const Session& session, KnownSession& known) {
+  std::string record = is_over(session.status) ? to_redis_text(usage_record(session)) : "";
+  const bool is_counted_anew = counts(session.status) != counts(known.status);
+  if (known.status && !is_counted_anew && record == known.usage) {
+    return;
+  }
   const std::string month = usage_month(session.created_at);
   if (!known.status) {
     out_.add({"SADD", keys_.usage_months(), month});
   }
-  if (counts(session.status) != counts(known.status)) {
+  if (is_counted_anew) {
     out_.add({counts(session.status) ? "INCR" : "DECR", keys_.usage_count(month)});
   }
-  std::string record = is_over(session.status) ? to_redis_text(usage_record(session)) : "";
   if (record == known.usage) {
     return;
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -55,13 +56,25 @@ class RedisWriter {
   void write_places(const Touched& touched);
   void write_usage(const Session& session, KnownSession& known);
   void put(std::string key, std::string field, std::string value);
+  void rank(std::string key, std::string score, std::string member);
+  void remove_from_set(std::string key, std::string member);
+  void write_gathered();
+
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
 
   const RedisKeys& keys_;
   RedisIndex& index_;
   RedisCommands out_;
-  std::map<SessionId, Touched> touched_;
-  /// Fields of hashes, gathered into one command per hash.
-  std::map<std::string, std::vector<std::pair<std::string, std::string>>> puts_;
+  /// By their entries in the index.
+  std::unordered_map<const KnownSession*, Touched> touched_;
+  /// What batches do to one key, gathered into one command: the server answers each of them twice.
+  /// Fields of hashes; scores and members of sorted sets; what leaves hashes and sorted sets, which
+  /// comes after what enters them.
+  std::map<std::string, Pairs> puts_;
+  std::map<std::string, Pairs> ranks_;
+  std::map<std::string, std::vector<std::string>> hash_removals_;
+  std::map<std::string, std::vector<std::string>> set_removals_;
+  bool moves_outbox_last_ = false;
 };
 
 }  // namespace voicectl::runtime

@@ -104,6 +104,28 @@ TEST_F(RedisLayout, KeepsFiftyTurnsOfAContextAcrossAKill) {
   EXPECT_EQ((*context)["history"].back()["tool"], "t60");
 }
 
+TEST_F(RedisLayout, KeepsTheTurnOfACallThatWasCountedWhenItBegan) {
+  Session session = a_session(1, SessionStatus::kActive);
+  for (const char* result : {"", R"({"n":1})", R"({"n":1})", R"({"n":2})"}) {
+    session.tool_calls = 1;
+    if (*result != '\0') {
+      session.last_tool_call = ToolCallRecord{"placeOrder", "{}", result, now_};
+    }
+    StoreBatch batch;
+    batch.at = now_;
+    batch.sessions = {session};
+    ASSERT_THAT(commit(*store_, std::move(batch)), IsOk());
+  }
+
+  const Result<Json> context =
+      parse_json(console_.ask({"GET", "business:acme:context:" + session.session.str()}).text);
+
+  ASSERT_THAT(context, IsOk());
+  ASSERT_THAT((*context)["history"], SizeIs(2));
+  EXPECT_EQ((*context)["history"].front()["result"]["n"], 1);
+  EXPECT_EQ((*context)["history"].back()["result"]["n"], 2);
+}
+
 TEST_F(RedisLayout, HasOneUsageRecordPerSessionHoweverOftenItIsWritten) {
   StoreBatch batch = with_event(1);
   batch.sessions.front().status = SessionStatus::kCompleted;
