@@ -2,8 +2,23 @@
 #include "runtime/ultravox/call.h"
 
 #include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
 
 namespace voicectl::ultravox {
+
+JsonSchema::JsonSchema() {
+  static const JsonSchema kAnyText(R"({"type":"string"})");
+  read_ = kAnyText.read_;
+}
+
+JsonSchema::JsonSchema(std::string text) {
+  const Result<Json> parsed = parse_json(text);
+  const bool is_object = parsed.has_value() && parsed->is_object();
+  read_ = std::make_shared<const Read>(Read{std::move(text), is_object});
+}
 
 std::string_view name_of(EndReason reason) {
   switch (reason) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,12 +20,31 @@ namespace voicectl::ultravox {
 /// Where a parameter of a tool travels in the request that Ultravox makes.
 enum class ParameterLocation { kQuery, kPath, kHeader, kBody };
 
+/// A JSON Schema, as JSON text. Copies share the text and what reading it said, for the same few
+/// schemas go out with every call.
+class JsonSchema {
+ public:
+  /// Any text.
+  JsonSchema();
+  explicit JsonSchema(std::string text);
+
+  const std::string& text() const { return read_->text; }
+  bool is_object() const { return read_->is_object; }
+
+ private:
+  struct Read {
+    std::string text;
+    bool is_object = false;
+  };
+  std::shared_ptr<const Read> read_;
+};
+
 /// A parameter that the model fills in.
 struct DynamicParameter {
   std::string name;
   ParameterLocation location = ParameterLocation::kBody;
-  /// JSON Schema of the value, as JSON text: `{"type":"string"}`.
-  std::string schema = R"({"type":"string"})";
+  /// Of the value.
+  JsonSchema schema = JsonSchema();
   bool required = true;
 };
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
 #include "runtime/ultravox/timestamp.h"
 #include "runtime/ultravox/wire.h"
 
@@ -47,111 +48,138 @@ std::string_view name_of(KnownValue value) {
   return "KNOWN_PARAM_CALL_ID";
 }
 
-Json dynamic_parameters(const UltravoxTool& tool) {
-  Json out = Json::array();
-  for (const DynamicParameter& parameter : tool.dynamic_parameters) {
-    out.push_back({{"name", parameter.name},
-                   {"location", name_of(parameter.location)},
-                   {"schema", parse_json(parameter.schema).value()},
-                   {"required", parameter.required}});
+/// Elements as the text of a JSON array.
+template <typename Elements, typename Render>
+std::string list_of(const Elements& elements, const Render& render) {
+  std::string out = "[";
+  for (const auto& element : elements) {
+    out += out.size() == 1 ? "" : ",";
+    out += render(element);
   }
+  return out + "]";
+}
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
   return out;
+}
+
+std::string dynamic_json(const DynamicParameter& parameter) {
+  JsonText out;
+  return out.text("name", parameter.name)
+      .text("location", name_of(parameter.location))
+      .json("schema", parameter.schema.text())
+      .flag("required", parameter.required)
+      .take();
 }
 
 /// In the body a value may be any JSON; text that is none is sent as text.
-Json static_value(const StaticParameter& parameter) {
-  if (parameter.location == ParameterLocation::kBody) {
-    const Result<Json> parsed = parse_json(parameter.value);
-    if (parsed.has_value()) {
-      return *parsed;
+std::string static_value(const StaticParameter& parameter) {
+  const bool is_json =
+      parameter.location == ParameterLocation::kBody && parse_json(parameter.value).has_value();
+  return is_json ? parameter.value : json_string(parameter.value);
+}
+
+std::string static_json(const StaticParameter& parameter) {
+  JsonText out;
+  return out.text("name", parameter.name)
+      .text("location", name_of(parameter.location))
+      .json("value", static_value(parameter))
+      .take();
+}
+
+std::string automatic_json(const AutomaticParameter& parameter) {
+  JsonText out;
+  return out.text("name", parameter.name)
+      .text("location", name_of(parameter.location))
+      .text("knownValue", name_of(parameter.known_value))
+      .take();
+}
+
+/// An object with one member.
+std::string only(std::string_view key, std::string_view json) {
+  JsonText out;
+  return out.json(key, json).take();
+}
+
+std::string requirements_json(const ToolToken& token) {
+  const std::string header = only("headerApiKey", only("name", json_string(token.header)));
+  const std::string option = only("requirements", only(kTokenName, header));
+  return only("httpSecurityOptions", only("options", "[" + option + "]"));
+}
+
+std::string selected_tool(const UltravoxTool& tool) {
+  JsonText http;
+  http.text("baseUrlPattern", tool.url).text("httpMethod", tool.method);
+  JsonText definition;
+  definition.text("modelToolName", tool.name)
+      .text("description", tool.description)
+      .json("dynamicParameters", list_of(tool.dynamic_parameters, dynamic_json))
+      .json("staticParameters", list_of(tool.static_parameters, static_json))
+      .json("automaticParameters", list_of(tool.automatic_parameters, automatic_json))
+      .text("timeout", render_seconds(tool.timeout))
+      .json("http", http.take());
+  JsonText selected;
+  if (tool.token) {
+    definition.json("requirements", requirements_json(*tool.token));
+    selected.json("authTokens", only(kTokenName, json_string(tool.token->token.reveal())));
+  }
+  return selected.json("temporaryTool", definition.take()).take();
+}
+
+std::string callback_json(const Callback& callback) {
+  JsonText out;
+  return out.text("url", callback.url)
+      .json("secrets", list_of(callback.secrets,
+                               [](const Secret& secret) { return json_string(secret.reveal()); }))
+      .take();
+}
+
+std::string callbacks_json(const CallCallbacks& callbacks) {
+  JsonText out;
+  for (const auto& [name, callback] :
+       {std::pair("joined", &callbacks.joined), std::pair("ended", &callbacks.ended),
+        std::pair("billed", &callbacks.billed)}) {
+    if (*callback) {
+      out.json(name, callback_json(**callback));
     }
   }
-  return parameter.value;
+  return out.take();
 }
 
-Json static_parameters(const UltravoxTool& tool) {
-  Json out = Json::array();
-  for (const StaticParameter& parameter : tool.static_parameters) {
-    out.push_back({{"name", parameter.name},
-                   {"location", name_of(parameter.location)},
-                   {"value", static_value(parameter)}});
-  }
-  return out;
-}
-
-Json automatic_parameters(const UltravoxTool& tool) {
-  Json out = Json::array();
-  for (const AutomaticParameter& parameter : tool.automatic_parameters) {
-    out.push_back({{"name", parameter.name},
-                   {"location", name_of(parameter.location)},
-                   {"knownValue", name_of(parameter.known_value)}});
-  }
-  return out;
-}
-
-Json selected_tool(const UltravoxTool& tool) {
-  Json definition = {{"modelToolName", tool.name},
-                     {"description", tool.description},
-                     {"dynamicParameters", dynamic_parameters(tool)},
-                     {"staticParameters", static_parameters(tool)},
-                     {"automaticParameters", automatic_parameters(tool)},
-                     {"timeout", render_seconds(tool.timeout)},
-                     {"http", {{"baseUrlPattern", tool.url}, {"httpMethod", tool.method}}}};
-  Json selected = Json::object();
-  if (tool.token) {
-    const Json header = {{"headerApiKey", {{"name", tool.token->header}}}};
-    const Json option = {{"requirements", {{kTokenName, header}}}};
-    definition["requirements"] = {{"httpSecurityOptions", {{"options", Json::array({option})}}}};
-    selected["authTokens"] = {{kTokenName, tool.token->token.reveal()}};
-  }
-  selected["temporaryTool"] = std::move(definition);
-  return selected;
-}
-
-Json callback_json(const Callback& callback) {
-  Json secrets = Json::array();
-  for (const Secret& secret : callback.secrets) {
-    secrets.push_back(secret.reveal());
-  }
-  return {{"url", callback.url}, {"secrets", std::move(secrets)}};
-}
-
-Json callbacks_json(const CallCallbacks& callbacks) {
-  Json out = Json::object();
-  if (callbacks.joined) {
-    out["joined"] = callback_json(*callbacks.joined);
-  }
-  if (callbacks.ended) {
-    out["ended"] = callback_json(*callbacks.ended);
-  }
-  if (callbacks.billed) {
-    out["billed"] = callback_json(*callbacks.billed);
-  }
-  return out;
-}
-
-Json first_speaker_settings(const CallRequest& request) {
+std::string first_speaker_settings(const CallRequest& request) {
   if (request.first_speaker == FirstSpeaker::kUser) {
-    return {{"user", Json::object()}};
+    return R"({"user":{}})";
   }
-  Json agent = Json::object();
-  if (!request.greeting.empty()) {
-    agent["text"] = request.greeting;
-  }
-  return {{"agent", std::move(agent)}};
+  return only("agent",
+              request.greeting.empty() ? "{}" : only("text", json_string(request.greeting)));
 }
 
-Json medium_json(CallMedium medium) {
-  if (medium == CallMedium::kServerWebSocket) {
-    return {
-        {"serverWebSocket", {{"inputSampleRate", kSampleRate}, {"outputSampleRate", kSampleRate}}}};
+std::string medium_json(CallMedium medium) {
+  if (medium == CallMedium::kWebRtc) {
+    return R"({"webRtc":{}})";
   }
-  return {{"webRtc", Json::object()}};
+  JsonText rates;
+  rates.number("inputSampleRate", kSampleRate).number("outputSampleRate", kSampleRate);
+  return only("serverWebSocket", rates.take());
 }
 
-void set_if_any(Json& object, const char* key, const std::string& text) {
+std::string metadata_json(const std::map<std::string, std::string>& metadata) {
+  // Keys may be anybody's words.
+  std::string out = "{";
+  for (const auto& [key, value] : metadata) {
+    out += out.size() == 1 ? "" : ",";
+    append_json_string(out, key);
+    out += ':';
+    append_json_string(out, value);
+  }
+  return out + "}";
+}
+
+void put_if_any(JsonText& out, std::string_view key, const std::string& text) {
   if (!text.empty()) {
-    object[key] = text;
+    out.text(key, text);
   }
 }
 
@@ -180,8 +208,7 @@ Status check_tool(const UltravoxTool& tool) {
                                format_duration(kMaxToolTimeout)));
   }
   for (const DynamicParameter& parameter : tool.dynamic_parameters) {
-    const Result<Json> schema = parse_json(parameter.schema);
-    if (schema.has_error() || !schema->is_object()) {
+    if (!parameter.schema.is_object()) {
       return refused(fmt::format("the schema of '{}' of tool '{}' is no JSON object",
                                  parameter.name, tool.name));
     }
@@ -218,26 +245,22 @@ Status check_request(const CallRequest& request) {
 }
 
 std::string render_call_request(const CallRequest& request) {
-  Json tools = Json::array();
-  for (const UltravoxTool& tool : request.tools) {
-    tools.push_back(selected_tool(tool));
+  JsonText body;
+  body.text("systemPrompt", request.system_prompt)
+      .json("selectedTools", list_of(request.tools, selected_tool))
+      .json("firstSpeakerSettings", first_speaker_settings(request))
+      .json("medium", medium_json(request.medium))
+      .text("joinTimeout", render_seconds(request.join_timeout))
+      .text("maxDuration", render_seconds(request.max_duration))
+      .flag("recordingEnabled", request.recording_enabled)
+      .json("metadata", metadata_json(request.metadata));
+  put_if_any(body, "voice", request.voice);
+  put_if_any(body, "languageHint", request.language_hint);
+  put_if_any(body, "model", request.model);
+  if (request.callbacks.joined || request.callbacks.ended || request.callbacks.billed) {
+    body.json("callbacks", callbacks_json(request.callbacks));
   }
-  Json body = {{"systemPrompt", request.system_prompt},
-               {"selectedTools", std::move(tools)},
-               {"firstSpeakerSettings", first_speaker_settings(request)},
-               {"medium", medium_json(request.medium)},
-               {"joinTimeout", render_seconds(request.join_timeout)},
-               {"maxDuration", render_seconds(request.max_duration)},
-               {"recordingEnabled", request.recording_enabled},
-               {"metadata", request.metadata}};
-  set_if_any(body, "voice", request.voice);
-  set_if_any(body, "languageHint", request.language_hint);
-  set_if_any(body, "model", request.model);
-  Json callbacks = callbacks_json(request.callbacks);
-  if (!callbacks.empty()) {
-    body["callbacks"] = std::move(callbacks);
-  }
-  return dump_json(body);
+  return body.take();
 }
 
 }  // namespace voicectl::ultravox

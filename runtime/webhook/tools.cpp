@@ -105,9 +105,9 @@ std::vector<const ToolDefinition*> tools_of(BusinessType type) {
 }
 
 const ToolDefinition* find_tool(BusinessType type, std::string_view name) {
-  for (const ToolDefinition* tool : tools_of(type)) {
-    if (tool->name == name) {
-      return tool;
+  for (const ToolDefinition& tool : all_tools()) {
+    if (tool.business_type == type && tool.name == name) {
+      return &tool;
     }
   }
   return nullptr;
@@ -138,22 +138,46 @@ Secret make_tool_token(const Secret& tool_secret, const SessionId& session) {
   return Secret(hmac_sha256_hex(tool_secret.reveal(), session.str()));
 }
 
+namespace {
+
+ultravox::UltravoxTool tool_without_session(const ToolDefinition& definition) {
+  ultravox::UltravoxTool tool;
+  tool.name = definition.name;
+  tool.description = definition.description;
+  tool.timeout = kToolTimeout;
+  for (const ToolParameter& parameter : definition.parameters) {
+    tool.dynamic_parameters.push_back(
+        {std::string(parameter.name), ultravox::ParameterLocation::kBody,
+         ultravox::JsonSchema(schema_of(parameter)), parameter.presence == Presence::kRequired});
+  }
+  return tool;
+}
+
+/// One for each of `all_tools`: what is the same for every session is made once.
+const std::vector<ultravox::UltravoxTool>& tools_without_session() {
+  static const std::vector<ultravox::UltravoxTool> kTools = [] {
+    std::vector<ultravox::UltravoxTool> tools;
+    for (const ToolDefinition& definition : all_tools()) {
+      tools.push_back(tool_without_session(definition));
+    }
+    return tools;
+  }();
+  return kTools;
+}
+
+}  // namespace
+
 std::vector<ultravox::UltravoxTool> make_call_tools(BusinessType type,
                                                     const std::string& tools_url,
                                                     const SessionId& session,
                                                     const Secret& token) {
   std::vector<ultravox::UltravoxTool> tools;
-  for (const ToolDefinition* definition : tools_of(type)) {
-    ultravox::UltravoxTool tool;
-    tool.name = definition->name;
-    tool.description = definition->description;
-    tool.url = tools_url + "/" + tool.name;
-    tool.timeout = kToolTimeout;
-    for (const ToolParameter& parameter : definition->parameters) {
-      tool.dynamic_parameters.push_back({std::string(parameter.name),
-                                         ultravox::ParameterLocation::kBody, schema_of(parameter),
-                                         parameter.presence == Presence::kRequired});
+  for (std::size_t i = 0; i < all_tools().size(); ++i) {
+    if (all_tools()[i].business_type != type) {
+      continue;
     }
+    ultravox::UltravoxTool tool = tools_without_session()[i];
+    tool.url = tools_url + "/" + tool.name;
     tool.static_parameters.push_back(
         {std::string(kSessionHeader), ultravox::ParameterLocation::kHeader, session.str()});
     tool.token = ultravox::ToolToken{std::string(kToolTokenHeader), token};

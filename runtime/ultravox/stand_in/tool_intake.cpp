@@ -68,7 +68,7 @@ Status read_dynamic(const Json& definition, UltravoxTool& tool) {
     if (!schema.is_object()) {
       return refused(fmt::format("parameter '{}' has no schema", place.name));
     }
-    tool.dynamic_parameters.push_back({place.name, place.location, dump_json(schema),
+    tool.dynamic_parameters.push_back({place.name, place.location, JsonSchema(dump_json(schema)),
                                        required.is_boolean() && required.get<bool>()});
   }
   return ok_status();

@@ -64,8 +64,8 @@ TEST(CallRequestTest, RendersAToolWithItsParameters) {
   CallRequest request;
   UltravoxTool tool = a_tool("placeOrder");
   tool.timeout = 8s;
-  tool.dynamic_parameters = {
-      {"items", ParameterLocation::kBody, R"({"type":"array","items":{"type":"object"}})", true}};
+  tool.dynamic_parameters = {{"items", ParameterLocation::kBody,
+                              JsonSchema(R"({"type":"array","items":{"type":"object"}})"), true}};
   tool.static_parameters = {{"tenant", ParameterLocation::kQuery, "mario-pizza"},
                             {"limits", ParameterLocation::kBody, R"({"items":20})"}};
   tool.automatic_parameters = {{"callId", ParameterLocation::kHeader, KnownValue::kCallId}};
@@ -139,10 +139,11 @@ TEST(CallRequestTest, RefusesBeforeSendingWhatTheServiceWouldRefuse) {
               HasSubstr("the time-out of tool 'placeOrder' is 41s"));
   EXPECT_THAT(refusal([](CallRequest& r) { r.tools.push_back(a_tool("placeOrder")); }),
               HasSubstr("two tools are named 'placeOrder'"));
-  EXPECT_THAT(refusal([](CallRequest& r) {
-                r.tools[0].dynamic_parameters = {{"x", ParameterLocation::kBody, "{", true}};
-              }),
-              HasSubstr("the schema of 'x'"));
+  EXPECT_THAT(
+      refusal([](CallRequest& r) {
+        r.tools[0].dynamic_parameters = {{"x", ParameterLocation::kBody, JsonSchema("{"), true}};
+      }),
+      HasSubstr("the schema of 'x'"));
   EXPECT_THAT(refusal([](CallRequest& r) { r.metadata["ultravox.x"] = "1"; }),
               HasSubstr("'ultravox.x'"));
   EXPECT_THAT(refusal([](CallRequest& r) { r.max_duration = 0s; }), StartsWith("cannot "));
