@@ -3,12 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/hana/functional/overload.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/crypto.h"
 #include "base/json.h"
+#include "base/json_text.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -32,8 +34,11 @@ std::string key_of(const ToolCall& call, const Session& session) {
 
 /// A tool call as it is kept in the outbox, and back.
 std::string render_payload(const ToolCall& call) {
-  return fmt::format(R"({{"tool":"{}","parameters":{},"request_key":{}}})", call.tool->name,
-                     call.body, dump_json(Json(call.request_key.value_or(""))));
+  JsonText out;
+  return out.text("tool", call.tool->name)
+      .json("parameters", call.body)
+      .text("request_key", call.request_key.value_or(""))
+      .take();
 }
 
 const ToolDefinition* tool_named(std::string_view name) {
@@ -45,7 +50,7 @@ const ToolDefinition* tool_named(std::string_view name) {
   return nullptr;
 }
 
-Result<ToolCall> call_of(const OutboxEntry& entry) {
+Result<RemoteTools::Job> recorded_job(const OutboxEntry& entry) {
   VC_TRY(SessionId session, SessionId::parse(entry.session));
   VC_TRY(const Json payload, parse_json(entry.payload));
   const ToolDefinition* tool = tool_named(string_or(payload, "tool", ""));
@@ -55,8 +60,19 @@ Result<ToolCall> call_of(const OutboxEntry& entry) {
                  fmt::format("cannot run '{}': this version does not know it", entry.kind));
   }
   const std::string request_key = string_or(payload, "request_key", "");
-  return ToolCall{std::move(session), tool, dump_json(*parameters),
-                  request_key.empty() ? std::nullopt : std::optional(request_key)};
+  return RemoteTools::Job{{std::move(session), tool, dump_json(*parameters),
+                           request_key.empty() ? std::nullopt : std::optional(request_key)},
+                          read_tool_request(*tool, *parameters)};
+}
+
+/// The same request with what tells it from others.
+std::shared_ptr<const ToolRequest> marked(ToolRequest request, const RequestMark& mark) {
+  std::visit(boost::hana::overload([&mark](OrderRequest& order) { order.mark = mark; },
+                                   [&mark](AppointmentRequest& wish) { wish.mark = mark; },
+                                   [&mark](TicketRequest& ticket) { ticket.mark = mark; },
+                                   [](Refusal&) {}),
+             request);
+  return std::make_shared<const ToolRequest>(std::move(request));
 }
 
 DeliveryOutcome::Verdict verdict_of(ErrorCode code) {
@@ -108,6 +124,13 @@ std::string message_in(const std::string& answer) {
 
 }  // namespace
 
+/// One attempt on its way.
+struct RemoteTools::Delivery {
+  std::string key;
+  SharedJob job;
+  std::function<void(DeliveryOutcome)> done;
+};
+
 RemoteTools::RemoteTools(Deps deps, Duration answer_within)
     : deps_(deps), answer_within_(answer_within), self_(std::make_shared<RemoteTools*>(this)) {}
 
@@ -121,25 +144,27 @@ RemoteTools::~RemoteTools() {
 
 /// The key under which the same call waits already; empty if there is none.
 std::string RemoteTools::same_call(const ToolCall& call) const {
-  for (const auto& [key, task] : tasks_) {
-    if (task.call.session == call.session && task.call.tool == call.tool &&
-        task.call.body == call.body) {
-      return key;
+  const auto [begin, end] = by_session_.equal_range(call.session);
+  for (auto at = begin; at != end; ++at) {
+    const ToolCall& other = tasks_.at(at->second).job->call;
+    if (other.tool == call.tool && other.body == call.body) {
+      return at->second;
     }
   }
   return {};
 }
 
-void RemoteTools::run(const ToolCall& call, Completion<std::string> done) {
-  const Session* session = deps_.book.find(call.session);
+void RemoteTools::run(Job job, Completion<std::string> done) {
+  const SessionId id = job.call.session;
+  const Session* session = deps_.book.find(id);
   if (session == nullptr) {
     done(Error(ErrorCode::kNotFound,
-               fmt::format("cannot run a tool: there is no session '{}'", call.session.str())));
+               fmt::format("cannot run a tool: there is no session '{}'", id.str())));
     return;
   }
-  std::string key = same_call(call);
+  std::string key = same_call(job.call);
   if (key.empty()) {
-    key = key_of(call, *session);
+    key = key_of(job.call, *session);
   }
   const auto before = tasks_.find(key);
   if (before != tasks_.end() && before->second.is_recorded &&
@@ -147,17 +172,25 @@ void RemoteTools::run(const ToolCall& call, Completion<std::string> done) {
     // An operator dropped it.
     answer(key, Error(ErrorCode::kCancelled, "cannot say what came of the tool call"));
   }
-  const auto [found, is_new] = tasks_.try_emplace(key, Task{call, {}, std::nullopt, false, false});
+  const auto [found, is_new] = tasks_.try_emplace(key);
   Task& task = found->second;
+  if (is_new) {
+    task.job = std::make_shared<const Job>(std::move(job));
+    by_session_.emplace(id, key);
+  }
   task.waiting.push_back(std::move(done));
   if (!task.timer) {
     task.timer = deps_.reactor.call_after(answer_within_, [this, key] { promise(key); });
   }
   // One that another process recorded waits in the outbox already.
   if (is_new) {
-    task.is_recorded = deps_.outbox.find_pending(key) != nullptr;
-    if (!task.is_recorded) {
-      decide(call, key);
+    const OutboxEntry* const recorded = deps_.outbox.find_pending(key);
+    task.is_recorded = recorded != nullptr;
+    if (recorded == nullptr) {
+      const SharedJob held = task.job;
+      decide(held->call, key);
+    } else if (Result<Job> known = recorded_job(*recorded); known.has_value()) {
+      task.job = std::make_shared<const Job>(std::move(*known));
     }
   }
 }
@@ -198,13 +231,13 @@ void RemoteTools::promise(const std::string& key) {
   const std::string text = dump_json(
       Json{{"success", true}, {"status", "pending"}, {"reference", key}, {"message", kPromise}});
   Change change;
-  const Session* session = deps_.book.find(task.call.session);
+  const Session* session = deps_.book.find(task.job->call.session);
   if (session != nullptr && !task.is_promised) {
     change.session = *session;
-    change.events.push_back(pending_event(task.call));
+    change.events.push_back(pending_event(task.job->call));
   }
-  if (task.call.request_key) {
-    change.response = StoredResponse{*task.call.request_key, 200, text, deps_.clock.now()};
+  if (task.job->call.request_key) {
+    change.response = StoredResponse{*task.job->call.request_key, 200, text, deps_.clock.now()};
   }
   task.is_promised = true;
   deps_.book.commit(std::move(change), [waiting = std::exchange(task.waiting, {}),
@@ -220,6 +253,9 @@ void RemoteTools::answer(const std::string& key, const Result<std::string>& text
   if (!task) {
     return;
   }
+  const auto [begin, end] = by_session_.equal_range(task.mapped().job->call.session);
+  by_session_.erase(
+      std::find_if(begin, end, [&key](const auto& entry) { return entry.second == key; }));
   if (task.mapped().timer) {
     deps_.reactor.cancel(*task.mapped().timer);
   }
@@ -228,43 +264,51 @@ void RemoteTools::answer(const std::string& key, const Result<std::string>& text
   }
 }
 
+Result<RemoteTools::SharedJob> RemoteTools::job_of(const OutboxEntry& entry) const {
+  const auto task = tasks_.find(entry.idempotency_key);
+  if (task != tasks_.end()) {
+    return task->second.job;
+  }
+  VC_TRY(Job job, recorded_job(entry));
+  return SharedJob(std::make_shared<const Job>(std::move(job)));
+}
+
 void RemoteTools::deliver(const OutboxEntry& entry,
                           Attempt attempt,
                           std::function<void(DeliveryOutcome)> done) {
-  const Result<ToolCall> call = call_of(entry);
-  const Result<Json> parameters = call.has_value() ? parse_json(call->body) : call.error();
-  if (parameters.has_error()) {
-    done(failure(parameters.error(), Duration(0)));
+  Result<SharedJob> job = job_of(entry);
+  if (job.has_error()) {
+    done(failure(job.error(), Duration(0)));
     return;
   }
-  const RequestMark mark{entry.idempotency_key,
+  ask(std::make_shared<const Delivery>(
+          Delivery{entry.idempotency_key, std::move(*job), std::move(done)}),
+      attempt);
+}
+
+void RemoteTools::ask(const std::shared_ptr<const Delivery>& delivery, Attempt attempt) {
+  const RequestMark mark{delivery->key,
                          attempt == Attempt::kRepeated ? Repetition::kPossible : Repetition::kNone};
-  ToolRequest request = read_tool_request(*call->tool, *parameters);
-  std::visit(boost::hana::overload([&mark](OrderRequest& order) { order.mark = mark; },
-                                   [&mark](AppointmentRequest& wish) { wish.mark = mark; },
-                                   [&mark](TicketRequest& ticket) { ticket.mark = mark; },
-                                   [](Refusal&) {}),
-             request);
-  ask_tool(deps_.backend, request,
-           [this, entry, done = std::move(done),
-            alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
+  ask_tool(deps_.backend, marked(delivery->job->request, mark),
+           [this, delivery, alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
              if (alive.expired()) {
                return;
              }
              if (effect.has_error()) {
-               done(failure(effect.error(), deps_.backend.quiet_for()));
+               delivery->done(failure(effect.error(), deps_.backend.quiet_for()));
                return;
              }
-             conclude(entry, std::move(*effect), done);
+             conclude(delivery, std::move(*effect));
            });
 }
 
-void RemoteTools::conclude(const OutboxEntry& entry,
-                           ToolEffect effect,
-                           std::function<void(DeliveryOutcome)> done) {
-  const Result<ToolCall> call = call_of(entry);
-  deps_.book.fetch(call->session,
-                   [this, entry, effect = std::move(effect), done = std::move(done),
+void RemoteTools::conclude(const std::shared_ptr<const Delivery>& delivery, ToolEffect effect) {
+  if (const Session* session = deps_.book.find(delivery->job->call.session)) {
+    delivery->done(outcome_of(*delivery, std::move(effect), session));
+    return;
+  }
+  deps_.book.fetch(delivery->job->call.session,
+                   [this, delivery, effect = std::move(effect),
                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
                      if (alive.expired()) {
                        return;
@@ -274,19 +318,18 @@ void RemoteTools::conclude(const OutboxEntry& entry,
                        DeliveryOutcome again;
                        again.verdict = DeliveryOutcome::Verdict::kAgain;
                        again.error = found.error().text();
-                       done(std::move(again));
+                       delivery->done(std::move(again));
                        return;
                      }
-                     done(outcome_of(entry, effect, *found ? &**found : nullptr));
+                     delivery->done(outcome_of(*delivery, effect, *found ? &**found : nullptr));
                    });
 }
 
-DeliveryOutcome RemoteTools::outcome_of(const OutboxEntry& entry,
+DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
                                         ToolEffect effect,
                                         const Session* session) {
-  const Result<ToolCall> call = call_of(entry);
-  const std::string key = entry.idempotency_key;
-  const auto task = tasks_.find(key);
+  const ToolCall& call = delivery.job->call;
+  const auto task = tasks_.find(delivery.key);
   const bool was_promised = task != tasks_.end() && task->second.is_promised;
   DeliveryOutcome outcome;
   const std::string text = effect.answer;
@@ -296,15 +339,15 @@ DeliveryOutcome RemoteTools::outcome_of(const OutboxEntry& entry,
   }
   if (session != nullptr) {
     outcome.change =
-        change_of_tool(*session, *call, std::move(effect), ToolCount::kCounted, deps_.clock.now());
+        change_of_tool(*session, call, std::move(effect), ToolCount::kCounted, deps_.clock.now());
     if (is_refused && was_promised) {
-      outcome.change.events.push_back(failed_event(*call, message_in(text)));
+      outcome.change.events.push_back(failed_event(call, message_in(text)));
     }
   }
-  if (call->request_key && !was_promised) {
-    outcome.change.response = StoredResponse{*call->request_key, 200, text, deps_.clock.now()};
+  if (call.request_key && !was_promised) {
+    outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
   }
-  outcome.afterwards = [this, key, text, alive = std::weak_ptr(self_)] {
+  outcome.afterwards = [this, key = delivery.key, text, alive = std::weak_ptr(self_)] {
     if (!alive.expired()) {
       answer(key, text);
     }
@@ -317,34 +360,35 @@ void RemoteTools::put_off(const OutboxEntry& entry) {
 }
 
 void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
-  const Result<ToolCall> call = call_of(entry);
-  if (call.has_error()) {
+  const Result<SharedJob> job = job_of(entry);
+  if (job.has_error()) {
     done({});
     return;
   }
-  deps_.book.fetch(
-      call->session, [this, call = *call, key = entry.idempotency_key, done = std::move(done),
-                      alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
-        if (alive.expired()) {
-          return;
-        }
-        const std::string text =
-            dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
-        DeliveryOutcome outcome;
-        if (found.has_value() && *found) {
-          outcome.change.session = **found;
-          outcome.change.events.push_back(failed_event(call, kGivenUp));
-        }
-        if (call.request_key) {
-          outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
-        }
-        outcome.afterwards = [this, key, text, alive] {
-          if (!alive.expired()) {
-            answer(key, text);
-          }
-        };
-        done(std::move(outcome));
-      });
+  const auto fetched = [this, job = *job, key = entry.idempotency_key, done = std::move(done),
+                        alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
+    if (alive.expired()) {
+      return;
+    }
+    const ToolCall& call = job->call;
+    const std::string text =
+        dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
+    DeliveryOutcome outcome;
+    if (found.has_value() && *found) {
+      outcome.change.session = **found;
+      outcome.change.events.push_back(failed_event(call, kGivenUp));
+    }
+    if (call.request_key) {
+      outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
+    }
+    outcome.afterwards = [this, key, text, alive] {
+      if (!alive.expired()) {
+        answer(key, text);
+      }
+    };
+    done(std::move(outcome));
+  };
+  deps_.book.fetch((*job)->call.session, fetched);
 }
 
 }  // namespace voicectl::runtime

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.h"
@@ -50,9 +48,15 @@ class RemoteTools final : public Deliverer {
 
   void reconfigure(Duration answer_within) { answer_within_ = answer_within; }
 
-  /// `call.body` is JSON that makes sense for the tool, and its session is live. `done` as
+  /// What is to be run: a call, and what its body asks for.
+  struct Job {
+    ToolCall call;
+    ToolRequest request;
+  };
+
+  /// `job.call.body` is JSON that makes sense for the tool, and its session is live. `done` as
   /// ToolDispatch::run.
-  void run(const ToolCall& call, Completion<std::string> done);
+  void run(Job job, Completion<std::string> done);
 
   std::string_view target() const override { return "erpnext"; }
   void deliver(const OutboxEntry& entry,
@@ -65,29 +69,35 @@ class RemoteTools final : public Deliverer {
   static constexpr std::string_view kPrefix = "erpnext.tool.";
 
  private:
+  using SharedJob = std::shared_ptr<const Job>;
+
   /// A tool call that is under way, and those who wait for it.
   struct Task {
-    ToolCall call;
+    SharedJob job;
     std::vector<Completion<std::string>> waiting;
     std::optional<TimerId> timer;
     bool is_promised = false;
     /// Its effect is in the outbox.
     bool is_recorded = false;
   };
+  struct Delivery;
 
   void decide(const ToolCall& call, const std::string& key);
   void promise(const std::string& key);
   void answer(const std::string& key, const Result<std::string>& text);
-  void conclude(const OutboxEntry& entry,
-                ToolEffect effect,
-                std::function<void(DeliveryOutcome)> done);
-  DeliveryOutcome outcome_of(const OutboxEntry& entry, ToolEffect effect, const Session* session);
+  void ask(const std::shared_ptr<const Delivery>& delivery, Attempt attempt);
+  void conclude(const std::shared_ptr<const Delivery>& delivery, ToolEffect effect);
+  DeliveryOutcome outcome_of(const Delivery& delivery, ToolEffect effect, const Session* session);
   std::string same_call(const ToolCall& call) const;
+  /// The job of an entry: of its task, or read from what is recorded.
+  Result<SharedJob> job_of(const OutboxEntry& entry) const;
 
   Deps deps_;
   Duration answer_within_;
   /// By idempotency key.
-  std::map<std::string, Task> tasks_;
+  std::unordered_map<std::string, Task> tasks_;
+  /// Keys of the tasks of a session.
+  std::unordered_multimap<SessionId, std::string> by_session_;
   std::shared_ptr<RemoteTools*> self_;
 };
 

@@ -122,8 +122,7 @@ ErpnextClient::OnAnswer SessionArchive::with_content(std::string doing,
       done(failure(error_of(*answer, doing), client_.quiet_for()));
       return;
     }
-    const Result<Json> content = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
-    then(content.has_value() ? *content : Json());
+    then(*answer->content);
   };
 }
 

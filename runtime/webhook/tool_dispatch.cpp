@@ -60,10 +60,11 @@ Change change_of_tool(const Session& session,
 }
 
 void ask_tool(Backend& backend,
-              const ToolRequest& request,
+              const std::shared_ptr<const ToolRequest>& request,
               const std::function<void(Result<ToolEffect>)>& done) {
-  const auto answer_with = [&done](const auto& asked) {
-    return [asked, done](auto outcome) {
+  const auto answer_with = [&request, &done](const auto& asked) {
+    // `asked` lies in the request.
+    return [request, &asked, done](auto outcome) {
       done(outcome.has_error() ? Result<ToolEffect>(outcome.error())
                                : Result<ToolEffect>(effect_of(*outcome, asked)));
     };
@@ -76,7 +77,7 @@ void ask_tool(Backend& backend,
           },
           [&](const TicketRequest& ticket) { backend.create_ticket(ticket, answer_with(ticket)); },
           [&](const Refusal& refusal) { done(effect_of(refusal)); }),
-      request);
+      *request);
 }
 
 ToolDispatch::ToolDispatch(SessionBook& book,
@@ -111,14 +112,21 @@ void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
     return;
   }
   call.body = dump_json(*parameters);
-  const ToolRequest request = read_tool_request(*call.tool, *parameters);
+  ToolRequest request = read_tool_request(*call.tool, *parameters);
   const bool is_question = std::holds_alternative<Refusal>(request);
   if (backend_.reach() == Backend::Reach::kBeyond && !is_question) {
-    remote_.run(call, std::move(done));
+    remote_.run({std::move(call), std::move(request)}, std::move(done));
     return;
   }
+  run_here(std::make_shared<const ToolCall>(std::move(call)),
+           std::make_shared<const ToolRequest>(std::move(request)), std::move(done));
+}
+
+void ToolDispatch::run_here(std::shared_ptr<const ToolCall> call,
+                            const std::shared_ptr<const ToolRequest>& request,
+                            Completion<std::string> done) {
   ask_tool(backend_, request,
-           [this, call, done = std::move(done),
+           [this, call = std::move(call), done = std::move(done),
             alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
              if (alive.expired()) {
                return;
@@ -127,7 +135,7 @@ void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
                done(effect.error());
                return;
              }
-             store(call, std::move(*effect), done);
+             store(*call, std::move(*effect), done);
            });
 }
 

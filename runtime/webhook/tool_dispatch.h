@@ -49,7 +49,7 @@ Change change_of_tool(
 
 /// Asks `backend` for what an agent wants; a question is answered without it.
 void ask_tool(Backend& backend,
-              const ToolRequest& request,
+              const std::shared_ptr<const ToolRequest>& request,
               const std::function<void(Result<ToolEffect>)>& done);
 
 class RemoteTools;
@@ -69,6 +69,9 @@ class ToolDispatch {
   void run(ToolCall call, Completion<std::string> done);
 
  private:
+  void run_here(std::shared_ptr<const ToolCall> call,
+                const std::shared_ptr<const ToolRequest>& request,
+                Completion<std::string> done);
   void store(const ToolCall& call, ToolEffect effect, Completion<std::string> done);
 
   SessionBook& book_;

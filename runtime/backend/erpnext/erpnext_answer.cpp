@@ -73,14 +73,14 @@ std::string exception_of(const Json& body) {
 }
 
 /// Methods answer with a message, resources with data; a method that returns nothing with neither.
-std::string content_of(const Json& body) {
+Json content_of(Json body) {
   for (const std::string_view key : {"message", "data"}) {
     const auto found = body.find(key);
     if (found != body.end()) {
-      return dump_json(*found);
+      return std::move(*found);
     }
   }
-  return "null";
+  return nullptr;
 }
 
 ErpnextVerdict verdict_of_417(const std::string& exception) {
@@ -167,11 +167,11 @@ ErpnextAnswer read_erpnext_answer(const HttpResponse& response) {
   ErpnextAnswer answer;
   answer.status = response.status;
   answer.quiet = quiet_of(response);
-  const Result<Json> body = parse_json(response.body, JsonBudget{.bytes = kMaxErpnextAnswer});
+  Result<Json> body = parse_json(response.body, JsonBudget{.bytes = kMaxErpnextAnswer});
   const bool readable = body.has_value() && body->is_object();
   if (response.status >= 200 && response.status < 300) {
     answer.verdict = readable ? ErpnextVerdict::kOk : ErpnextVerdict::kBroken;
-    answer.content = readable ? content_of(*body) : "null";
+    answer.content = std::make_shared<const Json>(readable ? content_of(std::move(*body)) : Json());
     return answer;
   }
   if (readable) {

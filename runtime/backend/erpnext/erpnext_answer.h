@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,8 +36,8 @@ struct ErpnextAnswer {
   std::string exception;
   /// What the site says about it, in words that can be spoken; may be empty.
   std::string words;
-  /// Of kOk: what stands under "message" or "data", as JSON text.
-  std::string content = "null";
+  /// Of kOk: what stands under "message" or "data"; null if neither is there.
+  std::shared_ptr<const Json> content;
   /// How long the site asks to be left alone.
   std::optional<Duration> quiet;
 };

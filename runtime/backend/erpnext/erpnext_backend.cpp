@@ -27,7 +27,7 @@ std::function<void(const Error&)> fail_with(const Completion<Outcome>& done) {
 struct ErpnextBackend::Task {
   std::string_view doctype;
   std::string_view method;
-  Json body;
+  JsonText body;
   RequestMark mark;
   std::function<void(const Json& content)> take;
   std::function<void(Refusal)> refuse;
@@ -46,7 +46,7 @@ void ErpnextBackend::place_order(const OrderRequest& request, Completion<OrderOu
 
 void ErpnextBackend::book_appointment(const AppointmentRequest& request,
                                       Completion<AppointmentOutcome> done) {
-  Result<Json> body = render_appointment(request, clocks_);
+  Result<JsonText> body = render_appointment(request, clocks_);
   if (body.has_error()) {
     done(AppointmentOutcome(Refusal{"I'm sorry, which day and time would suit you?"}));
     return;
@@ -73,7 +73,7 @@ void ErpnextBackend::run(Task task) {
 void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
   const std::string method = std::string(kMethods) + std::string(task->method);
   client_.call_method(
-      method, task->body,
+      method, std::move(task->body),
       [this, task, alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {
         if (alive.expired()) {
           return;
@@ -82,10 +82,9 @@ void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
           task->fail(answer.error());
           return;
         }
-        const Result<Json> content = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
         switch (answer->verdict) {
           case ErpnextVerdict::kOk:
-            content.has_error() ? task->fail(content.error()) : task->take(*content);
+            task->take(*answer->content);
             return;
           case ErpnextVerdict::kDuplicate:
             look_up(task, WhenMissing::kFail);
@@ -122,10 +121,10 @@ void ErpnextBackend::look_up(const std::shared_ptr<Task>& task, WhenMissing when
           *answer, fmt::format("look for '{}' among '{}'", task->mark.reference, task->doctype)));
       return;
     }
-    const Result<Json> found = parse_json(answer->content, {.bytes = kMaxErpnextAnswer});
-    const bool is_list = found.has_value() && found->is_array();
-    if (is_list && !found->empty()) {
-      task->take(found->front());
+    const Json& found = *answer->content;
+    const bool is_list = found.is_array();
+    if (is_list && !found.empty()) {
+      task->take(found.front());
     } else if (is_list && when_missing == WhenMissing::kAsk) {
       ask(task);
     } else {

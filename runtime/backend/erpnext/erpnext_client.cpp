@@ -18,6 +18,9 @@ constexpr std::size_t kMaxCredentials = 8192;
 /// Longest quiet that a site is granted. Its own window is an hour.
 constexpr Duration kLongestQuiet = std::chrono::hours(24);
 
+/// How long credentials are not read again.
+constexpr Duration kCredentialKept = std::chrono::seconds(1);
+
 bool is_credential(std::string_view text) {
   const std::size_t colon = text.find(':');
   return colon != std::string_view::npos && colon > 0 && colon + 1 < text.size() &&
@@ -88,15 +91,27 @@ void ErpnextClient::reconfigure(ErpnextSettings settings, Credentials credential
   }
   settings_ = std::move(settings);
   deps_.credentials = std::move(credentials);
+  credential_.reset();
+}
+
+Result<Secret> ErpnextClient::credential() {
+  const MonoTime now = deps_.reactor.now();
+  if (!credential_ || now >= credential_until_) {
+    credential_.reset();
+    VC_TRY(Secret read, deps_.credentials());
+    credential_ = std::move(read);
+    credential_until_ = now + kCredentialKept;
+  }
+  return *credential_;
 }
 
 Duration ErpnextClient::quiet_for() const {
   return std::max<Duration>(quiet_until_ - deps_.reactor.now(), Duration(0));
 }
 
-void ErpnextClient::call_method(const std::string& method, Json parameters, OnAnswer done) {
-  parameters["company"] = settings_.company;
-  send("POST", "/api/method/" + method, dump_json(parameters), std::move(done));
+void ErpnextClient::call_method(const std::string& method, JsonText parameters, OnAnswer done) {
+  parameters.text("company", settings_.company);
+  send("POST", "/api/method/" + method, parameters.take(), std::move(done));
 }
 
 void ErpnextClient::create(const std::string& doctype, Json document, OnAnswer done) {
@@ -151,16 +166,15 @@ void ErpnextClient::send(std::string method,
         fmt::format("cannot ask ERPNext: it asked for quiet for {} more", format_duration(quiet))));
     return;
   }
-  const Result<Secret> credential = deps_.credentials();
-  if (credential.has_error()) {
-    fail(credential.error());
+  const Result<Secret> token = credential();
+  if (token.has_error()) {
+    fail(token.error());
     return;
   }
   HttpCall call;
   call.method = std::move(method);
   call.url = settings_.url + path;
-  call.headers = {{"Authorization", "token " + credential->reveal()},
-                  {"Accept", "application/json"}};
+  call.headers = {{"Authorization", "token " + token->reveal()}, {"Accept", "application/json"}};
   if (!settings_.site.empty()) {
     call.headers.emplace_back("X-Frappe-Site-Name", settings_.site);
   }
@@ -180,6 +194,10 @@ void ErpnextClient::send(std::string method,
       return;
     }
     ErpnextAnswer answer = read_erpnext_answer(*response);
+    if (answer.verdict == ErpnextVerdict::kUnauthorized ||
+        answer.verdict == ErpnextVerdict::kForbidden) {
+      credential_.reset();
+    }
     if (answer.quiet) {
       quiet_until_ = deps_.reactor.now() + std::min(*answer.quiet, kLongestQuiet);
     }

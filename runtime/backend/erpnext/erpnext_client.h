@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/os/file_system.h"
 #include "base/os/reactor.h"
 #include "base/result.h"
@@ -47,7 +48,7 @@ class ErpnextClient {
   const ErpnextSettings& settings() const { return settings_; }
 
   /// POST of a JSON object to a whitelisted method, with the company.
-  void call_method(const std::string& method, Json parameters, OnAnswer done);
+  void call_method(const std::string& method, JsonText parameters, OnAnswer done);
   void create(const std::string& doctype, Json document, OnAnswer done);
   void update(const std::string& doctype, const std::string& name, Json changes, OnAnswer done);
   /// The document of the company whose `field` is `value`, at most one: a JSON array.
@@ -61,16 +62,20 @@ class ErpnextClient {
 
  private:
   void send(std::string method, const std::string& path, std::string body, OnAnswer done);
+  /// Read lately, or now.
+  Result<Secret> credential();
 
   Deps deps_;
   ErpnextSettings settings_;
   MonoTime quiet_until_{};
+  std::optional<Secret> credential_;
+  MonoTime credential_until_{};
   std::shared_ptr<ErpnextClient*> self_;
 };
 
-/// "<key>:<secret>" from the first line of a file, read at every request, so that new credentials
-/// need no restart. ERRORS: kUnavailable (the file is missing or says something else: it may be
-/// mended). REQUIRES: `files` outlives the source.
+/// "<key>:<secret>" from the first line of a file, which is read every second and after a refusal,
+/// so that new credentials need no restart. ERRORS: kUnavailable (the file is missing or says
+/// something else: it may be mended). REQUIRES: `files` outlives the source.
 ErpnextClient::Credentials erpnext_credentials_from_file(FileSystem& files, std::string path);
 
 /// The secrets that sign the site's webhooks: lines "webhook <secret>" of the same file, several

@@ -161,9 +161,9 @@ std::vector<OrderLine> lines_in(const Json& content, const OrderRequest& request
   return lines;
 }
 
-void add_mark(Json& body, const RequestMark& mark) {
+void add_mark(JsonText& body, const RequestMark& mark) {
   if (!mark.reference.empty()) {
-    body[std::string(kReferenceField)] = mark.reference;
+    body.text(kReferenceField, mark.reference);
   }
 }
 
@@ -173,43 +173,48 @@ Refusal refusal_in_words(const std::string& words) {
   return {words.empty() ? "I'm sorry, that is not possible. Could we try something else?" : words};
 }
 
-Json render_order(const OrderRequest& request) {
-  Json items = Json::array();
+JsonText render_order(const OrderRequest& request) {
+  std::string items = "[";
   for (const OrderItem& item : request.items) {
-    items.push_back({{"item_name", item.item_name},
-                     {"quantity", item.quantity},
-                     {"special_instructions", item.special_instructions}});
+    JsonText one;
+    one.text("item_name", item.item_name)
+        .number("quantity", item.quantity)
+        .text("special_instructions", item.special_instructions);
+    items += (items.size() == 1 ? "" : ",") + one.take();
   }
-  Json body = {{"customer_name", request.customer_name},
-               {"phone", request.phone},
-               {"items", std::move(items)},
-               {"order_type", name_of(request.type)},
-               {"delivery_address", request.delivery_address}};
+  JsonText body;
+  body.text("customer_name", request.customer_name)
+      .text("phone", request.phone)
+      .json("items", items + "]")
+      .text("order_type", name_of(request.type))
+      .text("delivery_address", request.delivery_address);
   add_mark(body, request.mark);
   return body;
 }
 
-Result<Json> render_appointment(const AppointmentRequest& request, const SiteClocks& clocks) {
+Result<JsonText> render_appointment(const AppointmentRequest& request, const SiteClocks& clocks) {
   const auto asked = parse_local_time(request.date, request.time);
   if (!asked) {
     return Error(ErrorCode::kInvalidArgument, "cannot book an appointment: its time is none");
   }
   const std::string at = render_site_time(clocks.site.to_local(clocks.tenant.to_utc(*asked)));
-  Json body = {{"customer_name", request.customer_name},
-               {"phone", request.phone},
-               {"service_type", request.service_type},
-               {"appointment_date", at.substr(0, at.find(' '))},
-               {"appointment_time", at.substr(at.find(' ') + 1)}};
+  JsonText body;
+  body.text("customer_name", request.customer_name)
+      .text("phone", request.phone)
+      .text("service_type", request.service_type)
+      .text("appointment_date", at.substr(0, at.find(' ')))
+      .text("appointment_time", at.substr(at.find(' ') + 1));
   add_mark(body, request.mark);
   return body;
 }
 
-Json render_ticket(const TicketRequest& request) {
-  Json body = {{"customer_name", request.customer_name},
-               {"issue_description", request.issue_description},
-               {"category", request.category}};
+JsonText render_ticket(const TicketRequest& request) {
+  JsonText body;
+  body.text("customer_name", request.customer_name)
+      .text("issue_description", request.issue_description)
+      .text("category", request.category);
   if (request.priority) {
-    body["priority"] = name_of(*request.priority);
+    body.text("priority", name_of(*request.priority));
   }
   add_mark(body, request.mark);
   return body;

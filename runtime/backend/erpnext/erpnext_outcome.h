@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/json_text.h"
 #include "base/result.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/time_zone.h"
@@ -15,10 +16,10 @@ struct SiteClocks {
   TimeZone site;
 };
 
-Json render_order(const OrderRequest& request);
+JsonText render_order(const OrderRequest& request);
 /// ERRORS: kInvalidArgument for a time that is none.
-Result<Json> render_appointment(const AppointmentRequest& request, const SiteClocks& clocks);
-Json render_ticket(const TicketRequest& request);
+Result<JsonText> render_appointment(const AppointmentRequest& request, const SiteClocks& clocks);
+JsonText render_ticket(const TicketRequest& request);
 
 /// Reads what a method returned, or the document that it made: then the document's `name` is its
 /// id. {"success":false} or {"status":"error"} is a refusal in the site's words.

@@ -99,10 +99,13 @@ TEST(ErpnextAnswerTest, TakesPagesForWhatTheirStatusSays) {
 }
 
 TEST(ErpnextAnswerTest, ReadsWhatAMethodOrAResourceReturned) {
-  EXPECT_EQ(read_erpnext_answer(json_response(200, R"({"message":{"a":1}})")).content,
-            R"({"a":1})");
-  EXPECT_EQ(read_erpnext_answer(json_response(200, R"({"data":[1]})")).content, "[1]");
-  EXPECT_EQ(read_erpnext_answer(json_response(200, "{}")).content, "null");
+  const auto content_of = [](std::string body) {
+    return dump_json(*read_erpnext_answer(json_response(200, std::move(body))).content);
+  };
+
+  EXPECT_EQ(content_of(R"({"message":{"a":1}})"), R"({"a":1})");
+  EXPECT_EQ(content_of(R"({"data":[1]})"), "[1]");
+  EXPECT_EQ(content_of("{}"), "null");
 }
 
 TEST(ErpnextAnswerTest, KeepsQuietForAsLongAsItIsAsked) {
