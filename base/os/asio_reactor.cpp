@@ -64,7 +64,8 @@ void wait_for_event(const std::shared_ptr<Watch>& watch) {
 struct AsioReactor::Inner {
   using TimerKey = std::pair<MonoTime, std::uint64_t>;
 
-  asio::io_context context;
+  /// One thread runs it: what is posted from there needs no lock.
+  asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   /// Asio's own queue does not keep equal deadlines in order of arrival, so it only wakes ours.
   asio::steady_timer alarm{context};

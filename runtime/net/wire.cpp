@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/post.hpp>
@@ -35,11 +36,12 @@ void send_at_once(int fd) {
 }  // namespace
 
 Wire::Wire(boost::asio::io_context& context, UniqueFd socket, std::string unsent)
-    : descriptor_(context), unsent_(std::move(unsent)) {
-  boost::system::error_code error;
-  send_at_once(socket.get());
-  descriptor_.assign(socket.release(), error);
-  is_broken_ = error.failed();
+    : context_(context),
+      poller_(WirePoller::of(context)),
+      socket_(std::move(socket)),
+      unsent_(std::move(unsent)),
+      is_broken_(!socket_.is_open()) {
+  send_at_once(socket_.get());
 }
 
 Wire::~Wire() {
@@ -52,11 +54,12 @@ void Wire::resume() {
     report_later(&WireOwner::on_broken);
     return;
   }
-  wait_readable();
+  watch();
   flush();
 }
 
 void Wire::pause() {
+  // The poller goes on until it has something to tell: most are read again before that.
   is_reading_ = false;
 }
 
@@ -79,9 +82,10 @@ void Wire::flush() {
   if (is_broken_) {
     report_later(&WireOwner::on_broken);
   } else if (unsent_size() > 0) {
-    wait_writable();
+    waits_writable_ = true;
+    watch();
   } else if (is_finishing_) {
-    ::shutdown(descriptor_.native_handle(), SHUT_WR);
+    ::shutdown(socket_.get(), SHUT_WR);
     if (has_ended_) {
       report_later(&WireOwner::on_end);
     }
@@ -90,8 +94,8 @@ void Wire::flush() {
 
 void Wire::send_some() {
   while (unsent_size() > 0) {
-    const ssize_t sent = ::send(descriptor_.native_handle(), unsent_.data() + written_,
-                                unsent_size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(socket_.get(), unsent_.data() + written_, unsent_size(),
+                                MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       written_ += static_cast<std::size_t>(sent);
       continue;
@@ -110,49 +114,72 @@ void Wire::send_some() {
   written_ = 0;
 }
 
-void Wire::wait_writable() {
-  waits_writable_ = true;
-  descriptor_.async_wait(Descriptor::wait_write,
-                         [self = shared_from_this()](boost::system::error_code error) {
-                           if (error || !self->is_open()) {
-                             return;
-                           }
-                           self->waits_writable_ = false;
-                           self->flush();
-                           if (self->unsent_size() == 0 && !self->is_broken_) {
-                             self->owner_->on_written();
-                           }
-                         });
+std::uint32_t Wire::wanted() const {
+  return (is_reading_ ? std::uint32_t{EPOLLIN} : 0U) |
+         (waits_writable_ ? std::uint32_t{EPOLLOUT} : 0U);
 }
 
-void Wire::wait_readable() {
-  if (waits_readable_ || !is_reading_ || !is_open()) {
+void Wire::watch() {
+  if (!is_open() || watched_ == wanted()) {
     return;
   }
-  waits_readable_ = true;
-  descriptor_.async_wait(Descriptor::wait_read,
-                         [self = shared_from_this()](boost::system::error_code error) {
-                           if (error || !self->is_open()) {
-                             return;
-                           }
-                           self->waits_readable_ = false;
-                           self->read();
-                         });
+  const bool is_watched = poller_.watch(socket_.get(), *this, watched_, wanted());
+  watched_ = is_watched ? wanted() : watched_;
+  if (!is_watched) {
+    break_down();
+    report_later(&WireOwner::on_broken);
+  }
+}
+
+void Wire::unwatch() {
+  if (watched_ != 0) {
+    poller_.watch(socket_.get(), *this, std::exchange(watched_, 0U), 0);
+  }
+}
+
+void Wire::break_down() {
+  is_broken_ = true;
+  is_reading_ = false;
+  waits_writable_ = false;
+  unwatch();
+}
+
+void Wire::on_ready(std::uint32_t events) {
+  const auto self = shared_from_this();
+  const std::uint32_t missed = events & ~wanted();
+  // A failure is told to whoever asks the socket next.
+  const bool has_failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (wanted() == 0 || (missed & (EPOLLIN | EPOLLOUT)) != 0) {
+    watch();
+  }
+  if (waits_writable_ && (has_failed || (events & EPOLLOUT) != 0)) {
+    write_again();
+  }
+  if (is_open() && is_reading_ && (has_failed || (events & EPOLLIN) != 0)) {
+    read();
+  }
+}
+
+void Wire::write_again() {
+  waits_writable_ = false;
+  flush();
+  watch();
+  if (is_open() && unsent_size() == 0 && !is_broken_) {
+    owner_->on_written();
+  }
 }
 
 void Wire::read() {
   char buffer[kReadSize];
   for (int turn = 0; turn < kReadsPerTurn && is_reading_ && is_open(); ++turn) {
-    const ssize_t received =
-        ::recv(descriptor_.native_handle(), buffer, sizeof buffer, MSG_DONTWAIT);
+    const ssize_t received = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (received < 0) {
       const Retry retry = retry_after_error();
       if (retry == Retry::kNow) {
         continue;
       }
       if (retry == Retry::kNever) {
-        is_reading_ = false;
-        is_broken_ = true;
+        break_down();
         owner_->on_broken();
         return;
       }
@@ -162,7 +189,6 @@ void Wire::read() {
       break;
     }
   }
-  wait_readable();
 }
 
 bool Wire::take_received(std::string_view bytes) {
@@ -187,12 +213,12 @@ void Wire::finish() {
   }
   is_finishing_ = true;
   is_reading_ = !has_ended_;
-  wait_readable();
+  watch();
   flush();
 }
 
 void Wire::report_later(void (WireOwner::*event)()) {
-  boost::asio::post(descriptor_.get_executor(), [self = shared_from_this(), event] {
+  boost::asio::post(context_, [self = shared_from_this(), event] {
     if (self->is_open() && self->owner_ != nullptr) {
       (self->owner_->*event)();
     }
@@ -203,8 +229,10 @@ void Wire::close() {
   owner_ = nullptr;
   is_reading_ = false;
   if (is_open()) {
-    boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    // Not left to `close`: the open file may live on in another process, and would go on to report
+    // events here.
+    unwatch();
+    socket_.close();
   }
 }
 
@@ -215,11 +243,8 @@ ReleasedWire Wire::release() {
   unsent_.erase(0, written_);
   written_ = 0;
   released.unsent = std::exchange(unsent_, std::string());
-  if (is_open()) {
-    // Takes the socket out of epoll first: the open file lives on in another process, and would
-    // otherwise go on to report events here.
-    released.socket = UniqueFd(descriptor_.release());
-  }
+  unwatch();  // as in `close`
+  released.socket = std::move(socket_);
   return released;
 }
 

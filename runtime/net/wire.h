@@ -2,13 +2,14 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/os/unique_fd.h"
+#include "runtime/net/wire_poller.h"
 
 namespace voicectl {
 
@@ -38,7 +39,7 @@ struct ReleasedWire {
 /// itself, so no operation in flight can hold any.
 ///
 /// THREADS: loop thread only.
-class Wire : public std::enable_shared_from_this<Wire> {
+class Wire final : public std::enable_shared_from_this<Wire>, private PolledSocket {
  public:
   Wire(boost::asio::io_context& context, UniqueFd socket, std::string unsent);
   ~Wire();
@@ -66,27 +67,33 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void close();
   /// Gives the socket up. Nothing is called afterwards.
   ReleasedWire release();
-  bool is_open() const { return descriptor_.is_open(); }
+  bool is_open() const { return socket_.is_open(); }
 
  private:
-  using Descriptor =
-      boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
-
-  void wait_readable();
-  void wait_writable();
+  void on_ready(std::uint32_t events) override;
+  /// What is waited for.
+  std::uint32_t wanted() const;
+  /// Has the poller wait for that, and for nothing else.
+  void watch();
+  void unwatch();
+  void break_down();
+  void write_again();
   void read();
   /// What one recv gave: returns false when there is no more to read now.
   bool take_received(std::string_view bytes);
   void send_some();
   void report_later(void (WireOwner::*event)());
 
-  Descriptor descriptor_;
+  boost::asio::io_context& context_;
+  WirePoller& poller_;
+  UniqueFd socket_;
   WireOwner* owner_ = nullptr;
   std::string unsent_;
   /// Bytes at the front of `unsent_` that the kernel has.
   std::size_t written_ = 0;
+  /// What the poller waits for. May be more than is wanted, until that is told.
+  std::uint32_t watched_ = 0;
   bool is_reading_ = false;
-  bool waits_readable_ = false;
   bool waits_writable_ = false;
   bool is_finishing_ = false;
   bool has_ended_ = false;
