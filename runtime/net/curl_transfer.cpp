@@ -35,9 +35,10 @@ long in_milliseconds(Duration length) {
 
 }  // namespace
 
-Result<std::unique_ptr<CurlTransfer>> CurlTransfer::make(HttpCall call,
+Result<std::unique_ptr<CurlTransfer>> CurlTransfer::make(const CurlLibrary& curl,
+                                                         HttpCall call,
                                                          Completion<HttpResponse> done) {
-  std::unique_ptr<CurlTransfer> transfer(new CurlTransfer(std::move(call), std::move(done)));
+  std::unique_ptr<CurlTransfer> transfer(new CurlTransfer(curl, std::move(call), std::move(done)));
   if (transfer->handle_ == nullptr) {
     return Error(ErrorCode::kResourceExhausted, "cannot send a request: out of memory");
   }
@@ -45,45 +46,45 @@ Result<std::unique_ptr<CurlTransfer>> CurlTransfer::make(HttpCall call,
   return transfer;
 }
 
-CurlTransfer::CurlTransfer(HttpCall call, Completion<HttpResponse> done)
-    : call_(std::move(call)), done_(std::move(done)), handle_(curl_easy_init()) {}
+CurlTransfer::CurlTransfer(const CurlLibrary& curl, HttpCall call, Completion<HttpResponse> done)
+    : curl_(curl), call_(std::move(call)), done_(std::move(done)), handle_(curl.easy_init()) {}
 
 CurlTransfer::~CurlTransfer() {
-  curl_easy_cleanup(handle_);
-  curl_slist_free_all(headers_);
-  curl_slist_free_all(connect_to_);
+  curl_.easy_cleanup(handle_);
+  curl_.slist_free_all(headers_);
+  curl_.slist_free_all(connect_to_);
 }
 
 void CurlTransfer::set_options() {
-  curl_easy_setopt(handle_, CURLOPT_URL, call_.url.c_str());
-  curl_easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
+  curl_.easy_setopt(handle_, CURLOPT_URL, call_.url.c_str());
+  curl_.easy_setopt(handle_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_.easy_setopt(handle_, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_.easy_setopt(handle_, CURLOPT_NOSIGNAL, 1L);
   // An empty proxy is what keeps http_proxy of the environment out.
-  curl_easy_setopt(handle_, CURLOPT_PROXY, "");
-  curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(handle_, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
-  curl_easy_setopt(handle_, CURLOPT_TIMEOUT_MS, in_milliseconds(call_.timeout));
-  curl_easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(call_.timeout));
-  curl_easy_setopt(handle_, CURLOPT_USERAGENT, "voicectl/" VOICECTL_VERSION);
-  curl_easy_setopt(handle_, CURLOPT_ERRORBUFFER, detail_);
+  curl_.easy_setopt(handle_, CURLOPT_PROXY, "");
+  curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYPEER, 1L);
+  curl_.easy_setopt(handle_, CURLOPT_SSL_VERIFYHOST, 2L);
+  curl_.easy_setopt(handle_, CURLOPT_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+  curl_.easy_setopt(handle_, CURLOPT_TIMEOUT_MS, in_milliseconds(call_.timeout));
+  curl_.easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(call_.timeout));
+  curl_.easy_setopt(handle_, CURLOPT_USERAGENT, "voicectl/" VOICECTL_VERSION);
+  curl_.easy_setopt(handle_, CURLOPT_ERRORBUFFER, detail_);
   if (!call_.unix_socket.empty()) {
-    curl_easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
+    curl_.easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
   }
   if (!call_.connect_to.empty()) {
     // "::" before the address: whatever host and port the URL names.
-    connect_to_ = curl_slist_append(nullptr, ("::" + call_.connect_to).c_str());
-    curl_easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_);
+    connect_to_ = curl_.slist_append(nullptr, ("::" + call_.connect_to).c_str());
+    curl_.easy_setopt(handle_, CURLOPT_CONNECT_TO, connect_to_);
   }
   if (!call_.ca_file.empty()) {
-    curl_easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());
-    curl_easy_setopt(handle_, CURLOPT_CAPATH, nullptr);
+    curl_.easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());
+    curl_.easy_setopt(handle_, CURLOPT_CAPATH, nullptr);
   }
-  curl_easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
-  curl_easy_setopt(handle_, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
-  curl_easy_setopt(handle_, CURLOPT_HEADERDATA, this);
+  curl_.easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
+  curl_.easy_setopt(handle_, CURLOPT_WRITEDATA, this);
+  curl_.easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
+  curl_.easy_setopt(handle_, CURLOPT_HEADERDATA, this);
   set_method();
   set_headers();
 }
@@ -92,29 +93,29 @@ void CurlTransfer::set_method() {
   const bool takes_body = !call_.body.empty() || call_.method == "POST" || call_.method == "PUT" ||
                           call_.method == "PATCH";
   if (takes_body) {
-    curl_easy_setopt(handle_, CURLOPT_POST, 1L);
-    curl_easy_setopt(handle_, CURLOPT_POSTFIELDS, call_.body.data());
-    curl_easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
-                     static_cast<curl_off_t>(call_.body.size()));
+    curl_.easy_setopt(handle_, CURLOPT_POST, 1L);
+    curl_.easy_setopt(handle_, CURLOPT_POSTFIELDS, call_.body.data());
+    curl_.easy_setopt(handle_, CURLOPT_POSTFIELDSIZE_LARGE,
+                      static_cast<curl_off_t>(call_.body.size()));
   } else if (call_.method == "HEAD") {
-    curl_easy_setopt(handle_, CURLOPT_NOBODY, 1L);
+    curl_.easy_setopt(handle_, CURLOPT_NOBODY, 1L);
   }
-  curl_easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, call_.method.c_str());
+  curl_.easy_setopt(handle_, CURLOPT_CUSTOMREQUEST, call_.method.c_str());
 }
 
 void CurlTransfer::set_headers() {
   for (const auto& [name, value] : call_.headers) {
     // libcurl sends an empty value only when told so with a semicolon.
     const std::string line = value.empty() ? name + ";" : name + ": " + value;
-    headers_ = curl_slist_append(headers_, line.c_str());
+    headers_ = curl_.slist_append(headers_, line.c_str());
   }
   // Neither the wait for "100 Continue" nor the form content type is wanted by default.
   for (const char* const name : {"Expect", "Content-Type"}) {
     if (!find_header(call_.headers, name)) {
-      headers_ = curl_slist_append(headers_, (std::string(name) + ":").c_str());
+      headers_ = curl_.slist_append(headers_, (std::string(name) + ":").c_str());
     }
   }
-  curl_easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_);
+  curl_.easy_setopt(handle_, CURLOPT_HTTPHEADER, headers_);
 }
 
 std::size_t CurlTransfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -163,7 +164,7 @@ Error CurlTransfer::error_for(CURLcode code) const {
     return call_failed(call_, ErrorCode::kResourceExhausted,
                        "it is longer than " + std::to_string(call_.max_body) + " bytes");
   }
-  const std::string reason = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
+  const std::string reason = detail_[0] != '\0' ? detail_ : curl_.easy_strerror(code);
   return call_failed(call_, code_of(code), reason);
 }
 
@@ -172,7 +173,7 @@ Result<HttpResponse> CurlTransfer::outcome(CURLcode code) {
     return error_for(code);
   }
   long status = 0;
-  curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
   return std::move(response_);
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <curl/curl.h>
-
 #include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "runtime/net/curl_library.h"
 #include "runtime/net/http_client.h"
 
 namespace voicectl {
@@ -15,7 +14,9 @@ namespace voicectl {
 class CurlTransfer {
  public:
   /// REQUIRES: `call` passed `check_call`. ERRORS: kResourceExhausted.
-  static Result<std::unique_ptr<CurlTransfer>> make(HttpCall call, Completion<HttpResponse> done);
+  static Result<std::unique_ptr<CurlTransfer>> make(const CurlLibrary& curl,
+                                                    HttpCall call,
+                                                    Completion<HttpResponse> done);
   ~CurlTransfer();
   CurlTransfer(const CurlTransfer&) = delete;
   CurlTransfer& operator=(const CurlTransfer&) = delete;
@@ -27,7 +28,7 @@ class CurlTransfer {
   Completion<HttpResponse> take_done() { return std::move(done_); }
 
  private:
-  CurlTransfer(HttpCall call, Completion<HttpResponse> done);
+  CurlTransfer(const CurlLibrary& curl, HttpCall call, Completion<HttpResponse> done);
 
   void set_options();
   void set_method();
@@ -37,6 +38,7 @@ class CurlTransfer {
   void add_header_line(std::string_view line);
   Error error_for(CURLcode code) const;
 
+  const CurlLibrary& curl_;
   HttpCall call_;
   Completion<HttpResponse> done_;
   CURL* handle_;

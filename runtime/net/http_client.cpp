@@ -46,18 +46,18 @@ struct WatchedSocket {
 struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
   explicit Inner(AsioReactor& loop) : reactor(loop), plain(loop) {}
 
-  /// libcurl and what it loads take megabytes, and an instance may never need it.
-  CURLM* curl() {
+  /// Has libcurl ready, which is loaded when it is first needed.
+  Status prepare_curl() {
     if (multi == nullptr) {
-      curl_global_init(CURL_GLOBAL_DEFAULT);
-      multi = curl_multi_init();
-      curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Inner::on_socket);
-      curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-      curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Inner::on_timer);
-      curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kPooledConnections);
+      VC_TRY(curl, curl_library());
+      multi = curl->multi_init();
+      curl->multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Inner::on_socket);
+      curl->multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+      curl->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Inner::on_timer);
+      curl->multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+      curl->multi_setopt(multi, CURLMOPT_MAXCONNECTS, kPooledConnections);
     }
-    return multi;
+    return ok_status();
   }
 
   /// Takes everything back from libcurl; no completion runs afterwards.
@@ -68,11 +68,11 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
       timer.reset();
     }
     for (const auto& [handle, transfer] : transfers) {
-      curl_multi_remove_handle(multi, handle);
+      curl->multi_remove_handle(multi, handle);
     }
     transfers.clear();
     if (multi != nullptr) {
-      curl_multi_cleanup(multi);
+      curl->multi_cleanup(multi);
     }
     sockets.clear();
   }
@@ -163,10 +163,10 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
 
   void drive(curl_socket_t socket, int events) {
     int running = 0;
-    curl_multi_socket_action(multi, socket, events, &running);
+    curl->multi_socket_action(multi, socket, events, &running);
     int left = 0;
     while (const CURLMsg* const message =
-               is_stopped ? nullptr : curl_multi_info_read(multi, &left)) {
+               is_stopped ? nullptr : curl->multi_info_read(multi, &left)) {
       if (message->msg == CURLMSG_DONE) {
         complete(message->easy_handle, message->data.result);
       }
@@ -177,7 +177,7 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     const auto found = transfers.find(handle);
     const std::unique_ptr<CurlTransfer> transfer = std::move(found->second);
     transfers.erase(found);
-    curl_multi_remove_handle(multi, handle);
+    curl->multi_remove_handle(multi, handle);
     transfer->take_done()(transfer->outcome(code));
   }
 
@@ -198,7 +198,11 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
       plain.send(std::move(*target), std::move(call), std::move(done));
       return;
     }
-    auto made = CurlTransfer::make(std::move(call), done);
+    if (const Status ready = prepare_curl(); ready.has_error()) {
+      fail(ready.error(), std::move(done));
+      return;
+    }
+    auto made = CurlTransfer::make(*curl, std::move(call), done);
     if (made.has_error()) {
       fail(made.error(), std::move(done));
       return;
@@ -206,12 +210,13 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     CURL* const handle = (*made)->handle();
     transfers.emplace(handle, std::move(*made));
     // Only sets the timer: everything else happens in a later turn.
-    curl_multi_add_handle(curl(), handle);
+    curl->multi_add_handle(multi, handle);
   }
 
   AsioReactor& reactor;
   PlainHttp plain;
   std::string connect_to;
+  const CurlLibrary* curl = nullptr;
   CURLM* multi = nullptr;
   bool is_stopped = false;
   std::optional<TimerId> timer;
