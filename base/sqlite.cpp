@@ -35,8 +35,8 @@ ErrorCode code_of(int sqlite_code) {
   }
 }
 
-/// A fresh connection meets a full disk as an I/O error (its shared memory cannot grow); what it was
-/// says only errno.
+/// A fresh connection meets a full disk as an I/O error (its shared memory cannot grow); what it
+/// was says only errno.
 ErrorCode code_of(sqlite3* database) {
   const int code = sqlite3_errcode(database);
   if ((code & 0xff) != SQLITE_IOERR) {
@@ -54,8 +54,7 @@ ErrorCode code_of(sqlite3* database) {
 }
 
 Error error_of(sqlite3* database, std::string_view doing) {
-  return Error(code_of(database),
-               fmt::format("cannot {}: {}", doing, sqlite3_errmsg(database)));
+  return Error(code_of(database), fmt::format("cannot {}: {}", doing, sqlite3_errmsg(database)));
 }
 
 }  // namespace
@@ -111,6 +110,11 @@ Status SqliteStatement::run() {
   }
 }
 
+Result<std::int64_t> SqliteStatement::run_counted() {
+  VC_TRY(run());
+  return sqlite3_changes64(database_);
+}
+
 void SqliteStatement::reset() {
   // The code repeats what the last step already reported.
   (void)sqlite3_reset(statement_.get());
@@ -138,8 +142,9 @@ void SqliteDatabase::Close::operator()(sqlite3* database) const {
 
 Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
   sqlite3* raw = nullptr;
-  const int outcome = sqlite3_open_v2(
-      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int outcome =
+      sqlite3_open_v2(path.c_str(), &raw,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   SqliteDatabase database(raw);
   if (outcome != SQLITE_OK) {
     return error_of(raw, fmt::format("open database '{}'", path));

@@ -35,6 +35,8 @@ class SqliteStatement {
   Result<bool> step();
   /// Runs to the end, ignores rows, and resets. For INSERT, UPDATE, DELETE.
   Status run();
+  /// The same, and tells how many rows were changed.
+  Result<std::int64_t> run_counted();
   void reset();
 
   std::string text(int column) const;

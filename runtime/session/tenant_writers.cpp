@@ -27,6 +27,11 @@ Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
                           "ON CONFLICT (session) DO UPDATE SET status = excluded.status, "
                           "ended_at = excluded.ended_at, call_id = excluded.call_id, "
                           "document = excluded.document"));
+  // An upsert would take the entries out of the indexes and put them in again, equal or not.
+  VC_TRY(
+      SqliteStatement document,
+      database.prepare("UPDATE sessions SET document = ?5 WHERE session = ?1 AND status = ?2 AND "
+                       "ended_at IS ?3 AND call_id = ?4"));
   VC_TRY(SqliteStatement usage,
          database.prepare("INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?) "
                           "ON CONFLICT (session) DO UPDATE SET status = excluded.status, "
@@ -50,10 +55,10 @@ Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
   VC_TRY(SqliteStatement response,
          database.prepare("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)"));
   VC_TRY(SqliteStatement drop, database.prepare("DELETE FROM requests WHERE at < ?"));
-  return TenantWriters(Statements{std::move(session), std::move(usage), std::move(event),
-                                  std::move(record), std::move(inbox), std::move(outbox),
-                                  std::move(outbox_done), std::move(customer), std::move(response),
-                                  std::move(drop)});
+  return TenantWriters(Statements{std::move(session), std::move(document), std::move(usage),
+                                  std::move(event), std::move(record), std::move(inbox),
+                                  std::move(outbox), std::move(outbox_done), std::move(customer),
+                                  std::move(response), std::move(drop)});
 }
 
 Status TenantWriters::write(const StoreBatch& batch) {
@@ -85,14 +90,29 @@ Status TenantWriters::write(const StoreBatch& batch) {
 }
 
 Status TenantWriters::write(const Session& of) {
-  to_.session.bind(1, of.session.str())
-      .bind(2, name_of(of.status))
-      .bind(3, stored_time(of.created_at))
-      .bind(5, of.ultravox_call_id)
-      .bind(6, to_stored_text(of));
-  of.end_time ? to_.session.bind(4, stored_time(*of.end_time)) : to_.session.bind_null(4);
-  VC_TRY(to_.session.run());
+  const std::string text = to_stored_text(of);
+  VC_TRY(const bool is_written, write_document(of, text));
+  if (!is_written) {
+    to_.session.bind(1, of.session.str())
+        .bind(2, name_of(of.status))
+        .bind(3, stored_time(of.created_at))
+        .bind(5, of.ultravox_call_id)
+        .bind(6, text);
+    of.end_time ? to_.session.bind(4, stored_time(*of.end_time)) : to_.session.bind_null(4);
+    VC_TRY(to_.session.run());
+  }
   return write_usage(of);
+}
+
+Result<bool> TenantWriters::write_document(const Session& of, std::string_view text) {
+  SqliteStatement& to = to_.document;
+  to.bind(1, of.session.str())
+      .bind(2, name_of(of.status))
+      .bind(4, of.ultravox_call_id)
+      .bind(5, text);
+  of.end_time ? to.bind(3, stored_time(*of.end_time)) : to.bind_null(3);
+  VC_TRY(const std::int64_t rows, to.run_counted());
+  return rows > 0;
 }
 
 Status TenantWriters::write_usage(const Session& of) {

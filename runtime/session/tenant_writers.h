@@ -25,13 +25,16 @@ class TenantWriters {
 
  private:
   struct Statements {
-    SqliteStatement session, usage, event, record, inbox, outbox, outbox_done, customer, response,
-        drop;
+    SqliteStatement session, document, usage, event, record, inbox, outbox, outbox_done, customer,
+        response, drop;
   };
 
   explicit TenantWriters(Statements statements) : to_(std::move(statements)) {}
 
   Status write(const Session& of);
+  /// Whether there was a session whose places in the indexes are as they were: only its text is new
+  /// then.
+  Result<bool> write_document(const Session& of, std::string_view text);
   Status write_usage(const Session& of);
   Status write(const SessionEvent& of);
   Status write(const BusinessRecord& of, const std::string& owner, WallTime at);
