@@ -299,6 +299,10 @@ class Table:
         self.rows.append([what, ours, target, "yes" if is_met else "NO"] +
                          [cells.get(name, "") for name in self.names])
 
+    def note(self, what, ours):
+        """A figure without a target."""
+        self.rows.append([what, ours, "", ""] + ["" for _ in self.names])
+
     def render(self):
         head = ["", "ours", "target", "met"] + self.names
         lines = [head] + self.rows
@@ -371,12 +375,21 @@ class Report:
                            f"< {paced[lean]:.2f}", paced["voice-runtime"] < paced[lean],
                            {n: f"{v:.2f}" for n, v in paced.items()})
 
+        creating = {n: v / 1000 for n, v in self.figures("creating", "latency", "p99_us").items()}
+        if creating:
+            ours = creating["voice-runtime"]
+            self.table.add("ms, creation at 200/s, p99", f"{ours:.2f}", "< 200", ours < 200,
+                           {n: f"{v:.2f}" for n, v in creating.items()})
+
     def durable(self):
         figures = self.figures("durable", "per_second")
         if figures:
             value = figures["durable"]
-            self.table.add(f"durable calls/s, {DURABLE_CONNECTIONS} at once", f"{value:,.0f}", ">= 5,000", value >= 5000,
-                           {"voice-runtime": f"{value:,.0f}"})
+            self.table.add(f"durable calls/s, {DURABLE_CONNECTIONS} at once", f"{value:,.0f}",
+                           ">= 5,000", value >= 5000, {"voice-runtime": f"{value:,.0f}"})
+        flushes = self.figures("flushes", "per_call")
+        if flushes:
+            self.table.note("fsyncs per durable call", f"{flushes['durable']:.3f}")
 
     def render(self):
         self.rates("tools", "tool calls",
@@ -394,8 +407,25 @@ def scenarios(options):
         "tools": ("tools", *length),
         "sessions": ("sessions", *length),
         "paced": ("tools", *length, "--rate", "1000"),
+        "creating": ("sessions", *length, "--rate", "200"),
         "events": ("events", *length, "--sessions", str(EVENT_SESSIONS)),
     }
+
+
+def count_flushes(bench, durable):
+    """fsyncs and fdatasyncs of a load that strace watches, and therefore slows down."""
+    if shutil.which("strace") is None:
+        say("  flushes are not counted: strace is not installed")
+        return None
+    told = bench.folder / "flushes"
+    watcher = bench.run_child(["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", told,
+                               "-p", durable.pid], on_core(OTHER_CORE))
+    figures = bench.load(durable, "tools", "--warm-up", "0", "--seconds", "3", "--connections",
+                         DURABLE_CONNECTIONS)
+    watcher.send_signal(signal.SIGINT)
+    watcher.wait(15)
+    count = sum(1 for line in told.read_text().splitlines() if "sync(" in line)
+    return {"per_call": count / max(1, figures["answers"])}
 
 
 def warm_up(bench, subjects):
@@ -428,12 +458,16 @@ def measure(bench, subjects, durable, fresh, options):
                 continue
             for subject in subjects:
                 # Sessions that are made stay live, and a tenant may have 100,000 of them.
-                is_ours = scenario == "sessions" and subject is subjects[0]
+                is_ours = scenario in ("sessions", "creating") and subject is subjects[0]
                 note(scenario, subject, bench.load(fresh[number] if is_ours else subject, *words))
         if wanted is None or "durable" in wanted:
             note("durable", durable, bench.load(durable, "tools", "--seconds",
                                                 str(options.seconds), "--connections",
                                                 str(DURABLE_CONNECTIONS)))
+    if wanted is None or "durable" in wanted:
+        flushes = count_flushes(bench, durable)
+        if flushes:
+            results["flushes"] = {durable.name: [flushes]}
     return results
 
 
@@ -442,7 +476,7 @@ def main():
     parser.add_argument("binaries", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--only", default="", help="tools,sessions,paced,events,idle,durable")
+    parser.add_argument("--only", default="", help="tools,sessions,paced,creating,events,idle,durable")
     parser.add_argument("--peers", default="", help="only these of the peers, by commas")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
