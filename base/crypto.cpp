@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include "base/check.h"
+
 namespace voicectl {
 namespace {
 
@@ -31,6 +33,30 @@ std::string to_hex(const unsigned char* bytes, std::size_t count) {
 std::string sha256_hex(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(bytes_of(text), text.size(), digest.data());
+  return to_hex(digest.data(), digest.size());
+}
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  VC_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "SHA-256 is built in");
+}
+
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(state_->context);
+}
+
+void Sha256::add(std::string_view piece) {
+  VC_CHECK(EVP_DigestUpdate(state_->context, piece.data(), piece.size()) == 1,
+           "a digest that was begun takes more");
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  VC_CHECK(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1,
+           "a digest that was begun ends");
   return to_hex(digest.data(), digest.size());
 }
 

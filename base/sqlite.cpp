@@ -12,6 +12,10 @@
 namespace voicectl {
 namespace {
 
+/// Longest value, and longest text of a schema, that is read from a file of unknown make.
+constexpr int kMostForeignBytes = 64 << 20;
+constexpr int kMostForeignSql = 100'000;
+
 ErrorCode code_of(int sqlite_code) {
   switch (sqlite_code & 0xff) {
     case SQLITE_BUSY:
@@ -87,6 +91,22 @@ SqliteStatement& SqliteStatement::bind_null(int parameter) {
   return *this;
 }
 
+SqliteStatement& SqliteStatement::bind(int parameter, const SqliteStatement& row, int column) {
+  VC_CHECK(sqlite3_bind_value(statement_.get(), parameter,
+                              sqlite3_column_value(row.statement_.get(), column)) == SQLITE_OK,
+           "parameters are within the statement");
+  return *this;
+}
+
+bool SqliteStatement::is_plain(int column) const {
+  const int type = sqlite3_column_type(statement_.get(), column);
+  return type == SQLITE_TEXT || type == SQLITE_INTEGER || type == SQLITE_NULL;
+}
+
+int SqliteStatement::columns() const {
+  return sqlite3_column_count(statement_.get());
+}
+
 Result<bool> SqliteStatement::step() {
   const int outcome = sqlite3_step(statement_.get());
   if (outcome == SQLITE_ROW) {
@@ -159,6 +179,41 @@ Result<SqliteDatabase> SqliteDatabase::open(const std::string& path) {
   const Status prepared = database.run(
       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
       "PRAGMA trusted_schema=OFF; PRAGMA secure_delete=ON;");
+  if (prepared.has_error()) {
+    return prepared.error().with_context(fmt::format("opening database '{}'", path));
+  }
+  return database;
+}
+
+Result<SqliteDatabase> SqliteDatabase::open_to_read(const std::string& path, Origin origin) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool is_special = c == '%' || c == '?' || c == '#';
+    uri += is_special ? fmt::format("%{:02x}", static_cast<unsigned>(c)) : std::string(1, c);
+  }
+  // Immutable: files that somebody put beside it are not looked at.
+  uri += origin == Origin::kForeign ? "?mode=ro&immutable=1" : "?mode=ro";
+  sqlite3* raw = nullptr;
+  const int outcome = sqlite3_open_v2(
+      uri.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  SqliteDatabase database(raw);
+  if (outcome != SQLITE_OK) {
+    return error_of(raw, fmt::format("open database '{}'", path));
+  }
+  sqlite3_extended_result_codes(raw, 1);
+  sqlite3_busy_timeout(raw, 5000);
+  if (origin == Origin::kForeign) {
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+    sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, kMostForeignBytes);
+    sqlite3_limit(raw, SQLITE_LIMIT_SQL_LENGTH, kMostForeignSql);
+    sqlite3_limit(raw, SQLITE_LIMIT_ATTACHED, 0);
+  }
+  const Status prepared = database.run(
+      "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; "
+      "PRAGMA mmap_size=0;");
   if (prepared.has_error()) {
     return prepared.error().with_context(fmt::format("opening database '{}'", path));
   }

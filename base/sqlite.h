@@ -30,6 +30,8 @@ class SqliteStatement {
   SqliteStatement& bind(int parameter, std::string_view text);
   SqliteStatement& bind(int parameter, std::int64_t number);
   SqliteStatement& bind_null(int parameter);
+  /// A column of another statement's row, whatever it holds.
+  SqliteStatement& bind(int parameter, const SqliteStatement& row, int column);
 
   /// True while there is a row to read.
   Result<bool> step();
@@ -42,6 +44,9 @@ class SqliteStatement {
   std::string text(int column) const;
   std::int64_t integer(int column) const;
   bool is_null(int column) const;
+  int columns() const;
+  /// Whether it is a text, a whole number or NULL.
+  bool is_plain(int column) const;
 
  private:
   friend class SqliteDatabase;
@@ -70,6 +75,13 @@ class SqliteDatabase {
   /// ERRORS: kCorrupt if the file is not a sound database; kUnavailable if it is locked;
   /// kPermissionDenied; kResourceExhausted if the disk is full.
   static Result<SqliteDatabase> open(const std::string& path);
+
+  enum class Origin {
+    kOurs,     ///< others may be writing to it: a transaction sees one state of it
+    kForeign,  ///< of unknown make, and nobody writes to it: no trigger, view or function runs
+  };
+  /// Opens an existing file only to be read. ERRORS: as `open`; kPermissionDenied if there is none.
+  static Result<SqliteDatabase> open_to_read(const std::string& path, Origin origin);
 
   SqliteDatabase(SqliteDatabase&&) noexcept = default;
   SqliteDatabase& operator=(SqliteDatabase&&) noexcept = default;

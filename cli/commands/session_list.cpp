@@ -15,6 +15,8 @@ constexpr std::uint32_t kMostSessions = 200;
 
 struct Options {
   std::string tenant;
+  std::string created_after;
+  std::string created_before;
   std::uint32_t limit = 50;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -42,6 +44,12 @@ Result<ExitCode> list_sessions(CommandContext& context, const Options& options) 
   if (!options.tenant.empty()) {
     target += "&tenant=" + percent_encoded(options.tenant);
   }
+  if (!options.created_after.empty()) {
+    target += "&created_after=" + percent_encoded(options.created_after);
+  }
+  if (!options.created_before.empty()) {
+    target += "&created_before=" + percent_encoded(options.created_before);
+  }
   VC_TRY(const Json answer, daemon_of(context)->get(target));
   print_list(context.console, answer, sessions_view(), options.format);
   return ExitCode::kOk;
@@ -50,6 +58,12 @@ Result<ExitCode> list_sessions(CommandContext& context, const Options& options) 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--tenant", options->tenant, "only sessions of this tenant")->type_name("TENANT");
+  app.add_option("--created-after", options->created_after,
+                 "only sessions created then or later, such as 2026-11-25T22:15:00Z")
+      ->type_name("TIME");
+  app.add_option("--created-before", options->created_before,
+                 "only sessions created before then; the oldest one shown gives the next page")
+      ->type_name("TIME");
   app.add_option("--limit", options->limit, fmt::format("most sessions, up to {}", kMostSessions))
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMostSessions))

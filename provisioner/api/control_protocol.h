@@ -41,7 +41,10 @@
 ///                         "revoked_at","replaced_by"}]}; state is active, expiring, expired or
 ///                         revoked; ended keys are listed for 30 days
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
-///   GET    /v1/sessions?tenant=&limit=   {"sessions":[{...}],"problems":["..."]}, newest first
+///   DELETE /v1/retired/<slug>            {"tenant","forgotten"}: forgets what the registry knows of a
+///                         deleted tenant but its events; false if there is one of that name
+///   GET    /v1/sessions?tenant=&limit=&created_after=&created_before=
+///                         {"sessions":[{...}],"problems":["..."]}, newest first
 ///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
 ///   DELETE /v1/sessions/<id>             {"session":{...}}
 ///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}

@@ -33,6 +33,10 @@ struct DaemonPaths {
     return tenant_folder(tenant) + "/keys.json";
   }
   std::string tenant_data(const TenantId& tenant) const { return tenant_folder(tenant) + "/data"; }
+  /// Where the CLI puts an imported tenant's data for us.
+  std::string import_stage(const TenantId& tenant) const {
+    return state + "/transfer/" + tenant.str();
+  }
   std::string tenant_socket(const TenantId& tenant) const {
     return run + "/tenants/" + tenant.str() + ".sock";
   }

@@ -219,8 +219,11 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
     done(failed(tenant.has_error() ? tenant.error() : platform.error()));
     return;
   }
+  const Status adopted = deps_.files.adopt_import(action.tenant, deps_.wall.now());
   const Status prepared =
-      deps_.files.prepare(tenant->spec, *platform, action.generation, deps_.keys);
+      adopted.has_error()
+          ? adopted
+          : deps_.files.prepare(tenant->spec, *platform, action.generation, deps_.keys);
   if (prepared.has_error()) {
     done(failed(prepared.error()));
     return;

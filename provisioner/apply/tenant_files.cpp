@@ -14,6 +14,9 @@ namespace {
 
 /// 40 characters of 36: more than 200 bits.
 constexpr std::size_t kSecretLength = 40;
+/// How long an import waits to be taken over. Longer than anybody takes to read a plan.
+constexpr std::chrono::hours kImportKept{1};
+
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
 constexpr std::size_t kMaxKeysFile = 1024 * 1024;
@@ -105,6 +108,36 @@ Status TenantFiles::install_file(const std::string& source, const std::string& i
   return Error(
       ErrorCode::kNotFound,
       fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
+}
+
+/// Moves a file to where the instance finds it, if it is there.
+Status TenantFiles::hand_over(const std::string& from, const std::string& to) {
+  const std::string folder = from.substr(0, from.rfind('/'));
+  VC_TRY(const std::vector<std::string> names, files_.list(folder));
+  if (std::find(names.begin(), names.end(), from.substr(folder.size() + 1)) == names.end()) {
+    return ok_status();  // a try before this one has moved it
+  }
+  if (options_.owner) {
+    VC_TRY(files_.set_owner(from, *options_.owner));
+  }
+  return files_.move(from, to);
+}
+
+Status TenantFiles::adopt_import(const TenantId& tenant, WallTime now) {
+  const std::string stage = paths().import_stage(tenant);
+  VC_TRY(const std::optional<std::string> text, files_.read(stage + "/import.json", kMaxKeyFile));
+  const Result<Json> note = parse_json(text.value_or("{}"));
+  const std::int64_t staged = note.has_value() ? integer_or(*note, "staged_at_ms", 0) : 0;
+  const bool is_for_us = note.has_value() && string_or(*note, "tenant", "") == tenant.str() &&
+                         now - WallTime(std::chrono::milliseconds(staged)) < kImportKept;
+  if (!is_for_us) {
+    return ok_status();
+  }
+  VC_TRY(make_owned_directory(paths().tenant_folder(tenant)));
+  VC_TRY(make_owned_directory(paths().tenant_data(tenant)));
+  VC_TRY(hand_over(stage + "/secrets.json", paths().tenant_secrets(tenant)));
+  VC_TRY(hand_over(stage + "/tenant.db", paths().tenant_data(tenant) + "/tenant.db"));
+  return files_.remove(stage);
 }
 
 Status TenantFiles::prepare(const TenantSpec& tenant,

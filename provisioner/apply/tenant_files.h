@@ -39,6 +39,11 @@ class TenantFiles {
 
   const DaemonPaths& paths() const { return options_.paths; }
 
+  /// Takes over for a new tenant what `voicectl tenant import` left for it a short time ago: its
+  /// database and secrets. Older leavings are of an import that was given up, and are not touched.
+  /// Idempotent.
+  Status adopt_import(const TenantId& tenant, WallTime now);
+
   /// Makes the folder, its secrets (once) and its configuration file. Idempotent.
   Status prepare(const TenantSpec& tenant,
                  const PlatformSpec& platform,
@@ -84,6 +89,7 @@ class TenantFiles {
  private:
   Status write_owned(const std::string& path, const std::string& content);
   Status make_owned_directory(const std::string& path);
+  Status hand_over(const std::string& from, const std::string& to);
   Status install_file(const std::string& source, const std::string& installed);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);
   /// The configuration file's text, after all that it names has been written.

@@ -71,6 +71,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"GET", "/v1/desired", &ControlServer::show_desired},
+      {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant},
       {"POST", "/v1/plan", &ControlServer::make_plan},
       {"POST", "/v1/apply", &ControlServer::apply},
       {"POST", "/v1/stop", &ControlServer::stop},

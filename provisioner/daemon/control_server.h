@@ -84,6 +84,9 @@ class ControlServer {
   void apply(const Call& call);
   void stop(const Call& call);
 
+  // control_data.cpp
+  void forget_tenant(const Call& call);
+
   // control_sessions.cpp
   void list_sessions(const Call& call);
   void show_session(const Call& call);

@@ -54,6 +54,11 @@ void ControlServer::list_sessions(const Call& call) {
   if (wanted != call.request.query.end()) {
     question["tenant"] = wanted->second;
   }
+  for (const char* bound : {"created_after", "created_before"}) {
+    if (const auto given = call.request.query.find(bound); given != call.request.query.end()) {
+      question[bound] = given->second;
+    }
+  }
   for (const InstanceView& view : deps_.instances.observe()) {
     const bool is_asked =
         wanted == call.request.query.end() ||

@@ -142,6 +142,15 @@ struct TenantLimits {
   friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
 };
 
+/// How many days of what is over are kept. Usage, records and customers are kept for good.
+struct RetentionSpec {
+  std::uint32_t session_days = 400;
+  /// At most session_days.
+  std::uint32_t event_days = 90;
+  std::uint32_t webhook_days = 90;
+  friend bool operator==(const RetentionSpec&, const RetentionSpec&) = default;
+};
+
 struct Backend {
   BackendKind kind = BackendKind::kBuiltin;
   /// erpnext: base address of the site, company, and the file that holds "<key>:<secret>".
@@ -167,6 +176,7 @@ struct TenantSpec {
   /// Origins of pages elsewhere that may use the tenant's API: "https://shop.example.com".
   std::vector<std::string> allowed_origins{};
   TenantLimits limits{};
+  RetentionSpec retention{};
   Backend backend{};
   VoiceConfig voice{};
   OpeningHours opening_hours{};

@@ -93,6 +93,12 @@ Json json_of(const TenantLimits& limits) {
           {"requests_in_flight", or_null(limits.requests_in_flight)}};
 }
 
+Json json_of(const RetentionSpec& retention) {
+  return {{"session_days", retention.session_days},
+          {"event_days", retention.event_days},
+          {"webhook_days", retention.webhook_days}};
+}
+
 Json json_of(const Backend& backend) {
   return {{"kind", name_of(backend.kind)},
           {"url", backend.url},
@@ -125,6 +131,7 @@ Json json_of(const TenantSpec& spec) {
           {"domains", std::move(domains)},
           {"allowed_origins", spec.allowed_origins},
           {"limits", json_of(spec.limits)},
+          {"retention", json_of(spec.retention)},
           {"backend", json_of(spec.backend)},
           {"voice", json_of(spec.voice)},
           {"opening_hours", json_of(spec.opening_hours)},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "provisioner/model/readers.h"
 
 namespace voicectl {
@@ -17,6 +19,9 @@ constexpr std::size_t kMostDomains = 50;
 constexpr std::size_t kMostOrigins = 50;
 constexpr std::size_t kLongestInstructions = 20'000;
 constexpr TextRule kRequiredName{.least = 1, .most = 140};
+
+/// A hundred years.
+constexpr std::int64_t kMostDays = 36'500;
 
 /// Stands for a slug that could not be read, so that the rest of its tenant is still checked.
 TenantId unreadable_slug() {
@@ -86,6 +91,27 @@ TenantLimits read_limits(const ValueReader& value) {
   }
   map.finish();
   return limits;
+}
+
+RetentionSpec read_retention(const ValueReader& value) {
+  MapReader map = value.map();
+  RetentionSpec kept;
+  kept.session_days = map.number("session_days", 1, kMostDays, kept.session_days);
+  // Who keeps sessions for a shorter time than events are usually kept means both.
+  kept.event_days =
+      map.number("event_days", 1, kMostDays, std::min(kept.event_days, kept.session_days));
+  kept.webhook_days = map.number("webhook_days", 1, kMostDays, kept.webhook_days);
+  if (kept.event_days > kept.session_days) {
+    value.problems().add(
+        map.spot_of("event_days")
+            .problem(
+                fmt::format(
+                    "found {} days; events are kept at most as long as their sessions ({} days)",
+                    kept.event_days, kept.session_days),
+                "lower event_days or raise session_days"));
+  }
+  map.finish();
+  return kept;
 }
 
 Backend read_backend(const ValueReader& value) {
@@ -168,6 +194,9 @@ void read_contact(MapReader& map, TenantSpec& spec) {
 void read_parts(MapReader& map, TenantSpec& spec) {
   if (const std::optional<ValueReader> limits = map.find("limits")) {
     spec.limits = read_limits(*limits);
+  }
+  if (const std::optional<ValueReader> retention = map.find("retention")) {
+    spec.retention = read_retention(*retention);
   }
   if (const std::optional<ValueReader> backend = map.find("backend")) {
     spec.backend = read_backend(*backend);

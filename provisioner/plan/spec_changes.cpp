@@ -52,6 +52,7 @@ std::string describe_changes(const TenantSpec& before, const TenantSpec& after) 
   changes.compare("time_zone", before.time_zone, after.time_zone);
   changes.compare_whole("domains", before.domains, after.domains);
   changes.compare_whole("limits", before.limits, after.limits);
+  changes.compare_whole("retention", before.retention, after.retention);
   changes.compare_whole("backend", before.backend, after.backend);
   changes.compare_whole("voice", before.voice, after.voice);
   changes.compare_whole("opening_hours", before.opening_hours, after.opening_hours);

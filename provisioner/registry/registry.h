@@ -132,6 +132,11 @@ class Registry {
   virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 
+  /// Removes what is still known of a tenant that was deleted: closed actions that are about it, with
+  /// their documents, its API keys, and its name at ports that are in quarantine. Events stay: they
+  /// are what tells who did what. Nothing of it stays in the file's free space either.
+  virtual Status forget_tenant(const TenantId& tenant) = 0;
+
   /// Small texts that a restart must find again, such as the identity of nginx's process.
   virtual Status put_note(const std::string& name, const std::string& text) = 0;
   virtual Result<std::optional<std::string>> find_note(const std::string& name) = 0;

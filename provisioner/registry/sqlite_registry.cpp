@@ -43,6 +43,7 @@ class SqliteRegistry final : public Registry {
   Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override;
   Status drop_api_key(const TenantId& tenant, const std::string& key_id) override;
   Result<std::vector<ApiKeyRecord>> load_api_keys() override;
+  Status forget_tenant(const TenantId& tenant) override;
   Status put_note(const std::string& name, const std::string& text) override;
   Result<std::optional<std::string>> find_note(const std::string& name) override;
 
@@ -254,6 +255,31 @@ Status SqliteRegistry::drop_api_key(const TenantId& tenant, const std::string& k
 
 Result<std::vector<ApiKeyRecord>> SqliteRegistry::load_api_keys() {
   return transact_for<std::vector<ApiKeyRecord>>([this] { return read_api_keys(database_); });
+}
+
+Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
+  VC_TRY(transact([&]() -> Status {
+    const std::string& slug = tenant.str();
+    VC_TRY(SqliteStatement journal,
+           database_.prepare("DELETE FROM journal WHERE state <> 'intent' AND "
+                             "instr(key || ' ' || subject || ' ' || action || ' ' || outcome, ?) "
+                             "> 0"));
+    // As a name, a host, the name of an instance, a subject; and in the words of an error.
+    for (const std::string& form :
+         {"\"" + slug + "\"", "\"" + slug + ".", "-" + slug + "\"", "/" + slug + "\"",
+          "tenant/" + slug + " ", "'" + slug + "'", "dedicated-" + slug + " "}) {
+      VC_TRY(journal.bind(1, form).run());
+    }
+    VC_TRY(SqliteStatement keys, database_.prepare("DELETE FROM api_keys WHERE tenant = ?"));
+    VC_TRY(keys.bind(1, slug).run());
+    VC_TRY(
+        SqliteStatement leases,
+        database_.prepare("UPDATE leases SET holder = '' WHERE holder = ? AND released_at IS NOT "
+                          "NULL"));
+    return leases.bind(1, "tenant/" + slug).run();
+  }));
+  // Old pages stand in the log until it begins anew.
+  return database_.run("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 Status SqliteRegistry::put_note(const std::string& name, const std::string& text) {

@@ -47,7 +47,8 @@ inline constexpr std::string_view kReclaim = "reclaim";
 /// {}: answers one `listener` message per tenant, each {"tenant","generation","token"} with its
 /// two descriptors, then `ok` {"count"}.
 inline constexpr std::string_view kRegain = "regain";
-/// {"tenant"?,"after"?,"limit"?}: sessions, newest first, paged. Answer {"sessions":[...],"next"?}.
+/// {"tenant"?,"after"?,"limit"?,"created_after"?,"created_before"?}: sessions, newest first, paged;
+/// times as in RFC 3339. Answer {"sessions":[...],"next"?}.
 inline constexpr std::string_view kListSessions = "list_sessions";
 /// {"session"}: one session with its events. Answer {"session":{...},"events":[...]}.
 inline constexpr std::string_view kShowSession = "show_session";

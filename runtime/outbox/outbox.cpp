@@ -22,11 +22,21 @@ std::chrono::milliseconds in_milliseconds(Duration length) {
   return std::chrono::ceil<std::chrono::milliseconds>(length);
 }
 
+std::string number_mark(std::uint64_t id) {
+  return "#" + std::to_string(id);
+}
+
 DeliveryLine::Kind kind_of(const OutboxEntry& entry) {
   return entry.attempts == 0 ? DeliveryLine::Kind::kFirstAttempt : DeliveryLine::Kind::kBacklog;
 }
 
 }  // namespace
+
+std::string effect_key(const OutboxEntry& entry) {
+  const std::string mark = number_mark(entry.id);
+  const std::string& key = entry.idempotency_key;
+  return key.ends_with(mark) ? key.substr(0, key.size() - mark.size()) : key;
+}
 
 Outbox::Outbox(Deps deps, LinePolicy policy)
     : deps_(deps), policy_(policy), self_(std::make_shared<Outbox*>(this)) {}
@@ -54,12 +64,14 @@ void Outbox::stop() {
   lanes_.clear();
   by_id_.clear();
   by_key_.clear();
+  dead_keys_.clear();
   later_.clear();
 }
 
 void Outbox::resume(const StoreContents& contents) {
   stop();
   last_id_ = contents.last_outbox_id;
+  dead_keys_.insert(contents.dead_outbox_keys.begin(), contents.dead_outbox_keys.end());
   const WallTime now = deps_.clock.now();
   for (const OutboxEntry& entry : contents.outbox) {
     // A clock that was set back must not put anything off for longer than the schedule does.
@@ -102,7 +114,7 @@ void Outbox::put(OutboxEntry entry, Attempt attempt, Duration wait) {
   lane.key = std::move(key);
   lane.side = &side_of(*deliverer);
   by_id_[entry.id] = &lane;
-  by_key_[entry.idempotency_key] = entry.id;
+  by_key_[effect_key(entry)] = entry.id;
   const auto behind = [&entry](const Item& item) { return item.entry.id > entry.id; };
   auto at = std::find_if(lane.items.begin() + (lane.is_busy ? 1 : 0), lane.items.end(), behind);
   take_out_of_line(lane);
@@ -327,9 +339,12 @@ void Outbox::remove(std::uint64_t id) {
   const auto at = std::find_if(lane.items.begin(), lane.items.end(),
                                [id](const Item& item) { return item.entry.id == id; });
   lane.is_busy = lane.is_busy && at != lane.items.begin();
-  const auto key = by_key_.find(at->entry.idempotency_key);
+  const auto key = by_key_.find(effect_key(at->entry));
   if (key != by_key_.end() && key->second == id) {
     by_key_.erase(key);
+  }
+  if (at->entry.state == OutboxEntry::State::kDead) {
+    dead_keys_.insert(at->entry.idempotency_key);
   }
   lane.items.erase(at);
   by_id_.erase(id);
@@ -368,6 +383,10 @@ std::vector<OutboxEntry> Outbox::number(std::vector<NewEffect> effects) {
     entry.session = std::move(effect.session);
     entry.kind = std::move(effect.kind);
     entry.idempotency_key = std::move(effect.idempotency_key);
+    if (dead_keys_.count(entry.idempotency_key) > 0) {
+      // An earlier effect of that key was given up and is still listed.
+      entry.idempotency_key += number_mark(entry.id);
+    }
     entry.payload = std::move(effect.payload);
     entry.created_at = now;
     entry.next_attempt = now;

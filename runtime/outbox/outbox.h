@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -73,7 +74,8 @@ class Outbox {
   /// that is durable, before `done` runs. An effect whose key waits already is not recorded again.
   void commit(Change change, std::vector<NewEffect> effects, std::function<void(Status)> done);
 
-  /// The entry that waits with that key; nullptr if there is none. Borrowed until the next turn.
+  /// The entry that waits with that key (`effect_key`); nullptr if there is none. Borrowed until
+  /// the next turn.
   const OutboxEntry* find_pending(std::string_view idempotency_key) const;
   std::size_t pending() const { return by_id_.size(); }
   const OutboxCounts& counts() const { return counts_; }
@@ -138,7 +140,10 @@ class Outbox {
   std::map<std::string, Lane> lanes_;
   /// Every entry that waits, and the lane that it waits in.
   std::unordered_map<std::uint64_t, Lane*> by_id_;
+  /// By the key that its effect was given; see `number`.
   std::unordered_map<std::string, std::uint64_t> by_key_;
+  /// Keys of dead entries, which may come again: a client's request number does.
+  std::unordered_set<std::string> dead_keys_;
   /// Lanes whose first item is not due yet.
   std::set<std::pair<MonoTime, std::uint64_t>> later_;
   std::optional<TimerId> timer_;
@@ -148,5 +153,9 @@ class Outbox {
   OutboxCounts counts_;
   std::shared_ptr<Outbox*> self_;
 };
+
+/// The key that the effect was given: an entry's own, without the number that it got behind it if a
+/// dead entry had the key already.
+std::string effect_key(const OutboxEntry& entry);
 
 }  // namespace voicectl::runtime

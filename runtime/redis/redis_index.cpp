@@ -67,4 +67,12 @@ std::vector<SessionId> RedisIndex::live() const {
   return ids;
 }
 
+std::set<std::string> RedisIndex::owed() const {
+  std::set<std::string> sessions;
+  for (const auto& [id, entry] : outbox) {
+    sessions.insert(entry.session);
+  }
+  return sessions;
+}
+
 }  // namespace voicectl::runtime

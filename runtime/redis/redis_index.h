@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +55,7 @@ class RedisIndex {
   struct KnownEntry {
     OutboxEntry::State state = OutboxEntry::State::kPending;
     std::string idempotency_key;
+    std::string session;
   };
   std::unordered_map<std::uint64_t, KnownEntry> outbox;
   /// Which entry has the key.
@@ -65,6 +67,10 @@ class RedisIndex {
 
   /// Sessions that live.
   std::vector<SessionId> live() const;
+  /// Sessions that an entry of the outbox is for.
+  std::set<std::string> owed() const;
+  /// It is no longer on the server.
+  void forget(const SessionId& gone) { sessions_.erase(gone); }
 
  private:
   /// Sessions created before this and not known have to be asked for.

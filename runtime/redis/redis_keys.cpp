@@ -59,6 +59,7 @@ std::vector<RedisFixedKey> RedisKeys::fixed() const {
                                      {records_by_external_id(), "hash"},
                                      {bookings(), "zset"},
                                      {inbox(), "hash"},
+                                     {inbox_by_time(), "zset"},
                                      {outbox(), "hash"},
                                      {outbox_with(OutboxEntry::State::kPending), "zset"},
                                      {outbox_with(OutboxEntry::State::kDead), "zset"},

@@ -59,6 +59,8 @@ class RedisKeys {
   /// Appointments by their end.
   std::string bookings() const { return own("records:bookings"); }
   std::string inbox() const { return own("inbox"); }
+  /// Its fields by when they came.
+  std::string inbox_by_time() const { return own("inbox:by_time"); }
   std::string outbox() const { return own("outbox"); }
   std::string outbox_with(OutboxEntry::State state) const;
   /// Highest id that any entry ever had.
@@ -72,6 +74,10 @@ class RedisKeys {
   std::string usage_count(std::string_view month) const;
   /// The months that have records.
   std::string usage_months() const { return usage_ + "months"; }
+
+  /// What all keys begin with.
+  const std::string& business_prefix() const { return business_; }
+  const std::string& usage_prefix() const { return usage_; }
 
   /// Everything above that takes no argument or one of few: what is looked at before anything is
   /// written, and watched meanwhile.

@@ -151,7 +151,8 @@ Status RedisOpening::check_owner(const RedisReply& owner) const {
   }
   return Error(ErrorCode::kConflict,
                fmt::format("cannot open the session store: the Redis server has data of an earlier "
-                           "tenant of this name; delete its keys ('{0}' and what begins like it), "
+                           "tenant of this name; "
+                           "'voicectl tenant purge' removes its keys, "
                            "or delete '{0}' alone to go on with them",
                            deps_.keys.owner()));
 }
@@ -260,10 +261,12 @@ Status RedisOpening::take_outbox(const RedisReply& values) {
   std::vector<OutboxEntry>& pending = opened_.contents.outbox;
   for (const RedisReply& value : values.elements) {
     VC_TRY(OutboxEntry entry, outbox_entry_of(value.text));
-    deps_.index.outbox[entry.id] = {entry.state, entry.idempotency_key};
+    deps_.index.outbox[entry.id] = {entry.state, entry.idempotency_key, entry.session};
     deps_.index.outbox_keys[entry.idempotency_key] = entry.id;
     if (entry.state == OutboxEntry::State::kPending) {
       pending.push_back(std::move(entry));
+    } else {
+      opened_.contents.dead_outbox_keys.push_back(entry.idempotency_key);
     }
   }
   std::sort(pending.begin(), pending.end(),

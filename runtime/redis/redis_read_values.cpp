@@ -86,6 +86,22 @@ Error bad_cursor() {
           "cannot list sessions: 'after' must be the 'next' of an earlier answer"};
 }
 
+ScoreRange range_of(const SessionQuery& query, const std::optional<PagePlace>& place) {
+  ScoreRange range{"(0", "+inf", "-inf"};
+  if (query.created_after) {
+    range.least = redis_time(*query.created_after);
+  }
+  if (query.created_before) {
+    range.below = "(" + redis_time(*query.created_before);
+  }
+  if (place && (!query.created_before || place->created_at < *query.created_before)) {
+    const std::string at = redis_time(place->created_at);
+    range.below = "(" + at;
+    range.same_time = query.created_after && place->created_at < *query.created_after ? "(0" : at;
+  }
+  return range;
+}
+
 std::vector<std::string> ids_behind(const std::vector<RedisReply>& lists,
                                     const std::optional<PagePlace>& place) {
   std::vector<std::string> ids;
@@ -129,9 +145,8 @@ Result<std::vector<SessionEvent>> events_of_list(const RedisReply& entries, std:
 Result<std::vector<SessionEvent>> events_of_each(const std::vector<RedisReply>& replies) {
   std::vector<SessionEvent> events;
   for (std::size_t i = 1; i < replies.size(); ++i) {
-    if (replies[i].elements.size() != 1) {
-      return Error(ErrorCode::kCorrupt,
-                   "cannot read an event from the Redis server: it is listed and not there");
+    if (replies[i].elements.empty()) {
+      continue;  // it was old: the list of its session goes later
     }
     VC_TRY(SessionEvent event, event_of(replies[i].elements.front()));
     events.push_back(std::move(event));

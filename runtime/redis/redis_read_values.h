@@ -50,6 +50,14 @@ struct PagePlace {
 /// What `page_cursor` made; nullopt if it is none.
 std::optional<PagePlace> parse_page_cursor(const std::string& cursor);
 Error bad_cursor();
+/// Scores between which a page lies: those equal to `same_time`, and those from `below` down to
+/// `least`. "(1" and the like when there can be none.
+struct ScoreRange {
+  std::string same_time;
+  std::string below;
+  std::string least;
+};
+ScoreRange range_of(const SessionQuery& query, const std::optional<PagePlace>& place);
 /// Names out of two lists, newest first: those of the place's own millisecond, and those before.
 /// The ones that are not behind the place are left out; the first list counts only if there is one.
 std::vector<std::string> ids_behind(const std::vector<RedisReply>& lists,

@@ -83,11 +83,11 @@ void RedisReads::list_sessions(const SessionQuery& query, Completion<SessionPage
   }
   const std::string key =
       query.status ? keys_.sessions_with(*query.status) : keys_.sessions_by_time();
-  const std::string at = place ? redis_time(place->created_at) : "+inf";
+  const ScoreRange range = range_of(query, place);
   RedisCommands commands;
   // Sessions of the cursor's own millisecond, and everything before it.
-  commands.add({"ZREVRANGEBYSCORE", key, at, at});
-  commands.add({"ZREVRANGEBYSCORE", key, place ? "(" + at : at, "-inf", "LIMIT", "0",
+  commands.add({"ZREVRANGEBYSCORE", key, range.same_time, range.same_time});
+  commands.add({"ZREVRANGEBYSCORE", key, range.below, range.least, "LIMIT", "0",
                 limit_text(std::uint64_t{query.limit} + 1)});
   ask(std::move(commands),
       [this, query, place, done = std::move(done)](const Result<Replies>& replies) {

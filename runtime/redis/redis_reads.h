@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,12 +38,17 @@ class RedisReads {
   void find_customer(const std::string& phone, Completion<std::optional<Customer>> done);
   void read_usage(WallTime within, Completion<UsageTotal> done);
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done);
+  /// `owed`: sessions that stay because of the outbox.
+  void find_expired(const ExpiryQuery& query,
+                    const std::set<std::string>& owed,
+                    Completion<Expired> done);
 
  private:
   using Replies = std::vector<RedisReply>;
   enum class Retry { kOnce, kNever };
   /// A list of records that grows page by page.
   struct RecordScan;
+  struct ExpiryScan;
 
   void ask(RedisCommands commands, Completion<Replies> done, Retry retry = Retry::kOnce);
   /// `make` turns the replies into the answer.
@@ -53,6 +59,7 @@ class RedisReads {
   void fetch(const std::string& hash,
              const std::vector<std::string>& fields,
              Completion<std::vector<T>> done);
+  void find_expired_sessions(const std::shared_ptr<ExpiryScan>& scan);
   void scan_records(const std::shared_ptr<RecordScan>& scan);
   /// What every session of the months comes to that is over, or lives.
   void collect_usage(const std::vector<std::string>& months, Completion<Replies> done);

@@ -75,6 +75,7 @@ class RedisStore final : public SessionStore {
   void find_customer(const std::string& phone, Completion<std::optional<Customer>> done) override;
   void read_usage(WallTime within, Completion<UsageTotal> done) override;
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
+  void find_expired(ExpiryQuery query, Completion<Expired> done) override;
   void close(std::function<void()> done) override;
 
  private:

@@ -96,4 +96,10 @@ void RedisStore::read_analytics(WallTime from, WallTime to, Completion<Analytics
   });
 }
 
+void RedisStore::find_expired(ExpiryQuery query, Completion<Expired> done) {
+  read<Expired>(std::move(done), [&](RedisReads& reads, auto then) {
+    reads.find_expired(query, index_.owed(), std::move(then));
+  });
+}
+
 }  // namespace voicectl::runtime

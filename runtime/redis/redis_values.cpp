@@ -132,6 +132,22 @@ std::string inbox_field(const InboxEntry& entry) {
   return fmt::format("{}:{}/{}", entry.call_id.size(), entry.call_id, entry.event);
 }
 
+Result<InboxEntry> inbox_entry_of(std::string_view field, std::string_view text) {
+  const std::size_t colon = field.find(':');
+  const auto length = parse_number<std::size_t>(field.substr(0, colon));
+  const std::size_t space = text.find(' ');
+  const auto at = parse_number<std::int64_t>(text.substr(0, space));
+  const bool is_sound = colon != std::string_view::npos && length &&
+                        space != std::string_view::npos && at &&
+                        *length < field.size() - colon - 1 && field[colon + 1 + *length] == '/';
+  if (!is_sound) {
+    return corrupt("a webhook");
+  }
+  return InboxEntry{std::string(field.substr(colon + 1, *length)),
+                    std::string(field.substr(colon + 2 + *length)),
+                    std::string(text.substr(space + 1)), wall_time(*at)};
+}
+
 std::string to_redis_text(const OutboxEntry& entry) {
   JsonText out;
   return out.number("id", static_cast<std::int64_t>(entry.id))

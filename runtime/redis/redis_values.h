@@ -27,6 +27,8 @@ Result<KeptRecord> kept_record_of(std::string_view text);
 /// "<milliseconds> <body>", and what tells one from another: "<length of call>:<call>/<event>".
 std::string to_redis_text(const InboxEntry& entry);
 std::string inbox_field(const InboxEntry& entry);
+/// The entry of such a field and text.
+Result<InboxEntry> inbox_entry_of(std::string_view field, std::string_view text);
 
 std::string to_redis_text(const OutboxEntry& entry);
 Result<OutboxEntry> outbox_entry_of(std::string_view text);

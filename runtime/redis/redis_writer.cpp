@@ -84,7 +84,37 @@ Status RedisWriter::add(const StoreBatch& batch) {
   if (batch.response) {
     write(*batch.response);
   }
+  if (!batch.expired.empty()) {
+    remove(batch.expired);
+  }
   return ok_status();
+}
+
+void RedisWriter::remove(const Expired& expired) {
+  if (expired.events_through > 0) {
+    out_.add({"XTRIM", keys_.events(), "MINID", std::to_string(expired.events_through + 1)});
+  }
+  // One may be owed something since it was looked for.
+  const std::set<std::string> owed = index_.owed();
+  for (const ExpiredSession& gone : expired.sessions) {
+    const std::string& id = gone.session.str();
+    if (owed.contains(id)) {
+      continue;
+    }
+    out_.add({"HDEL", keys_.sessions(), id});
+    out_.add({"ZREM", keys_.sessions_by_time(), id});
+    out_.add({"ZREM", keys_.sessions_by_end(), id});
+    out_.add({"ZREM", keys_.sessions_with(gone.status), id});
+    out_.add({"HDEL", keys_.calls(), gone.call_id});
+    out_.add({"UNLINK", keys_.events_of(gone.session), keys_.session(gone.session),
+              keys_.context(gone.session)});
+    index_.forget(gone.session);
+  }
+  for (const auto& [call, event] : expired.inbox) {
+    const std::string field = inbox_field({call, event, "", WallTime{}});
+    out_.add({"HDEL", keys_.inbox(), field});
+    out_.add({"ZREM", keys_.inbox_by_time(), field});
+  }
 }
 
 void RedisWriter::note(const Session& session, WallTime at) {
@@ -127,7 +157,9 @@ void RedisWriter::write(const BusinessRecord& record, const SessionId& owner, Wa
 }
 
 void RedisWriter::write(const InboxEntry& entry) {
-  out_.add({"HSETNX", keys_.inbox(), inbox_field(entry), to_redis_text(entry)});
+  const std::string field = inbox_field(entry);
+  out_.add({"HSETNX", keys_.inbox(), field, to_redis_text(entry)});
+  out_.add({"ZADD", keys_.inbox_by_time(), "NX", redis_time(entry.at), field});
 }
 
 Status RedisWriter::write(const OutboxEntry& entry) {
@@ -146,7 +178,7 @@ Status RedisWriter::write(const OutboxEntry& entry) {
   }
   put(keys_.outbox(), id, to_redis_text(entry));
   rank(keys_.outbox_with(entry.state), id, id);
-  index_.outbox[entry.id] = {entry.state, entry.idempotency_key};
+  index_.outbox[entry.id] = {entry.state, entry.idempotency_key, entry.session};
   index_.outbox_keys[entry.idempotency_key] = entry.id;
   if (entry.id > index_.last_outbox_id) {
     index_.last_outbox_id = entry.id;

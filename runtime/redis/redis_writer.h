@@ -51,6 +51,7 @@ class RedisWriter {
   Status write(const OutboxEntry& entry);
   void write_done(std::uint64_t id);
   void write(const StoredResponse& response);
+  void remove(const Expired& expired);
   void write_session(const Touched& touched);
   void publish(const Session& session, KnownSession& known);
   void write_places(const Touched& touched);

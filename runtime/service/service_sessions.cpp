@@ -8,6 +8,7 @@
 #include "base/os/fd_channel.h"
 #include "runtime/service/service.h"
 #include "runtime/session/session_event.h"
+#include "runtime/ultravox/timestamp.h"
 
 /// What the daemon asks about sessions, for the people at the CLI.
 namespace voicectl::runtime {
@@ -140,6 +141,17 @@ void Service::list_sessions(const ControlRequest& request, const Json& body) {
   query.after = string_or(body, "after", "");
   query.limit = static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(integer_or(body, "limit", kDefaultPage), 1, kMaxPage));
+  for (const auto& [name, bound] : {std::pair("created_after", &query.created_after),
+                                    std::pair("created_before", &query.created_before)}) {
+    if (const std::string text = string_or(body, name, ""); !text.empty()) {
+      const Result<WallTime> at = ultravox::parse_timestamp(text);
+      if (at.has_error()) {
+        request.refuse(at.error());
+        return;
+      }
+      *bound = *at;
+    }
+  }
   const auto page =
       std::make_shared<Page>(Page{request, query.limit, hosts.size(), {}, false, std::nullopt});
   for (TenantHost* host : hosts) {

@@ -194,6 +194,11 @@ void EmbeddedStore::read_analytics(WallTime from, WallTime to, Completion<Analyt
                   std::move(done));
 }
 
+void EmbeddedStore::find_expired(ExpiryQuery query, Completion<Expired> done) {
+  read<Expired>([query](TenantDatabase& file) { return file.find_expired(query); },
+                std::move(done));
+}
+
 void EmbeddedStore::close(std::function<void()> done) {
   // An empty batch is done when everything before it is.
   commit({}, [this, done = std::move(done)](const Status&) {

@@ -117,7 +117,11 @@ void SessionBook::commit(Change change, std::function<void(Status)> done) {
   batch.outbox_done = std::move(change.outbox_done);
   batch.customers = std::move(change.customers);
   batch.response = std::move(change.response);
-  if (batch.response && now - last_drop_ >= kDropInterval) {
+  batch.expired = std::move(change.expired);
+  for (const ExpiredSession& gone : batch.expired.sessions) {
+    table_.forget(gone.session);
+  }
+  if ((batch.response || !batch.expired.empty()) && now - last_drop_ >= kDropInterval) {
     last_drop_ = now;
     batch.drop_responses_before = now - in_milliseconds(kResponsesKept);
   }

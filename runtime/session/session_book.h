@@ -39,6 +39,7 @@ struct Change {
   std::vector<std::uint64_t> outbox_done;
   std::vector<Customer> customers;
   std::optional<StoredResponse> response;
+  Expired expired = {};
 };
 
 /// Time from the decision that makes an event until it is durable and passed on.

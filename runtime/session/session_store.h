@@ -33,6 +33,8 @@ struct StoreBatch {
   std::optional<StoredResponse> response;
   /// Answers older than this are dropped along the way.
   std::optional<WallTime> drop_responses_before;
+  /// What has outlived its time. A session that the outbox owes something to meanwhile stays.
+  Expired expired = {};
 };
 
 /// What an instance takes into memory when it begins to serve a tenant.
@@ -50,6 +52,8 @@ struct StoreContents {
   std::vector<OutboxEntry> outbox;
   /// Highest id that any entry ever had.
   std::uint64_t last_outbox_id = 0;
+  /// Idempotency keys of dead entries: no new entry may have one of them.
+  std::vector<std::string> dead_outbox_keys = {};
 };
 
 struct SessionQuery {
@@ -57,6 +61,10 @@ struct SessionQuery {
   /// `next` of the page before; empty begins with the newest.
   std::string after;
   std::uint32_t limit = 50;
+  /// Only sessions created at or after this, and before this: days that follow each other have no
+  /// session in common and miss none.
+  std::optional<WallTime> created_after = {};
+  std::optional<WallTime> created_before = {};
 };
 
 struct SessionPage {
@@ -117,6 +125,12 @@ class SessionStore {
   virtual void read_usage(WallTime within, Completion<UsageTotal> done) = 0;
   /// Over sessions created at or after `from` and before `to`.
   virtual void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) = 0;
+
+  /// What has outlived its time, for a batch that takes it away: at most `limit` of each kind, the
+  /// oldest first. Never a session that lives or that the outbox owes something to, nor the
+  /// tenant's last event, whose number must not be given again. Events go from the oldest on
+  /// without leaving any out, and before their sessions.
+  virtual void find_expired(ExpiryQuery query, Completion<Expired> done) = 0;
 
   /// Finishes what was asked before, then closes the files.
   virtual void close(std::function<void()> done) = 0;

@@ -4,7 +4,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/session/stored_values.h"
+
 namespace voicectl::runtime {
+
+namespace {
+
+std::string request_name(const Session& session) {
+  return std::string(request_identity(session.request_key));
+}
+
+}  // namespace
 
 void SessionTable::put(Session session) {
   const SessionId id = session.session;
@@ -21,7 +31,7 @@ void SessionTable::put(Session session) {
   }
   if (!session.request_key.empty() &&
       !(is_known && old->second.request_key == session.request_key)) {
-    by_request_.try_emplace(session.request_key, id);
+    by_request_.try_emplace(request_name(session), id);
   }
   if (is_known) {
     old->second = std::move(session);
@@ -41,10 +51,21 @@ void SessionTable::keep_few_ended(const SessionId& ended) {
   const auto oldest = sessions_.find(ended_.front());
   if (oldest != sessions_.end()) {
     by_call_.erase(oldest->second.ultravox_call_id);
-    by_request_.erase(oldest->second.request_key);
+    by_request_.erase(request_name(oldest->second));
     sessions_.erase(oldest);
   }
   ended_.pop_front();
+}
+
+void SessionTable::forget(const SessionId& ended) {
+  const auto found = sessions_.find(ended);
+  if (found == sessions_.end() || is_live(found->second.status)) {
+    return;
+  }
+  by_call_.erase(found->second.ultravox_call_id);
+  by_request_.erase(request_name(found->second));
+  sessions_.erase(found);
+  std::erase(ended_, ended);
 }
 
 const Session* SessionTable::find(const SessionId& id) const {
@@ -58,7 +79,7 @@ const Session* SessionTable::find_by_call(const std::string& call_id) const {
 }
 
 const Session* SessionTable::find_by_request(const std::string& request_key) const {
-  const auto found = by_request_.find(request_key);
+  const auto found = by_request_.find(std::string(request_identity(request_key)));
   return found == by_request_.end() ? nullptr : find(found->second);
 }
 

@@ -22,9 +22,12 @@ class SessionTable {
 
   /// Puts in or replaces.
   void put(Session session);
+  /// Lets go of a session that ended. One that lives, or is not at hand, stays as it is.
+  void forget(const SessionId& ended);
   /// Borrowed until the next change of the table; nullptr if it is not at hand.
   const Session* find(const SessionId& id) const;
   const Session* find_by_call(const std::string& call_id) const;
+  /// By the request's identity: its body may have been another one.
   const Session* find_by_request(const std::string& request_key) const;
 
   std::size_t live() const { return live_; }

@@ -46,4 +46,8 @@ WallTime month_end(WallTime now) {
   return WallTime(std::chrono::sys_days(next / std::chrono::day(1)));
 }
 
+std::string_view request_identity(std::string_view request_key) {
+  return request_key.substr(0, request_key.find('\n'));
+}
+
 }  // namespace voicectl::runtime

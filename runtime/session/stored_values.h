@@ -7,10 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ids.h"
 #include "runtime/backend/backend.h"
+#include "runtime/session/session.h"
 
 /// What a session store keeps beside sessions and their events, as plain values.
 namespace voicectl::runtime {
@@ -23,6 +26,10 @@ struct StoredResponse {
   std::string body;
   WallTime at;
 };
+
+/// Part of a request key that names the request; what may follow, behind a line break, tells its
+/// body from another one under the same name.
+std::string_view request_identity(std::string_view request_key);
 
 /// How long answers are kept. Longer than any edge repeats a request.
 inline constexpr Duration kResponsesKept = std::chrono::minutes(10);
@@ -110,6 +117,34 @@ struct Customer {
   std::uint64_t sessions = 0;
   /// JSON object: what the business remembers, such as the last order.
   std::string data = "{}";
+};
+
+/// A session that is over, as its place in every list is found.
+struct ExpiredSession {
+  SessionId session;
+  SessionStatus status = SessionStatus::kCompleted;
+  std::string call_id;
+};
+
+/// What goes at the end of its time. Usage, records and customers stay: bills and reports need
+/// them.
+struct Expired {
+  std::vector<ExpiredSession> sessions;
+  /// Events up to this number; 0 for none.
+  std::uint64_t events_through = 0;
+  /// Webhooks as they came, by call and event.
+  std::vector<std::pair<std::string, std::string>> inbox;
+
+  bool empty() const { return sessions.empty() && events_through == 0 && inbox.empty(); }
+};
+
+struct ExpiryQuery {
+  /// Sessions that ended before this.
+  WallTime sessions_before{};
+  /// Events of sessions that are over, if they are older than this.
+  WallTime events_before{};
+  WallTime inbox_before{};
+  std::uint32_t limit = 200;
 };
 
 /// What a month came to, as a bill needs it. Sessions that failed do not count.

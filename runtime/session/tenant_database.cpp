@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 
+#include "runtime/session/database_files.h"
 #include "runtime/session/tenant_schema.h"
 
 namespace voicectl::runtime {
@@ -36,7 +37,7 @@ std::string page_cursor(const Session& session) {
 }
 
 Result<TenantDatabase> TenantDatabase::open(const std::string& path, FencingToken token) {
-  VC_TRY(SqliteDatabase database, SqliteDatabase::open(path));
+  VC_TRY(SqliteDatabase database, open_tenant_file(path));
   VC_TRY(database.migrate(tenant_schema()));
   VC_TRY(TenantWriters writers, TenantWriters::prepare(database));
   TenantDatabase opened(std::move(database), token, std::move(writers));
@@ -98,7 +99,16 @@ Result<StoreContents> TenantDatabase::load(WallTime now) {
       contents.last_outbox_id,
       count("SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'outbox' AND seq > ?",
             0));
-  return contents;
+  VC_TRY(SqliteStatement dead,
+         database_.prepare("SELECT idempotency_key FROM outbox WHERE state = ?"));
+  dead.bind(1, name_of(OutboxEntry::State::kDead));
+  while (true) {
+    VC_TRY(const bool row, dead.step());
+    if (!row) {
+      return contents;
+    }
+    contents.dead_outbox_keys.push_back(dead.text(0));
+  }
 }
 
 Result<std::vector<StoredResponse>> TenantDatabase::load_responses(WallTime now) {
@@ -159,6 +169,8 @@ Result<SessionPage> TenantDatabase::list_sessions(const SessionQuery& query) {
                  "cannot list sessions: 'after' must be the 'next' of an earlier answer");
   }
   std::string sql = "SELECT document FROM sessions WHERE (?1 = '' OR status = ?1)";
+  sql += query.created_after ? " AND created_at >= ?5" : "";
+  sql += query.created_before ? " AND created_at < ?6" : "";
   sql += place ? " AND (created_at, session) < (?3, ?4)" : "";
   sql += " ORDER BY created_at DESC, session DESC LIMIT ?2";
   VC_TRY(SqliteStatement statement, database_.prepare(sql));
@@ -166,6 +178,12 @@ Result<SessionPage> TenantDatabase::list_sessions(const SessionQuery& query) {
   statement.bind(2, static_cast<std::int64_t>(query.limit) + 1);
   if (place) {
     statement.bind(3, place->first).bind(4, place->second);
+  }
+  if (query.created_after) {
+    statement.bind(5, stored_time(*query.created_after));
+  }
+  if (query.created_before) {
+    statement.bind(6, stored_time(*query.created_before));
   }
   SessionPage page;
   VC_TRY(page.sessions, read_sessions(statement));

@@ -43,6 +43,7 @@ class TenantDatabase {
   Result<std::optional<Customer>> find_customer(const std::string& phone);
   Result<UsageTotal> read_usage(WallTime within);
   Result<Analytics> read_analytics(WallTime from, WallTime to);
+  Result<Expired> find_expired(const ExpiryQuery& query);
 
  private:
   TenantDatabase(SqliteDatabase database, FencingToken token, TenantWriters writers)
@@ -53,6 +54,9 @@ class TenantDatabase {
   Result<std::vector<StoredResponse>> load_responses(WallTime now);
   Result<std::vector<Booking>> load_bookings(WallTime now);
   Result<std::uint64_t> count(const std::string& sql, std::int64_t argument);
+  Result<std::uint64_t> expired_events(const ExpiryQuery& query);
+  Result<std::vector<ExpiredSession>> expired_sessions(const ExpiryQuery& query,
+                                                       std::uint64_t events_through);
   Result<std::vector<Session>> read_sessions(SqliteStatement& statement);
   Result<std::vector<SessionEvent>> read_events(SqliteStatement& statement);
 

@@ -160,4 +160,64 @@ Result<Analytics> TenantDatabase::read_analytics(WallTime from, WallTime to) {
   }
 }
 
+Result<std::uint64_t> TenantDatabase::expired_events(const ExpiryQuery& query) {
+  VC_TRY(SqliteStatement statement,
+         database_.prepare(
+             "SELECT e.tenant_seq, e.at >= ?1 OR COALESCE(s.status IN ('initializing', 'ready', "
+             "'active'), 0) FROM events e LEFT JOIN sessions s ON s.session = e.session "
+             "WHERE e.tenant_seq < (SELECT MAX(tenant_seq) FROM events) "
+             "ORDER BY e.tenant_seq LIMIT ?2"));
+  statement.bind(1, stored_time(query.events_before)).bind(2, std::int64_t{query.limit});
+  std::uint64_t through = 0;
+  while (true) {
+    VC_TRY(const bool row, statement.step());
+    if (!row || statement.integer(1) != 0) {
+      return through;
+    }
+    through = static_cast<std::uint64_t>(statement.integer(0));
+  }
+}
+
+Result<std::vector<ExpiredSession>> TenantDatabase::expired_sessions(const ExpiryQuery& query,
+                                                                     std::uint64_t events_through) {
+  // By creation, which an index knows: whoever ended before was created before.
+  VC_TRY(SqliteStatement statement,
+         database_.prepare(
+             "SELECT session, status, call_id FROM sessions WHERE created_at < ?1 AND "
+             "COALESCE(ended_at, created_at) < ?1 AND status IN ('completed', 'failed') AND "
+             "session NOT IN (SELECT session FROM outbox) AND NOT EXISTS (SELECT 1 FROM events "
+             "WHERE events.session = sessions.session AND tenant_seq > ?2) "
+             "ORDER BY created_at, session LIMIT ?3"));
+  statement.bind(1, stored_time(query.sessions_before))
+      .bind(2, static_cast<std::int64_t>(events_through))
+      .bind(3, std::int64_t{query.limit});
+  std::vector<ExpiredSession> sessions;
+  while (true) {
+    VC_TRY(const bool row, statement.step());
+    if (!row) {
+      return sessions;
+    }
+    VC_TRY(SessionId session, SessionId::parse(statement.text(0)));
+    sessions.push_back({std::move(session),
+                        session_status_named(statement.text(1)).value_or(SessionStatus::kFailed),
+                        statement.text(2)});
+  }
+}
+
+Result<Expired> TenantDatabase::find_expired(const ExpiryQuery& query) {
+  Expired expired;
+  VC_TRY(expired.events_through, expired_events(query));
+  VC_TRY(expired.sessions, expired_sessions(query, expired.events_through));
+  VC_TRY(SqliteStatement inbox,
+         database_.prepare("SELECT call_id, event FROM inbox WHERE at < ? ORDER BY at LIMIT ?"));
+  inbox.bind(1, stored_time(query.inbox_before)).bind(2, std::int64_t{query.limit});
+  while (true) {
+    VC_TRY(const bool row, inbox.step());
+    if (!row) {
+      return expired;
+    }
+    expired.inbox.emplace_back(inbox.text(0), inbox.text(1));
+  }
+}
+
 }  // namespace voicectl::runtime

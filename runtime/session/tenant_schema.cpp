@@ -79,6 +79,9 @@ ALTER TABLE new_sessions RENAME TO sessions;
 CREATE INDEX sessions_by_time ON sessions (created_at, session);
 CREATE INDEX sessions_by_status ON sessions (status, created_at);
 CREATE INDEX sessions_by_call ON sessions (call_id);
+)sql"},
+                                       {4, R"sql(
+CREATE INDEX inbox_by_time ON inbox (at);
 )sql"}};
 
 }  // namespace

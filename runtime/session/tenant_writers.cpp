@@ -55,10 +55,19 @@ Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
   VC_TRY(SqliteStatement response,
          database.prepare("INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?)"));
   VC_TRY(SqliteStatement drop, database.prepare("DELETE FROM requests WHERE at < ?"));
-  return TenantWriters(Statements{std::move(session), std::move(document), std::move(usage),
-                                  std::move(event), std::move(record), std::move(inbox),
-                                  std::move(outbox), std::move(outbox_done), std::move(customer),
-                                  std::move(response), std::move(drop)});
+  VC_TRY(SqliteStatement expire_events,
+         database.prepare("DELETE FROM events WHERE tenant_seq <= ?"));
+  // It may be owed something since it was looked for.
+  VC_TRY(SqliteStatement expire_session,
+         database.prepare("DELETE FROM sessions WHERE session = ?1 AND "
+                          "NOT EXISTS (SELECT 1 FROM outbox WHERE session = ?1)"));
+  VC_TRY(SqliteStatement expire_inbox,
+         database.prepare("DELETE FROM inbox WHERE call_id = ? AND event = ?"));
+  return TenantWriters(Statements{
+      std::move(session), std::move(document), std::move(usage), std::move(event),
+      std::move(record), std::move(inbox), std::move(outbox), std::move(outbox_done),
+      std::move(customer), std::move(response), std::move(drop), std::move(expire_events),
+      std::move(expire_session), std::move(expire_inbox)});
 }
 
 Status TenantWriters::write(const StoreBatch& batch) {
@@ -85,6 +94,19 @@ Status TenantWriters::write(const StoreBatch& batch) {
   }
   if (batch.drop_responses_before) {
     VC_TRY(to_.drop.bind(1, stored_time(*batch.drop_responses_before)).run());
+  }
+  return remove(batch.expired);
+}
+
+Status TenantWriters::remove(const Expired& of) {
+  if (of.events_through > 0) {
+    VC_TRY(to_.expire_events.bind(1, static_cast<std::int64_t>(of.events_through)).run());
+  }
+  for (const ExpiredSession& session : of.sessions) {
+    VC_TRY(to_.expire_session.bind(1, session.session.str()).run());
+  }
+  for (const auto& [call, event] : of.inbox) {
+    VC_TRY(to_.expire_inbox.bind(1, call).bind(2, event).run());
   }
   return ok_status();
 }

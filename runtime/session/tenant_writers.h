@@ -26,7 +26,7 @@ class TenantWriters {
  private:
   struct Statements {
     SqliteStatement session, document, usage, event, record, inbox, outbox, outbox_done, customer,
-        response, drop;
+        response, drop, expire_events, expire_session, expire_inbox;
   };
 
   explicit TenantWriters(Statements statements) : to_(std::move(statements)) {}
@@ -42,6 +42,7 @@ class TenantWriters {
   Status write(const OutboxEntry& of);
   Status write(const Customer& of);
   Status write(const StoredResponse& of);
+  Status remove(const Expired& of);
 
   Statements to_;
 };

@@ -16,6 +16,9 @@ namespace {
 constexpr std::pair<std::string_view, std::uint64_t> kPlanSessions[] = {{"starter", 100},
                                                                         {"professional", 500}};
 
+/// A hundred years.
+constexpr std::int64_t kMostDays = 36'500;
+
 constexpr std::int64_t kMostRequests = 1'000'000'000;
 
 const Json& member(const Json& object, std::string_view key) {
@@ -153,6 +156,18 @@ void read_traffic(const Json& tenant, TenantConfig& config) {
   out.in_flight = count_or(limits, "requests_in_flight", out.in_flight);
 }
 
+void read_retention(const Json& tenant, TenantConfig& config) {
+  const Json& kept = member(tenant, "retention");
+  const auto days_or = [&kept](std::string_view key, std::chrono::days usual) {
+    return std::chrono::days(
+        std::clamp<std::int64_t>(integer_or(kept, key, usual.count()), 1, kMostDays));
+  };
+  RetentionPeriods& out = config.retention;
+  out.sessions = days_or("session_days", out.sessions);
+  out.events = std::min(out.sessions, days_or("event_days", out.events));
+  out.webhooks = days_or("webhook_days", out.webhooks);
+}
+
 std::vector<std::string> texts_of(const Json& tenant, std::string_view key) {
   std::vector<std::string> out;
   if (const auto list = tenant.find(key); list != tenant.end() && list->is_array()) {
@@ -219,6 +234,7 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
   VC_TRY(config.business, business_of_json(tenant));
   read_limits(tenant, config);
   read_traffic(tenant, config);
+  read_retention(tenant, config);
   config.domains = texts_of(tenant, "domains");
   config.allowed_origins = texts_of(tenant, "allowed_origins");
   read_voice(member(tenant, "voice"), config);

@@ -58,6 +58,15 @@ struct TrafficLimits {
 /// API requests, 2 webhooks and 2 requests at a time for each session. Pure.
 TrafficLimits default_traffic(std::uint32_t concurrent_sessions);
 
+/// How long what is over is kept. REQUIRES: events <= sessions, because events go first.
+struct RetentionPeriods {
+  std::chrono::days sessions{400};
+  std::chrono::days events{90};
+  /// As they came; what they brought about is kept with the session.
+  std::chrono::days webhooks{90};
+  friend bool operator==(const RetentionPeriods&, const RetentionPeriods&) = default;
+};
+
 struct VoiceSettings {
   std::string voice;
   std::string language = "en";
@@ -105,6 +114,7 @@ struct TenantConfig {
   Business business;
   SessionLimits limits;
   TrafficLimits traffic;
+  RetentionPeriods retention;
   /// Further host names of the tenant.
   std::vector<std::string> domains;
   /// Origins of pages elsewhere that may use the API: "https://shop.example.com".

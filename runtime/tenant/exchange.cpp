@@ -2,12 +2,15 @@
 #include "runtime/tenant/exchange.h"
 
 #include "base/check.h"
+#include "base/crypto.h"
 
 namespace voicectl::runtime {
 namespace {
 
 /// Longest request number that is taken. The edge's have 32 characters.
 constexpr std::size_t kMaxRequestId = 128;
+/// Characters of a hash that tell two bodies of one client apart.
+constexpr std::size_t kBodyMark = 16;
 constexpr int kSwitchingProtocols = 101;
 
 /// The client's own key outlives its connection; the edge numbers each request that reaches it.
@@ -17,7 +20,11 @@ std::optional<std::string> request_key_of(const HttpRequest& request) {
   if (!id || id->empty() || id->size() > kMaxRequestId) {
     return std::nullopt;
   }
-  return request.method + " " + request.path + (key ? " key " : " ") + std::string(*id);
+  if (!key) {
+    return request.method + " " + request.path + " " + std::string(*id);
+  }
+  return request.method + " " + request.path + " key " + std::string(*key) + "\n" +
+         sha256_hex(request.body).substr(0, kBodyMark);
 }
 
 }  // namespace

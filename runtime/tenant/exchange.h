@@ -69,7 +69,8 @@ class Exchange {
   Result<std::shared_ptr<WebSocket>> upgrade(std::string tag);
 
   /// What makes a repetition of this request the same one: the client's Idempotency-Key, else the
-  /// edge's X-Request-Id; nullopt if nobody numbers it.
+  /// edge's X-Request-Id; nullopt if nobody numbers it. The client's key is followed by what tells
+  /// the body from another one (see request_identity).
   const std::optional<std::string>& request_key() const { return request_key_; }
 
  private:

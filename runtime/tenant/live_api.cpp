@@ -56,6 +56,8 @@ struct LiveApi::Follower {
   /// When it has to close because its session is long over.
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
+  /// The last event when it came: the replay must reach it.
+  std::uint64_t last = 0;
   bool replaying = true;
   TokenBucket texts;
   /// Live events that came during the replay.
@@ -208,6 +210,7 @@ void LiveApi::begin(const FollowerPtr& follower,
     reload(follower, "too_old");
   } else {
     follower->sent = *after;
+    follower->last = last;
     replay(follower);
   }
 }
@@ -312,7 +315,11 @@ void LiveApi::take_page(const FollowerPtr& follower,
   }
   const std::uint64_t first =
       page->empty() ? 0 : (follower->session ? page->front().seq : page->front().tenant_seq);
-  if (!page->empty() && first != follower->sent + 1) {
+  // What is too old is gone from the beginning on, and of a session that is long over altogether.
+  const bool is_long_over = follower->session_end && scope_.clock.now() >= *follower->session_end;
+  const bool has_gap =
+      page->empty() ? is_long_over && follower->sent < follower->last : first != follower->sent + 1;
+  if (has_gap) {
     reload(follower, "too_old");
     return;
   }

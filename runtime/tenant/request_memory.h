@@ -32,8 +32,9 @@ class RequestMemory {
 
   enum class Standing {
     kFirst,  ///< to be carried out; `finish` or `forget` must follow
-    kTaken,  ///< answered already, or waits for the first one's answer
+    kTaken,  ///< answered already, waits for the first one's answer, or was refused
   };
+  /// A known key with another body is refused (422, as the IETF's draft of Idempotency-Key says).
   Standing begin(const std::shared_ptr<Exchange>& exchange);
 
   /// The effect is durable: answers the request and everyone who waits for it. `headers` go with
@@ -48,10 +49,20 @@ class RequestMemory {
   std::vector<std::shared_ptr<Exchange>> take_waiting(const std::shared_ptr<Exchange>& exchange);
   void drop_old(WallTime now);
 
+  /// Requests that wait for the first one's answer.
+  struct Waiting {
+    std::string request_key;
+    std::vector<std::shared_ptr<Exchange>> others;
+  };
+
   Renderer render_;
+  /// By the request's identity.
   std::unordered_map<std::string, StoredResponse> known_;
   std::deque<std::pair<WallTime, std::string>> by_age_;
-  std::unordered_map<std::string, std::vector<std::shared_ptr<Exchange>>> waiting_;
+  std::unordered_map<std::string, Waiting> waiting_;
 };
+
+/// The answer to a request whose key was used for another body.
+HttpResponse refusal_of_reused_key();
 
 }  // namespace voicectl::runtime

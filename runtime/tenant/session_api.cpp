@@ -102,6 +102,10 @@ void SessionApi::begin(const std::shared_ptr<Creation>& creation) {
   const auto key = creation->exchange->request_key();
   const Session* unfinished = key ? book.find_by_request(*key) : nullptr;
   if (unfinished != nullptr && unfinished->status == SessionStatus::kInitializing) {
+    if (unfinished->request_key != *key) {
+      scope_.memory.forget(creation->exchange, refusal_of_reused_key());
+      return;
+    }
     // The instance that began it is gone: the same session gets its call now.
     creation->session = unfinished->session;
     creating_.insert(creation->session);

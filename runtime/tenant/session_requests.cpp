@@ -10,6 +10,7 @@
 #include "base/json_text.h"
 #include "runtime/tenant/auth.h"
 #include "runtime/tenant/session_api.h"
+#include "runtime/ultravox/timestamp.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -59,6 +60,22 @@ std::optional<SessionId> created_session(std::string_view body) {
   return id.has_value() ? std::optional(std::move(*id)) : std::nullopt;
 }
 
+Result<std::optional<WallTime>> parse_time_of(const std::map<std::string, std::string>& query,
+                                              const std::string& name) {
+  const auto found = query.find(name);
+  if (found == query.end()) {
+    return std::optional<WallTime>();
+  }
+  const Result<WallTime> at = ultravox::parse_timestamp(found->second);
+  if (at.has_error()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot list sessions: '{}' must be a time such as "
+                             "2026-11-25T22:15:00Z; a '+' is written %2B",
+                             name));
+  }
+  return std::optional(*at);
+}
+
 }  // namespace
 
 Result<NewSession> parse_new_session(std::string_view text) {
@@ -104,6 +121,8 @@ Result<SessionQuery> parse_session_query(const std::map<std::string, std::string
   if (const auto after = query.find("after"); after != query.end()) {
     out.after = after->second;
   }
+  VC_TRY(out.created_after, parse_time_of(query, "created_after"));
+  VC_TRY(out.created_before, parse_time_of(query, "created_before"));
   return out;
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/tenant/insight_api.h"
 #include "runtime/tenant/live_api.h"
 #include "runtime/tenant/origins.h"
+#include "runtime/tenant/retention.h"
 #include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
 #include "runtime/tenant/webhook_api.h"
@@ -133,6 +134,7 @@ struct TenantHost::Inner {
   WebhookApi webhooks;
   LiveApi live;
   InsightApi insight;
+  Retention retention;
   Gatekeeper gatekeeper;
   bool was_broken = false;
   std::optional<TimerId> close_timer;
@@ -171,6 +173,7 @@ TenantHost::Inner::Inner(
       webhooks(scope, backend, erp, *counters),
       live(scope),
       insight(scope),
+      retention({deps.reactor, deps.clock, store, book, [this] { return config->retention; }}),
       gatekeeper(scope),
       server(deps.reactor,
              {[this](HttpRequest request, std::shared_ptr<Responder> responder) {

@@ -265,7 +265,7 @@ void RemoteTools::answer(const std::string& key, const Result<std::string>& text
 }
 
 Result<RemoteTools::SharedJob> RemoteTools::job_of(const OutboxEntry& entry) const {
-  const auto task = tasks_.find(entry.idempotency_key);
+  const auto task = tasks_.find(effect_key(entry));
   if (task != tasks_.end()) {
     return task->second.job;
   }
@@ -282,7 +282,7 @@ void RemoteTools::deliver(const OutboxEntry& entry,
     return;
   }
   ask(std::make_shared<const Delivery>(
-          Delivery{entry.idempotency_key, std::move(*job), std::move(done)}),
+          Delivery{effect_key(entry), std::move(*job), std::move(done)}),
       attempt);
 }
 
@@ -356,7 +356,7 @@ DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
 }
 
 void RemoteTools::put_off(const OutboxEntry& entry) {
-  promise(entry.idempotency_key);
+  promise(effect_key(entry));
 }
 
 void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
@@ -365,7 +365,7 @@ void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryO
     done({});
     return;
   }
-  const auto fetched = [this, job = *job, key = entry.idempotency_key, done = std::move(done),
+  const auto fetched = [this, job = *job, key = effect_key(entry), done = std::move(done),
                         alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
     if (alive.expired()) {
       return;

@@ -38,12 +38,14 @@ HOMES = {
     r"^yaml-cpp/": [P + "model/", "playbooks/", "runtime/ultravox/stand_in/"],
     r"^boost/beast": ["runtime/net/", "cli/daemon_client.cpp"],
     r"^curl/": ["runtime/net/"],
+    r"^archive(_entry)?\.h$": ["runtime/archive/archive_file.cpp"],
     r"^hiredis/": ["runtime/redis/redis_reader.cpp"],
     r"^sqlite3\.h": ["base/sqlite.cpp"],
     r"^spdlog/": ["base/log.cpp"],
     r"^openssl/": ["base/crypto.cpp", P + "certs/"],
     r"^libssh2": ["playbooks/"],
-    r"^CLI/": ["cli/", "runtime/service/main.cpp", "runtime/ultravox/stand_in/",
+    r"^CLI/": ["cli/", "runtime/service/main.cpp", "runtime/archive/main.cpp",
+               "runtime/ultravox/stand_in/",
                "runtime/ultravox/caller/main.cpp", P + "daemon/main.cpp"],
 }
 # A pure module must not reach the operating system even through base.

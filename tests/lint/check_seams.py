@@ -27,7 +27,7 @@ RULES = [
     (r"(?<![\w])::open(at)?\(", "FileSystem",
      [OS, "provisioner/registry/sqlite_registry.cpp",
       "provisioner/daemon/log_tail.cpp", "provisioner/daemon/program_fingerprint.cpp",
-      "runtime/tenant/time_zone.cpp", "runtime/net/", "cli/"]),
+      "runtime/tenant/time_zone.cpp", "runtime/session/database_files.cpp", "runtime/archive/", "runtime/net/", "cli/"]),
     (r"(?<![\w])::connect\(", "FdChannelFactory or HttpClient", NET + ["cli/", "playbooks/", "provisioner/edge/edge_status.cpp"]),
     (r"\b(secure_)?getenv\(", "flags and configuration", ["cli/", OS + "service_notify.cpp"]),
     (r"\bsystem\(|\bpopen\(", "ProcessSpawner with an argument list", []),

@@ -227,5 +227,25 @@ TEST_F(LiveMessagesTest, ANumberWhoseSuccessorsAreGoneMeansToReload) {
   EXPECT_EQ(member(first_texts(live(session, "&after=2"), 1).front(), "type"), "call.joined");
 }
 
+TEST_F(LiveMessagesTest, ASessionWhoseEventsOutlivedTheirTimeMeansToReload) {
+  const std::string old = member(world_.create_session(acme_).body, "session_id");
+  world_.send(acme_, "DELETE", "/api/sessions/" + old, "", {{"X-API-Key", "acme-staff"}});
+  const std::string young = member(world_.create_session(acme_).body, "session_id");
+  world_.clock.advance(std::chrono::hours(24 * 100));
+  StoreBatch removal;
+  removal.at = world_.clock.now();
+  removal.expired.events_through = 3;
+  std::optional<Status> removed;
+  acme_.host->store().commit(std::move(removal), [&](const Status& got) { removed = got; });
+  ASSERT_TRUE(world_.run_until([&] { return removed.has_value(); }));
+  ASSERT_THAT(*removed, IsOk());
+
+  EXPECT_EQ(first_texts(live(old, "&after=1"), 1).front(),
+            R"({"type":"stream.reload","reason":"too_old"})");
+  EXPECT_EQ(first_texts("/ws/staff?after=1&token=acme-staff", 1).front(),
+            R"({"type":"stream.reload","reason":"too_old"})");
+  EXPECT_EQ(member(first_texts(live(young, "&after=0"), 1).front(), "type"), "session.created");
+}
+
 }  // namespace
 }  // namespace voicectl::runtime

@@ -126,6 +126,38 @@ TEST_F(TenantHostTest, CreatesOneSessionForAnIdempotencyKeyWhateverTheEdgeNumber
   EXPECT_THAT(world_.ultravox.calls, SizeIs(1));
 }
 
+TEST_F(TenantHostTest, RefusesAnIdempotencyKeyThatComesWithAnotherBody) {
+  const auto create = [this](const char* name) {
+    return world_.send(acme_, "POST", "/api/sessions",
+                       fmt::format(R"({{"customer_name":"{}"}})", name),
+                       {{"X-API-Key", "acme-widget"}, {"Idempotency-Key", "checkout-17"}});
+  };
+  ASSERT_EQ(create("Ann").status, 201);
+
+  EXPECT_EQ(create("Ben").status, 422);
+  world_.kill(acme_);
+  acme_ = std::move(*world_.open("acme", FencingToken{2}));
+  const HttpResponse after_a_kill = create("Ben");
+
+  EXPECT_EQ(after_a_kill.status, 422);
+  EXPECT_THAT(after_a_kill.body, HasSubstr("idempotency_key_reused"));
+  EXPECT_EQ(create("Ann").status, 201);
+  EXPECT_THAT(world_.ultravox.calls, SizeIs(1));
+}
+
+TEST_F(TenantHostTest, ListsTheSessionsOfASpanOfTime) {
+  ASSERT_EQ(world_.create_session(acme_).status, 201);
+  const std::string now = format_wall_time(world_.clock.now());
+  const auto list = [this](const std::string& query) {
+    return world_.send(acme_, "GET", "/api/sessions?" + query, "", {{"X-API-Key", "acme-staff"}});
+  };
+
+  EXPECT_THAT(list("created_after=" + now).body, HasSubstr("session_id"));
+  EXPECT_THAT(list("created_before=" + now).body, HasSubstr(R"("sessions":[])"));
+  EXPECT_EQ(list("created_after=yesterday").status, 400);
+  EXPECT_EQ(list("created_before=2026-11-25T10:00:00%2B01:00").status, 200);
+}
+
 TEST_F(TenantHostTest, TellsWhatTheSessionsCameTo) {
   const HttpResponse created = world_.create_session(acme_);
   const std::string session = member(created.body, "session_id");

@@ -390,6 +390,29 @@ TEST_P(RegistryContract, TakesTheKeysAlongWithTheirTenant) {
   EXPECT_EQ(keys->front().tenant, tenant_id("other"));
 }
 
+TEST_P(RegistryContract, ForgetsADeletedTenantAndNoOther) {
+  JournalEntry of_acme = an_intent("acme");
+  of_acme.subject = "tenant/acme";
+  of_acme.action = R"({"kind":"create_tenant","spec":{"slug":"acme","phone":"555-1234"}})";
+  JournalEntry of_other = an_intent("acme-2");
+  of_other.subject = "tenant/acme-2";
+  of_other.action = R"({"kind":"create_tenant","spec":{"slug":"acme-2"}})";
+  const auto numbers = registry_->open_actions({of_acme, of_other, of_acme});
+  ASSERT_THAT(numbers, IsOkAnd(SizeIs(3)));
+  ASSERT_THAT(registry_->close_actions({ClosedAction{(*numbers)[0], JournalState::kDone, "", {}}}),
+              IsOk());
+  ASSERT_THAT(registry_->put_api_keys({{"k1", tenant_id("acme"), "5f4d", "admin", kMorning},
+                                       {"k1", tenant_id("acme-2"), "77", "admin", kMorning}}),
+              IsOk());
+
+  ASSERT_THAT(registry_->forget_tenant(tenant_id("acme")), IsOk());
+  EXPECT_THAT(registry_->forget_tenant(tenant_id("nobody")), IsOk());
+
+  EXPECT_THAT(registry_->load_api_keys(), IsOkAnd(SizeIs(1)));
+  // What is under way is nobody's past.
+  EXPECT_THAT(registry_->open_intents(), IsOkAnd(SizeIs(2)));
+}
+
 TEST_P(RegistryContract, FindsNotesAgain) {
   ASSERT_THAT(registry_->put_note("edge", "first"), IsOk());
   ASSERT_THAT(registry_->put_note("edge", "second"), IsOk());

@@ -126,6 +126,23 @@ class MemoryRegistry final : public Registry {
     return out;
   }
 
+  Status forget_tenant(const TenantId& tenant) override {
+    VC_TRY(check_write());
+    const std::string quoted = "\"" + tenant.str() + "\"";
+    std::erase_if(store_->journal, [&](const JournalEntry& entry) {
+      return entry.state != JournalState::kIntent &&
+             (entry.subject == "tenant/" + tenant.str() ||
+              entry.action.find(quoted) != std::string::npos);
+    });
+    std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
+    for (PortLease& lease : store_->recorded.leases) {
+      if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {
+        lease.holder.clear();
+      }
+    }
+    return ok_status();
+  }
+
   Status put_note(const std::string& name, const std::string& text) override {
     VC_TRY(check_write());
     store_->notes.insert_or_assign(name, text);

@@ -225,6 +225,34 @@ TEST_P(SessionStoreContract, PagesSessionsNewestFirst) {
   EXPECT_EQ(seen, (std::vector<std::uint64_t>{5, 4, 3, 2, 1}));
 }
 
+TEST_P(SessionStoreContract, PagesSessionsOfASpanOfTime) {
+  for (std::uint64_t i = 1; i <= 6; ++i) {
+    const auto status = i % 2 == 0 ? SessionStatus::kReady : SessionStatus::kActive;
+    ASSERT_THAT(commit(*store_, with(a_session(i, status))), IsOk());
+  }
+  const auto seen = [&](std::optional<SessionStatus> status, std::string after) {
+    std::vector<std::uint64_t> numbers;
+    SessionQuery query{status, std::move(after), 2, now_ + std::chrono::milliseconds(2),
+                       now_ + std::chrono::milliseconds(6)};
+    do {
+      const auto page = outcome_of<SessionPage>(
+          [&](Completion<SessionPage> done) { store_->list_sessions(query, done); });
+      for (const Session& session : page->sessions) {
+        numbers.push_back(static_cast<std::uint64_t>((session.created_at - now_).count()));
+      }
+      query.after = page->next;
+    } while (!query.after.empty());
+    return numbers;
+  };
+
+  EXPECT_EQ(seen(std::nullopt, ""), (std::vector<std::uint64_t>{5, 4, 3, 2}));
+  EXPECT_EQ(seen(SessionStatus::kActive, ""), (std::vector<std::uint64_t>{5, 3}));
+  // Cursors of a list without bounds.
+  EXPECT_EQ(seen(std::nullopt, page_cursor(a_session(9))),
+            (std::vector<std::uint64_t>{5, 4, 3, 2}));
+  EXPECT_TRUE(seen(std::nullopt, page_cursor(a_session(1))).empty());
+}
+
 TEST_P(SessionStoreContract, RefusesACursorOfSomebodyElse) {
   const auto page = outcome_of<SessionPage>([&](Completion<SessionPage> done) {
     store_->list_sessions({std::nullopt, "x'; DROP TABLE sessions", 2}, done);
@@ -400,6 +428,111 @@ TEST_P(SessionStoreContract, RemembersCustomers) {
   EXPECT_EQ((*known)->name, "Jane Doe");
   EXPECT_EQ((*known)->sessions, 2U);
   EXPECT_FALSE(unknown->has_value());
+}
+
+TEST_P(SessionStoreContract, TakesAwayWhatHasOutlivedItsTimeAndKeepsWhatCountsOrIsOwed) {
+  const WallTime long_ago = now_ - std::chrono::days(500);
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    StoreBatch batch = with_event(i);
+    Session& session = batch.sessions.front();
+    session.created_at = long_ago + std::chrono::seconds(i);
+    session.last_seq = 1;
+    // The third one still lives, and the second one is owed something.
+    session.status = i == 3 ? SessionStatus::kActive : SessionStatus::kCompleted;
+    session.end_time = i == 3 ? std::nullopt : std::optional(session.created_at);
+    session.duration = std::chrono::seconds(60);
+    batch.at = batch.events.front().at = session.created_at;
+    batch.inbox.push_back(
+        {"call-" + std::to_string(i), "call.ended", "{}", i == 4 ? now_ : session.created_at});
+    if (i == 2) {
+      OutboxEntry dead = an_entry(1);
+      dead.session = session.session.str();
+      dead.state = OutboxEntry::State::kDead;
+      batch.outbox = {dead};
+      batch.records = {{BusinessRecord::Kind::kOrder, "order-1", std::nullopt, "{}"}};
+    }
+    ASSERT_THAT(commit(*store_, std::move(batch)), IsOk());
+  }
+  const auto analytics_before = outcome_of<Analytics>(
+      [&](Completion<Analytics> done) { store_->read_analytics(long_ago, now_, done); });
+  const WallTime limit = now_ - std::chrono::days(400);
+  const auto find = [&] {
+    return outcome_of<Expired>([&](Completion<Expired> done) {
+      store_->find_expired({limit, limit, limit, 10}, done);
+    });
+  };
+  const auto expired = find();
+  ASSERT_THAT(expired, IsOk());
+  StoreBatch removal;
+  removal.at = now_;
+  removal.expired = *expired;
+  ASSERT_THAT(commit(*store_, std::move(removal)), IsOk());
+
+  const Result<StoreContents> contents = contents_after_kill();
+  const auto page = outcome_of<SessionPage>([&](Completion<SessionPage> done) {
+    store_->list_sessions({std::nullopt, "", 10}, done);
+  });
+  const auto events = outcome_of<std::vector<SessionEvent>>(
+      [&](Completion<std::vector<SessionEvent>> done) { store_->read_tenant_events(0, 10, done); });
+  const auto of_second =
+      outcome_of<std::vector<SessionEvent>>([&](Completion<std::vector<SessionEvent>> done) {
+        store_->read_session_events(a_session(2).session, 0, 10, done);
+      });
+  const auto analytics_after = outcome_of<Analytics>(
+      [&](Completion<Analytics> done) { store_->read_analytics(long_ago, now_, done); });
+  const auto order = outcome_of<std::optional<KeptRecord>>(
+      [&](Completion<std::optional<KeptRecord>> done) { store_->find_record("order-1", done); });
+
+  EXPECT_EQ(expired->events_through, 2U);
+  EXPECT_EQ(expired->sessions.size(), 1U);
+  EXPECT_EQ(expired->inbox.size(), 3U);
+  // The fourth session's events stand behind those of one that lives.
+  ASSERT_EQ(page->sessions.size(), 3U);
+  ASSERT_EQ(events->size(), 2U);
+  EXPECT_EQ(events->front().tenant_seq, 3U);
+  EXPECT_TRUE(of_second->empty());
+  EXPECT_EQ(contents->last_tenant_seq, 4U);
+  EXPECT_EQ(*analytics_after, *analytics_before);
+  EXPECT_TRUE(order->has_value());
+  EXPECT_TRUE(find()->empty());
+  EXPECT_THAT(contents->dead_outbox_keys, ::testing::ElementsAre("key-1"));
+}
+
+TEST_P(SessionStoreContract, NeverTakesAwayTheLastEventWhoseNumberCounts) {
+  StoreBatch batch = with_event(7);
+  batch.sessions.front().status = SessionStatus::kCompleted;
+  batch.sessions.front().end_time = now_;
+  ASSERT_THAT(commit(*store_, std::move(batch)), IsOk());
+
+  const WallTime later = now_ + std::chrono::days(1000);
+  const auto expired = outcome_of<Expired>([&](Completion<Expired> done) {
+    store_->find_expired({later, later, later, 10}, done);
+  });
+
+  ASSERT_THAT(expired, IsOk());
+  EXPECT_TRUE(expired->empty());
+}
+
+TEST_P(SessionStoreContract, KeepsASessionThatIsOwedSomethingSinceItWasLookedFor) {
+  Session session = a_session(1, SessionStatus::kCompleted);
+  session.end_time = now_;
+  ASSERT_THAT(commit(*store_, with(session)), IsOk());
+  StoreBatch debt;
+  debt.at = now_;
+  debt.outbox = {an_entry(1)};
+  debt.outbox.front().session = session.session.str();
+  ASSERT_THAT(commit(*store_, std::move(debt)), IsOk());
+  StoreBatch removal;
+  removal.at = now_;
+  removal.expired.sessions = {{session.session, session.status, session.ultravox_call_id}};
+  ASSERT_THAT(commit(*store_, std::move(removal)), IsOk());
+
+  const auto found =
+      outcome_of<std::optional<Session>>([&](Completion<std::optional<Session>> done) {
+        store_->find_session(session.session, done);
+      });
+
+  EXPECT_TRUE(found.has_value() && found->has_value());
 }
 
 TEST_P(SessionStoreContract, CountsASessionOnceHoweverOftenItIsWritten) {

@@ -29,6 +29,13 @@ bool is_behind(const Session& session, const std::string& cursor) {
   return std::pair(number, session.session.str()) < std::pair(std::stol(at), name);
 }
 
+/// Usage outlives the sessions.
+std::map<std::string, Session> all_usage(const FakeStoreDisk& disk) {
+  std::map<std::string, Session> all = disk.sessions;
+  all.insert(disk.usage.begin(), disk.usage.end());
+  return all;
+}
+
 }  // namespace
 
 FakeSessionStore::FakeSessionStore(Reactor& reactor, FakeStoreDisk& disk, FencingToken token)
@@ -84,7 +91,12 @@ StoreContents FakeSessionStore::contents(WallTime now) const {
   for (const auto& [id, entry] : disk_.outbox) {
     if (entry.state == OutboxEntry::State::kPending) {
       read.outbox.push_back(entry);
+    } else {
+      read.dead_outbox_keys.push_back(entry.idempotency_key);
     }
+  }
+  for (const auto& [id, session] : disk_.usage) {
+    read.sessions_this_month += session.created_at >= month_start(now) ? 1 : 0;
   }
   read.last_tenant_seq = disk_.events.empty() ? 0 : disk_.events.back().tenant_seq;
   read.last_outbox_id = disk_.last_outbox_id;
@@ -128,6 +140,11 @@ Status FakeSessionStore::write(const StoreBatch& batch) {
     disk_.inbox.emplace(std::pair(entry.call_id, entry.event), entry);
   }
   for (const OutboxEntry& entry : batch.outbox) {
+    for (const auto& [id, other] : disk_.outbox) {
+      if (id != entry.id && other.idempotency_key == entry.idempotency_key) {
+        return Error(ErrorCode::kAlreadyExists, "cannot write: an entry has that key");
+      }
+    }
     disk_.outbox.insert_or_assign(entry.id, entry);
     disk_.last_outbox_id = std::max(disk_.last_outbox_id, entry.id);
   }
@@ -140,6 +157,7 @@ Status FakeSessionStore::write(const StoreBatch& batch) {
   if (batch.response) {
     disk_.responses.push_back(*batch.response);
   }
+  remove(batch.expired);
   return ok_status();
 }
 
@@ -152,6 +170,8 @@ void FakeSessionStore::list_sessions(SessionQuery query, Completion<SessionPage>
   std::vector<Session> fitting;
   for (const auto& [id, session] : disk_.sessions) {
     if ((!query.status || session.status == *query.status) &&
+        (!query.created_after || session.created_at >= *query.created_after) &&
+        (!query.created_before || session.created_at < *query.created_before) &&
         (query.after.empty() || is_behind(session, query.after))) {
       fitting.push_back(session);
     }
@@ -265,7 +285,7 @@ void FakeSessionStore::find_customer(const std::string& phone,
 
 void FakeSessionStore::read_usage(WallTime within, Completion<UsageTotal> done) {
   UsageTotal total;
-  for (const auto& [id, session] : disk_.sessions) {
+  for (const auto& [id, session] : all_usage(disk_)) {
     const bool counts = session.status != SessionStatus::kFailed &&
                         session.created_at >= month_start(within) &&
                         session.created_at < month_end(within);
@@ -281,7 +301,7 @@ void FakeSessionStore::read_usage(WallTime within, Completion<UsageTotal> done) 
 
 void FakeSessionStore::read_analytics(WallTime from, WallTime to, Completion<Analytics> done) {
   Analytics analytics;
-  for (const auto& [id, session] : disk_.sessions) {
+  for (const auto& [id, session] : all_usage(disk_)) {
     if (session.created_at >= from && session.created_at < to) {
       ++analytics.sessions;
       ++analytics.by_status[std::string(name_of(session.status))];
@@ -291,6 +311,55 @@ void FakeSessionStore::read_analytics(WallTime from, WallTime to, Completion<Ana
     }
   }
   answer<Analytics>(std::move(done), std::move(analytics));
+}
+
+bool FakeSessionStore::is_owed(const std::string& session) const {
+  return std::any_of(disk_.outbox.begin(), disk_.outbox.end(),
+                     [&](const auto& entry) { return entry.second.session == session; });
+}
+
+void FakeSessionStore::remove(const Expired& expired) {
+  std::erase_if(disk_.events, [&](const SessionEvent& event) {
+    return event.tenant_seq <= expired.events_through;
+  });
+  for (const ExpiredSession& gone : expired.sessions) {
+    const auto found = disk_.sessions.find(gone.session.str());
+    if (found != disk_.sessions.end() && !is_owed(found->first)) {
+      disk_.usage.insert(disk_.sessions.extract(found));
+    }
+  }
+  for (const auto& key : expired.inbox) {
+    disk_.inbox.erase(key);
+  }
+}
+
+void FakeSessionStore::find_expired(ExpiryQuery query, Completion<Expired> done) {
+  Expired expired;
+  for (std::size_t i = 0; i + 1 < disk_.events.size() && i < query.limit; ++i) {
+    const auto owner = disk_.sessions.find(disk_.events[i].session.str());
+    const bool lives = owner != disk_.sessions.end() && is_live(owner->second.status);
+    if (lives || disk_.events[i].at >= query.events_before) {
+      break;
+    }
+    expired.events_through = disk_.events[i].tenant_seq;
+  }
+  for (const auto& [id, session] : disk_.sessions) {
+    const bool has_events =
+        std::any_of(disk_.events.begin(), disk_.events.end(), [&](const SessionEvent& event) {
+          return event.session == session.session && event.tenant_seq > expired.events_through;
+        });
+    if (!is_live(session.status) &&
+        session.end_time.value_or(session.created_at) < query.sessions_before && !is_owed(id) &&
+        !has_events && expired.sessions.size() < query.limit) {
+      expired.sessions.push_back({session.session, session.status, session.ultravox_call_id});
+    }
+  }
+  for (const auto& [key, entry] : disk_.inbox) {
+    if (entry.at < query.inbox_before && expired.inbox.size() < query.limit) {
+      expired.inbox.push_back(key);
+    }
+  }
+  answer<Expired>(std::move(done), std::move(expired));
 }
 
 void FakeSessionStore::close(std::function<void()> done) {

@@ -23,6 +23,8 @@ struct FakeStoreDisk {
   std::uint64_t last_outbox_id = 0;
   std::map<std::string, Customer> customers;
   std::map<std::pair<std::string, std::string>, InboxEntry> inbox;
+  /// Of sessions that are no longer kept.
+  std::map<std::string, Session> usage;
 };
 
 /// A store in memory with the contract of the real ones: outcomes come in a later turn, and after a
@@ -59,12 +61,15 @@ class FakeSessionStore final : public SessionStore {
   void find_customer(const std::string& phone, Completion<std::optional<Customer>> done) override;
   void read_usage(WallTime within, Completion<UsageTotal> done) override;
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
+  void find_expired(ExpiryQuery query, Completion<Expired> done) override;
   void close(std::function<void()> done) override;
 
  private:
   template <typename T>
   void answer(Completion<T> done, Result<T> outcome);
   StoreContents contents(WallTime now) const;
+  bool is_owed(const std::string& session) const;
+  void remove(const Expired& expired);
   Status write(const StoreBatch& batch);
 
   Reactor& reactor_;

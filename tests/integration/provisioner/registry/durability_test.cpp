@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +8,9 @@
 #include <set>
 
 #include "provisioner/registry/sqlite_registry.h"
-#include "tests/integration/provisioner/registry/child.h"
 #include "tests/support/matchers.h"
+#include "tests/support/power/child.h"
+#include "tests/support/power/power_loss.h"
 #include "tests/support/registry/contract_registry.h"
 #include "tests/support/temp_dir.h"
 
@@ -73,56 +73,6 @@ TEST(RegistryDurabilityTest, AKilledWriterLosesNothingThatItAcknowledged) {
     expect_all_turns(path, std::max(kill_after, more));
   }
 }
-
-/// A file system on a file, which goes the way of a machine that loses its power.
-class PowerLossTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) {
-      GTEST_SKIP() << "SKIPPED: losing power needs a loop mount, and this user is not root";
-    }
-    ASSERT_EQ(::mkdir(mount_point_.c_str(), 0700), 0);
-    const bool is_made = succeeds({"truncate", "-s", "48M", image_}) &&
-                         succeeds({"mkfs.ext4", "-q", "-F", image_}) && mount();
-    if (!is_made) {
-      GTEST_SKIP() << "SKIPPED: losing power needs mkfs.ext4 and a loop device, and this machine "
-                      "refuses one of them";
-    }
-  }
-  void TearDown() override { unmount(); }
-
-  bool mount() {
-    is_mounted_ = succeeds({"mount", "-o", "loop", image_, mount_point_});
-    return is_mounted_;
-  }
-  void unmount() {
-    if (is_mounted_) {
-      is_mounted_ = !succeeds({"umount", mount_point_});
-    }
-  }
-  /// From here on nothing reaches the disk, not even what the journal of ext4 holds.
-  void cut_power() {
-    const int fd = ::open(mount_point_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ASSERT_GE(fd, 0);
-    constexpr auto kShutdown = _IOR('X', 125, std::uint32_t);
-    std::uint32_t no_log_flush = 2;
-    const int outcome = ::ioctl(fd, kShutdown, &no_log_flush);
-    ::close(fd);
-    if (outcome != 0) {
-      GTEST_SKIP() << "SKIPPED: this kernel's ext4 cannot be shut down";
-    }
-  }
-  void restart_machine() {
-    unmount();
-    ASSERT_FALSE(is_mounted_);
-    ASSERT_TRUE(mount());
-  }
-
-  TempDir folder_;
-  const std::string image_ = folder_.path("disk.img");
-  const std::string mount_point_ = folder_.path("disk");
-  bool is_mounted_ = false;
-};
 
 TEST_F(PowerLossTest, LosesWhatWasNotSynced) {
   const std::string path = mount_point_ + "/unsynced";

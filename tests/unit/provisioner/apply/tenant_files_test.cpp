@@ -226,5 +226,34 @@ TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
   EXPECT_EQ(files.find("/state/retired/alpha-5/keys.json"), nullptr);
 }
 
+TEST_F(TenantFilesTest, TakesOverAnImportOnceAndOnlyAFreshOne) {
+  const TenantId alpha = *TenantId::parse("alpha");
+  const WallTime staged{std::chrono::milliseconds(10'000'000)};
+  const auto stage = [&] {
+    ASSERT_THAT(files.make_directory("/state/transfer/alpha", kPrivateDirectory), IsOk());
+    for (const auto& [name, text] :
+         {std::pair("import.json", R"({"tenant":"alpha","staged_at_ms":10000000})"),
+          std::pair("tenant.db", "rows"),
+          std::pair("secrets.json", R"({"webhook_secrets":["w"],"tool_secret":"t"})")}) {
+      ASSERT_THAT(files.replace_atomically(std::string("/state/transfer/alpha/") + name, text,
+                                           kPrivateFile),
+                  IsOk());
+    }
+  };
+  stage();
+
+  EXPECT_THAT(tenant_files.adopt_import(alpha, staged + std::chrono::hours(2)), IsOk());
+  EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr) << "of an import that was given up";
+  EXPECT_THAT(tenant_files.adopt_import(*TenantId::parse("beta"), staged), IsOk());
+  EXPECT_THAT(tenant_files.adopt_import(alpha, staged), IsOk());
+  EXPECT_THAT(tenant_files.adopt_import(alpha, staged), IsOk());
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  EXPECT_EQ(files.find("/state/tenants/alpha/data/tenant.db")->content, "rows");
+  EXPECT_NE(files.find("/state/tenants/alpha/config.json")->content.find(R"("tool_secret":"t")"),
+            std::string::npos);
+  EXPECT_EQ(files.find("/state/transfer/alpha"), nullptr);
+}
+
 }  // namespace
 }  // namespace voicectl

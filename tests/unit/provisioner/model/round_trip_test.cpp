@@ -126,6 +126,9 @@ class StateGenerator {
     out.demo = coin();
     out.time_zone = coin() ? "UTC" : "Europe/Vienna";
     out.limits = limits();
+    out.retention.session_days = number(1, 1000);
+    out.retention.event_days = number(1, out.retention.session_days);
+    out.retention.webhook_days = number(1, 1000);
     if (coin()) {
       out.domains.push_back(*HostName::parse(slug + ".example.com"));
       out.allowed_origins = {"https://shop.example.com", "http://localhost:3000"};

@@ -37,6 +37,47 @@ TEST_F(OutboxTest, DeliversNothingWhoseDecisionWasLost) {
   EXPECT_TRUE(outcomes_[0].has_error());
 }
 
+TEST_F(OutboxTest, TakesAnEffectAgainWhoseKeyADeadEntryHas) {
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kRefused, "no"); };
+  decide("a");
+  world_.settle();
+  ASSERT_EQ(on_disk(1).state, OutboxEntry::State::kDead);
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kAgain); };
+
+  decide("a");
+  world_.settle();
+  kill();
+  start();
+  world_.settle();
+  // Still of one effect: it waits already.
+  decide("a");
+  world_.settle();
+
+  ASSERT_EQ(disk_.outbox.size(), 2U);
+  EXPECT_EQ(on_disk(1).idempotency_key, "a");
+  EXPECT_EQ(on_disk(2).idempotency_key, "a#2");
+  EXPECT_EQ(effect_key(on_disk(2)), "a");
+  ASSERT_NE(process_->outbox->find_pending("a"), nullptr);
+  EXPECT_EQ(process_->outbox->find_pending("a")->id, 2U);
+  for (const Status& outcome : outcomes_) {
+    EXPECT_FALSE(outcome.has_error());
+  }
+}
+
+TEST_F(OutboxTest, ADeadKeyIsKnownToTheNextProcessToo) {
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kRefused, "no"); };
+  decide("a");
+  world_.settle();
+  kill();
+  start();
+  world_.settle();
+
+  decide("a");
+  world_.settle();
+
+  EXPECT_EQ(on_disk(2).idempotency_key, "a#2");
+}
+
 TEST_F(OutboxTest, KeepsTheOrderWithinASession) {
   side_.takes = 100ms;
   for (const char* key : {"1", "2", "3"}) {

@@ -36,6 +36,16 @@ class RequestMemoryTest : public ::testing::Test {
         std::move(request), std::make_shared<KeepingResponder>(answers_), RouteMatch{}, counters_);
   }
 
+  std::shared_ptr<Exchange> a_keyed_request(const std::string& key, const std::string& body) {
+    HttpRequest request;
+    request.method = "POST";
+    request.path = "/x";
+    request.headers = {{"Idempotency-Key", key}};
+    request.body = body;
+    return std::make_shared<Exchange>(
+        std::move(request), std::make_shared<KeepingResponder>(answers_), RouteMatch{}, counters_);
+  }
+
   StoredResponse a_response(const std::string& body, std::chrono::minutes at = {}) {
     return {"POST /x 1", 200, body, WallTime(at)};
   }
@@ -72,6 +82,35 @@ TEST_F(RequestMemoryTest, BeginsAnewWhenThereWasNoEffect) {
   memory_.forget(first, json_response(503, "later"));
 
   EXPECT_EQ(memory_.begin(a_request("1")), RequestMemory::Standing::kFirst);
+}
+
+TEST_F(RequestMemoryTest, RefusesAKeyThatWasUsedForAnotherBody) {
+  const auto first = a_keyed_request("k", R"({"a":1})");
+  ASSERT_EQ(memory_.begin(first), RequestMemory::Standing::kFirst);
+
+  EXPECT_EQ(memory_.begin(a_keyed_request("k", R"({"a":2})")), RequestMemory::Standing::kTaken);
+  ASSERT_EQ(answers_.size(), 1U) << "it does not wait for the first one's answer";
+  EXPECT_THAT(answers_[0], ::testing::HasSubstr("idempotency_key_reused"));
+  StoredResponse response = a_response("done");
+  response.request_key = *first->request_key();
+  memory_.finish(first, response);
+  EXPECT_EQ(memory_.begin(a_keyed_request("k", R"({"a":2})")), RequestMemory::Standing::kTaken);
+  EXPECT_EQ(memory_.begin(a_keyed_request("k", R"({"a":1})")), RequestMemory::Standing::kTaken);
+
+  EXPECT_THAT(answers_[2], ::testing::HasSubstr("idempotency_key_reused"));
+  EXPECT_EQ(answers_[3], "done");
+  EXPECT_EQ(counters_->requests.at({"other", 422}), 2U);
+}
+
+TEST_F(RequestMemoryTest, RefusesItToANewProcessThatReadsTheStore) {
+  StoredResponse response = a_response("done");
+  response.request_key = *a_keyed_request("k", "body")->request_key();
+  memory_.load({response});
+
+  EXPECT_EQ(memory_.begin(a_keyed_request("k", "other")), RequestMemory::Standing::kTaken);
+  EXPECT_EQ(memory_.begin(a_keyed_request("k", "body")), RequestMemory::Standing::kTaken);
+  EXPECT_THAT(answers_[0], ::testing::HasSubstr("idempotency_key_reused"));
+  EXPECT_EQ(answers_[1], "done");
 }
 
 TEST_F(RequestMemoryTest, TellsRequestsApartByPathAndNumber) {

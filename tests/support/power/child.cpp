@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/integration/provisioner/registry/child.h"
+#include "tests/support/power/child.h"
 
 #include <fcntl.h>
 #include <spawn.h>

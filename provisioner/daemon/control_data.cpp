@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API about what deleted tenants left.
+#include <nlohmann/json.hpp>
+
+#include "provisioner/daemon/control_server.h"
+
+namespace voicectl {
+
+void ControlServer::forget_tenant(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  if (tenant.has_error()) {
+    refuse(call, tenant.error());
+    return;
+  }
+  if (deps_.recorded.find_tenant(*tenant) != nullptr) {
+    // What is known of the name is the present tenant's.
+    answer(call, {{"tenant", tenant->str()}, {"forgotten", false}});
+    return;
+  }
+  deps_.registry.run<void>(
+      [id = *tenant](Registry& registry) { return registry.forget_tenant(id); },
+      [this, call, id = *tenant](const Status& outcome) {
+        if (outcome.has_error()) {
+          refuse(call, outcome.error());
+          return;
+        }
+        deps_.events.add("tenant.purged", "tenant/" + id.str());
+        answer(call, {{"tenant", id.str()}, {"forgotten", true}});
+      });
+}
+
+}  // namespace voicectl

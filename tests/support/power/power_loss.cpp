@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/power/power_loss.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "tests/support/power/child.h"
+
+namespace voicectl {
+
+void PowerLossTest::SetUp() {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "SKIPPED: losing power needs a loop mount, and this user is not root";
+  }
+  ASSERT_EQ(::mkdir(mount_point_.c_str(), 0700), 0);
+  const bool is_made = succeeds({"truncate", "-s", "96M", image_}) &&
+                       succeeds({"mkfs.ext4", "-q", "-F", image_}) && mount();
+  if (!is_made) {
+    GTEST_SKIP() << "SKIPPED: losing power needs mkfs.ext4 and a loop device, and this machine "
+                    "refuses one of them";
+  }
+}
+
+bool PowerLossTest::mount() {
+  is_mounted_ = succeeds({"mount", "-o", "loop", image_, mount_point_});
+  return is_mounted_;
+}
+
+void PowerLossTest::unmount() {
+  if (is_mounted_) {
+    is_mounted_ = !succeeds({"umount", mount_point_});
+  }
+}
+
+void PowerLossTest::cut_power() {
+  const int fd = ::open(mount_point_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  constexpr auto kShutdown = _IOR('X', 125, std::uint32_t);
+  std::uint32_t no_log_flush = 2;
+  const int outcome = ::ioctl(fd, kShutdown, &no_log_flush);
+  ::close(fd);
+  if (outcome != 0) {
+    GTEST_SKIP() << "SKIPPED: this kernel's ext4 cannot be shut down";
+  }
+}
+
+void PowerLossTest::restart_machine() {
+  unmount();
+  ASSERT_FALSE(is_mounted_);
+  ASSERT_TRUE(mount());
+}
+
+}  // namespace voicectl
