@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/net/curl_transfer.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -15,7 +17,7 @@ namespace {
 constexpr std::size_t kMostHeaderBytes = std::size_t{64} * 1024;
 
 ErrorCode code_of(CURLcode code) {
-  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+  if (code == CURLE_URL_MALFORMAT) {
     return ErrorCode::kInvalidArgument;
   }
   if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -25,6 +27,12 @@ ErrorCode code_of(CURLcode code) {
     return ErrorCode::kPermissionDenied;
   }
   return code == CURLE_OUT_OF_MEMORY ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable;
+}
+
+/// libcurl says "unsupported protocol" of the URL's, and of an answer that is no HTTP.
+bool names_http(std::string_view url) {
+  const std::string_view scheme = url.substr(0, url.find("://"));
+  return equals_ignoring_case(scheme, "http") || equals_ignoring_case(scheme, "https");
 }
 
 long in_milliseconds(Duration length) {
@@ -81,6 +89,12 @@ void CurlTransfer::set_options() {
     curl_.easy_setopt(handle_, CURLOPT_CAINFO, call_.ca_file.c_str());
     curl_.easy_setopt(handle_, CURLOPT_CAPATH, nullptr);
   }
+  if (call_.addresses) {
+    curl_.easy_setopt(handle_, CURLOPT_OPENSOCKETFUNCTION, &CurlTransfer::on_open);
+    curl_.easy_setopt(handle_, CURLOPT_OPENSOCKETDATA, this);
+    curl_.easy_setopt(handle_, CURLOPT_PREREQFUNCTION, &CurlTransfer::on_connected);
+    curl_.easy_setopt(handle_, CURLOPT_PREREQDATA, this);
+  }
   curl_.easy_setopt(handle_, CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
   curl_.easy_setopt(handle_, CURLOPT_WRITEDATA, this);
   curl_.easy_setopt(handle_, CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
@@ -136,6 +150,27 @@ std::size_t CurlTransfer::on_header(char* bytes, std::size_t size, std::size_t c
   return transfer.is_too_long_ ? 0 : length;
 }
 
+bool CurlTransfer::may_go_to(const std::optional<IpAddress>& address) {
+  if (address && call_.addresses->allows(*address)) {
+    return true;
+  }
+  forbidden_ = address ? address->str() : "no IP address";
+  return false;
+}
+
+curl_socket_t CurlTransfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
+  if (!static_cast<CurlTransfer*>(self)->may_go_to(IpAddress::of(address->addr))) {
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+int CurlTransfer::on_connected(void* self, char* address, char*, int, int) {
+  return static_cast<CurlTransfer*>(self)->may_go_to(IpAddress::parse(address))
+             ? CURL_PREREQFUNC_OK
+             : CURL_PREREQFUNC_ABORT;
+}
+
 void CurlTransfer::add_header_line(std::string_view line) {
   if (line.starts_with("HTTP/")) {
     // An informational answer came before the real one.
@@ -164,7 +199,13 @@ Error CurlTransfer::error_for(CURLcode code) const {
     return call_failed(call_, ErrorCode::kResourceExhausted,
                        "it is longer than " + std::to_string(call_.max_body) + " bytes");
   }
+  if (!forbidden_.empty() && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
+    return call_forbidden(call_, forbidden_);
+  }
   const std::string reason = detail_[0] != '\0' ? detail_ : curl_.easy_strerror(code);
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && !names_http(call_.url)) {
+    return call_failed(call_, ErrorCode::kInvalidArgument, reason);
+  }
   return call_failed(call_, code_of(code), reason);
 }
 

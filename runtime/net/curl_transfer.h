@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "runtime/net/curl_library.h"
 #include "runtime/net/http_client.h"
@@ -35,6 +37,11 @@ class CurlTransfer {
   void set_headers();
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
   static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self);
+  /// Opens the socket of a new connection, if that may go where it is to go.
+  static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
+  /// The same for one that was opened for somebody else.
+  static int on_connected(void* self, char* address, char* local, int port, int local_port);
+  bool may_go_to(const std::optional<IpAddress>& address);
   void add_header_line(std::string_view line);
   Error error_for(CURLcode code) const;
 
@@ -46,6 +53,8 @@ class CurlTransfer {
   curl_slist* connect_to_ = nullptr;
   HttpResponse response_;
   bool is_too_long_ = false;
+  /// Where it would have gone, and may not; empty: nowhere.
+  std::string forbidden_;
   char detail_[CURL_ERROR_SIZE] = {};
 };
 

@@ -43,6 +43,12 @@ Status check_call(const HttpCall& call) {
   return ok_status();
 }
 
+Error call_forbidden(const HttpCall& call, const std::string& address) {
+  return call_failed(
+      call, ErrorCode::kPermissionDenied,
+      "it leads to " + address + ", which is neither public nor in a network that is allowed here");
+}
+
 Error call_failed(const HttpCall& call, ErrorCode code, const std::string& reason) {
   return Error(code,
                "cannot get an answer to " + call.method + " '" + shown(call.url) + "': " + reason);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/ip_address.h"
 #include "runtime/net/curl_transfer.h"
 #include "runtime/net/http_call_text.h"
 #include "runtime/net/plain_http.h"
@@ -195,6 +196,11 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
       return;
     }
     if (auto target = plain_target_of(call)) {
+      const auto address = IpAddress::parse(target->address);
+      if (call.addresses && (!address || !call.addresses->allows(*address))) {
+        fail(call_forbidden(call, target->address), std::move(done));
+        return;
+      }
       plain.send(std::move(*target), std::move(call), std::move(done));
       return;
     }

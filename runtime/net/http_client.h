@@ -12,6 +12,8 @@
 
 namespace voicectl {
 
+class AddressPolicy;
+
 struct HttpCall {
   std::string method = "GET";
   std::string url;
@@ -28,6 +30,9 @@ struct HttpCall {
   std::string connect_to;
   /// PEM file of the authorities to trust instead of the system's; empty for those.
   std::string ca_file;
+  /// Where the call may go, judged by the address that is connected to, after names were resolved;
+  /// null: anywhere. For URLs that somebody else has chosen.
+  std::shared_ptr<const AddressPolicy> addresses;
 };
 
 /// Outgoing HTTP(S) with pooled connections: libcurl's multi interface on the loop, except for
@@ -49,7 +54,8 @@ class HttpClient {
   /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first,
   /// which it may do in `done`.
   /// ERRORS: kTimeout; kUnavailable (refused, reset, name not found); kPermissionDenied (the
-  /// certificate does not verify); kResourceExhausted (answer too long); kInvalidArgument (URL).
+  /// certificate does not verify, or the call may not go there); kResourceExhausted (answer too
+  /// long); kInvalidArgument (URL).
   void send(HttpCall call, Completion<HttpResponse> done);
 
  private:

@@ -31,6 +31,7 @@ inline constexpr std::uint16_t kUnsupported = 1003;
 inline constexpr std::uint16_t kNone = 1005;    ///< a close frame without a code; never sent
 inline constexpr std::uint16_t kBroken = 1006;  ///< no close frame; never sent
 inline constexpr std::uint16_t kNotUtf8 = 1007;
+inline constexpr std::uint16_t kPolicy = 1008;
 inline constexpr std::uint16_t kTooLong = 1009;
 inline constexpr std::uint16_t kRestart = 1012;
 inline constexpr std::uint16_t kTryLater = 1013;

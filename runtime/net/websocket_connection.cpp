@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::uint8_t kMostUnansweredPings = 2;
 
+/// The span of ConnectionLimits::control_frames.
+constexpr Duration kControlSpan = std::chrono::seconds(10);
+
 template <typename... Cases>
 struct Overload : Cases... {
   using Cases::operator()...;
@@ -85,15 +88,27 @@ void WebSocketConnection::act_on(WebSocketEvent event) {
             finish(close_code::kUnsupported, close_code::kUnsupported, "only text is understood");
           },
           [this](Ping& ping) {
+            count_control_frame();
             if (phase_ == Phase::kOpen) {
               send_frame(Opcode::kPong, ping.payload);
             }
           },
-          [](Pong&) {},
+          [this](Pong&) { count_control_frame(); },
           [this](PeerClose& close) { finish(close.code, close.code, ""); },
           [this](ProtocolFailure& failure) { finish(failure.code, failure.code, failure.reason); },
       },
       event);
+}
+
+void WebSocketConnection::count_control_frame() {
+  const MonoTime now = host_->reactor().now();
+  if (now - counted_since_ >= kControlSpan) {
+    counted_since_ = now;
+    control_frames_ = 0;
+  }
+  if (++control_frames_ > host_->limits().control_frames && phase_ == Phase::kOpen) {
+    finish(close_code::kPolicy, close_code::kPolicy, "too many pings");
+  }
 }
 
 void WebSocketConnection::act_on_text(std::string text) {

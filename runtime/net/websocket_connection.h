@@ -63,6 +63,8 @@ class WebSocketConnection final : public WebSocket,
   void pump();
   void act_on(WebSocketEvent event);
   void act_on_text(std::string text);
+  /// Closes the connection if the peer sends too many control frames.
+  void count_control_frame();
   void send_frame(Opcode opcode, std::string_view payload);
   void send_ping();
   bool is_live() const { return phase_ == Phase::kOpen || phase_ == Phase::kClosing; }
@@ -83,6 +85,9 @@ class WebSocketConnection final : public WebSocket,
   bool is_pumping_ = false;
   bool is_told_ = false;
   std::uint8_t unanswered_pings_ = 0;
+  std::uint16_t control_frames_ = 0;
+  /// When the present span of counting them began.
+  MonoTime counted_since_{};
   std::uint16_t sent_code_ = close_code::kBroken;
   std::string tag_;
   std::shared_ptr<Handlers> handlers_;

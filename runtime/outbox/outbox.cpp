@@ -64,8 +64,9 @@ void Outbox::stop() {
   lanes_.clear();
   by_id_.clear();
   by_key_.clear();
-  dead_keys_.clear();
   later_.clear();
+  dead_.clear();
+  dead_keys_.clear();
 }
 
 void Outbox::resume(const StoreContents& contents) {
@@ -79,6 +80,7 @@ void Outbox::resume(const StoreContents& contents) {
         std::clamp<Duration>(entry.next_attempt - now, Duration(0), Duration(kAttemptWaits.back()));
     put(entry, Attempt::kRepeated, wait);
   }
+  find_dead(0);
   wake();
 }
 
@@ -225,24 +227,30 @@ void Outbox::settle(Side& side,
                     DeliveryOutcome delivery) {
   Lane& lane = *by_id_.at(id);
   const bool was_down = side.line.is_down();
+  SideFigures& counted =
+      side_counts_[std::string(deliverer_of(lane.items.front().entry)->target())];
   switch (delivery.verdict) {
     case DeliveryOutcome::Verdict::kDone:
       side.line.reached(kind);
       ++counts_.delivered;
+      ++counted.delivered;
       conclude(lane, std::move(delivery), std::nullopt);
       break;
     case DeliveryOutcome::Verdict::kRefused:
       side.line.reached(kind);
       ++lane.items.front().entry.attempts;
+      ++counted.refused;
       bury(lane, std::move(delivery));
       break;
     case DeliveryOutcome::Verdict::kAgain:
       side.line.over(kind);
+      ++counted.failed;
       fail(lane, std::move(delivery));
       break;
     case DeliveryOutcome::Verdict::kUnreachable:
       side.line.not_reached(kind, deps_.reactor.now(), delivery.retry_after, deps_.random);
       side.last_error = delivery.error;
+      ++counted.unreachable;
       fail(lane, std::move(delivery));
       break;
   }
@@ -279,6 +287,7 @@ void Outbox::bury(Lane& lane, DeliveryOutcome delivery) {
   entry.state = OutboxEntry::State::kDead;
   entry.last_error = delivery.error.substr(0, kMaxError);
   ++counts_.given_up;
+  ++side_counts_[std::string(deliverer_of(entry)->target())].given_up;
   deliverer_of(entry)->give_up(entry, [this, id = entry.id, error = delivery.error, era = era_,
                                        alive = std::weak_ptr(self_)](DeliveryOutcome last) {
     if (alive.expired() || era != era_) {
@@ -307,6 +316,10 @@ void Outbox::conclude(Lane& lane, DeliveryOutcome delivery, std::optional<Durati
           era = era_](const Status& outcome) {
            if (outcome.has_error() || era != era_) {
              return;
+           }
+           const OutboxEntry& settled = by_id_.at(id)->items.front().entry;
+           if (settled.state == OutboxEntry::State::kDead) {
+             note_dead(settled);
            }
            finish(id, again);
            if (afterwards) {
@@ -342,9 +355,6 @@ void Outbox::remove(std::uint64_t id) {
   const auto key = by_key_.find(effect_key(at->entry));
   if (key != by_key_.end() && key->second == id) {
     by_key_.erase(key);
-  }
-  if (at->entry.state == OutboxEntry::State::kDead) {
-    dead_keys_.insert(at->entry.idempotency_key);
   }
   lane.items.erase(at);
   by_id_.erase(id);
@@ -414,6 +424,14 @@ void Outbox::commit(Change change,
       }
     }
     done(outcome);
+  });
+}
+
+bool Outbox::waits_for(std::string_view prefix) const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [prefix](const auto& named) {
+    const std::deque<Item>& items = named.second.items;
+    return std::any_of(items.begin(), items.end(),
+                       [prefix](const Item& item) { return item.entry.kind.starts_with(prefix); });
   });
 }
 

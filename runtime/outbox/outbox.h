@@ -11,7 +11,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -30,6 +29,24 @@ namespace voicectl::runtime {
 struct OutboxCounts {
   std::uint64_t delivered = 0;
   std::uint64_t failed_attempts = 0;
+  std::uint64_t given_up = 0;
+};
+
+/// One other side, for operators: what waits for it now, and what came of deliveries since the
+/// tenant was opened here.
+struct SideFigures {
+  std::string side;
+  std::size_t pending = 0;
+  std::size_t dead = 0;
+  /// How long the longest waiting entry has waited; zero if none does.
+  Duration oldest{0};
+  bool is_paused = false;
+  std::uint64_t delivered = 0;
+  /// Attempts that failed for this entry alone, and those for which the side could not be reached.
+  std::uint64_t failed = 0;
+  std::uint64_t unreachable = 0;
+  std::uint64_t refused = 0;
+  /// Entries that became dead, refused ones included.
   std::uint64_t given_up = 0;
 };
 
@@ -78,7 +95,13 @@ class Outbox {
   /// the next turn.
   const OutboxEntry* find_pending(std::string_view idempotency_key) const;
   std::size_t pending() const { return by_id_.size(); }
+  /// Whether any entry whose kind begins with `prefix` waits.
+  bool waits_for(std::string_view prefix) const;
+  /// Whether an entry with that key was given up and is still there.
+  bool is_dead(std::string_view idempotency_key) const;
   const OutboxCounts& counts() const { return counts_; }
+  /// By side, in the order of their names. Looks at every entry that waits.
+  std::vector<SideFigures> figures() const;
 
   /// For operators. Tries an entry now, with all its attempts before it; a dead one is pending
   /// again.
@@ -111,7 +134,16 @@ class Outbox {
     bool is_busy = false;
   };
 
+  struct DeadEntry {
+    std::string key;
+    std::string side;
+  };
+
   Deliverer* deliverer_of(const OutboxEntry& entry) const;
+  /// Reads which entries are dead, a page at a time.
+  void find_dead(std::uint64_t after);
+  void note_dead(const OutboxEntry& entry);
+  void forget_dead(std::uint64_t id);
   Side& side_of(const Deliverer& deliverer);
   static std::string lane_key(const OutboxEntry& entry, const Deliverer& deliverer);
   void put(OutboxEntry entry, Attempt attempt, Duration wait);
@@ -142,8 +174,6 @@ class Outbox {
   std::unordered_map<std::uint64_t, Lane*> by_id_;
   /// By the key that its effect was given; see `number`.
   std::unordered_map<std::string, std::uint64_t> by_key_;
-  /// Keys of dead entries, which may come again: a client's request number does.
-  std::unordered_set<std::string> dead_keys_;
   /// Lanes whose first item is not due yet.
   std::set<std::pair<MonoTime, std::uint64_t>> later_;
   std::optional<TimerId> timer_;
@@ -151,6 +181,11 @@ class Outbox {
   /// Grows with every resume and stop: what began before is old news.
   std::uint64_t era_ = 0;
   OutboxCounts counts_;
+  /// Since the tenant was opened here, by side; what waits is not counted here.
+  std::map<std::string, SideFigures, std::less<>> side_counts_;
+  std::map<std::uint64_t, DeadEntry> dead_;
+  /// Keys of dead entries, which may come again: a client's request number does.
+  std::set<std::string, std::less<>> dead_keys_;
   std::shared_ptr<Outbox*> self_;
 };
 

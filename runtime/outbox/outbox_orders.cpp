@@ -72,6 +72,7 @@ void Outbox::revive(OutboxEntry entry, Completion<OutboxEntry> done) {
       done(outcome.error());
       return;
     }
+    forget_dead(entry.id);
     if (era == era_ && by_id_.count(entry.id) == 0) {
       put(entry, Attempt::kRepeated, Duration(0));
       if (const Deliverer* const deliverer = deliverer_of(entry)) {
@@ -124,6 +125,74 @@ void Outbox::revive_page(std::uint64_t after,
       });
 }
 
+void Outbox::find_dead(std::uint64_t after) {
+  constexpr std::uint32_t kPage = 100;
+  deps_.store.list_outbox({OutboxEntry::State::kDead, after, kPage},
+                          [this, era = era_, alive = std::weak_ptr(self_)](
+                              const Result<std::vector<OutboxEntry>>& page) {
+                            // If it cannot be read the store is broken, and is opened again.
+                            if (alive.expired() || era != era_ || page.has_error()) {
+                              return;
+                            }
+                            for (const OutboxEntry& entry : *page) {
+                              // One that was revived meanwhile waits.
+                              if (by_id_.count(entry.id) == 0) {
+                                note_dead(entry);
+                              }
+                            }
+                            if (page->size() == kPage) {
+                              find_dead(page->back().id);
+                            }
+                          });
+}
+
+void Outbox::note_dead(const OutboxEntry& entry) {
+  const Deliverer* const deliverer = deliverer_of(entry);
+  dead_[entry.id] = {entry.idempotency_key,
+                     deliverer == nullptr ? std::string() : std::string(deliverer->target())};
+  dead_keys_.insert(entry.idempotency_key);
+}
+
+void Outbox::forget_dead(std::uint64_t id) {
+  const auto found = dead_.find(id);
+  if (found != dead_.end()) {
+    dead_keys_.erase(found->second.key);
+    dead_.erase(found);
+  }
+}
+
+bool Outbox::is_dead(std::string_view idempotency_key) const {
+  return dead_keys_.find(idempotency_key) != dead_keys_.end();
+}
+
+std::vector<SideFigures> Outbox::figures() const {
+  std::map<std::string, SideFigures, std::less<>> sides = side_counts_;
+  const MonoTime now = deps_.reactor.now();
+  for (const auto& [prefix, deliverer] : deliverers_) {
+    SideFigures& figures = sides[std::string(deliverer->target())];
+    const auto side = sides_.find(deliverer->target());
+    figures.is_paused = side != sides_.end() && side->second->line.is_paused(now);
+  }
+  for (const auto& [key, lane] : lanes_) {
+    for (const Item& item : lane.items) {
+      SideFigures& figures = sides[std::string(deliverer_of(item.entry)->target())];
+      ++figures.pending;
+      // A clock that was set back makes nobody wait since the future.
+      figures.oldest =
+          std::max<Duration>(figures.oldest, deps_.clock.now() - item.entry.created_at);
+    }
+  }
+  for (const auto& [id, dead] : dead_) {
+    ++sides[dead.side].dead;
+  }
+  std::vector<SideFigures> out;
+  for (auto& [name, figures] : sides) {
+    figures.side = name;
+    out.push_back(std::move(figures));
+  }
+  return out;
+}
+
 void Outbox::drop(std::uint64_t id, Completion<OutboxEntry> done) {
   deps_.store.find_outbox(id, [this, id, done = std::move(done), alive = std::weak_ptr(self_)](
                                   const Result<std::optional<OutboxEntry>>& found) {
@@ -153,6 +222,7 @@ void Outbox::drop(std::uint64_t id, Completion<OutboxEntry> done) {
                           done(outcome.error());
                           return;
                         }
+                        forget_dead(entry.id);
                         if (era == era_) {
                           wake();
                         }

@@ -35,7 +35,7 @@ Admin::Admin(AsioReactor& reactor,
              FileSystem& files,
              InstanceId instance,
              UniqueFd listener,
-             std::function<std::vector<TenantMetrics>()> look)
+             std::function<std::vector<TenantMetrics>(Look)> look)
     : files_(files),
       instance_(std::move(instance)),
       look_(std::move(look)),
@@ -58,14 +58,14 @@ HttpResponse Admin::answer(const HttpRequest& request) const {
   if (request.path == "/metrics") {
     return {200,
             {{"Content-Type", "text/plain; version=0.0.4"}},
-            render_metrics(look_(), measure_process())};
+            render_metrics(look_(Look::kAll), measure_process())};
   }
   return error_response(404, "not_found", "cannot find anything at that path");
 }
 
 HttpResponse Admin::health() const {
   std::size_t sessions = 0;
-  const std::vector<TenantMetrics> tenants = look_();
+  const std::vector<TenantMetrics> tenants = look_(Look::kLoads);
   for (const TenantMetrics& one : tenants) {
     sessions += one.load.sessions;
   }

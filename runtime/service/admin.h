@@ -27,7 +27,7 @@ class Admin {
         FileSystem& files,
         InstanceId instance,
         UniqueFd listener,
-        std::function<std::vector<TenantMetrics>()> look);
+        std::function<std::vector<TenantMetrics>(Look)> look);
 
  private:
   HttpResponse answer(const HttpRequest& request) const;
@@ -36,7 +36,7 @@ class Admin {
 
   FileSystem& files_;
   InstanceId instance_;
-  std::function<std::vector<TenantMetrics>()> look_;
+  std::function<std::vector<TenantMetrics>(Look)> look_;
   HttpServer server_;
 };
 

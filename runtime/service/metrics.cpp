@@ -87,6 +87,97 @@ void refusals(std::string& out, const std::vector<TenantMetrics>& tenants) {
   }
 }
 
+/// The value of a label: it may hold anything.
+std::string label(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\' || c == '"') {
+      out += '\\';
+    }
+    out += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return out;
+}
+
+/// One metric with a value per tenant and other side.
+template <typename Value>
+void per_side(std::string& out,
+              const std::vector<TenantMetrics>& tenants,
+              std::string_view name,
+              MetricKind kind,
+              std::string_view help,
+              const Value& value) {
+  head(out, name, kind, help);
+  for (const TenantMetrics& one : tenants) {
+    for (const SideFigures& side : one.effects ? one.effects->sides : std::vector<SideFigures>()) {
+      out += fmt::format("{}{{tenant=\"{}\",side=\"{}\"}} {}\n", name, one.tenant, label(side.side),
+                         value(side));
+    }
+  }
+}
+
+void deliveries(std::string& out, const std::vector<TenantMetrics>& tenants) {
+  constexpr std::string_view kName = "voicectl_outbox_attempts_total";
+  head(out, kName, MetricKind::kCounter, "Attempts to deliver an effect to another system.");
+  for (const TenantMetrics& one : tenants) {
+    for (const SideFigures& side : one.effects ? one.effects->sides : std::vector<SideFigures>()) {
+      const std::pair<std::string_view, std::uint64_t> outcomes[] = {
+          {"delivered", side.delivered},
+          {"failed", side.failed},
+          {"unreachable", side.unreachable},
+          {"refused", side.refused}};
+      for (const auto& [outcome, count] : outcomes) {
+        out += fmt::format("{}{{tenant=\"{}\",side=\"{}\",outcome=\"{}\"}} {}\n", kName, one.tenant,
+                           label(side.side), outcome, count);
+      }
+    }
+  }
+}
+
+void outboxes(std::string& out, const std::vector<TenantMetrics>& tenants) {
+  per_side(out, tenants, "voicectl_outbox_pending", MetricKind::kGauge,
+           "Effects that wait to be delivered.",
+           [](const SideFigures& side) { return side.pending; });
+  per_side(out, tenants, "voicectl_outbox_dead", MetricKind::kGauge,
+           "Effects that were given up and wait for an operator.",
+           [](const SideFigures& side) { return side.dead; });
+  per_side(out, tenants, "voicectl_outbox_oldest_seconds", MetricKind::kGauge,
+           "How long the longest waiting effect has waited.",
+           [](const SideFigures& side) { return seconds(side.oldest); });
+  per_side(out, tenants, "voicectl_outbox_paused", MetricKind::kGauge,
+           "1 while the other system is left alone because it could not be reached.",
+           [](const SideFigures& side) { return side.is_paused ? 1 : 0; });
+  deliveries(out, tenants);
+  per_side(out, tenants, "voicectl_outbox_given_up_total", MetricKind::kCounter,
+           "Effects that were given up.", [](const SideFigures& side) { return side.given_up; });
+}
+
+void backends(std::string& out, const std::vector<TenantMetrics>& tenants) {
+  constexpr std::string_view kRequests = "voicectl_backend_requests_total";
+  head(out, kRequests, MetricKind::kCounter, "Requests to a tenant's ERPNext, by what came of it.");
+  for (const TenantMetrics& one : tenants) {
+    if (one.effects) {
+      for (const auto& [outcome, count] : one.effects->erpnext.requests) {
+        out += fmt::format("{}{{tenant=\"{}\",outcome=\"{}\"}} {}\n", kRequests, one.tenant,
+                           label(outcome), count);
+      }
+    }
+  }
+  const auto if_any = [&](std::string_view name, std::string_view help, const auto& value) {
+    head(out, name, MetricKind::kCounter, help);
+    for (const TenantMetrics& one : tenants) {
+      if (one.effects) {
+        out += fmt::format("{}{{tenant=\"{}\"}} {}\n", name, one.tenant, value(*one.effects));
+      }
+    }
+  };
+  if_any("voicectl_backend_request_seconds_total", "Time that these requests took, summed up.",
+         [](const TenantEffects& effects) { return seconds(effects.erpnext.waited); });
+  if_any("voicectl_tool_promises_total",
+         "Tool calls that were answered with a promise because the backend took too long.",
+         [](const TenantEffects& effects) { return effects.promises; });
+}
+
 }  // namespace
 
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
@@ -96,6 +187,8 @@ std::string render_metrics(const std::vector<TenantMetrics>& tenants,
   event_lags(out, tenants);
   requests(out, tenants);
   refusals(out, tenants);
+  outboxes(out, tenants);
+  backends(out, tenants);
   head(out, "process_cpu_seconds_total", MetricKind::kCounter, "Processor time used.");
   out += fmt::format("process_cpu_seconds_total {}\n", seconds(process.cpu));
   head(out, "process_resident_memory_bytes", MetricKind::kGauge, "Memory held.");

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,12 @@ namespace voicectl::runtime {
 struct TenantMetrics {
   std::string tenant;
   TenantLoad load;
+  /// Absent where only loads were asked for.
+  std::optional<TenantEffects> effects{};
 };
+
+/// How much of a tenant is looked at.
+enum class Look { kLoads, kAll };
 
 /// Numbers of the process itself.
 struct ProcessMetrics {
@@ -23,7 +29,7 @@ struct ProcessMetrics {
   std::uint64_t open_descriptors = 0;
 };
 
-/// The text form of Prometheus. Pure.
+/// The text form of Prometheus (0.0.4). Pure.
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
                            const ProcessMetrics& process);
 

@@ -45,7 +45,11 @@ Error changing(const TenantId& tenant) {
 Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin)
     : deps_(deps),
       log_(log),
-      admin_(deps.reactor, deps.files, deps.instance, std::move(admin), [this] { return look(); }),
+      admin_(deps.reactor,
+             deps.files,
+             deps.instance,
+             std::move(admin),
+             [this](Look depth) { return look(depth); }),
       link_(deps.reactor,
             deps.instance,
             std::move(control),
@@ -80,11 +84,14 @@ std::string Service::describe() const {
       Json{{"version", VOICECTL_VERSION}, {"pid", ::getpid()}, {"tenants", std::move(tenants)}});
 }
 
-std::vector<TenantMetrics> Service::look() const {
+std::vector<TenantMetrics> Service::look(Look depth) const {
   std::vector<TenantMetrics> tenants;
   for (const auto& [tenant, place] : places_) {
     if (place->host != nullptr) {
       tenants.push_back({tenant.str(), place->host->load()});
+      if (depth == Look::kAll) {
+        tenants.back().effects = place->host->effects();
+      }
     }
   }
   return tenants;
@@ -358,7 +365,7 @@ void Service::answer_regain(const ControlRequest& request) const {
 
 void Service::tell_stats(const ControlRequest& request) const {
   Json tenants = Json::array();
-  for (const TenantMetrics& one : look()) {
+  for (const TenantMetrics& one : look(Look::kLoads)) {
     tenants.push_back({{"tenant", one.tenant},
                        {"sessions", one.load.sessions},
                        {"connections", one.load.connections},

@@ -81,7 +81,7 @@ class Service {
   Result<Place*> find_place(const Json& body);
   Result<std::pair<TenantHost*, SessionId>> find_session_host(const Json& body);
   std::string describe() const;
-  std::vector<TenantMetrics> look() const;
+  std::vector<TenantMetrics> look(Look depth) const;
   Offload& offload_for(const TenantId& tenant);
   void finish_stop();
 

@@ -15,6 +15,29 @@ constexpr std::string_view kOneMoment =
     R"({"success":false,"error":"rate_limited","message":"I'm sorry, we are very busy right now. )"
     R"(Please give me a moment and I will try again."})";
 
+std::string_view words_for(BusyReason reason) {
+  switch (reason) {
+    case BusyReason::kTenant:
+    case BusyReason::kKey:
+    case BusyReason::kStranger:
+      return "too many came lately";
+    case BusyReason::kInFlight:
+      return "too many are being answered";
+    case BusyReason::kForgery:
+      return "too many with wrong signatures came lately";
+    case BusyReason::kSockets:
+      return "too many WebSockets are open";
+  }
+  return "too many came lately";
+}
+
+/// Where the request came from, as the edge tells it; empty beside the edge.
+std::string_view source_of(const Exchange& exchange) {
+  return exchange.request().header("X-Forwarded-For").value_or("");
+}
+
+}  // namespace
+
 void refuse_busy(TenantScope& scope,
                  const std::shared_ptr<Exchange>& exchange,
                  Traffic traffic,
@@ -26,17 +49,26 @@ void refuse_busy(TenantScope& scope,
   HttpResponse response =
       route != nullptr && route->operation == Operation::kRunTool
           ? json_response(429, std::string(kOneMoment))
-          : error_response(
-                429, "rate_limited",
-                fmt::format("cannot take the request now: {}; try again in {}s",
-                            busy.reason == BusyReason::kInFlight ? "too many are being answered"
-                                                                 : "too many came lately",
-                            seconds));
+          : error_response(429, "rate_limited",
+                           fmt::format("cannot take the request now: {}; try again in {}s",
+                                       words_for(busy.reason), seconds));
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
   exchange->answer(std::move(response));
 }
 
-}  // namespace
+Admission admit_unproven(TenantScope& scope, const std::shared_ptr<Exchange>& exchange) {
+  if (const auto wait = scope.forgeries.wait(source_of(*exchange), scope.reactor.now())) {
+    refuse_busy(scope, exchange, Traffic::kWebhook, {BusyReason::kForgery, *wait});
+    return Admission::kRefused;
+  }
+  return Admission::kGranted;
+}
+
+void note_proof(TenantScope& scope, const Exchange& exchange, Proof proof) {
+  const MonoTime now = scope.reactor.now();
+  proof == Proof::kRight ? scope.forgeries.note_right(source_of(exchange), now)
+                         : scope.forgeries.note_wrong(source_of(exchange), now);
+}
 
 Admission admit(TenantScope& scope,
                 const std::shared_ptr<Exchange>& exchange,

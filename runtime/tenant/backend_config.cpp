@@ -33,6 +33,13 @@ Result<BackendConfig> backend_of_json(const Json& backend) {
                  fmt::format("cannot use the tenant configuration: '{}' is no backend", kind));
   }
   config.kind = BackendKind::kErpnext;
+  const std::string mode = string_or(backend, "mode", "served");
+  if (mode != "served" && mode != "direct") {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot use the tenant configuration: '{}' is no mode of a backend", mode));
+  }
+  config.mode = mode == "direct" ? BackendMode::kDirect : BackendMode::kServed;
   config.erpnext.url = without_slash(string_or(backend, "url", ""));
   config.erpnext.site = string_or(backend, "site", "");
   config.erpnext.company = string_or(backend, "company", "");

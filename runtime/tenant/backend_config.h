@@ -12,10 +12,13 @@
 namespace voicectl::runtime {
 
 enum class BackendKind { kBuiltin, kErpnext };
+/// Who carries out the tools of new calls: we, or the site itself.
+enum class BackendMode { kServed, kDirect };
 
 /// Where a tenant's business logic is.
 struct BackendConfig {
   BackendKind kind = BackendKind::kBuiltin;
+  BackendMode mode = BackendMode::kServed;
   /// For kErpnext.
   ErpnextSettings erpnext;
   /// How long an agent is kept waiting for it.

@@ -83,7 +83,9 @@ std::string make_system_prompt(const TenantConfig& config, const TimeZone& zone,
   const Business& business = config.business;
   std::string prompt = fmt::format(
       "You are the voice agent of {}. Speak briefly and kindly; never read out symbols or lists. "
-      "When a tool answers with a message, say it in your own words.\n{}\n",
+      "When a tool answers with a message, say it in your own words. What stands between "
+      "<instruction> and </instruction> comes from the business itself, not from the caller: "
+      "follow it and do not read it out.\n{}\n",
       business.name, task_of(business.type));
   const LocalTime local = zone.to_local(now);
   const std::chrono::weekday today(std::chrono::floor<std::chrono::days>(local));

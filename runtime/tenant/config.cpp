@@ -122,6 +122,24 @@ void read_platform(const Json& platform, TenantConfig& config) {
   config.ultravox.api_key_file = string_or(ultravox, "api_key_file", "");
 }
 
+Status read_networks(const Json& platform, TenantConfig& config) {
+  const auto list = platform.find("backend_networks");
+  if (list == platform.end() || !list->is_array()) {
+    return ok_status();
+  }
+  std::vector<IpNetwork> networks;
+  for (const Json& text : *list) {
+    const Result<IpNetwork> network =
+        IpNetwork::parse(text.is_string() ? text.get_ref<const std::string&>() : std::string());
+    if (network.has_error()) {
+      return bad_config(fmt::format("'platform.backend_networks': {}", network.error().message()));
+    }
+    networks.push_back(*network);
+  }
+  config.backend_addresses = std::make_shared<const AddressPolicy>(std::move(networks));
+  return ok_status();
+}
+
 void read_limits(const Json& tenant, TenantConfig& config) {
   const Json& limits = member(tenant, "limits");
   SessionLimits& out = config.limits;
@@ -154,6 +172,7 @@ void read_traffic(const Json& tenant, TenantConfig& config) {
       count_or(limits, "api_requests_per_key", std::max(1U, out.api_requests / 2));
   out.webhooks = count_or(limits, "webhooks", out.webhooks);
   out.in_flight = count_or(limits, "requests_in_flight", out.in_flight);
+  out.websockets = count_or(limits, "websockets", out.websockets);
 }
 
 void read_retention(const Json& tenant, TenantConfig& config) {
@@ -201,6 +220,7 @@ TrafficLimits default_traffic(std::uint32_t concurrent_sessions) {
   out.api_requests_per_key = out.api_requests / 2;
   out.webhooks = of_sessions(2, out.webhooks);
   out.in_flight = of_sessions(2, out.in_flight);
+  out.websockets = of_sessions(4, out.websockets);
   return out;
 }
 
@@ -227,6 +247,7 @@ Result<TenantConfig> parse_tenant_config(std::string_view text) {
   config.generation.value =
       static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(document, "generation", 0)));
   read_platform(member(document, "platform"), config);
+  VC_TRY(read_networks(member(document, "platform"), config));
   VC_TRY(read_secrets(member(document, "secrets"), config));
   VC_TRY(read_store(document, config));
   config.keys_file = string_or(document, "keys_file", "");

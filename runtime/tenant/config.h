@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/units.h"
@@ -51,11 +53,13 @@ struct TrafficLimits {
   std::uint32_t webhooks = 100;
   /// Being answered at a time, of either kind.
   std::uint32_t in_flight = 100;
+  /// WebSockets that are open at a time.
+  std::uint32_t websockets = 1000;
   friend bool operator==(const TrafficLimits&, const TrafficLimits&) = default;
 };
 
 /// What a tenant with that many sessions at once gets: at least the figures above, and at least 20
-/// API requests, 2 webhooks and 2 requests at a time for each session. Pure.
+/// API requests, 2 webhooks, 2 requests at a time and 4 WebSockets for each session. Pure.
 TrafficLimits default_traffic(std::uint32_t concurrent_sessions);
 
 /// How long what is over is kept. REQUIRES: events <= sessions, because events go first.
@@ -121,6 +125,8 @@ struct TenantConfig {
   std::vector<std::string> allowed_origins;
   VoiceSettings voice;
   BackendConfig backend;
+  /// Where the backend may be; null (the file of an earlier daemon): anywhere.
+  std::shared_ptr<const AddressPolicy> backend_addresses;
   StoreSettings store;
 };
 

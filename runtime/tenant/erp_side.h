@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "runtime/backend/erpnext/erpnext_client.h"
 #include "runtime/tenant/config.h"
 #include "runtime/tenant/tenant_scope.h"
+#include "runtime/ultravox/call.h"
 #include "runtime/webhook/remote_tools.h"
 #include "runtime/webhook/session_archive.h"
 
@@ -30,6 +33,8 @@ class ErpSide {
     Outbox& outbox;
     HttpClient& http;
     FileSystem& files;
+    /// See RemoteTools::Deps.
+    std::function<void(const std::string&)> on_record;
   };
 
   /// REQUIRES: what `deps` refers to outlives it.
@@ -40,15 +45,29 @@ class ErpSide {
 
   Backend& backend() { return backend_; }
   RemoteTools& tools() { return tools_; }
+  const RemoteTools& tools() const { return tools_; }
+  const ErpnextFigures& figures() const { return client_.figures(); }
   void add_to(Outbox& outbox);
   /// The effects that a session's end, or news of it, have here; none without an ERPNext.
   std::vector<NewEffect> on_session_news(const Session& session, std::string_view occasion) const;
   /// The secrets that sign ERPNext's webhooks now, read from their file. ERRORS: kUnavailable.
   Result<std::vector<Secret>> webhook_secrets() const;
+  /// Puts the site's own tools into a call, if that is how the tenant is set up.
+  /// ERRORS: kUnavailable (the credentials).
+  Status point_tools_at_site(const TenantConfig& config,
+                             const Session& session,
+                             ultravox::CallRequest& request) const;
+  /// What a session learns of the tools of its call, once their messages are here.
+  Change outcomes_of(const Session& session,
+                     const ultravox::Call& call,
+                     const std::vector<ultravox::CallMessage>& messages) const;
 
  private:
   FileSystem& files_;
+  const WallClock& clock_;
   BackendConfig config_;
+  SiteClocks clocks_;
+  std::shared_ptr<const AddressPolicy> addresses_;
   ErpnextClient client_;
   ErpnextBackend backend_;
   RemoteTools tools_;

@@ -24,6 +24,9 @@ constexpr std::size_t kMostWaiting = 2000;
 /// Clients have nothing to say yet; some beat like a heart all the same.
 constexpr Rate kMostTexts{60, std::chrono::seconds(10)};
 
+/// When one who found no room may try again.
+constexpr Duration kSocketWait = std::chrono::seconds(10);
+
 constexpr std::uint16_t kNormal = 1000;
 constexpr std::uint16_t kPolicy = 1008;
 constexpr std::uint16_t kTryAgainLater = 1013;
@@ -113,12 +116,18 @@ LiveApi::~LiveApi() {
 }
 
 LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
-                                     const std::string& tag) {
+                                     const std::string& tag,
+                                     std::optional<SessionId> session) {
   auto follower = std::make_shared<Follower>();
   follower->key_id = exchange->key_id();
+  follower->session = std::move(session);
   if (ending_of(*follower, scope_.clock.now())) {
     // The key was revoked between the gate and here.
     refuse_stranger(scope_, exchange);
+    return nullptr;
+  }
+  if (!has_room(follower->session)) {
+    refuse_busy(scope_, exchange, Traffic::kApi, {BusyReason::kSockets, kSocketWait});
     return nullptr;
   }
   Result<std::shared_ptr<WebSocket>> socket =
@@ -143,14 +152,35 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
   };
   handlers.on_close = [this, weak = std::weak_ptr(follower),
                        alive = std::weak_ptr(self_)](std::uint16_t) {
-    if (!alive.expired()) {
-      followers_.erase(weak.lock());
+    const FollowerPtr one = weak.lock();
+    if (!alive.expired() && one != nullptr) {
+      leave(one);
     }
   };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
+  if (follower->session) {
+    ++by_session_[*follower->session];
+  }
   review_at(end_of(*follower));
   return follower;
+}
+
+bool LiveApi::has_room(const std::optional<SessionId>& session) const {
+  if (followers_.size() >= scope_.config->traffic.websockets) {
+    return false;
+  }
+  const auto of_session = session ? by_session_.find(*session) : by_session_.end();
+  return of_session == by_session_.end() || of_session->second < kMostOfSession;
+}
+
+void LiveApi::leave(const FollowerPtr& follower) {
+  const bool was_there = followers_.erase(follower) > 0;
+  const auto of_session =
+      was_there && follower->session ? by_session_.find(*follower->session) : by_session_.end();
+  if (of_session != by_session_.end() && --of_session->second == 0) {
+    by_session_.erase(of_session);
+  }
 }
 
 void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Session& session) {
@@ -159,11 +189,11 @@ void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Se
     exchange->refuse(after.error());
     return;
   }
-  const FollowerPtr follower = accept(exchange, "session/" + session.session.str());
+  const FollowerPtr follower =
+      accept(exchange, "session/" + session.session.str(), session.session);
   if (follower == nullptr) {
     return;
   }
-  follower->session = session.session;
   follower->session_end = token_end(session);
   follower->subscription = scope_.hub.listen_to_session(
       session.session,
@@ -184,7 +214,7 @@ void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
     exchange->refuse(after.error());
     return;
   }
-  const FollowerPtr follower = accept(exchange, "staff");
+  const FollowerPtr follower = accept(exchange, "staff", std::nullopt);
   if (follower == nullptr) {
     return;
   }

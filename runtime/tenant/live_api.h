@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,9 @@ class LiveApi {
   /// Most events that are sent again. They must fit into what may wait for a slow reader.
   static constexpr std::uint64_t kMostReplayed = 2000;
 
+  /// WebSockets of one session at a time: a customer's pages, and staff who look in.
+  static constexpr std::size_t kMostOfSession = 10;
+
   /// Closes what the present keys and the present time no longer allow.
   void review();
 
@@ -47,7 +51,11 @@ class LiveApi {
   struct Follower;
   using FollowerPtr = std::shared_ptr<Follower>;
 
-  FollowerPtr accept(const std::shared_ptr<Exchange>& exchange, const std::string& tag);
+  FollowerPtr accept(const std::shared_ptr<Exchange>& exchange,
+                     const std::string& tag,
+                     std::optional<SessionId> session);
+  bool has_room(const std::optional<SessionId>& session) const;
+  void leave(const FollowerPtr& follower);
   struct Ending;
   std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
   std::optional<WallTime> end_of(const Follower& follower) const;
@@ -61,6 +69,8 @@ class LiveApi {
 
   TenantScope& scope_;
   std::unordered_set<FollowerPtr> followers_;
+  /// How many follow each session.
+  std::map<SessionId, std::size_t> by_session_;
   /// The next look at what has an end.
   std::optional<TimerId> review_timer_;
   WallTime review_due_{};

@@ -6,14 +6,11 @@
 
 /// What ERPNext tells of orders, appointments and tickets.
 namespace voicectl::runtime {
-namespace {
-
-/// Records whose last news are remembered beside the store.
-constexpr std::size_t kDecisionsKept = 256;
-
-}  // namespace
 
 void WebhookApi::take_record_update(const std::shared_ptr<Exchange>& exchange) {
+  if (admit_unproven(scope_, exchange) == Admission::kRefused) {
+    return;
+  }
   const HttpRequest& request = exchange->request();
   const Result<std::vector<Secret>> secrets = erp_.webhook_secrets();
   if (secrets.has_error()) {
@@ -22,6 +19,7 @@ void WebhookApi::take_record_update(const std::shared_ptr<Exchange>& exchange) {
   }
   const Status verified = verify_erpnext_signature(
       *secrets, request.body, request.header(kErpnextSignatureHeader).value_or(""));
+  note_proof(scope_, *exchange, verified.has_error() ? Proof::kWrong : Proof::kRight);
   if (verified.has_error()) {
     exchange->refuse(401, "unauthorized", "cannot accept the webhook: its signature does not fit");
     return;
@@ -55,10 +53,11 @@ void WebhookApi::apply_update(const std::shared_ptr<Exchange>& exchange,
     return;
   }
   if (!*found) {
-    // An order that was not taken by voice, or one whose answer is still on its way: kept.
+    // An order that was not taken by voice, or one whose answer is still on its way.
     Change change;
     change.inbox.push_back(inbox_entry(update, exchange->request().body, scope_.clock.now()));
-    commit_update(exchange, std::move(change));
+    commit_update(exchange, std::move(change),
+                  news_.keep_waiting(update, exchange->request().body));
     return;
   }
   scope_.book.fetch(
@@ -71,43 +70,32 @@ void WebhookApi::apply_update(const std::shared_ptr<Exchange>& exchange,
           exchange->refuse(session.error());
           return;
         }
-        // What is being made durable counts: two that come together must not both be news.
-        KeptRecord known = kept;
-        const auto deciding = deciding_.find(kept.record.id);
-        if (deciding != deciding_.end() && is_news(known, deciding->second) && *session) {
-          known.record = change_for(known, deciding->second, **session).records.front();
-        }
-        Change change;
-        if (*session && is_news(known, update)) {
-          change = change_for(known, update, **session);
+        Change change = news_.decide(kept, update, *session);
+        if (!change.records.empty()) {
           change.inbox.push_back(inbox_entry(update, exchange->request().body, scope_.clock.now()));
-          RecordUpdate decided = update;
-          decided.name = kept.record.id;
-          deciding_.insert_or_assign(kept.record.id, std::move(decided));
         }
-        commit_update(exchange, std::move(change));
+        commit_update(exchange, std::move(change), {});
       });
 }
 
-void WebhookApi::commit_update(const std::shared_ptr<Exchange>& exchange, Change change) {
+void WebhookApi::commit_update(const std::shared_ptr<Exchange>& exchange,
+                               Change change,
+                               std::vector<NewEffect> effects) {
   const std::string record = change.records.empty() ? "" : change.records.front().id;
   // No news commit nothing, but are acknowledged only behind the commit of the news.
-  scope_.book.commit(std::move(change), [this, exchange, record,
-                                         alive = std::weak_ptr(self_)](const Status& outcome) {
-    if (alive.expired()) {
-      return;
-    }
-    if (outcome.has_error()) {
-      deciding_.erase(record);
-      exchange->refuse(outcome.error());
-      return;
-    }
-    // Not forgotten at once: another delivery may have read the record before this commit.
-    if (deciding_.size() > kDecisionsKept && deciding_.begin()->first != record) {
-      deciding_.erase(deciding_.begin());
-    }
-    exchange->answer(HttpResponse{204, {}, {}});
-  });
+  scope_.outbox.commit(
+      std::move(change), std::move(effects),
+      [this, exchange, record, alive = std::weak_ptr(self_)](const Status& outcome) {
+        if (alive.expired()) {
+          return;
+        }
+        if (outcome.has_error()) {
+          news_.forget(record);
+          exchange->refuse(outcome.error());
+          return;
+        }
+        exchange->answer(HttpResponse{204, {}, {}});
+      });
 }
 
 }  // namespace voicectl::runtime

@@ -17,19 +17,6 @@
 namespace voicectl::runtime {
 namespace {
 
-/// How long a session that another process began to create may wait for its request to be
-/// repeated. Longer than the edge takes to do so.
-constexpr Duration kUnfinishedGrace = std::chrono::seconds(60);
-
-/// How often sessions are looked for whose end was never told to us.
-constexpr Duration kSweepInterval = std::chrono::seconds(60);
-
-/// How long after its longest duration a session is taken for ended.
-constexpr Duration kOverdue = std::chrono::minutes(5);
-
-/// Why a session ended whose end was never told: no event will come that fetches its words.
-constexpr std::string_view kNeverToldReason = "timeout";
-
 constexpr std::size_t kSessionRandom = 20;
 
 constexpr std::string_view kBusy =
@@ -54,17 +41,8 @@ struct SessionApi::Creation {
   std::optional<Customer> customer = {};
 };
 
-SessionApi::SessionApi(TenantScope& scope)
-    : scope_(scope), customers_(scope), self_(std::make_shared<SessionApi*>(this)) {
-  sweep_timer_ = scope_.reactor.call_after(kSweepInterval, [this] { sweep(); });
-}
-
-SessionApi::~SessionApi() {
-  scope_.reactor.cancel(sweep_timer_);
-  if (unfinished_timer_) {
-    scope_.reactor.cancel(*unfinished_timer_);
-  }
-}
+SessionApi::SessionApi(TenantScope& scope, ErpSide& erp)
+    : scope_(scope), erp_(erp), customers_(scope), self_(std::make_shared<SessionApi*>(this)) {}
 
 void SessionApi::create(const std::shared_ptr<Exchange>& exchange) {
   const Result<NewSession> asked = parse_new_session(exchange->request().body);
@@ -176,15 +154,28 @@ void SessionApi::request_call(const std::shared_ptr<Creation>& creation) {
                                         "cannot create the session: the store failed; try again"));
     return;
   }
-  const auto request = make_call_request(*scope_.config, scope_.zone, *session,
-                                         creation->asked.medium, scope_.clock.now());
+  auto request = make_call_request(*scope_.config, scope_.zone, *session, creation->asked.medium,
+                                   scope_.clock.now());
+  if (const Status tools = erp_.point_tools_at_site(*scope_.config, *session, request);
+      tools.has_error()) {
+    creating_.erase(creation->session);
+    fail(creation, tools.error(),
+         error_response(503, "backend_unavailable",
+                        "cannot create a session: the business's own system cannot be reached; "
+                        "try again later"));
+    return;
+  }
   scope_.ultravox->create_call(request, [this, creation, alive = std::weak_ptr(self_)](
                                             const ultravox::UltravoxResult<ultravox::Call>& call) {
     if (alive.expired()) {
       return;
     }
     creating_.erase(creation->session);
-    call.has_error() ? fail(creation, call.error()) : take_call(creation, *call);
+    if (call.has_error()) {
+      fail(creation, call.error().error, response_for(call.error()));
+    } else {
+      take_call(creation, *call);
+    }
   });
 }
 
@@ -212,8 +203,8 @@ void SessionApi::take_call(const std::shared_ptr<Creation>& creation, const ultr
 }
 
 void SessionApi::fail(const std::shared_ptr<Creation>& creation,
-                      const ultravox::UltravoxError& problem) {
-  HttpResponse response = response_for(problem);
+                      const Error& problem,
+                      HttpResponse response) {
   const Session* session = scope_.book.find(creation->session);
   if (session == nullptr || !is_live(session->status)) {
     scope_.memory.forget(creation->exchange, response);
@@ -225,8 +216,8 @@ void SessionApi::fail(const std::shared_ptr<Creation>& creation,
   change.session->end_time = scope_.clock.now();
   change.session->end_reason = "call_not_created";
   change.events = {
-      {EventType::kSessionFailed, dump_json(Json{{"end_reason", "call_not_created"},
-                                                 {"error", name_of(problem.error.code())}})}};
+      {EventType::kSessionFailed,
+       dump_json(Json{{"end_reason", "call_not_created"}, {"error", name_of(problem.code())}})}};
   finish(creation, std::move(change), std::move(response));
 }
 
@@ -336,10 +327,10 @@ void SessionApi::change_end(const Session& session,
   std::vector<NewEffect> effects;
   if (is_live(session.status) && !after.ultravox_call_id.empty()) {
     effects.push_back(hang_up_effect(after.session.str(), after.ultravox_call_id));
-    if (after.end_reason == kNeverToldReason) {
-      effects.push_back(
-          fetch_call_effect(after.session.str(), after.ultravox_call_id, kNeverToldReason));
-    }
+    // The call's own event fetches its words too, if it comes; this one waits until the call has
+    // ended.
+    effects.push_back(
+        fetch_call_effect(after.session.str(), after.ultravox_call_id, after.end_reason));
   }
   scope_.outbox.commit(
       std::move(change), std::move(effects),
@@ -357,54 +348,6 @@ void SessionApi::hang_up(const std::string& session, const std::string& call_id)
                                                      [](const ultravox::UltravoxResult<void>&) {});
                          }
                        });
-}
-
-void SessionApi::watch_unfinished() {
-  unfinished_.clear();
-  for (const Session* session : scope_.book.table().all()) {
-    if (session->status == SessionStatus::kInitializing) {
-      unfinished_.push_back(session->session);
-    }
-  }
-  if (!unfinished_.empty() && !unfinished_timer_) {
-    unfinished_timer_ = scope_.reactor.call_after(kUnfinishedGrace, [this] { fail_unfinished(); });
-  }
-}
-
-void SessionApi::fail_unfinished() {
-  unfinished_timer_.reset();
-  for (const SessionId& id : std::exchange(unfinished_, {})) {
-    const Session* session = scope_.book.find(id);
-    const bool stuck = session != nullptr && session->status == SessionStatus::kInitializing &&
-                       creating_.count(id) == 0;
-    if (stuck) {
-      Change change = end_change(*session, "interrupted", scope_.clock.now());
-      change.session->status = SessionStatus::kFailed;
-      change.events.back().type = EventType::kSessionFailed;
-      // If this fails the store opens again, and then it is found unfinished again.
-      scope_.book.commit(std::move(change), [](const Status&) {});
-    }
-  }
-}
-
-void SessionApi::sweep() {
-  sweep_timer_ = scope_.reactor.call_after(kSweepInterval, [this] { sweep(); });
-  end_overdue();
-}
-
-void SessionApi::end_overdue() {
-  const WallTime now = scope_.clock.now();
-  const auto longest = std::chrono::ceil<std::chrono::milliseconds>(
-      Duration(scope_.config->limits.duration) + kOverdue);
-  std::vector<Session> overdue;
-  for (const Session* session : scope_.book.table().all()) {
-    if (is_live(session->status) && session->created_at + longest < now) {
-      overdue.push_back(*session);
-    }
-  }
-  for (const Session& session : overdue) {
-    change_end(session, std::string(kNeverToldReason), std::nullopt, [](const Result<Session>&) {});
-  }
 }
 
 }  // namespace voicectl::runtime

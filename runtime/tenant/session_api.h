@@ -9,10 +9,14 @@
 
 #include "base/os/reactor.h"
 #include "runtime/tenant/customer_book.h"
+#include "runtime/tenant/erp_side.h"
 #include "runtime/tenant/exchange.h"
 #include "runtime/tenant/tenant_scope.h"
 
 namespace voicectl::runtime {
+
+/// Why a session ended whose end was never told.
+inline constexpr std::string_view kNeverToldReason = "timeout";
 
 /// Creates, shows and ends sessions. Requests come here authorised.
 ///
@@ -20,8 +24,7 @@ namespace voicectl::runtime {
 class SessionApi {
  public:
   /// REQUIRES: `scope` outlives it.
-  explicit SessionApi(TenantScope& scope);
-  ~SessionApi();
+  SessionApi(TenantScope& scope, ErpSide& erp);
   SessionApi(const SessionApi&) = delete;
   SessionApi& operator=(const SessionApi&) = delete;
 
@@ -34,9 +37,8 @@ class SessionApi {
   /// ERRORS: kNotFound; as SessionBook::commit.
   void end_session(const SessionId& id, std::string reason, Completion<Session> done);
 
-  /// To be called after each opening of the store: sessions that another process began to create
-  /// are failed if no repeated request goes on with them.
-  void watch_unfinished();
+  /// Whether the session's call is being made here.
+  bool is_creating(const SessionId& id) const { return creating_.count(id) > 0; }
 
   /// Stores what is only remembered so far, then goes on: the store is about to be closed.
   void finish_customers(std::function<void()> then) { customers_.finish(std::move(then)); }
@@ -49,25 +51,19 @@ class SessionApi {
   void store_new(const std::shared_ptr<Creation>& creation);
   void request_call(const std::shared_ptr<Creation>& creation);
   void take_call(const std::shared_ptr<Creation>& creation, const ultravox::Call& call);
-  void fail(const std::shared_ptr<Creation>& creation, const ultravox::UltravoxError& problem);
+  void fail(const std::shared_ptr<Creation>& creation, const Error& problem, HttpResponse response);
   void finish(const std::shared_ptr<Creation>& creation, Change change, HttpResponse response);
-  void fail_unfinished();
-  void end_overdue();
   void change_end(const Session& session,
                   std::string reason,
                   std::optional<StoredResponse> response,
                   Completion<Session> done);
   void hang_up(const std::string& session, const std::string& call_id);
-  void sweep();
 
   TenantScope& scope_;
+  ErpSide& erp_;
   CustomerBook customers_;
   /// Sessions whose call is being created here.
   std::set<SessionId> creating_;
-  /// Sessions that were found unfinished at the last opening.
-  std::vector<SessionId> unfinished_;
-  std::optional<TimerId> unfinished_timer_;
-  TimerId sweep_timer_{};
   std::shared_ptr<SessionApi*> self_;
 };
 

@@ -19,6 +19,7 @@
 #include "runtime/tenant/retention.h"
 #include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
+#include "runtime/tenant/session_watch.h"
 #include "runtime/tenant/webhook_api.h"
 #include "runtime/webhook/call_deliverer.h"
 
@@ -102,6 +103,7 @@ struct TenantHost::Inner {
 
   std::shared_ptr<ultravox::UltravoxClient> make_client() const;
   void adopt_store(const StoreContents& contents);
+  bool records_may_come() const;
   void serve_listeners();
   void take(HttpRequest request, std::shared_ptr<Responder> responder);
   void carry_out(const std::shared_ptr<Exchange>& exchange);
@@ -128,9 +130,12 @@ struct TenantHost::Inner {
   ErpSide erp;
   TenantScope scope;
   CallDeliverer calls;
+  RecordNews news;
   /// Replaced clients whose requests may still be under way.
   std::vector<std::shared_ptr<ultravox::UltravoxClient>> old_clients;
+  CallEvents events;
   SessionApi sessions;
+  SessionWatch watch;
   WebhookApi webhooks;
   LiveApi live;
   InsightApi insight;
@@ -161,16 +166,27 @@ TenantHost::Inner::Inner(
       outbox({deps.reactor, deps.clock, deps.random, store, book}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
       backend(config->business, loaded.zone, {}, deps.clock, deps.random),
-      erp({deps.reactor, deps.clock, book, outbox, deps.http, deps.files},
+      erp({deps.reactor, deps.clock, book, outbox, deps.http, deps.files,
+           [this](const std::string& record) { news.on_record_known(record); }},
           *config,
           std::move(loaded.clocks)),
       scope{deps.reactor, deps.clock, deps.random, config, std::move(loaded.zone), hub,
             store,        book,       outbox,      memory, make_client(),          counters},
       calls(scope.ultravox,
+            deps.clock,
             book,
-            [this](const Session& session) { return erp.on_session_news(session, "transcript"); }),
-      sessions(scope),
-      webhooks(scope, backend, erp, *counters),
+            {[this](const Session& session) { return erp.on_session_news(session, "transcript"); },
+             [this](const Session& session,
+                    const ultravox::Call& call,
+                    const std::vector<ultravox::CallMessage>& messages) {
+               return erp.outcomes_of(session, call, messages);
+             },
+             [this](const std::string& record) { news.on_record_known(record); }}),
+      news({store, book, outbox, [this] { return records_may_come(); }}),
+      events(scope, erp),
+      sessions(scope, erp),
+      watch(scope, sessions, events, {}),
+      webhooks(scope, backend, erp, news, events),
       live(scope),
       insight(scope),
       retention({deps.reactor, deps.clock, store, book, [this] { return config->retention; }}),
@@ -182,7 +198,17 @@ TenantHost::Inner::Inner(
               {},
               {}}) {
   outbox.add(std::string(kCallEffects), calls);
+  outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);
+}
+
+/// An order that the site has made, and we do not know yet: its answer is on its way, or the call
+/// in which the site made it has not been read.
+bool TenantHost::Inner::records_may_come() const {
+  const bool is_direct =
+      config->backend.kind == BackendKind::kErpnext && config->backend.mode == BackendMode::kDirect;
+  return outbox.waits_for(RemoteTools::kPrefix) ||
+         (is_direct && (book.table().live() > 0 || outbox.waits_for(kFetchCall)));
 }
 
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
@@ -202,7 +228,7 @@ void TenantHost::Inner::adopt_store(const StoreContents& contents) {
   memory.load(contents.responses);
   backend.restore(contents.bookings);
   outbox.resume(contents);
-  sessions.watch_unfinished();
+  watch.watch_unfinished();
 }
 
 void TenantHost::Inner::take(HttpRequest request, std::shared_ptr<Responder> responder) {
@@ -441,6 +467,10 @@ TenantLoad TenantHost::load() const {
           inner_->book.event_lag(),
           inner_->counters,
           !inner_->book.broken()};
+}
+
+TenantEffects TenantHost::effects() const {
+  return {inner_->outbox.figures(), inner_->erp.figures(), inner_->erp.tools().promises()};
 }
 
 const std::string& TenantHost::store_warning() const {

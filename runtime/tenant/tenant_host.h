@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "runtime/backend/erpnext/erpnext_client.h"
 #include "runtime/net/http_client.h"
 #include "runtime/outbox/outbox.h"
 #include "runtime/session/session.h"
@@ -53,6 +54,14 @@ struct TenantLoad {
   EventLag event_lag;
   std::shared_ptr<const TenantCounters> counters;
   bool writable = false;
+};
+
+/// More numbers: what is owed to other systems, and how they answer. Costs a look at every effect
+/// that waits.
+struct TenantEffects {
+  std::vector<SideFigures> sides;
+  ErpnextFigures erpnext;
+  std::uint64_t promises = 0;
 };
 
 /// Everything of one tenant in one object: its listeners, connections, sessions, events, store and
@@ -103,6 +112,7 @@ class TenantHost {
   const UniqueFd& tcp_listener() const;
 
   TenantLoad load() const;
+  TenantEffects effects() const;
   SessionStore& store();
   /// What the store's configuration puts at risk; empty if nothing is known of.
   const std::string& store_warning() const;

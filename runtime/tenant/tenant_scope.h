@@ -12,6 +12,7 @@
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
 #include "runtime/tenant/config.h"
+#include "runtime/tenant/forgery_guard.h"
 #include "runtime/tenant/request_memory.h"
 #include "runtime/tenant/traffic_control.h"
 #include "runtime/ultravox/ultravox_client.h"
@@ -34,6 +35,7 @@ struct TenantScope {
   std::shared_ptr<ultravox::UltravoxClient> ultravox;
   std::shared_ptr<TenantCounters> counters;
   TrafficControl traffic{};
+  ForgeryGuard forgeries{};
 };
 
 }  // namespace voicectl::runtime

@@ -35,6 +35,10 @@ std::string_view name_of(BusyReason reason) {
       return "stranger";
     case BusyReason::kInFlight:
       return "in_flight";
+    case BusyReason::kForgery:
+      return "forgery";
+    case BusyReason::kSockets:
+      return "websockets";
   }
   return "tenant";
 }

@@ -29,6 +29,8 @@ enum class BusyReason {
   kKey,       ///< one API key, or all sessions' tokens together
   kStranger,  ///< callers who are not known here, together
   kInFlight,  ///< too many requests are being answered
+  kForgery,   ///< wrong signatures of one source, or of all strangers together
+  kSockets,   ///< open WebSockets
 };
 std::string_view name_of(BusyReason reason);
 

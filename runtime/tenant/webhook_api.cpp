@@ -7,10 +7,8 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "runtime/tenant/admission.h"
-#include "runtime/webhook/call_deliverer.h"
 #include "runtime/webhook/signature.h"
 #include "runtime/webhook/tools.h"
-#include "runtime/webhook/ultravox_events.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -51,21 +49,27 @@ std::optional<SessionId> proven_session(const HttpRequest& request, const Tenant
 
 }  // namespace
 
-WebhookApi::WebhookApi(TenantScope& scope, Backend& builtin, ErpSide& erp, TenantCounters& counters)
+WebhookApi::WebhookApi(
+    TenantScope& scope, Backend& builtin, ErpSide& erp, RecordNews& news, CallEvents& events)
     : scope_(scope),
-      counters_(counters),
       erp_(erp),
+      news_(news),
+      events_(events),
       dispatch_(scope.book, builtin, erp.tools(), scope.clock),
       remote_dispatch_(scope.book, erp.backend(), erp.tools(), scope.clock),
       self_(std::make_shared<WebhookApi*>(this)) {}
 
 void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
+  if (admit_unproven(scope_, exchange) == Admission::kRefused) {
+    return;
+  }
   const HttpRequest& request = exchange->request();
   const Status verified =
       verify_signature(scope_.config->webhook_secrets,
                        {request.body, request.header(ultravox::kTimestampHeader).value_or(""),
                         request.header(ultravox::kSignatureHeader).value_or("")},
                        scope_.clock.now());
+  note_proof(scope_, *exchange, verified.has_error() ? Proof::kWrong : Proof::kRight);
   if (verified.has_error()) {
     exchange->refuse(401, "unauthorized", "cannot accept the webhook: it is not signed by us");
     return;
@@ -102,36 +106,7 @@ void WebhookApi::apply(const std::shared_ptr<Exchange>& exchange,
     exchange->refuse(found.error());
     return;
   }
-  Change change;
-  const WallTime now = scope_.clock.now();
-  const std::optional<Session>& session = *found;
-  const Delivery delivery = session ? judge_delivery(*session, event) : Delivery::kForeign;
-  if (delivery == Delivery::kNew) {
-    change = change_for(*session, event, now);
-  }
-  // A repeated delivery commits nothing, but is acknowledged only behind the first one's commit.
-  if (delivery != Delivery::kRepeated) {
-    change.inbox.push_back(inbox_entry(event, exchange->request().body, now));
-  }
-  commit(exchange, event, std::move(change));
-}
-
-void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
-                        const ultravox::CallEvent& event,
-                        Change change) {
-  std::vector<NewEffect> effects;
-  if (change.session && event.kind == ultravox::EventKind::kCallEnded) {
-    effects.push_back(
-        fetch_call_effect(change.session->session.str(), event.call.call_id, event.name));
-  }
-  const bool is_over = event.kind == ultravox::EventKind::kCallEnded ||
-                       event.kind == ultravox::EventKind::kCallBilled;
-  if (change.session && is_over) {
-    for (NewEffect& effect : erp_.on_session_news(*change.session, event.name)) {
-      effects.push_back(std::move(effect));
-    }
-  }
-  scope_.outbox.commit(std::move(change), std::move(effects), [exchange](const Status& outcome) {
+  events_.apply(event, *found, exchange->request().body, [exchange](const Status& outcome) {
     if (outcome.has_error()) {
       exchange->refuse(outcome.error());
       return;
@@ -142,7 +117,11 @@ void WebhookApi::commit(const std::shared_ptr<Exchange>& exchange,
 
 void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
   const TenantConfig& config = *scope_.config;
+  if (admit_unproven(scope_, exchange) == Admission::kRefused) {
+    return;
+  }
   const std::optional<SessionId> session = proven_session(exchange->request(), config);
+  note_proof(scope_, *exchange, session ? Proof::kRight : Proof::kWrong);
   if (!session) {
     exchange->refuse(401, "unauthorized", "cannot run the tool: the session's token is missing");
     return;
@@ -172,8 +151,8 @@ void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
 void WebhookApi::answer_tool(const std::shared_ptr<Exchange>& exchange,
                              const std::string& tool,
                              const Result<std::string>& answer) {
-  ++counters_.tool_calls_total;
-  ++counters_.tool_calls[{tool, answer.has_error() ? "error" : "ok"}];
+  ++scope_.counters->tool_calls_total;
+  ++scope_.counters->tool_calls[{tool, answer.has_error() ? "error" : "ok"}];
   if (answer.has_error()) {
     const Error error = answer.error();
     scope_.memory.forget(exchange, json_response(status_of(error), failure_for_agent(error)));

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "runtime/tenant/call_events.h"
 #include "runtime/tenant/erp_side.h"
 #include "runtime/tenant/exchange.h"
 #include "runtime/tenant/tenant_scope.h"
 #include "runtime/ultravox/events.h"
+#include "runtime/webhook/record_news.h"
 #include "runtime/webhook/record_updates.h"
 #include "runtime/webhook/tool_dispatch.h"
 
@@ -20,7 +22,8 @@ namespace voicectl::runtime {
 class WebhookApi {
  public:
   /// REQUIRES: all outlive it.
-  WebhookApi(TenantScope& scope, Backend& builtin, ErpSide& erp, TenantCounters& counters);
+  WebhookApi(
+      TenantScope& scope, Backend& builtin, ErpSide& erp, RecordNews& news, CallEvents& events);
 
   /// 204 once the event is durable; 401 for a signature that does not fit. An event that took
   /// effect before, or that is about no session of ours, is acknowledged too: it would only come
@@ -41,22 +44,19 @@ class WebhookApi {
   void apply_update(const std::shared_ptr<Exchange>& exchange,
                     const RecordUpdate& update,
                     const Result<std::optional<KeptRecord>>& found);
-  void commit_update(const std::shared_ptr<Exchange>& exchange, Change change);
-  void commit(const std::shared_ptr<Exchange>& exchange,
-              const ultravox::CallEvent& event,
-              Change change);
+  void commit_update(const std::shared_ptr<Exchange>& exchange,
+                     Change change,
+                     std::vector<NewEffect> effects);
   void answer_tool(const std::shared_ptr<Exchange>& exchange,
                    const std::string& tool,
                    const Result<std::string>& answer);
 
   TenantScope& scope_;
-  TenantCounters& counters_;
   ErpSide& erp_;
+  RecordNews& news_;
+  CallEvents& events_;
   ToolDispatch dispatch_;
   ToolDispatch remote_dispatch_;
-  /// Updates that were decided last, by record, for a while beyond their commit: two that come
-  /// together must not both be news.
-  std::map<std::string, RecordUpdate> deciding_;
   std::shared_ptr<WebhookApi*> self_;
 };
 

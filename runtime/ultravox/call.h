@@ -65,11 +65,13 @@ struct AutomaticParameter {
   KnownValue known_value = KnownValue::kCallId;
 };
 
-/// A header that Ultravox adds to every request of a tool, so that the receiver knows it.
+/// What Ultravox adds to every request of a tool, so that the receiver knows it.
 struct ToolToken {
-  /// Name of the header, such as "X-Voicectl-Tool-Token".
+  /// Name of the header, such as "X-Voicectl-Tool-Token"; empty: Authorization, as `scheme` says.
   std::string header;
   Secret token;
+  /// "token" makes it "Authorization: token <token>".
+  std::string scheme = {};
 };
 
 /// How long Ultravox waits for a tool at most; the conversation stands still meanwhile.

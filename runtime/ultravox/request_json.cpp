@@ -104,8 +104,10 @@ std::string only(std::string_view key, std::string_view json) {
 }
 
 std::string requirements_json(const ToolToken& token) {
-  const std::string header = only("headerApiKey", only("name", json_string(token.header)));
-  const std::string option = only("requirements", only(kTokenName, header));
+  const std::string way = token.header.empty()
+                              ? only("httpAuth", only("scheme", json_string(token.scheme)))
+                              : only("headerApiKey", only("name", json_string(token.header)));
+  const std::string option = only("requirements", only(kTokenName, way));
   return only("httpSecurityOptions", only("options", "[" + option + "]"));
 }
 

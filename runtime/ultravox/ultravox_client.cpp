@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "base/check.h"
+#include "base/json.h"
 #include "runtime/ultravox/wire.h"
 
 namespace voicectl::ultravox {
@@ -15,6 +17,9 @@ namespace {
 
 constexpr std::size_t kMaxKeyFile = 4096;
 constexpr int kMaxPages = 50;
+
+/// Text of all messages that are kept of one call; the rest of a longer one is left out.
+constexpr std::size_t kMaxMessageBytes = std::size_t{8} << 20;
 
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
@@ -99,6 +104,12 @@ struct UltravoxClient::Inner : std::enable_shared_from_this<UltravoxClient::Inne
     });
   }
 
+  /// Tells a call something; one that is not live has nothing to be told.
+  void send_data_message(const std::string& call_id,
+                         std::string message,
+                         std::string what,
+                         UltravoxCompletion<void> done);
+
   std::string call_url(const std::string& call_id) const {
     return fmt::format("{}/calls/{}", options.endpoint, call_id);
   }
@@ -116,7 +127,11 @@ UltravoxResult<T> read_answer(const Result<HttpResponse>& answer,
                               std::string_view what,
                               const Read& read) {
   if (answer.has_error()) {
-    return UltravoxError{answer.error().with_context(fmt::format("asking Ultravox to {}", what))};
+    // One answer that is too long is no reason to leave the service alone.
+    const Error told = answer.error().code() == ErrorCode::kResourceExhausted
+                           ? Error(ErrorCode::kCorrupt, answer.error().message())
+                           : answer.error();
+    return UltravoxError{told.with_context(fmt::format("asking Ultravox to {}", what))};
   }
   return read(*answer);
 }
@@ -139,10 +154,13 @@ class MessageReader : public std::enable_shared_from_this<MessageReader<Inner>> 
     if (page.has_error()) {
       return done_(page.error());
     }
-    std::move(page->messages.begin(), page->messages.end(), std::back_inserter(messages_));
+    for (CallMessage& message : page->messages) {
+      bytes_ += message.text.size() + sizeof message;
+      messages_.push_back(std::move(message));
+    }
     // The key goes along with every request, so an address elsewhere is not followed.
     const bool more = page->next && page->next->starts_with(client_.options.endpoint + "/calls/");
-    if (!more || ++pages_ == kMaxPages) {
+    if (!more || ++pages_ == kMaxPages || bytes_ > kMaxMessageBytes) {
       return done_(std::move(messages_));
     }
     fetch(*page->next);
@@ -152,9 +170,28 @@ class MessageReader : public std::enable_shared_from_this<MessageReader<Inner>> 
   UltravoxCompletion<std::vector<CallMessage>> done_;
   std::vector<CallMessage> messages_;
   int pages_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace
+
+void UltravoxClient::Inner::send_data_message(const std::string& call_id,
+                                              std::string message,
+                                              std::string what,
+                                              UltravoxCompletion<void> done) {
+  const auto on_answer = [what = std::move(what),
+                          done = std::move(done)](Result<HttpResponse> answer) {
+    done(read_answer<void>(answer, what, [&what](const HttpResponse& response) {
+      constexpr int kNotLive = 422;
+      return response.status == kNotLive ? UltravoxResult<void>()
+                                         : read_acknowledgement(response, what);
+    }));
+  };
+  if (const Status usable = check_call_id(call_id); usable.has_error()) {
+    return fail(usable.error(), on_answer);
+  }
+  send("POST", call_url(call_id) + "/send_data_message", std::move(message), on_answer);
+}
 
 UltravoxClient::UltravoxClient(Reactor& reactor, HttpClient& http, UltravoxOptions options)
     : inner_(std::make_shared<Inner>(reactor, http, std::move(options))) {
@@ -175,18 +212,17 @@ void UltravoxClient::create_call(const CallRequest& request, UltravoxCompletion<
 }
 
 void UltravoxClient::end_call(const std::string& call_id, UltravoxCompletion<void> done) {
-  const auto on_answer = [done = std::move(done)](Result<HttpResponse> answer) {
-    done(read_answer<void>(answer, "hang up", [](const HttpResponse& response) {
-      constexpr int kNotLive = 422;
-      return response.status == kNotLive ? UltravoxResult<void>()
-                                         : read_acknowledgement(response, "hang up");
-    }));
-  };
-  if (const Status usable = check_call_id(call_id); usable.has_error()) {
-    return inner_->fail(usable.error(), on_answer);
-  }
-  inner_->send("POST", inner_->call_url(call_id) + "/send_data_message", R"({"type":"hang_up"})",
-               on_answer);
+  inner_->send_data_message(call_id, R"({"type":"hang_up"})", "hang up", std::move(done));
+}
+
+void UltravoxClient::instruct(const std::string& call_id,
+                              const std::string& instruction,
+                              UltravoxCompletion<void> done) {
+  const Json message = {
+      {"type", "user_text_message"},
+      {"text", fmt::format("{}{}{}", kInstructionBegin, instruction, kInstructionEnd)},
+      {"urgency", "soon"}};
+  inner_->send_data_message(call_id, dump_json(message), "tell the agent", std::move(done));
 }
 
 void UltravoxClient::fetch_call(const std::string& call_id, UltravoxCompletion<Call> done) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/os/file_system.h"
@@ -26,6 +27,9 @@ ApiKeySource fixed_api_key(Secret key);
 /// The content of a file without surrounding white space, read at every request.
 /// REQUIRES: `files` outlives the source.
 ApiKeySource api_key_from_file(FileSystem& files, std::string path);
+
+inline constexpr std::string_view kInstructionBegin = "<instruction>";
+inline constexpr std::string_view kInstructionEnd = "</instruction>";
 
 struct UltravoxOptions {
   /// Base address without a slash at its end: "https://api.ultravox.ai/api".
@@ -60,9 +64,16 @@ class UltravoxClient {
   /// time-out ends it. That it ended is told by its event.
   void end_call(const std::string& call_id, UltravoxCompletion<void> done);
 
+  /// Tells the agent what to do next, as soon as it can: a message between kInstructionBegin and
+  /// kInstructionEnd, which the system prompt explains. A call that is not live is success.
+  void instruct(const std::string& call_id,
+                const std::string& instruction,
+                UltravoxCompletion<void> done);
+
   void fetch_call(const std::string& call_id, UltravoxCompletion<Call> done);
 
-  /// Everything that was said, of all stages, oldest first; pages are joined (at most 50).
+  /// Everything that was said, of all stages, oldest first; pages are joined (at most 50,
+  /// and no more once there are 8 MiB).
   void list_messages(const std::string& call_id, UltravoxCompletion<std::vector<CallMessage>> done);
 
  private:

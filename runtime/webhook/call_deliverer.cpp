@@ -10,7 +10,7 @@ namespace voicectl::runtime {
 namespace {
 
 constexpr std::string_view kHangUp = "ultravox.hang_up";
-constexpr std::string_view kFetchCall = "ultravox.fetch_call";
+constexpr std::string_view kTellAgent = "ultravox.tell_agent";
 
 /// Longest transcript that is kept with a session.
 constexpr std::size_t kMaxTranscript = 200 * 1024;
@@ -25,7 +25,10 @@ std::string transcript_of(const std::vector<ultravox::CallMessage>& messages) {
   std::string text;
   for (const ultravox::CallMessage& message : messages) {
     const bool agent = message.role == ultravox::MessageRole::kAgent;
-    const bool spoken = agent || message.role == ultravox::MessageRole::kUser;
+    // What we told the agent stands among what the caller said.
+    const bool caller = message.role == ultravox::MessageRole::kUser &&
+                        !message.text.starts_with(ultravox::kInstructionBegin);
+    const bool spoken = agent || caller;
     if (spoken && !message.text.empty() && text.size() < kMaxTranscript) {
       text += (agent ? "Agent: " : "Caller: ") + message.text + "\n";
     }
@@ -77,6 +80,14 @@ DeliveryOutcome refused(std::string why) {
 
 }  // namespace
 
+NewEffect tell_agent_effect(const std::string& session,
+                            const std::string& call_id,
+                            std::string_view reference,
+                            std::string_view instruction) {
+  return {std::string(kTellAgent), session, std::string(kTellAgent) + ":" + std::string(reference),
+          dump_json(Json{{"call_id", call_id}, {"instruction", instruction}})};
+}
+
 NewEffect hang_up_effect(const std::string& session, const std::string& call_id) {
   return call_effect(kHangUp, session, call_id);
 }
@@ -93,15 +104,18 @@ NewEffect fetch_call_effect(const std::string& session,
 struct CallDeliverer::Fetch {
   std::string session;
   ultravox::Call call;
+  std::vector<ultravox::CallMessage> messages;
   std::function<void(DeliveryOutcome)> done;
 };
 
 CallDeliverer::CallDeliverer(const std::shared_ptr<ultravox::UltravoxClient>& client,
+                             const WallClock& clock,
                              SessionBook& book,
-                             FollowUps follow_ups)
+                             Handlers handlers)
     : client_(client),
+      clock_(clock),
       book_(book),
-      follow_ups_(std::move(follow_ups)),
+      handlers_(std::move(handlers)),
       self_(std::make_shared<CallDeliverer*>(this)) {}
 
 void CallDeliverer::deliver(const OutboxEntry& entry,
@@ -117,11 +131,15 @@ void CallDeliverer::deliver(const OutboxEntry& entry,
     });
     return;
   }
+  if (entry.kind == kTellAgent) {
+    tell_agent(entry, call, string_or(*payload, "instruction", ""), std::move(done));
+    return;
+  }
   if (entry.kind != kFetchCall) {
     done(refused("cannot deliver '" + entry.kind + "': this version does not know it"));
     return;
   }
-  const auto fetch = std::make_shared<Fetch>(Fetch{entry.session, {}, std::move(done)});
+  const auto fetch = std::make_shared<Fetch>(Fetch{entry.session, {}, {}, std::move(done)});
   client_->fetch_call(call, [this, fetch, alive = std::weak_ptr(self_)](
                                 const ultravox::UltravoxResult<ultravox::Call>& read) {
     if (alive.expired()) {
@@ -131,9 +149,32 @@ void CallDeliverer::deliver(const OutboxEntry& entry,
       fetch->done(delivery_of(read.error()));
       return;
     }
+    if (!read->ended) {
+      DeliveryOutcome later;
+      later.verdict = DeliveryOutcome::Verdict::kAgain;
+      later.error = "the call has not ended yet";
+      fetch->done(std::move(later));
+      return;
+    }
     fetch->call = *read;
     fetch_messages(fetch);
   });
+}
+
+void CallDeliverer::tell_agent(const OutboxEntry& entry,
+                               const std::string& call,
+                               const std::string& instruction,
+                               std::function<void(DeliveryOutcome)> done) {
+  if (clock_.now() - entry.created_at > kOldNews) {
+    done({});
+    return;
+  }
+  client_->instruct(
+      call, instruction, [done = std::move(done)](const ultravox::UltravoxResult<void>& told) {
+        const bool gone = told.has_error() && told.error().status &&
+                          told.error().error.code() == ErrorCode::kNotFound;
+        done(told.has_error() && !gone ? delivery_of(told.error()) : DeliveryOutcome{});
+      });
 }
 
 void CallDeliverer::fetch_messages(const std::shared_ptr<Fetch>& fetch) {
@@ -148,17 +189,18 @@ void CallDeliverer::fetch_messages(const std::shared_ptr<Fetch>& fetch) {
           fetch->done(delivery_of(messages.error()));
           return;
         }
-        note(fetch, transcript_of(*messages));
+        fetch->messages = *messages;
+        note(fetch);
       });
 }
 
-void CallDeliverer::note(const std::shared_ptr<Fetch>& fetch, std::string transcript) {
+void CallDeliverer::note(const std::shared_ptr<Fetch>& fetch) {
   const Result<SessionId> id = SessionId::parse(fetch->session);
   if (id.has_error()) {
     fetch->done(refused(id.error().text()));
     return;
   }
-  book_.fetch(*id, [this, fetch, transcript = std::move(transcript),
+  book_.fetch(*id, [this, fetch,
                     alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
     if (alive.expired()) {
       return;
@@ -168,13 +210,21 @@ void CallDeliverer::note(const std::shared_ptr<Fetch>& fetch, std::string transc
       delivery.verdict = DeliveryOutcome::Verdict::kAgain;
       delivery.error = found.error().text();
     } else if (*found) {
-      Session session = **found;
-      session.transcript = transcript;
       const ultravox::Call& call = fetch->call;
-      session.summary =
-          (call.summary.empty() ? call.short_summary : call.summary).substr(0, kMaxSummary);
-      delivery.follow_ups = follow_ups_(session);
-      delivery.change.session = std::move(session);
+      delivery.change = handlers_.outcomes(**found, call, fetch->messages);
+      Session& session = *delivery.change.session;
+      session.transcript = transcript_of(fetch->messages);
+      // What an event brought is not lost to an answer that has none.
+      const std::string& summary = call.summary.empty() ? call.short_summary : call.summary;
+      session.summary = summary.empty() ? session.summary : summary.substr(0, kMaxSummary);
+      delivery.follow_ups = handlers_.follow_ups(session);
+      delivery.afterwards = [this, records = delivery.change.records, alive] {
+        for (const BusinessRecord& record : records) {
+          if (!alive.expired()) {
+            handlers_.on_record(record.external_id);
+          }
+        }
+      };
     }
     fetch->done(std::move(delivery));
   });

@@ -11,6 +11,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "runtime/webhook/call_deliverer.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -117,6 +118,10 @@ NewEvent failed_event(const ToolCall& call, std::string_view message) {
                       dump_json(Json(message)))};
 }
 
+std::string given_up_text() {
+  return dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
+}
+
 std::string message_in(const std::string& answer) {
   const Result<Json> parsed = parse_json(answer);
   return parsed.has_value() ? string_or(*parsed, "message", "") : "";
@@ -132,7 +137,9 @@ struct RemoteTools::Delivery {
 };
 
 RemoteTools::RemoteTools(Deps deps, Duration answer_within)
-    : deps_(deps), answer_within_(answer_within), self_(std::make_shared<RemoteTools*>(this)) {}
+    : deps_(std::move(deps)),
+      answer_within_(answer_within),
+      self_(std::make_shared<RemoteTools*>(this)) {}
 
 RemoteTools::~RemoteTools() {
   for (const auto& [key, task] : tasks_) {
@@ -165,6 +172,11 @@ void RemoteTools::run(Job job, Completion<std::string> done) {
   std::string key = same_call(job.call);
   if (key.empty()) {
     key = key_of(job.call, *session);
+  }
+  if (deps_.outbox.is_dead(key)) {
+    // The same request, long after: it was given up, and waits for an operator.
+    done(given_up_text());
+    return;
   }
   const auto before = tasks_.find(key);
   if (before != tasks_.end() && before->second.is_recorded &&
@@ -239,6 +251,7 @@ void RemoteTools::promise(const std::string& key) {
   if (task.job->call.request_key) {
     change.response = StoredResponse{*task.job->call.request_key, 200, text, deps_.clock.now()};
   }
+  promises_ += task.waiting.size();
   task.is_promised = true;
   deps_.book.commit(std::move(change), [waiting = std::exchange(task.waiting, {}),
                                         text](const Status& outcome) {
@@ -334,8 +347,9 @@ DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
   DeliveryOutcome outcome;
   const std::string text = effect.answer;
   const bool is_refused = !effect.record && effect.events.empty();
+  std::string record;
   if (effect.record) {
-    effect.record->external_id = effect.record->id;
+    record = effect.record->external_id = effect.record->id;
   }
   if (session != nullptr) {
     outcome.change =
@@ -344,12 +358,24 @@ DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
       outcome.change.events.push_back(failed_event(call, message_in(text)));
     }
   }
+  if (session != nullptr && was_promised && is_live(session->status) &&
+      !session->ultravox_call_id.empty()) {
+    outcome.follow_ups.push_back(tell_agent_effect(
+        session->session.str(), session->ultravox_call_id, delivery.key,
+        fmt::format("What the caller asked for with {} has been decided: {} Tell the caller now, "
+                    "in the language of this call.",
+                    call.tool->name, text)));
+  }
   if (call.request_key && !was_promised) {
     outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
   }
-  outcome.afterwards = [this, key = delivery.key, text, alive = std::weak_ptr(self_)] {
-    if (!alive.expired()) {
-      answer(key, text);
+  outcome.afterwards = [this, key = delivery.key, text, record, alive = std::weak_ptr(self_)] {
+    if (alive.expired()) {
+      return;
+    }
+    answer(key, text);
+    if (!record.empty() && deps_.on_record) {
+      deps_.on_record(record);
     }
   };
   return outcome;
@@ -371,8 +397,7 @@ void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryO
       return;
     }
     const ToolCall& call = job->call;
-    const std::string text =
-        dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
+    const std::string text = given_up_text();
     DeliveryOutcome outcome;
     if (found.has_value() && *found) {
       outcome.change.session = **found;

@@ -38,6 +38,8 @@ class RemoteTools final : public Deliverer {
     SessionBook& book;
     Outbox& outbox;
     Backend& backend;
+    /// Learns the name that the other system gave to a record, once the record is durable.
+    std::function<void(const std::string&)> on_record = {};
   };
 
   /// REQUIRES: what `deps` refers to outlives it.
@@ -45,6 +47,9 @@ class RemoteTools final : public Deliverer {
   ~RemoteTools() override;
   RemoteTools(const RemoteTools&) = delete;
   RemoteTools& operator=(const RemoteTools&) = delete;
+
+  /// Calls that were answered with a promise, since the tenant was opened here.
+  std::uint64_t promises() const { return promises_; }
 
   void reconfigure(Duration answer_within) { answer_within_ = answer_within; }
 
@@ -94,6 +99,7 @@ class RemoteTools final : public Deliverer {
 
   Deps deps_;
   Duration answer_within_;
+  std::uint64_t promises_ = 0;
   /// By idempotency key.
   std::unordered_map<std::string, Task> tasks_;
   /// Keys of the tasks of a session.

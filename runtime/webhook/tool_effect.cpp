@@ -27,6 +27,36 @@ std::string lines_of(const PlacedOrder& order) {
   return lines + "]";
 }
 
+/// A length of time as people say it.
+std::string spoken_length(std::chrono::minutes length) {
+  constexpr std::chrono::minutes kSaidInMinutes{90};
+  constexpr std::chrono::hours kSaidInHours{36};
+  const auto with_unit = [](std::int64_t count, std::string_view unit) {
+    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+  };
+  if (length < kSaidInMinutes) {
+    return with_unit(length.count(), "minute");
+  }
+  return length < kSaidInHours
+             ? with_unit(std::chrono::round<std::chrono::hours>(length).count(), "hour")
+             : with_unit(std::chrono::round<std::chrono::days>(length).count(), "day");
+}
+
+/// What is not known is not said: a backend may tell neither total nor time.
+std::string words_of(const PlacedOrder& order) {
+  std::string words = "Your order is placed.";
+  const bool has_total = order.total != Money{};
+  const bool has_time = order.estimated_time.count() > 0;
+  if (has_total) {
+    words += fmt::format(" The total is ${}", order.total.str());
+  }
+  if (has_time) {
+    words += fmt::format("{} will be ready in about {}", has_total ? " and it" : " It",
+                         spoken_length(order.estimated_time));
+  }
+  return has_total || has_time ? words + "." : words;
+}
+
 ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
   const std::string total = order.total.str();
   const auto minutes = order.estimated_time.count();
@@ -44,9 +74,7 @@ ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
       .text("order_id", order.order_id)
       .text("total_amount", total)
       .number("estimated_time", minutes)
-      .text("message", fmt::format("Your order is placed. The total is ${} and it will be ready in "
-                                   "about {} minutes.",
-                                   total, minutes));
+      .text("message", words_of(order));
   const std::string record = data.take();
   return {answer.take(),
           {{EventType::kOrderCreated, record}},
@@ -139,9 +167,8 @@ ToolEffect created(const CreatedTicket& ticket, const TicketRequest& request) {
       {"expected_resolution_minutes", ticket.expected_resolution.count()},
       {"assigned_to", ticket.assigned_to},
       {"hints", hints_of(ticket)},
-      {"message", fmt::format("I have created ticket {}. We expect to resolve it within {} "
-                              "minutes.",
-                              ticket.ticket_id, ticket.expected_resolution.count())}};
+      {"message", fmt::format("I have created ticket {}. We expect to resolve it within {}.",
+                              ticket.ticket_id, spoken_length(ticket.expected_resolution))}};
   return {dump_json(answer),
           {{EventType::kTicketCreated, dump_json(data)}},
           make_record(BusinessRecord::Kind::kTicket, ticket.ticket_id, data),

@@ -10,6 +10,8 @@
 namespace voicectl::runtime {
 namespace {
 
+constexpr std::size_t kMaxSummary = 10 * 1024;
+
 std::string delivery_key(const ultravox::CallEvent& event) {
   return event.call.call_id + "/" + event.name;
 }
@@ -18,10 +20,18 @@ void add_event(Change& change, EventType type, const Json& data) {
   change.events.push_back({type, dump_json(data)});
 }
 
+void measure(Session& session) {
+  if (session.start_time && session.end_time && *session.end_time >= *session.start_time) {
+    session.duration =
+        std::chrono::round<std::chrono::seconds>(*session.end_time - *session.start_time);
+  }
+}
+
 void begin_call(Change& change, EventType type, const ultravox::CallEvent& event, WallTime now) {
   Session& session = *change.session;
   if (event.call.joined || type == EventType::kCallJoined) {
     session.start_time = session.start_time.value_or(event.call.joined.value_or(now));
+    measure(session);
   }
   if (is_live(session.status)) {
     session.status = SessionStatus::kActive;
@@ -34,9 +44,14 @@ void set_end(Session& session, const ultravox::Call& call, WallTime now) {
   if (call.joined) {
     session.start_time = call.joined;
   }
-  if (session.start_time && *session.end_time >= *session.start_time) {
-    session.duration =
-        std::chrono::round<std::chrono::seconds>(*session.end_time - *session.start_time);
+  measure(session);
+}
+
+/// The service writes it some time after the end; whichever event has it first brings it.
+void note_summary(Session& session, const ultravox::Call& call) {
+  const std::string& summary = call.summary.empty() ? call.short_summary : call.summary;
+  if (!summary.empty()) {
+    session.summary = summary.substr(0, kMaxSummary);
   }
 }
 
@@ -46,6 +61,7 @@ void end_call(Change& change, const ultravox::CallEvent& event, WallTime now) {
   const ultravox::EndReason reason = event.call.end_reason.value_or(ultravox::EndReason::kUnknown);
   const bool unjoined = reason == ultravox::EndReason::kUnjoined;
   set_end(session, event.call, now);
+  note_summary(session, event.call);
   const Json duration = session.duration ? Json(session.duration->count()) : Json(nullptr);
   add_event(change, EventType::kCallEnded,
             {{"call_id", event.call.call_id},
@@ -66,6 +82,7 @@ void note_bill(Session& session, const ultravox::Call& call) {
   if (call.billed_duration) {
     session.billed_duration = std::chrono::round<std::chrono::seconds>(*call.billed_duration);
   }
+  note_summary(session, call);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ HOMES = {
     r"^openssl/": ["base/crypto.cpp", P + "certs/"],
     r"^libssh2": ["playbooks/"],
     r"^CLI/": ["cli/", "runtime/service/main.cpp", "runtime/archive/main.cpp",
-               "runtime/ultravox/stand_in/",
+               "runtime/ultravox/stand_in/", "runtime/backend/erpnext/stand_in/main.cpp",
                "runtime/ultravox/caller/main.cpp", P + "daemon/main.cpp"],
 }
 # A pure module must not reach the operating system even through base.

@@ -158,10 +158,41 @@ std::string_view remedy_of(const ErpnextAnswer& answer) {
   if (answer.status == 501) {
     return "; set up an outgoing mail account on the site";
   }
+  if (answer.status >= 300 && answer.status < 400) {
+    return "; redirects are not followed: put the address that the site answers at into backend.url";
+  }
   return answer.status == 404 && answer.exception.empty() ? "; check the site's address" : "";
 }
 
 }  // namespace
+
+std::string_view name_of(ErpnextVerdict verdict) {
+  switch (verdict) {
+    case ErpnextVerdict::kOk:
+      return "ok";
+    case ErpnextVerdict::kBusy:
+      return "busy";
+    case ErpnextVerdict::kAway:
+      return "away";
+    case ErpnextVerdict::kHiccup:
+      return "hiccup";
+    case ErpnextVerdict::kDuplicate:
+      return "duplicate";
+    case ErpnextVerdict::kStale:
+      return "stale";
+    case ErpnextVerdict::kInvalid:
+      return "invalid";
+    case ErpnextVerdict::kMissing:
+      return "missing";
+    case ErpnextVerdict::kUnauthorized:
+      return "unauthorized";
+    case ErpnextVerdict::kForbidden:
+      return "forbidden";
+    case ErpnextVerdict::kBroken:
+      return "broken";
+  }
+  return "broken";
+}
 
 ErpnextAnswer read_erpnext_answer(const HttpResponse& response) {
   ErpnextAnswer answer;
@@ -179,6 +210,21 @@ ErpnextAnswer read_erpnext_answer(const HttpResponse& response) {
     answer.words = words_of(*body);
   }
   answer.verdict = verdict_of(response.status, answer.exception);
+  return answer;
+}
+
+ErpnextAnswer read_erpnext_body(std::string_view text) {
+  ErpnextAnswer answer;
+  const Result<Json> body = parse_json(text, JsonBudget{.bytes = kMaxErpnextAnswer});
+  if (body.has_error() || !body->is_object()) {
+    answer.verdict = ErpnextVerdict::kBroken;
+    return answer;
+  }
+  answer.exception = exception_of(*body);
+  answer.words = words_of(*body);
+  answer.content = content_of(*body);
+  const bool is_refused = !answer.exception.empty() || body->contains("errors");
+  answer.verdict = is_refused ? ErpnextVerdict::kInvalid : ErpnextVerdict::kOk;
   return answer;
 }
 

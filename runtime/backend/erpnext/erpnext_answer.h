@@ -29,6 +29,9 @@ enum class ErpnextVerdict {
   kBroken,        ///< everything else: the same request will never do better
 };
 
+/// "ok", "busy", "away" ...: for operators.
+std::string_view name_of(ErpnextVerdict verdict);
+
 struct ErpnextAnswer {
   ErpnextVerdict verdict = ErpnextVerdict::kOk;
   int status = 200;
@@ -47,6 +50,10 @@ inline constexpr std::size_t kMaxErpnextAnswer = std::size_t{2} << 20;
 
 /// Reads an answer. A 2xx whose body is no JSON is kBroken: what came of the request is not known.
 ErpnextAnswer read_erpnext_answer(const HttpResponse& response);
+
+/// Reads an answer of which only the body is known: an exception in it is the site's "no", whatever
+/// the status was.
+ErpnextAnswer read_erpnext_body(std::string_view body);
 
 /// The failure that an answer stands for, for those who deliver: kResourceExhausted and
 /// kUnavailable concern the whole site; kConflict and kPermissionDenied may pass; others stay.

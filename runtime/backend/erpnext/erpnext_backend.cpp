@@ -9,8 +9,6 @@
 namespace voicectl::runtime {
 namespace {
 
-constexpr std::string_view kMethods = "business_workflows.api.";
-
 template <typename Outcome>
 std::function<void(Refusal)> refuse_with(const Completion<Outcome>& done) {
   return [done](Refusal refusal) { done(Outcome(std::move(refusal))); };
@@ -38,8 +36,7 @@ ErpnextBackend::ErpnextBackend(ErpnextClient& client, SiteClocks clocks)
     : client_(client), clocks_(std::move(clocks)), self_(std::make_shared<ErpnextBackend*>(this)) {}
 
 void ErpnextBackend::place_order(const OrderRequest& request, Completion<OrderOutcome> done) {
-  run({"Voice Restaurant Order", "restaurant_logic.place_order", render_order(request),
-       request.mark,
+  run({"Voice Restaurant Order", kPlaceOrderMethod, render_order(request), request.mark,
        [request, done](const Json& content) { done(order_outcome(content, request)); },
        refuse_with(done), fail_with(done)});
 }
@@ -51,7 +48,7 @@ void ErpnextBackend::book_appointment(const AppointmentRequest& request,
     done(AppointmentOutcome(Refusal{"I'm sorry, which day and time would suit you?"}));
     return;
   }
-  run({"Voice Appointment", "appointment_logic.book_appointment", std::move(*body), request.mark,
+  run({"Voice Appointment", kBookAppointmentMethod, std::move(*body), request.mark,
        [this, request, done](const Json& content) {
          done(appointment_outcome(content, request, clocks_));
        },
@@ -59,7 +56,7 @@ void ErpnextBackend::book_appointment(const AppointmentRequest& request,
 }
 
 void ErpnextBackend::create_ticket(const TicketRequest& request, Completion<TicketOutcome> done) {
-  run({"Voice Support Ticket", "support_logic.create_ticket", render_ticket(request), request.mark,
+  run({"Voice Support Ticket", kCreateTicketMethod, render_ticket(request), request.mark,
        [request, done](const Json& content) { done(ticket_outcome(content, request)); },
        refuse_with(done), fail_with(done)});
 }
@@ -71,7 +68,7 @@ void ErpnextBackend::run(Task task) {
 }
 
 void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
-  const std::string method = std::string(kMethods) + std::string(task->method);
+  const std::string method = std::string(kErpnextMethods) + std::string(task->method);
   client_.call_method(
       method, std::move(task->body),
       [this, task, alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {

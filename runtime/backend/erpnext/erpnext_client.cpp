@@ -51,6 +51,20 @@ Result<std::vector<std::string>> lines_of(FileSystem& files, const std::string& 
   return lines;
 }
 
+/// Why there is no answer. One that is too long concerns this request alone: the site is there.
+Error failure_of(const Error& error) {
+  const Error told = error.code() == ErrorCode::kResourceExhausted
+                         ? Error(ErrorCode::kCorrupt, error.message())
+                         : error;
+  return told.with_context("asking ERPNext");
+}
+
+/// The rest of a line that begins with `word` and a blank; empty for others.
+std::string_view behind(std::string_view line, std::string_view word) {
+  const bool fits = line.starts_with(word) && line.size() > word.size() && line[word.size()] == ' ';
+  return fits ? trim_blanks(line.substr(word.size())) : std::string_view();
+}
+
 }  // namespace
 
 ErpnextClient::Credentials erpnext_credentials_from_file(FileSystem& files, std::string path) {
@@ -66,13 +80,29 @@ ErpnextClient::Credentials erpnext_credentials_from_file(FileSystem& files, std:
   };
 }
 
+Result<Secret> erpnext_direct_credential(FileSystem& files, const std::string& path) {
+  VC_TRY(const std::vector<std::string> lines, lines_of(files, path));
+  std::string_view found = lines.empty() ? std::string_view() : std::string_view(lines.front());
+  for (const std::string& line : lines) {
+    if (line == "direct" || line.starts_with("direct ")) {
+      found = behind(line, "direct");
+      break;
+    }
+  }
+  if (!is_credential(found)) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("cannot use the credentials of ERPNext: '{}' must hold the line "
+                             "direct <key>:<secret>, or begin with <key>:<secret>",
+                             path));
+  }
+  return Secret(std::string(found));
+}
+
 Result<std::vector<Secret>> erpnext_webhook_secrets(FileSystem& files, const std::string& path) {
-  constexpr std::string_view kWord = "webhook ";
   VC_TRY(const std::vector<std::string> lines, lines_of(files, path));
   std::vector<Secret> secrets;
   for (const std::string& line : lines) {
-    const std::string_view secret =
-        line.starts_with(kWord) ? trim_blanks(std::string_view(line).substr(kWord.size())) : "";
+    const std::string_view secret = behind(line, "webhook");
     if (!secret.empty()) {
       secrets.emplace_back(std::string(secret));
     }
@@ -184,16 +214,21 @@ void ErpnextClient::send(std::string method,
   call.body = std::move(body);
   call.timeout = settings_.timeout;
   call.max_body = kMaxErpnextAnswer;
-  deps_.transport(std::move(call), [this, done = std::move(done), alive = std::weak_ptr(self_)](
+  deps_.transport(std::move(call), [this, done = std::move(done), begun = deps_.reactor.now(),
+                                    alive = std::weak_ptr(self_)](
                                        const Result<HttpResponse>& response) {
     if (alive.expired()) {
       return;
     }
+    figures_.waited += deps_.reactor.now() - begun;
     if (response.has_error()) {
-      done(response.error().with_context("asking ERPNext"));
+      const bool is_late = response.error().code() == ErrorCode::kTimeout;
+      ++figures_.requests[is_late ? "timeout" : "unreachable"];
+      done(failure_of(response.error()));
       return;
     }
     ErpnextAnswer answer = read_erpnext_answer(*response);
+    ++figures_.requests[std::string(name_of(answer.verdict))];
     if (answer.verdict == ErpnextVerdict::kUnauthorized ||
         answer.verdict == ErpnextVerdict::kForbidden) {
       credential_.reset();

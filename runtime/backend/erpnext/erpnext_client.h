@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +21,14 @@
 
 namespace voicectl::runtime {
 
+/// What requests to a site came to.
+struct ErpnextFigures {
+  /// By the verdict on the answer, or "unreachable" and "timeout" where there was none.
+  std::map<std::string, std::uint64_t, std::less<>> requests;
+  /// From each request to its answer, summed up.
+  Duration waited{0};
+};
+
 /// Speaks Frappe's REST API to one site. Never retries by itself.
 ///
 /// Authorises by token, keeps no cookies (a cookie's user would win over the token's), and takes
@@ -30,8 +40,9 @@ class ErpnextClient {
   using Transport = std::function<void(HttpCall, Completion<HttpResponse>)>;
   using Credentials = std::function<Result<Secret>()>;
   /// Any answer of the site is success. ERRORS: kUnavailable, kTimeout (the request may have had
-  /// its effect); kResourceExhausted (not sent, or an answer that is too long); kPermissionDenied
-  /// (its certificate); what `credentials` says.
+  /// its effect); kResourceExhausted (not sent); kCorrupt (an answer that is too long: the request
+  /// may have had its effect); kPermissionDenied (its certificate, or its address is not allowed);
+  /// what `credentials` says.
   using OnAnswer = Completion<ErpnextAnswer>;
 
   struct Deps {
@@ -59,6 +70,7 @@ class ErpnextClient {
 
   /// How long the site still asks to be left alone; zero if it does not.
   Duration quiet_for() const;
+  const ErpnextFigures& figures() const { return figures_; }
 
  private:
   void send(std::string method, const std::string& path, std::string body, OnAnswer done);
@@ -70,6 +82,7 @@ class ErpnextClient {
   MonoTime quiet_until_{};
   std::optional<Secret> credential_;
   MonoTime credential_until_{};
+  ErpnextFigures figures_;
   std::shared_ptr<ErpnextClient*> self_;
 };
 
@@ -77,6 +90,10 @@ class ErpnextClient {
 /// so that new credentials need no restart. ERRORS: kUnavailable (the file is missing or says
 /// something else: it may be mended). REQUIRES: `files` outlives the source.
 ErpnextClient::Credentials erpnext_credentials_from_file(FileSystem& files, std::string path);
+
+/// What the voice service may show at the site: the line "direct <key>:<secret>" of the same file,
+/// else the first line. ERRORS: kUnavailable.
+Result<Secret> erpnext_direct_credential(FileSystem& files, const std::string& path);
 
 /// The secrets that sign the site's webhooks: lines "webhook <secret>" of the same file, several
 /// for a rotation; none if there is no such line. ERRORS: kUnavailable.

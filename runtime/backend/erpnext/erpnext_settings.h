@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 
@@ -30,5 +31,11 @@ struct ErpnextSettings {
 /// It must be unique on the site: two requests of one name make one document. Frappe itself ignores
 /// a `name` that it is given, and knows no idempotency keys.
 inline constexpr std::string_view kReferenceField = "voice_reference";
+
+/// The site's business methods, below /api/method/.
+inline constexpr std::string_view kErpnextMethods = "business_workflows.api.";
+inline constexpr std::string_view kPlaceOrderMethod = "restaurant_logic.place_order";
+inline constexpr std::string_view kBookAppointmentMethod = "appointment_logic.book_appointment";
+inline constexpr std::string_view kCreateTicketMethod = "support_logic.create_ticket";
 
 }  // namespace voicectl::runtime

@@ -18,7 +18,7 @@
 #include "base/random.h"
 #include "runtime/net/http_client.h"
 #include "runtime/net/http_server.h"
-#include "runtime/ultravox/stand_in/listen_address.h"
+#include "runtime/net/loopback_listener.h"
 #include "runtime/ultravox/stand_in/stand_in.h"
 #include "runtime/ultravox/ultravox_client.h"
 

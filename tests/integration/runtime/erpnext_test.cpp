@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.h"
-#include "runtime/backend/erpnext/stand_in/erpnext_stand_in.h"
+#include "tests/integration/runtime/erpnext_server.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
 
@@ -19,44 +19,9 @@ using ::testing::SizeIs;
 constexpr const char* kOrder = R"({"customer_name":"Ann","order_type":"Takeaway",)"
                                R"("items":[{"item_name":"Margherita","quantity":2}]})";
 constexpr const char* kOrders = "Voice Restaurant Order";
-
-/// The stand-in over real HTTP; it can leave requests without an answer.
-class ErpnextServer {
- public:
-  explicit ErpnextServer(AsioReactor& reactor)
-      : server_(reactor,
-                {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
-                   HttpResponse response = site.answer(request);
-                   if (is_mute) {
-                     unanswered_.emplace_back(responder, std::move(response));
-                   } else {
-                     responder->send(std::move(response));
-                   }
-                 },
-                 {},
-                 {}}) {
-    FreePort port = bind_free_port();
-    url = fmt::format("http://127.0.0.1:{}", port.number);
-    server_.serve(std::move(port.listener));
-  }
-
-  /// Sends the answers that were held back.
-  void speak() {
-    is_mute = false;
-    for (auto& [responder, response] : unanswered_) {
-      responder->send(std::move(response));
-    }
-    unanswered_.clear();
-  }
-
-  ErpnextStandIn site{ErpnextStandIn::usual_site()};
-  std::string url;
-  bool is_mute = false;
-
- private:
-  std::vector<std::pair<std::shared_ptr<Responder>, HttpResponse>> unanswered_;
-  HttpServer server_;
-};
+constexpr const char* kReady =
+    R"({"name":"DOC-00001","status":"Ready","modified":"2026-12-01 09:00:00.000009"})";
+const HttpHeaders kStaff = {{"X-API-Key", "acme-staff"}};
 
 class ErpnextTest : public ::testing::Test {
  protected:
@@ -96,6 +61,14 @@ class ErpnextTest : public ::testing::Test {
     return static_cast<std::size_t>(
         std::count_if(client.texts().begin(), client.texts().end(),
                       [&](const std::string& text) { return member(text, "type") == type; }));
+  }
+
+  static std::vector<std::string> types_of(const WebSocketClient& client) {
+    std::vector<std::string> types;
+    for (const std::string& text : client.texts()) {
+      types.push_back(member(text, "type"));
+    }
+    return types;
   }
 
   RuntimeFixture world_;
@@ -207,6 +180,92 @@ TEST_F(ErpnextTest, TakesTheSameNewsOnceWhenTheyComeFiftyTimesTogether) {
 
 TEST_F(ErpnextTest, KeepsNewsOfAnOrderThatItDoesNotKnow) {
   EXPECT_EQ(post_update(R"({"name":"SO-1","status":"Ready"})", "new-secret").status, 204);
+
+  // Nothing is under way that could bring it: it is somebody else's order.
+  EXPECT_EQ(acme_.host->outbox().pending(), 0U);
+}
+
+TEST_F(ErpnextTest, NewsThatComeBeforeTheOrdersOwnAnswerAreAppliedBehindIt) {
+  WebSocketClient staff(world_.reactor(), acme_.port, "/ws/staff?token=acme-staff");
+  erpnext_.is_mute = true;
+  ASSERT_EQ(member(world_.run_tool(acme_, session_, kOrder, "r1").body, "status"), "pending");
+  ASSERT_EQ(post_update(kReady, "new-secret").status, 204);
+  ASSERT_EQ(post_update(kReady, "new-secret").status, 204);
+  ASSERT_EQ(count_of(staff, "order.updated"), 0U);
+
+  erpnext_.speak();
+
+  EXPECT_TRUE(world_.run_until([&] { return count_of(staff, "order.updated") >= 1; }));
+  EXPECT_TRUE(world_.run_until([&] { return acme_.host->outbox().pending() == 0; }));
+  EXPECT_EQ(count_of(staff, "order.updated"), 1U);
+  const std::vector<std::string> types = types_of(staff);
+  EXPECT_LT(std::find(types.begin(), types.end(), "order.created"),
+            std::find(types.begin(), types.end(), "order.updated"));
+}
+
+TEST_F(ErpnextTest, NewsThatCameTooEarlySurviveAKill) {
+  erpnext_.is_mute = true;
+  ASSERT_EQ(member(world_.run_tool(acme_, session_, kOrder, "r1").body, "status"), "pending");
+  ASSERT_EQ(post_update(kReady, "new-secret").status, 204);
+  RuntimeFixture::kill(acme_);
+  erpnext_.is_mute = false;
+
+  open({2});
+  WebSocketClient staff(world_.reactor(), acme_.port, "/ws/staff?token=acme-staff&after=0");
+
+  EXPECT_TRUE(world_.run_until([&] { return count_of(staff, "order.updated") == 1; }));
+}
+
+TEST_F(ErpnextTest, OlderNewsThatWaitedDoNotUndoNewerOnes) {
+  WebSocketClient staff(world_.reactor(), acme_.port, "/ws/staff?token=acme-staff");
+  erpnext_.is_mute = true;
+  ASSERT_EQ(member(world_.run_tool(acme_, session_, kOrder, "r1").body, "status"), "pending");
+  const std::string newer =
+      R"({"name":"DOC-00001","status":"Served","modified":"2026-12-01 09:00:00.000010"})";
+  ASSERT_EQ(post_update(newer, "new-secret").status, 204);
+  ASSERT_EQ(post_update(kReady, "new-secret").status, 204);
+
+  erpnext_.speak();
+
+  EXPECT_TRUE(world_.run_until([&] { return acme_.host->outbox().pending() == 0; }));
+  EXPECT_TRUE(world_.run_until([&] { return count_of(staff, "order.updated") >= 1; }));
+  const HttpResponse records = world_.send(acme_, "GET", "/api/records", "", kStaff);
+  EXPECT_THAT(records.body, HasSubstr("Served"));
+}
+
+TEST_F(ErpnextTest, TellsTheAgentOnThePhoneWhatCameOfAPromise) {
+  erpnext_.is_mute = true;
+  ASSERT_EQ(member(world_.run_tool(acme_, session_, kOrder, "r1").body, "status"), "pending");
+
+  erpnext_.speak();
+
+  EXPECT_TRUE(world_.run_until([&] { return world_.ultravox.told.size() == 1; }));
+  EXPECT_THAT(member(world_.ultravox.told[0], "text"),
+              ::testing::AllOf(::testing::StartsWith("<instruction>"),
+                               HasSubstr("Your order is placed"), HasSubstr("DOC-00001")));
+  EXPECT_EQ(acme_.host->effects().promises, 1U);
+}
+
+TEST_F(ErpnextTest, SaysNothingInACallThatIsOver) {
+  erpnext_.is_mute = true;
+  ASSERT_EQ(member(world_.run_tool(acme_, session_, kOrder, "r1").body, "status"), "pending");
+  ASSERT_EQ(world_.post_event(acme_, "call.ended", "call-1", session_).status, 204);
+
+  erpnext_.speak();
+
+  EXPECT_TRUE(world_.run_until([&] { return acme_.host->outbox().pending() == 0; }));
+  EXPECT_THAT(world_.ultravox.told, ::testing::IsEmpty());
+}
+
+TEST_F(ErpnextTest, ABackendInANetworkThatIsNotAllowedIsNeverAsked) {
+  world_.close(acme_);
+  world_.backend_networks = {"10.0.0.0/8"};
+  open({2});
+
+  const HttpResponse answer = world_.run_tool(acme_, session_, kOrder, "r1");
+
+  EXPECT_EQ(member(answer.body, "status"), "pending");
+  EXPECT_THAT(erpnext_.site.requests, ::testing::IsEmpty());
 }
 
 }  // namespace

@@ -65,6 +65,12 @@ WebSocketClient::~WebSocketClient() {
   }
 }
 
+void WebSocketClient::send(const std::string& bytes) {
+  VC_CHECK(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(bytes.size()),
+           "some hundred bytes fit into the socket");
+}
+
 void WebSocketClient::read() {
   char bytes[65536];
   const ssize_t count = ::recv(socket_.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -145,17 +151,18 @@ void ScriptedUltravox::answer(const HttpRequest& request,
   } else if (is_mute) {
     unanswered_.push_back(responder);
   } else if (request.path.ends_with("/send_data_message")) {
-    if (hang_up_status == 204) {
+    if (member(request.body, "type") == "user_text_message") {
+      told.push_back(request.body);
+    } else if (hang_up_status == 204) {
       hung_up.push_back(request.path.substr(11, request.path.find('/', 11) - 11));
     }
     responder->send({hang_up_status, {}, {}});
   } else if (!request.path.ends_with("/messages")) {
     const std::string call = request.path.substr(request.path.rfind('/') + 1);
-    responder->send(json_response(
-        200, fmt::format(R"({{"callId":"{}","summary":"They spoke about pizza."}})", call)));
+    responder->send(
+        json_response(call_status, fmt::format(R"({{"callId":"{}",{}}})", call, call_members)));
   } else {
-    responder->send(json_response(
-        200, R"({"results":[{"role":"MESSAGE_ROLE_AGENT","text":"Hello"}],"next":null})"));
+    responder->send(json_response(200, fmt::format(R"({{"results":{},"next":null}})", messages)));
   }
 }
 
@@ -175,10 +182,13 @@ void RuntimeFixture::write_config(const std::string& slug) {
   for (const char* scope : {"admin", "staff", "widget"}) {
     keys.push_back({{"id", scope}, {"sha256", sha256_hex(slug + "-" + scope)}, {"scope", scope}});
   }
-  const Json platform = {
+  Json platform = {
       {"base_url", "https://" + slug + ".qastco.com"},
       {"webhook_base", "http://127.0.0.1:1"},
       {"ultravox", {{"endpoint", ultravox.endpoint()}, {"api_key_file", folder_.path("key")}}}};
+  if (backend_networks) {
+    platform["backend_networks"] = *backend_networks;
+  }
   const Json tenant = {
       {"slug", slug},
       {"name", slug},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class WebSocketClient {
   /// Connects and reads in the background of the loop. REQUIRES: `reactor` outlives it.
   WebSocketClient(AsioReactor& reactor, std::uint16_t port, const std::string& path);
   ~WebSocketClient();
+
+  /// Bytes of frames, masked as the test made them.
+  void send(const std::string& bytes);
 
   const std::vector<std::string>& texts() const { return texts_; }
   /// The status line of the answer to the upgrade.
@@ -73,6 +77,15 @@ class ScriptedUltravox {
   std::vector<std::string> hung_up;
   /// Requests about calls that are there get no answer.
   bool is_mute = false;
+  /// Members of a call that is asked for, beside its id.
+  std::string call_members =
+      R"("ended":"2026-11-23T09:10:00Z","summary":"They spoke about pizza.")";
+  /// Status of the answer to a question about a call.
+  int call_status = 200;
+  /// What was said and done in a call.
+  std::string messages = R"([{"role":"MESSAGE_ROLE_AGENT","text":"Hello"}])";
+  /// What agents were told to say, as JSON.
+  std::vector<std::string> told;
   /// Status of the next answers to requests to hang up.
   int hang_up_status = 204;
 
@@ -150,6 +163,8 @@ class RuntimeFixture {
   FixedWallClock clock;
   /// The tenants' `backend`, as JSON.
   std::string backend = R"({"kind":"builtin"})";
+  /// Networks in which backends may be; absent: anywhere.
+  std::optional<std::vector<std::string>> backend_networks;
   /// `limits` of the tenants that are opened from now on: a JSON object.
   std::string limits = R"({"concurrent_sessions":3})";
 

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -96,11 +97,18 @@ HttpResponse ErpnextStandIn::answer(const HttpRequest& request) {
   if (request.header("X-Frappe-Site-Name").value_or("") != options_.site) {
     return html_page(404);
   }
+  if (request.path == "/api/method/ping") {
+    return with_cookie(json_response(200, R"({"message":"pong"})"));
+  }
   const auto authorization = request.header("Authorization");
   if (!authorization) {
     return failure(403, "PermissionError", "Login to access");
   }
-  if (*authorization != fmt::format("token {}:{}", options_.key, options_.secret)) {
+  constexpr std::string_view kScheme = "token ";
+  const bool is_known =
+      authorization->starts_with(kScheme) &&
+      options_.tokens.count(std::string(authorization->substr(kScheme.size()))) > 0;
+  if (!is_known) {
     return failure(401, "AuthenticationError");
   }
   Result<Json> body = request.body.empty() ? Json::object() : parse_json(request.body);
@@ -112,9 +120,11 @@ HttpResponse ErpnextStandIn::answer(const HttpRequest& request) {
                ? call_method(request.path.substr(kMethodPath.size()), std::move(*body))
                : failure(403, "PermissionError", "Not permitted");
   }
-  if (!request.path.starts_with(kResourcePath)) {
-    return failure(404, "DoesNotExistError");
-  }
+  return request.path.starts_with(kResourcePath) ? answer_resource(request, *body)
+                                                 : failure(404, "DoesNotExistError");
+}
+
+HttpResponse ErpnextStandIn::answer_resource(const HttpRequest& request, const Json& body) {
   const std::string rest = request.path.substr(kResourcePath.size());
   const std::string doctype = rest.substr(0, rest.find('/'));
   if (options_.doctypes.count(doctype) == 0) {
@@ -122,10 +132,78 @@ HttpResponse ErpnextStandIn::answer(const HttpRequest& request) {
                                     : failure(404, "DoesNotExistError");
   }
   if (rest.find('/') != std::string::npos) {
-    return request.method == "PUT" ? update(doctype, rest.substr(rest.find('/') + 1), *body)
-                                   : failure(404, "DoesNotExistError");
+    return answer_document(request, doctype, rest.substr(rest.find('/') + 1), body);
   }
-  return request.method == "POST" ? make(doctype, std::move(*body)) : list(doctype, request);
+  return request.method == "POST" ? make(doctype, body) : list(doctype, request);
+}
+
+HttpResponse ErpnextStandIn::answer_document(const HttpRequest& request,
+                                             const std::string& doctype,
+                                             const std::string& name,
+                                             const Json& body) {
+  // PATCH is a 404 in this version of the API.
+  if (request.method == "PUT") {
+    return update(doctype, name, body);
+  }
+  std::vector<Json>& documents = documents_[doctype];
+  const auto found = std::find_if(documents.begin(), documents.end(), [&](const Json& document) {
+    return document.at("name") == name;
+  });
+  if (found == documents.end() || (request.method != "GET" && request.method != "DELETE")) {
+    return failure(404, "DoesNotExistError");
+  }
+  if (request.method == "GET") {
+    return with_cookie(json_response(200, dump_json(Json{{"data", *found}})));
+  }
+  documents.erase(found);
+  return with_cookie(json_response(202, R"({"data":"ok"})"));
+}
+
+std::optional<HttpResponse> ErpnextStandIn::refuse_taken(const Json& wish) {
+  const std::string date = string_or(wish, "appointment_date", "");
+  const std::string time = string_or(wish, "appointment_time", "");
+  for (const Json& other : documents_["Voice Appointment"]) {
+    const bool is_same_request =
+        !string_or(wish, "voice_reference", "").empty() &&
+        string_or(other, "voice_reference", "") == string_or(wish, "voice_reference", "");
+    if (!is_same_request && string_or(other, "company", "") == string_or(wish, "company", "") &&
+        string_or(other, "appointment_date", "") == date &&
+        string_or(other, "appointment_time", "") == time) {
+      const Json free = {{{"date", date}, {"time", "16:00:00"}},
+                         {{"date", date}, {"time", "16:30:00"}}};
+      return with_cookie(json_response(
+          200, dump_json(Json{{"message", {{"status", "partial"}, {"alternative_slots", free}}}})));
+    }
+  }
+  return std::nullopt;
+}
+
+void ErpnextStandIn::note_change(const std::string& doctype, Json& document) {
+  document["modified"] = fmt::format("2026-12-01 09:00:00.{:06}", ++changes_);
+  if (on_change) {
+    on_change(doctype, document);
+  }
+}
+
+Json ErpnextStandIn::all_documents() const {
+  Json all = Json::object();
+  for (const auto& [doctype, documents] : documents_) {
+    all[doctype] = documents;
+  }
+  return all;
+}
+
+std::optional<Json> ErpnextStandIn::change(const std::string& name, const Json& changes) {
+  for (auto& [doctype, documents] : documents_) {
+    for (Json& document : documents) {
+      if (document.at("name") == name) {
+        document.update(with_known_fields(doctype, changes));
+        note_change(doctype, document);
+        return document;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 HttpResponse ErpnextStandIn::call_method(const std::string& method, Json parameters) {
@@ -140,6 +218,9 @@ HttpResponse ErpnextStandIn::call_method(const std::string& method, Json paramet
   } else if (name == "appointment_logic.book_appointment") {
     doctype = "Voice Appointment";
     id = "appointment_id";
+    if (auto taken = refuse_taken(parameters)) {
+      return std::move(*taken);
+    }
   } else if (name == "support_logic.create_ticket") {
     doctype = "Voice Support Ticket";
     id = "ticket_id";
@@ -192,7 +273,7 @@ HttpResponse ErpnextStandIn::make(const std::string& doctype, Json document) {
   }
   // Whatever name was asked for: the series gives another.
   kept["name"] = fmt::format("DOC-{:05}", ++numbers_);
-  kept["modified"] = fmt::format("2026-12-01 09:00:00.{:06}", numbers_);
+  note_change(doctype, kept);
   documents_[doctype].push_back(kept);
   return with_cookie(json_response(200, dump_json(Json{{"data", kept}})));
 }
@@ -229,7 +310,7 @@ HttpResponse ErpnextStandIn::update(const std::string& doctype,
   for (Json& document : documents_[doctype]) {
     if (document.at("name") == name) {
       document.update(with_known_fields(doctype, changes));
-      document["modified"] = fmt::format("2026-12-01 09:00:00.{:06}", ++numbers_);
+      note_change(doctype, document);
       return with_cookie(json_response(200, dump_json(Json{{"data", document}})));
     }
   }

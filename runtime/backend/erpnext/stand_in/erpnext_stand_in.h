@@ -24,8 +24,8 @@ class ErpnextStandIn {
  public:
   struct Options {
     std::string site;
-    std::string key = "key";
-    std::string secret = "secret";
+    /// "<key>:<secret>" of each API user.
+    std::set<std::string> tokens = {"key:secret"};
     /// Fields of each doctype that is there.
     std::map<std::string, std::set<std::string>> doctypes;
   };
@@ -38,6 +38,8 @@ class ErpnextStandIn {
 
   /// Looks at a request first; what it gives is the answer, and nothing else happens.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> before;
+  /// Learns of each document that was made or changed.
+  std::function<void(const std::string& doctype, const Json& document)> on_change;
 
   /// Makes the next method refuse, in the site's manner.
   static HttpResponse failure(int status,
@@ -46,12 +48,24 @@ class ErpnextStandIn {
 
   /// Documents of a doctype, in the order of their making.
   const std::vector<Json>& documents(const std::string& doctype) { return documents_[doctype]; }
+  /// Everything that is there, by doctype.
+  Json all_documents() const;
+  /// Changes a document, as somebody at the site would; nullopt if there is none of that name.
+  std::optional<Json> change(const std::string& name, const Json& changes);
   /// How many documents carry each reference.
   std::map<std::string, int> effects() const;
   /// Requests so far, as "POST /api/...".
   std::vector<std::string> requests;
 
  private:
+  HttpResponse answer_resource(const HttpRequest& request, const Json& body);
+  HttpResponse answer_document(const HttpRequest& request,
+                               const std::string& doctype,
+                               const std::string& name,
+                               const Json& body);
+  /// The answer for a time that is taken; nullopt if it is free.
+  std::optional<HttpResponse> refuse_taken(const Json& wish);
+  void note_change(const std::string& doctype, Json& document);
   HttpResponse call_method(const std::string& method, Json parameters);
   HttpResponse make(const std::string& doctype, Json document);
   HttpResponse list(const std::string& doctype, const HttpRequest& request);
@@ -62,6 +76,7 @@ class ErpnextStandIn {
   Options options_;
   std::map<std::string, std::vector<Json>> documents_;
   std::uint64_t numbers_ = 0;
+  std::uint64_t changes_ = 0;
 };
 
 }  // namespace voicectl::runtime

@@ -13,7 +13,7 @@
 #include "base/os/posix_file_system.h"
 #include "base/os/posix_process_spawner.h"
 #include "runtime/net/http_client.h"
-#include "runtime/ultravox/stand_in/listen_address.h"
+#include "runtime/net/loopback_listener.h"
 #include "tests/integration/runtime/net/net_fixture.h"
 #include "tests/support/temp_dir.h"
 

@@ -44,6 +44,58 @@ TEST_F(OutboxOrdersTest, DeliversADeadEntryThatIsRetried) {
   EXPECT_THAT(disk_.outbox, IsEmpty());
 }
 
+TEST_F(OutboxOrdersTest, KnowsWhatIsDeadAlsoAfterARestart) {
+  with_dead(250);
+  EXPECT_TRUE(process_->outbox->is_dead("key-7"));
+
+  kill();
+  start();
+
+  EXPECT_TRUE(process_->outbox->is_dead("key-7"));
+  EXPECT_FALSE(process_->outbox->is_dead("key-999"));
+  EXPECT_EQ(process_->outbox->figures()[0].dead, 250U);
+  process_->outbox->drop(8, keep_outcome());
+  process_->outbox->retry(9, keep_outcome());
+  world_.settle();
+  EXPECT_FALSE(process_->outbox->is_dead("key-7"));
+  EXPECT_FALSE(process_->outbox->is_dead("key-8"));
+  EXPECT_EQ(process_->outbox->figures()[0].dead, 248U);
+}
+
+TEST_F(OutboxOrdersTest, CountsWhatEachSideIsOwedAndWhatCameOfIt) {
+  side_.answer = [](const OutboxEntry& entry) {
+    if (entry.idempotency_key == "refused") {
+      return failed(Verdict::kRefused);
+    }
+    return entry.idempotency_key == "again" ? failed(Verdict::kAgain) : DeliveryOutcome{};
+  };
+  other_side_.answer = [](const OutboxEntry&) { return failed(Verdict::kUnreachable); };
+  decide("done");
+  decide("again");
+  decide("refused");
+  decide("away", "", "uv.do");
+  world_.settle();
+  world_.advance(1s);
+
+  const std::vector<SideFigures> figures = process_->outbox->figures();
+
+  ASSERT_THAT(figures, SizeIs(2));
+  const SideFigures& erpnext = figures[0];
+  EXPECT_EQ(erpnext.side, "erpnext");
+  EXPECT_EQ(erpnext.delivered, 1U);
+  EXPECT_GE(erpnext.failed, 1U);
+  EXPECT_EQ(erpnext.refused, 1U);
+  EXPECT_EQ(erpnext.given_up, 1U);
+  EXPECT_EQ(erpnext.dead, 1U);
+  EXPECT_EQ(erpnext.pending, 1U);
+  EXPECT_FALSE(erpnext.is_paused);
+  const SideFigures& away = figures[1];
+  EXPECT_EQ(away.side, "ultravox");
+  EXPECT_EQ(away.pending, 1U);
+  EXPECT_GE(away.unreachable, 1U);
+  EXPECT_EQ(away.oldest, Duration(1s));
+}
+
 TEST_F(OutboxOrdersTest, GivesARetriedEntryAllItsAttemptsAgain) {
   with_dead(1);
   side_.answer = [](const OutboxEntry&) { return failed(Verdict::kAgain); };

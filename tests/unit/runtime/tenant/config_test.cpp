@@ -61,6 +61,36 @@ TEST(TenantConfigTest, ReadsTheErpnextBackend) {
   EXPECT_EQ(config->backend.answer_within, std::chrono::milliseconds(1500));
 }
 
+TEST(TenantConfigTest, ReadsWhoCarriesOutTheTools) {
+  Json document = a_document();
+  document["tenant"]["backend"] = {{"kind", "erpnext"},
+                                   {"url", "https://erp.example.com"},
+                                   {"company", "Acme Inc"},
+                                   {"credentials_file", "/c"}};
+  EXPECT_EQ(parse(document)->backend.mode, BackendMode::kServed);
+
+  document["tenant"]["backend"]["mode"] = "direct";
+  EXPECT_EQ(parse(document)->backend.mode, BackendMode::kDirect);
+
+  document["tenant"]["backend"]["mode"] = "sideways";
+  EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument));
+}
+
+TEST(TenantConfigTest, LearnsWhereBackendsMayBe) {
+  Json document = a_document();
+  document["platform"].erase("backend_networks");
+  EXPECT_EQ(parse(document)->backend_addresses, nullptr);
+
+  document["platform"]["backend_networks"] = Json::array();
+  EXPECT_FALSE(parse(document)->backend_addresses->allows(*IpAddress::parse("127.0.0.1")));
+
+  document["platform"]["backend_networks"] = {"127.0.0.0/8"};
+  EXPECT_TRUE(parse(document)->backend_addresses->allows(*IpAddress::parse("127.0.0.1")));
+
+  document["platform"]["backend_networks"] = {"localhost"};
+  EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument));
+}
+
 TEST(TenantConfigTest, RefusesAnErpnextBackendThatLacksSomething) {
   for (const char* missing : {"url", "company", "credentials_file"}) {
     Json document = a_document();

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/json.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -57,6 +61,53 @@ TEST(UltravoxEventsTest, CompleteASessionWithItsDuration) {
   EXPECT_EQ(change.session->duration, seconds(90));
   EXPECT_EQ(change.session->end_reason, "hangup");
   EXPECT_THAT(types_of(change), ElementsAre(EventType::kCallEnded, EventType::kSessionCompleted));
+}
+
+/// What a session is in the end, without what only tells how it came to be.
+std::string final_state(const Session& session) {
+  Json document = *parse_json(to_stored_text(session));
+  document.erase("deliveries");
+  document.erase("last_seq");
+  return document.dump();
+}
+
+TEST(UltravoxEventsTest, ComeToTheSameInEveryOrderAndHoweverOften) {
+  std::vector<ultravox::CallEvent> events;
+  for (const auto kind : {ultravox::EventKind::kCallStarted, ultravox::EventKind::kCallJoined,
+                          ultravox::EventKind::kCallEnded, ultravox::EventKind::kCallBilled}) {
+    ultravox::CallEvent event = an_event(kind);
+    event.call.joined = kNow - seconds(90);
+    if (kind == ultravox::EventKind::kCallEnded || kind == ultravox::EventKind::kCallBilled) {
+      event.call.ended = kNow;
+      event.call.end_reason = ultravox::EndReason::kHangup;
+      event.call.summary = "About pizza";
+    }
+    if (kind == ultravox::EventKind::kCallBilled) {
+      event.call.billed_duration = seconds(96);
+    }
+    events.push_back(event);
+  }
+  // The end may also be told without the time of joining.
+  events[2].call.joined.reset();
+  std::vector<std::size_t> order = {0, 1, 2, 3};
+  std::set<std::string> states;
+  int permutations = 0;
+  do {
+    Session session = a_session(SessionStatus::kReady);
+    for (const std::size_t first : order) {
+      for (const std::size_t repeated : {first, order.front()}) {
+        if (judge_delivery(session, events[repeated]) == Delivery::kNew) {
+          session = *change_for(session, events[repeated], kNow).session;
+        }
+      }
+    }
+    states.insert(final_state(session));
+    ++permutations;
+  } while (std::next_permutation(order.begin(), order.end()));
+
+  EXPECT_EQ(permutations, 24);
+  EXPECT_EQ(states.size(), 1U) << *states.begin() << "\n" << *states.rbegin();
+  EXPECT_THAT(*states.begin(), ::testing::HasSubstr(R"("duration":90)"));
 }
 
 TEST(UltravoxEventsTest, FailASessionThatNobodyJoined) {

@@ -268,5 +268,22 @@ TEST_F(ErpnextBackendTest, RefusesCredentialsThatAreNone) {
   EXPECT_EQ(erpnext_credentials_from_file(files, "/c")()->reveal(), "key:secret");
 }
 
+TEST_F(ErpnextBackendTest, ShowsTheVoiceServiceAKeyOfItsOwnIfThereIsOne) {
+  FakeFileSystem files;
+  const auto shown = [&files](const std::string& text) {
+    EXPECT_TRUE(files.replace_atomically("/c", text, FileMode{0600}).has_value());
+    const Result<Secret> secret = erpnext_direct_credential(files, "/c");
+    return secret.has_value() ? secret->reveal() : "none";
+  };
+
+  EXPECT_EQ(shown("own:secret\nwebhook hook\ndirect tool:key\n"), "tool:key");
+  EXPECT_EQ(shown("own:secret\r\ndirect   tool:key  \r\n"), "tool:key");
+  EXPECT_EQ(shown("own:secret\nwebhook hook\n"), "own:secret");
+  // A slip in the line is no reason to show the other key.
+  EXPECT_EQ(shown("own:secret\ndirect tool\n"), "none");
+  EXPECT_EQ(shown("own:secret\ndirect \n"), "none");
+  EXPECT_EQ(shown(""), "none");
+}
+
 }  // namespace
 }  // namespace voicectl::runtime

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/ultravox/stand_in/listen_address.h"
+#include "runtime/net/loopback_listener.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <optional>
 
-namespace voicectl::ultravox {
+namespace voicectl {
 namespace {
 
 constexpr int kBacklog = 511;
@@ -122,4 +122,4 @@ Result<LoopbackListener> inherit_listener(int number) {
   return LoopbackListener{UniqueFd(number), *bound};
 }
 
-}  // namespace voicectl::ultravox
+}  // namespace voicectl
