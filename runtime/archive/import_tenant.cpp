@@ -231,7 +231,8 @@ Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request)
   const std::string rows_path = request.stage + std::string(kDatabaseName);
   VC_TRY(const TakenRows taken, take_rows(deps, unpacked, name, rows_path));
   VC_TRY(deps.files.remove(unpacked.rows_path));
-  VC_TRY(const Json document, parse_json(unpacked.document, {.bytes = kMostDocument}));
+  VC_TRY(const Json document,
+         parse_json(unpacked.document, {.bytes = kMostDocument, .nodes = 1'000'000}));
   VC_TRY(const Json secrets, choose_secrets(deps, unpacked.secrets));
   VC_TRY(deps.files.replace_atomically(request.stage + "/secrets.json", dump_json(secrets),
                                        kPrivateFile));

@@ -63,11 +63,11 @@ Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
                           "NOT EXISTS (SELECT 1 FROM outbox WHERE session = ?1)"));
   VC_TRY(SqliteStatement expire_inbox,
          database.prepare("DELETE FROM inbox WHERE call_id = ? AND event = ?"));
-  return TenantWriters(Statements{
-      std::move(session), std::move(document), std::move(usage), std::move(event),
-      std::move(record), std::move(inbox), std::move(outbox), std::move(outbox_done),
-      std::move(customer), std::move(response), std::move(drop), std::move(expire_events),
-      std::move(expire_session), std::move(expire_inbox)});
+  return TenantWriters(Statements{std::move(session), std::move(document), std::move(usage),
+                                  std::move(event), std::move(record), std::move(inbox),
+                                  std::move(outbox), std::move(outbox_done), std::move(customer),
+                                  std::move(response), std::move(drop), std::move(expire_events),
+                                  std::move(expire_session), std::move(expire_inbox)});
 }
 
 Status TenantWriters::write(const StoreBatch& batch) {

@@ -48,7 +48,7 @@ ultravox::UltravoxTool direct_tool(const ToolDefinition& definition,
   tool.timeout = kToolTimeout;
   for (const ToolParameter& parameter : definition.parameters) {
     tool.dynamic_parameters.push_back({std::string(parameter.name), ParameterLocation::kBody,
-                                       schema_of(parameter),
+                                       ultravox::JsonSchema(schema_of(parameter)),
                                        parameter.presence == Presence::kRequired});
   }
   // An API user without restrictions would silently get the site's default company.
@@ -100,7 +100,7 @@ Result<ToolEffect> effect_in(const std::string& answer,
   if (read.verdict != ErpnextVerdict::kOk) {
     return effect_of(refusal_in_words(read.words));
   }
-  VC_TRY(const Json content, parse_json(read.content, {.bytes = kMaxErpnextAnswer}));
+  const Json& content = *read.content;
   return std::visit(
       boost::hana::overload(
           [&](const OrderRequest& order) {

@@ -222,7 +222,7 @@ ErpnextAnswer read_erpnext_body(std::string_view text) {
   }
   answer.exception = exception_of(*body);
   answer.words = words_of(*body);
-  answer.content = content_of(*body);
+  answer.content = std::make_shared<const Json>(content_of(*body));
   const bool is_refused = !answer.exception.empty() || body->contains("errors");
   answer.verdict = is_refused ? ErpnextVerdict::kInvalid : ErpnextVerdict::kOk;
   return answer;

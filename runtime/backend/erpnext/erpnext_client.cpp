@@ -214,30 +214,30 @@ void ErpnextClient::send(std::string method,
   call.body = std::move(body);
   call.timeout = settings_.timeout;
   call.max_body = kMaxErpnextAnswer;
-  deps_.transport(std::move(call), [this, done = std::move(done), begun = deps_.reactor.now(),
-                                    alive = std::weak_ptr(self_)](
-                                       const Result<HttpResponse>& response) {
-    if (alive.expired()) {
-      return;
-    }
-    figures_.waited += deps_.reactor.now() - begun;
-    if (response.has_error()) {
-      const bool is_late = response.error().code() == ErrorCode::kTimeout;
-      ++figures_.requests[is_late ? "timeout" : "unreachable"];
-      done(failure_of(response.error()));
-      return;
-    }
-    ErpnextAnswer answer = read_erpnext_answer(*response);
-    ++figures_.requests[std::string(name_of(answer.verdict))];
-    if (answer.verdict == ErpnextVerdict::kUnauthorized ||
-        answer.verdict == ErpnextVerdict::kForbidden) {
-      credential_.reset();
-    }
-    if (answer.quiet) {
-      quiet_until_ = deps_.reactor.now() + std::min(*answer.quiet, kLongestQuiet);
-    }
-    done(std::move(answer));
-  });
+  deps_.transport(std::move(call),
+                  [this, done = std::move(done), begun = deps_.reactor.now(),
+                   alive = std::weak_ptr(self_)](const Result<HttpResponse>& response) {
+                    if (alive.expired()) {
+                      return;
+                    }
+                    figures_.waited += deps_.reactor.now() - begun;
+                    if (response.has_error()) {
+                      const bool is_late = response.error().code() == ErrorCode::kTimeout;
+                      ++figures_.requests[is_late ? "timeout" : "unreachable"];
+                      done(failure_of(response.error()));
+                      return;
+                    }
+                    ErpnextAnswer answer = read_erpnext_answer(*response);
+                    ++figures_.requests[std::string(name_of(answer.verdict))];
+                    if (answer.verdict == ErpnextVerdict::kUnauthorized ||
+                        answer.verdict == ErpnextVerdict::kForbidden) {
+                      credential_.reset();
+                    }
+                    if (answer.quiet) {
+                      quiet_until_ = deps_.reactor.now() + std::min(*answer.quiet, kLongestQuiet);
+                    }
+                    done(std::move(answer));
+                  });
 }
 
 }  // namespace voicectl::runtime

@@ -10,6 +10,7 @@
 
 #include "base/ip_address.h"
 #include "base/json.h"
+#include "base/json_text.h"
 #include "runtime/backend/erpnext/erpnext_client.h"
 #include "runtime/ultravox/ultravox_client.h"
 #include "tests/integration/runtime/hostile_server.h"
@@ -85,7 +86,7 @@ TEST_P(HostileSidesTest, AnErpnextCostsBoundedMemoryAndTime) {
   const auto ask = [&](std::size_t count) {
     const std::size_t before = answers.size();
     for (std::size_t i = 0; i < count; ++i) {
-      client.call_method("x", Json::object(),
+      client.call_method("x", JsonText(),
                          [&](const Result<ErpnextAnswer>& answer) { answers.push_back(answer); });
     }
     return loop_.run_until([&] { return answers.size() == before + count; });

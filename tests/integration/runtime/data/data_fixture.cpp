@@ -74,7 +74,7 @@ std::vector<StoreBatch> DataFixture::everything(const std::string& slug, std::ui
       const Booking booking{"appt-" + std::to_string(i), now, now + std::chrono::hours(1), "Dr X"};
       batch.records = {{BusinessRecord::Kind::kOrder, "order-" + std::to_string(i), std::nullopt,
                         R"({"total":"1.00"})", "VRO-" + std::to_string(i)},
-                       {BusinessRecord::Kind::kAppointment, booking.id, booking, "{}"}};
+                       {BusinessRecord::Kind::kAppointment, booking.appointment_id, booking, "{}"}};
       batch.customers = {{"43660" + std::to_string(i), "Änne", now, now, i, "{}"}};
       OutboxEntry entry;
       entry.id = i;

@@ -26,9 +26,10 @@ CallRequest a_request() {
   tool.name = "placeOrder";
   tool.url = "http://127.0.0.1/tools/{tenant}/placeOrder";
   tool.timeout = 8s;
-  tool.dynamic_parameters = {{"customer_name"},
-                             {"items", ParameterLocation::kBody, R"({"type":"array"})", true},
-                             {"page", ParameterLocation::kQuery, R"({"type":"integer"})", false}};
+  tool.dynamic_parameters = {
+      {"customer_name"},
+      {"items", ParameterLocation::kBody, JsonSchema(R"({"type":"array"})"), true},
+      {"page", ParameterLocation::kQuery, JsonSchema(R"({"type":"integer"})"), false}};
   tool.static_parameters = {{"tenant", ParameterLocation::kPath, "mario pizza"},
                             {"X-Session", ParameterLocation::kHeader, "s-1"},
                             {"limit", ParameterLocation::kBody, "20"}};
