@@ -108,6 +108,8 @@ void RedisWriter::remove(const Expired& expired) {
     out_.add({"HDEL", keys_.calls(), gone.call_id});
     out_.add({"UNLINK", keys_.events_of(gone.session), keys_.session(gone.session),
               keys_.context(gone.session)});
+    // What the same transaction would write of it goes with it.
+    touched_.erase(index_.find(gone.session));
     index_.forget(gone.session);
   }
   for (const auto& [call, event] : expired.inbox) {
