@@ -64,8 +64,9 @@ void wait_for_event(const std::shared_ptr<Watch>& watch) {
 struct AsioReactor::Inner {
   using TimerKey = std::pair<MonoTime, std::uint64_t>;
 
-  /// One thread runs it: what is posted from there needs no lock.
-  asio::io_context context{1};
+  /// Not told that one thread runs it: what is posted then waits in that run, and a run within a task
+  /// (a test that waits while it waits) would never see it.
+  asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   /// Asio's own queue does not keep equal deadlines in order of arrival, so it only wakes ours.
   asio::steady_timer alarm{context};
