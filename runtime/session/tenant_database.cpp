@@ -12,6 +12,12 @@
 namespace voicectl::runtime {
 namespace {
 
+/// A group of 512 tool calls changes more than a thousand pages. By default these do not fit into
+/// the cache, so that they are read again and again, and each such group ends with a checkpoint,
+/// which is two flushes more. The file of changes goes back to 8 MiB when it has been checkpointed.
+constexpr const char* kForManyCalls =
+    "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=8388608;";
+
 /// Ended sessions that are taken into memory again: their bill may still come.
 constexpr std::chrono::hours kEndedAtHand{1};
 
@@ -39,6 +45,7 @@ std::string page_cursor(const Session& session) {
 Result<TenantDatabase> TenantDatabase::open(const std::string& path, FencingToken token) {
   VC_TRY(SqliteDatabase database, open_tenant_file(path));
   VC_TRY(database.migrate(tenant_schema()));
+  VC_TRY(database.run(kForManyCalls));
   VC_TRY(TenantWriters writers, TenantWriters::prepare(database));
   TenantDatabase opened(std::move(database), token, std::move(writers));
   VC_TRY(opened.take_over());
