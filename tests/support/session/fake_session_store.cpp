@@ -140,11 +140,12 @@ Status FakeSessionStore::write(const StoreBatch& batch) {
     disk_.inbox.emplace(std::pair(entry.call_id, entry.event), entry);
   }
   for (const OutboxEntry& entry : batch.outbox) {
-    for (const auto& [id, other] : disk_.outbox) {
-      if (id != entry.id && other.idempotency_key == entry.idempotency_key) {
-        return Error(ErrorCode::kAlreadyExists, "cannot write: an entry has that key");
-      }
+    const std::uint64_t holder =
+        disk_.outbox_keys.try_emplace(entry.idempotency_key, entry.id).first->second;
+    if (holder != entry.id && disk_.outbox.count(holder) > 0) {
+      return Error(ErrorCode::kAlreadyExists, "cannot write: an entry has that key");
     }
+    disk_.outbox_keys[entry.idempotency_key] = entry.id;
     disk_.outbox.insert_or_assign(entry.id, entry);
     disk_.last_outbox_id = std::max(disk_.last_outbox_id, entry.id);
   }

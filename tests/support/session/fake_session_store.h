@@ -20,6 +20,8 @@ struct FakeStoreDisk {
   std::vector<StoredResponse> responses;
   std::map<std::string, KeptRecord> records;
   std::map<std::uint64_t, OutboxEntry> outbox;
+  /// Who had each key last, whether it is still there or not.
+  std::map<std::string, std::uint64_t> outbox_keys;
   std::uint64_t last_outbox_id = 0;
   std::map<std::string, Customer> customers;
   std::map<std::pair<std::string, std::string>, InboxEntry> inbox;
