@@ -92,6 +92,7 @@ TEST_F(ArchiveCommandsTest, ExportTellsTheProgramWhereTheTenantIs) {
 }
 
 TEST_F(ArchiveCommandsTest, ExportDoesNotReplaceAFileUnasked) {
+  ASSERT_TRUE(files_.make_directory("/home/ann", kPrivateDirectory).has_value());
   ASSERT_TRUE(files_.replace_atomically("/home/ann/a", "x", kPrivateFile).has_value());
 
   EXPECT_NE(run({"tenant", "export", "acme", "--file", "a"}), ExitCode::kOk);

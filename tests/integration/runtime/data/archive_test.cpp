@@ -113,7 +113,7 @@ TEST_F(ArchiveTest, UnderAnotherNameAllIsTheNewTenants) {
   fill("acme", 20);
   ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
 
-  const Result<Json> imported = import_tenant(deps_, import_of("acme.tar.zst", "copy-of-acme"));
+  const Result<Json> imported = import_tenant(deps_, import_of("acme.tar.zst", "copy"));
 
   ASSERT_THAT(imported, IsOk());
   EXPECT_EQ((*imported)["ended_sessions"], 1);
@@ -126,7 +126,7 @@ TEST_F(ArchiveTest, UnderAnotherNameAllIsTheNewTenants) {
     }
   }
   EXPECT_THAT(rows.at("outbox"), Not(Contains(HasSubstr("|pending|"))));
-  EXPECT_THAT(rows.at("events"), Contains(HasSubstr("copy-of-acme_0123456789ab100001")));
+  EXPECT_THAT(rows.at("events"), Contains(HasSubstr("copy_0123456789ab100001")));
 }
 
 TEST_F(ArchiveTest, DamagedDataAreNotPassedOnAsSound) {
