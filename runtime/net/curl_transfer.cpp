@@ -172,6 +172,12 @@ int CurlTransfer::on_connected(void* self, char* address, char*, int, int) {
 }
 
 void CurlTransfer::add_header_line(std::string_view line) {
+  // Of all answers together: informational ones may come without end.
+  header_bytes_ += line.size();
+  if (header_bytes_ > kMostHeaderBytes) {
+    is_too_long_ = true;
+    return;
+  }
   if (line.starts_with("HTTP/")) {
     // An informational answer came before the real one.
     response_.headers.clear();
@@ -179,14 +185,6 @@ void CurlTransfer::add_header_line(std::string_view line) {
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) {
-    return;
-  }
-  std::size_t total = line.size();
-  for (const auto& [name, value] : response_.headers) {
-    total += name.size() + value.size();
-  }
-  if (total > kMostHeaderBytes) {
-    is_too_long_ = true;
     return;
   }
   std::string_view value = line.substr(colon + 1);

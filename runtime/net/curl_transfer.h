@@ -52,6 +52,7 @@ class CurlTransfer {
   curl_slist* headers_ = nullptr;
   curl_slist* connect_to_ = nullptr;
   HttpResponse response_;
+  std::size_t header_bytes_ = 0;
   bool is_too_long_ = false;
   /// Where it would have gone, and may not; empty: nowhere.
   std::string forbidden_;

@@ -76,7 +76,8 @@ Result<bool> ResponseReader::advance() {
 Status ResponseReader::take_head() {
   while (framing_ == Framing::kUnknown) {
     const std::size_t end = unread_.find("\r\n\r\n");
-    if (std::min(end, unread_.size()) > kMostHeaderBytes) {
+    // Of all answers together: informational ones may come without end.
+    if (head_bytes_ + std::min(end, unread_.size()) > kMostHeaderBytes) {
       return too_long(kMostHeaderBytes);
     }
     if (end == std::string::npos) {
@@ -84,6 +85,7 @@ Status ResponseReader::take_head() {
     }
     VC_TRY(read_head(std::string_view(unread_).substr(0, end + 2)));
     unread_.erase(0, end + 4);
+    head_bytes_ += end + 4;
     if (response_.status >= 200) {
       VC_TRY(read_framing());
     }

@@ -53,6 +53,7 @@ class ResponseReader {
   HttpResponse response_;
   Framing framing_ = Framing::kUnknown;
   std::size_t length_ = 0;
+  std::size_t head_bytes_ = 0;
   std::optional<ChunkedBody> chunks_;
   std::string unread_;
   bool has_begun_ = false;

@@ -173,11 +173,6 @@ void RemoteTools::run(Job job, Completion<std::string> done) {
   if (key.empty()) {
     key = key_of(job.call, *session);
   }
-  if (deps_.outbox.is_dead(key)) {
-    // The same request, long after: it was given up, and waits for an operator.
-    done(given_up_text());
-    return;
-  }
   const auto before = tasks_.find(key);
   if (before != tasks_.end() && before->second.is_recorded &&
       deps_.outbox.find_pending(key) == nullptr) {

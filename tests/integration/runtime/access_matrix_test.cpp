@@ -114,7 +114,9 @@ class AccessMatrixTest : public ::testing::Test {
   HttpResponse ask(const Route& route, const std::string& path, const std::string& credential) {
     HttpHeaders headers = {{"Authorization", "Bearer " + credential},
                            {std::string(kSessionHeader), session_},
-                           {std::string(kToolTokenHeader), credential}};
+                           {std::string(kToolTokenHeader), credential},
+                           // Each from elsewhere: one address may not guess for long.
+                           {"X-Forwarded-For", "203.0.113." + std::to_string(++asked_)}};
     return world_.send(acme_, std::string(route.method), path, kOrder, std::move(headers));
   }
 
@@ -125,6 +127,7 @@ class AccessMatrixTest : public ::testing::Test {
     return client.status_line();
   }
 
+  int asked_ = 0;
   RuntimeFixture world_;
   RuntimeFixture::Served acme_;
   RuntimeFixture::Served other_;

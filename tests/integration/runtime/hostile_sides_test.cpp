@@ -45,7 +45,7 @@ constexpr Case kCases[] = {
     {"UntilClosed", Misdeed::kUntilClosed, ErrorCode::kCorrupt},
     {"EndlessHeaders", Misdeed::kEndlessHeaders, ErrorCode::kCorrupt},
     {"EndlessLine", Misdeed::kEndlessLine, ErrorCode::kCorrupt},
-    {"EndlessInterim", Misdeed::kEndlessInterim, ErrorCode::kTimeout},
+    {"EndlessInterim", Misdeed::kEndlessInterim, ErrorCode::kCorrupt},
     {"Drip", Misdeed::kDrip, ErrorCode::kTimeout},
     {"Mute", Misdeed::kMute, ErrorCode::kTimeout},
     {"Reset", Misdeed::kReset, ErrorCode::kUnavailable},

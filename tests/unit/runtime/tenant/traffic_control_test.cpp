@@ -87,7 +87,7 @@ TEST_F(TrafficControlTest, WhatAKeyUsedIsForgottenWithTheKeyOnly) {
 TEST(TrafficLimitsTest, FollowFromTheSessionsAtOnce) {
   EXPECT_EQ(default_traffic(1), TrafficLimits{});
   EXPECT_EQ(default_traffic(50), TrafficLimits{});
-  EXPECT_EQ(default_traffic(1000), (TrafficLimits{20'000, 10'000, 2000, 2000}));
+  EXPECT_EQ(default_traffic(1000), (TrafficLimits{20'000, 10'000, 2000, 2000, 4000}));
 }
 
 class OriginsTest : public ::testing::Test {
