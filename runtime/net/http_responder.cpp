@@ -52,7 +52,11 @@ class ConnectionResponder final : public Responder {
   ConnectionResponder(std::weak_ptr<HttpConnection> connection, AnswerTerms terms)
       : connection_(std::move(connection)), terms_(std::move(terms)) {}
   ~ConnectionResponder() override {
-    send(error_response(500, "internal", "cannot answer: the request was dropped"));
+    // The answer is made only for one who waits for it.
+    if (const auto connection = use()) {
+      connection->answer(error_response(500, "internal", "cannot answer: the request was dropped"),
+                         terms_);
+    }
   }
 
   void send(HttpResponse response) override {

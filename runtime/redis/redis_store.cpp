@@ -162,8 +162,7 @@ void RedisStore::build() {
     }
   }
   RedisCommands& commands = group_->commands;
-  commands.add({"MULTI"});
-  commands.append(writer.finish());
+  commands = writer.finish();
   commands.add({"SET", fixed_.front().name, RedisFence{deps_.token, writes_ + 1}.text()});
   commands.add({"EXEC"});
   // Already for the next one, which therefore needs no round trip of its own to be guarded.

@@ -27,14 +27,16 @@ inline constexpr std::chrono::seconds kPublishedFor{3600};
 class RedisWriter {
  public:
   /// REQUIRES: `index` outlives it and knows every session for which `must_ask` is true.
-  RedisWriter(const RedisKeys& keys, RedisIndex& index) : keys_(keys), index_(index) {}
+  RedisWriter(const RedisKeys& keys, RedisIndex& index) : keys_(keys), index_(index) {
+    out_.add({"MULTI"});
+  }
 
   /// REQUIRES: `batch` outlives `finish`.
   /// ERRORS: kAlreadyExists if an event's number or an outbox entry's idempotency key is taken. The
   /// index is of no more use then.
   Status add(const StoreBatch& batch);
 
-  /// The commands of all that was added.
+  /// MULTI and the commands of all that was added: what a group writes is long, and is not copied.
   RedisCommands finish();
 
  private:

@@ -33,6 +33,24 @@ std::string_view reference_member(const std::string& type) {
   return {};
 }
 
+/// A member that is text, of an object that we rendered; empty if it has none. An event of each
+/// tool call comes by here, and most need no reader of JSON: within a text every quote is escaped,
+/// so a quoted name with a colon behind it is a member.
+std::string text_member(std::string_view object, std::string_view key) {
+  const std::string name = "\"" + std::string(key) + "\":\"";
+  const std::size_t at = object.find(name);
+  if (at == std::string_view::npos) {
+    return {};
+  }
+  const std::string_view rest = object.substr(at + name.size());
+  const std::string_view value = rest.substr(0, rest.find('"'));
+  if (value.find('\\') == std::string_view::npos) {
+    return std::string(value);
+  }
+  const Result<Json> parsed = parse_json(object);
+  return parsed.has_value() ? string_or(*parsed, key, "") : std::string();
+}
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -122,19 +140,19 @@ void CustomerBook::note(const SessionEvent& event) {
   if (session == nullptr) {
     return;
   }
-  const Result<Json> parsed = parse_json(event.data);
-  const Json data = parsed.has_value() ? *parsed : Json::object();
-  const std::string said = string_or(data, "phone", "");
+  const std::string said = text_member(event.data, "phone");
   const std::string phone = phone_key(said).empty() ? session->customer_phone : said;
   const std::string key = phone_key(phone);
   if (key.empty()) {
     return;
   }
   JsonText remembered;
-  remembered.text("last_outcome", event.type).text("last_reference", string_or(data, member, ""));
+  remembered.text("last_outcome", event.type)
+      .text("last_reference", text_member(event.data, member));
   const auto [news, is_first] = news_.try_emplace(key);
   news->second.phone = phone;
-  news->second.name = string_or(data, "customer_name", news->second.name);
+  const std::string name = text_member(event.data, "customer_name");
+  news->second.name = name.empty() ? news->second.name : name;
   news->second.data = remembered.take();
   if (is_first) {
     scope_.store.find_customer(
