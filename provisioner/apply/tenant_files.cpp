@@ -189,21 +189,22 @@ Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
   if (written.has_error()) {
     return written.error();
   }
-  return dump_json({{"apiVersion", kApiVersion},
-                    {"kind", "TenantConfig"},
-                    {"generation", generation.value},
-                    {"platform",
-                     {{"domain", platform.domain},
-                      {"base_url", base_url(platform, tenant.tenant)},
-                      {"webhook_base", webhook_base(platform, tenant.tenant)},
-                      {"ultravox",
-                       {{"endpoint", platform.ultravox.endpoint},
-                        {"api_key_file",
-                         platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}}}},
-                    {"store", store},
-                    {"secrets", *secrets},
-                    {"keys_file", paths().tenant_keys(tenant.tenant)},
-                    {"tenant", document}});
+  return dump_json(
+      {{"apiVersion", kApiVersion},
+       {"kind", "TenantConfig"},
+       {"generation", generation.value},
+       {"platform",
+        {{"domain", platform.domain},
+         {"base_url", base_url(platform, tenant.tenant)},
+         {"webhook_base", webhook_base(platform, tenant.tenant)},
+         {"ultravox",
+          {{"endpoint", platform.ultravox.endpoint},
+           {"api_key_file", platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}},
+         {"backend_networks", platform.backend_networks}}},
+       {"store", store},
+       {"secrets", *secrets},
+       {"keys_file", paths().tenant_keys(tenant.tenant)},
+       {"tenant", document}});
 }
 
 Result<TenantFiles::Written> TenantFiles::write_keys(const TenantId& tenant,
@@ -281,8 +282,16 @@ Result<Json> TenantFiles::store_document(const StoreSpec& store) {
     return Json{{"kind", name_of(store.kind)}};
   }
   Json document = {{"kind", name_of(store.kind)}, {"url", store.redis_url}};
-  VC_TRY(const std::optional<std::string> password,
-         files_.read(paths().state + std::string(kStorePassword), kMaxKeyFile));
+  const bool is_named = !store.password_file.empty();
+  const std::string path =
+      is_named ? store.password_file : paths().state + std::string(kStorePassword);
+  VC_TRY(const std::optional<std::string> password, files_.read(path, kMaxKeyFile));
+  if (is_named && (!password || trim(*password).empty())) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot read the password of the session store: '{}' is missing or "
+                             "empty; write the password into it, mode 0600",
+                             path));
+  }
   if (password) {
     document["password"] = trim(*password);
   }

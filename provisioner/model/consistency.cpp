@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ip_address.h"
 #include "provisioner/model/readers.h"
 
 namespace voicectl {
@@ -55,7 +56,66 @@ void check_hosts(const PlatformDraft& platform, const TenantDraft& tenant, Probl
   }
 }
 
+/// The address that a URL names by itself; nullopt for a name.
+std::optional<IpAddress> address_in(std::string_view url) {
+  const std::size_t begin = std::min(url.find("://"), url.size());
+  std::string_view rest = url.substr(std::min(begin + 3, url.size()));
+  rest = rest.substr(0, rest.find_first_of("/?#"));
+  if (rest.starts_with('[')) {
+    return IpAddress::parse(rest.substr(1, rest.find(']') - 1));
+  }
+  return IpAddress::parse(rest.substr(0, rest.find(':')));
+}
+
+/// In direct mode it is the voice service that goes to the site, and shows it a key.
+void check_direct(const PlatformSpec& platform,
+                  const TenantDraft& tenant,
+                  const std::optional<IpAddress>& address,
+                  Problems& problems) {
+  const auto service = address_in(platform.ultravox.endpoint);
+  const bool is_development = service && !service->is_public();
+  if (tenant.spec.backend.mode != BackendMode::kDirect || is_development) {
+    return;
+  }
+  if (address && !address->is_public()) {
+    problems.add(tenant.backend_url.problem(
+        fmt::format("found the address {}, which the voice service cannot reach by itself",
+                    address->str()),
+        "take the site's public address, or mode: served"));
+  } else if (tenant.spec.backend.url.starts_with("http://")) {
+    problems.add(tenant.backend_url.problem(
+        "found http, over which the voice service would send the site's key in clear",
+        "take https, or mode: served"));
+  }
+}
+
 }  // namespace
+
+void check_backends(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems) {
+  std::vector<IpNetwork> networks;
+  for (const std::string& network : platform.spec.backend_networks) {
+    networks.push_back(*IpNetwork::parse(network));
+  }
+  const AddressPolicy policy(std::move(networks));
+  for (const TenantDraft& tenant : tenants) {
+    if (tenant.spec.backend.kind != BackendKind::kErpnext) {
+      continue;
+    }
+    const auto address = address_in(tenant.spec.backend.url);
+    if (address && !policy.allows(*address)) {
+      problems.add(tenant.backend_url.problem(
+          fmt::format("found the address {}, which is not public: a tenant's backend could be "
+                      "used to reach into the platform",
+                      address->str()),
+          fmt::format("take a public address, or let the platform allow this one with "
+                      "platform.backend_networks: [{}]",
+                      address->str())));
+    }
+    check_direct(platform.spec, tenant, address, problems);
+  }
+}
 
 void check_together(const PlatformDraft& platform,
                     const std::vector<TenantDraft>& tenants,

@@ -32,6 +32,10 @@ constexpr std::array kBackendKinds = {
     NamedValue<BackendKind>{BackendKind::kBuiltin, "builtin"},
     NamedValue<BackendKind>{BackendKind::kErpnext, "erpnext"},
 };
+constexpr std::array kBackendModes = {
+    NamedValue<BackendMode>{BackendMode::kServed, "served"},
+    NamedValue<BackendMode>{BackendMode::kDirect, "direct"},
+};
 constexpr std::array kEdgeModes = {
     NamedValue<EdgeMode>{EdgeMode::kDynamic, "dynamic"},
     NamedValue<EdgeMode>{EdgeMode::kStatic, "static"},
@@ -113,6 +117,10 @@ std::span<const NamedValue<BackendKind>> named_values() {
   return kBackendKinds;
 }
 template <>
+std::span<const NamedValue<BackendMode>> named_values() {
+  return kBackendModes;
+}
+template <>
 std::span<const NamedValue<EdgeMode>> named_values() {
   return kEdgeModes;
 }
@@ -140,6 +148,9 @@ std::string_view name_of(Tier tier) {
 }
 std::string_view name_of(BackendKind kind) {
   return name_in_table(kind);
+}
+std::string_view name_of(BackendMode mode) {
+  return name_in_table(mode);
 }
 std::string_view name_of(EdgeMode mode) {
   return name_in_table(mode);

@@ -23,6 +23,8 @@ enum class PricePlan { kStarter, kProfessional, kEnterprise };
 /// Where a tenant runs: as the monitor decides, always in the pool, always alone.
 enum class Tier { kAuto, kPooled, kDedicated };
 enum class BackendKind { kBuiltin, kErpnext };
+/// Who carries out the agent's tools: this platform, or the backend itself.
+enum class BackendMode { kServed, kDirect };
 /// kStatic: one server block per tenant. kDynamic: socket and certificate found by name, so that
 /// no tenant event reloads nginx. kNone: no edge is run.
 enum class EdgeMode { kDynamic, kStatic, kNone };
@@ -33,6 +35,7 @@ std::string_view name_of(BusinessType type);
 std::string_view name_of(PricePlan plan);
 std::string_view name_of(Tier tier);
 std::string_view name_of(BackendKind kind);
+std::string_view name_of(BackendMode mode);
 std::string_view name_of(EdgeMode mode);
 std::string_view name_of(SessionStoreKind kind);
 std::string_view name_of(Weekday day);
@@ -139,6 +142,8 @@ struct TenantLimits {
   std::optional<std::uint32_t> webhooks{};
   /// Requests that are answered at a time.
   std::optional<std::uint32_t> requests_in_flight{};
+  /// WebSockets that are open at a time.
+  std::optional<std::uint32_t> websockets{};
   friend bool operator==(const TenantLimits&, const TenantLimits&) = default;
 };
 
@@ -157,6 +162,14 @@ struct Backend {
   std::string url{};
   std::string company{};
   std::string credentials_file{};
+  BackendMode mode = BackendMode::kServed;
+  /// Name of the site behind the address; empty: it follows from the address.
+  std::string site{};
+  /// IANA name of the zone in which the site writes its dates; empty: the tenant's own.
+  std::string time_zone{};
+  /// How long an agent is kept waiting before it is given a promise. Below the time that the agent
+  /// itself waits.
+  std::chrono::milliseconds answer_within{2200};
   friend bool operator==(const Backend&, const Backend&) = default;
 };
 
@@ -211,6 +224,9 @@ struct UltravoxSpec {
 struct StoreSpec {
   SessionStoreKind kind = SessionStoreKind::kEmbedded;
   std::string redis_url{};
+  /// File that holds the password and nothing else. Empty: `keys/redis.password` in the daemon's
+  /// state folder, if it is there.
+  std::string password_file{};
   friend bool operator==(const StoreSpec&, const StoreSpec&) = default;
 };
 
@@ -228,6 +244,8 @@ struct PlatformSpec {
   std::uint32_t pool_size = 1;
   StoreSpec store{};
   UltravoxSpec ultravox{};
+  /// Networks besides the public ones in which tenants' backends may be: "10.0.0.0/8".
+  std::vector<std::string> backend_networks{};
   friend bool operator==(const PlatformSpec&, const PlatformSpec&) = default;
 };
 

@@ -90,7 +90,8 @@ Json json_of(const TenantLimits& limits) {
           {"api_requests", or_null(limits.api_requests)},
           {"api_requests_per_key", or_null(limits.api_requests_per_key)},
           {"webhooks", or_null(limits.webhooks)},
-          {"requests_in_flight", or_null(limits.requests_in_flight)}};
+          {"requests_in_flight", or_null(limits.requests_in_flight)},
+          {"websockets", or_null(limits.websockets)}};
 }
 
 Json json_of(const RetentionSpec& retention) {
@@ -100,10 +101,10 @@ Json json_of(const RetentionSpec& retention) {
 }
 
 Json json_of(const Backend& backend) {
-  return {{"kind", name_of(backend.kind)},
-          {"url", backend.url},
-          {"company", backend.company},
-          {"credentials_file", backend.credentials_file}};
+  return {{"kind", name_of(backend.kind)},  {"url", backend.url},
+          {"company", backend.company},     {"credentials_file", backend.credentials_file},
+          {"mode", name_of(backend.mode)},  {"site", backend.site},
+          {"time_zone", backend.time_zone}, {"answer_within_ms", backend.answer_within.count()}};
 }
 
 Json json_of(const VoiceConfig& voice) {
@@ -153,7 +154,11 @@ Json json_of(const PlatformSpec& spec) {
           {"state_directory", spec.state_directory},
           {"log_directory", spec.log_directory},
           {"pool", {{"size", spec.pool_size}}},
-          {"store", {{"kind", name_of(spec.store.kind)}, {"redis_url", spec.store.redis_url}}},
+          {"store",
+           {{"kind", name_of(spec.store.kind)},
+            {"redis_url", spec.store.redis_url},
+            {"password_file", spec.store.password_file}}},
+          {"backend_networks", spec.backend_networks},
           {"ultravox",
            {{"endpoint", spec.ultravox.endpoint},
             {"api_key_file", spec.ultravox.api_key_file},

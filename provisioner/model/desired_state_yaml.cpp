@@ -34,6 +34,9 @@ class StateReader {
   ParsedState finish() {
     check_platform(platform_, problems_);
     check_together(platform_, tenants_, problems_);
+    if (budget_.later_rules == LaterRules::kApply) {
+      check_backends(platform_, tenants_, problems_);
+    }
     ParsedState out;
     out.problems = problems_.take();
     if (!out.ok()) {
@@ -199,6 +202,7 @@ Result<PlatformSpec> parse_platform(std::string_view document) {
 
 DesiredState with_absolute_paths(DesiredState state, const std::string& folder) {
   make_absolute(state.platform.ultravox.api_key_file, folder);
+  make_absolute(state.platform.store.password_file, folder);
   for (TenantSpec& tenant : state.tenants) {
     make_absolute(tenant.backend.credentials_file, folder);
   }

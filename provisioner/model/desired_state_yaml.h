@@ -43,18 +43,24 @@ struct ParsedState {
 };
 
 /// What a document may cost; over it is a diagnostic, not a crash.
+/// Whether rules that came after the first desired states were kept are held against a document.
+enum class LaterRules { kApply, kSkip };
+
 struct YamlBudget {
   std::size_t bytes = 8U << 20;
   std::size_t depth = 32;
   /// Nodes visited with aliases expanded: a small document with nested aliases can stand for
   /// millions of nodes ("billion laughs").
   std::size_t nodes = 2'000'000;
+  LaterRules later_rules = LaterRules::kApply;
 };
 
 /// For documents that we have checked and rendered ourselves: what was accepted once must always be
 /// readable, or a daemon could not start again.
-inline constexpr YamlBudget kOwnDocumentBudget{
-    .bytes = std::size_t{512} << 20, .depth = 32, .nodes = 100'000'000};
+inline constexpr YamlBudget kOwnDocumentBudget{.bytes = std::size_t{512} << 20,
+                                               .depth = 32,
+                                               .nodes = 100'000'000,
+                                               .later_rules = LaterRules::kSkip};
 
 /// Reads the text of a file named in a document ("menu_file: menu.yaml"), relative to the document.
 using FileReader = std::function<Result<std::string>(const std::string& path)>;

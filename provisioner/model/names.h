@@ -29,6 +29,8 @@ std::span<const NamedValue<Tier>> named_values();
 template <>
 std::span<const NamedValue<BackendKind>> named_values();
 template <>
+std::span<const NamedValue<BackendMode>> named_values();
+template <>
 std::span<const NamedValue<EdgeMode>> named_values();
 template <>
 std::span<const NamedValue<SessionStoreKind>> named_values();

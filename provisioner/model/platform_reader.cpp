@@ -16,6 +16,7 @@ constexpr std::uint16_t kFirstEphemeralPort = 32768;
 constexpr std::uint16_t kLastEphemeralPort = 60999;
 constexpr std::int64_t kLargestPool = 64;
 constexpr TextRule kUrl{.form = TextForm::kHttpUrl, .least = 1, .most = 500};
+constexpr std::size_t kMostNetworks = 50;
 constexpr TextRule kFolder{.form = TextForm::kAbsolutePath, .most = 400};
 
 EdgeSpec read_edge(const ValueReader& value) {
@@ -52,6 +53,14 @@ StoreSpec read_store(const ValueReader& value) {
   StoreSpec store;
   store.kind = map.choice("kind", store.kind);
   store.redis_url = map.text("redis_url", {.form = TextForm::kRedisUrl, .most = 500}, "");
+  store.password_file = resolve_path(
+      value.spot().file, map.text("password_file", {.form = TextForm::kFilePath, .most = 400}, ""));
+  if (store.kind == SessionStoreKind::kEmbedded && !store.password_file.empty()) {
+    value.problems().add(
+        map.spot_of("password_file")
+            .problem("found a password, which means nothing to the session store 'embedded'",
+                     "remove password_file, or take kind: redis"));
+  }
   if (store.kind == SessionStoreKind::kRedis && map.is_blank("redis_url")) {
     value.problems().add(map.spot_of("redis_url")
                              .problem("found no address for the session store 'redis'",
@@ -73,6 +82,15 @@ UltravoxSpec read_ultravox(const ValueReader& value) {
   ultravox.webhook_base = map.text("webhook_base", base, ultravox.webhook_base);
   map.finish();
   return ultravox;
+}
+
+void read_networks(MapReader& map, PlatformSpec& spec) {
+  spec.backend_networks = map.texts("backend_networks", {.form = TextForm::kNetwork, .least = 1});
+  if (spec.backend_networks.size() > kMostNetworks) {
+    map.find("backend_networks")
+        ->refuse(fmt::format("found {} networks; allowed are {}", spec.backend_networks.size(),
+                             kMostNetworks));
+  }
 }
 
 void read_pool(const ValueReader& value, PlatformSpec& spec) {
@@ -97,6 +115,7 @@ void read_parts(MapReader& map, PlatformDraft& draft) {
   if (const std::optional<ValueReader> ultravox = map.find("ultravox")) {
     draft.spec.ultravox = read_ultravox(*ultravox);
   }
+  read_networks(map, draft.spec);
 }
 
 bool is_in_range(const PlatformSpec& spec, std::uint16_t port) {

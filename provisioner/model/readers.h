@@ -38,6 +38,7 @@ struct TenantDraft {
   std::optional<Spot> slug;
   /// Same order as `spec.domains`.
   std::vector<Spot> domains;
+  Spot backend_url;
 };
 
 /// A platform as it was read, and where its parts stand.
@@ -61,6 +62,12 @@ OpeningHours read_opening_hours(const ValueReader& value);
 
 /// Rules that hold between the parts of one platform.
 void check_platform(const PlatformDraft& draft, Problems& problems);
+
+/// That no tenant's backend is named by an address that the platform does not let it have. A name
+/// is judged by the instance, each time that it has been resolved.
+void check_backends(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems);
 
 /// Rules that hold between all tenants, and between them and the platform.
 void check_together(const PlatformDraft& platform,

@@ -17,6 +17,9 @@ constexpr std::int64_t kLongestSession = 24L * 3600;
 constexpr std::int64_t kMostRequests = 1'000'000'000;
 constexpr std::size_t kMostDomains = 50;
 constexpr std::size_t kMostOrigins = 50;
+/// Bounds of what an agent may be kept waiting: the conversation stands still.
+constexpr std::int64_t kShortestWait = 100;
+constexpr std::int64_t kLongestWait = 9000;
 constexpr std::size_t kLongestInstructions = 20'000;
 constexpr TextRule kRequiredName{.least = 1, .most = 140};
 
@@ -85,6 +88,7 @@ TenantLimits read_limits(const ValueReader& value) {
   limits.api_requests_per_key = read_figure(map, "api_requests_per_key", 1, kMostRequests);
   limits.webhooks = read_figure(map, "webhooks", 1, kMostRequests);
   limits.requests_in_flight = read_figure(map, "requests_in_flight", 1, kMostRequests);
+  limits.websockets = read_figure(map, "websockets", 1, kMostRequests);
   if (const std::optional<ValueReader> longest = map.find("session_duration")) {
     limits.session_duration = std::chrono::seconds(
         longest->seconds(1, kLongestSession).value_or(limits.session_duration.count()));
@@ -114,6 +118,33 @@ RetentionSpec read_retention(const ValueReader& value) {
   return kept;
 }
 
+/// What only means something where there is a site.
+void demand_site(const MapReader& map, const Backend& backend) {
+  const auto refuse = [&map](std::string_view key, std::string_view found) {
+    map.value().problems().add(map.spot_of(key).problem(
+        fmt::format("found {}, which means nothing to the backend 'builtin'", found),
+        fmt::format("remove {}, or take kind: erpnext", key)));
+  };
+  if (backend.mode == BackendMode::kDirect) {
+    refuse("mode", "'direct'");
+  }
+  if (!backend.site.empty()) {
+    refuse("site", fmt::format("'{}'", shown_text(backend.site)));
+  }
+  if (!backend.time_zone.empty()) {
+    refuse("time_zone", fmt::format("'{}'", shown_text(backend.time_zone)));
+  }
+}
+
+void read_site(MapReader& map, Backend& backend) {
+  backend.mode = map.choice("mode", backend.mode);
+  backend.site = map.text("site", {.form = TextForm::kSiteName, .most = 253}, "");
+  backend.time_zone = map.text("time_zone", {.form = TextForm::kTimeZone}, "");
+  backend.answer_within = std::chrono::milliseconds(
+      map.number("answer_within_ms", kShortestWait, kLongestWait,
+                 static_cast<std::uint32_t>(backend.answer_within.count())));
+}
+
 Backend read_backend(const ValueReader& value) {
   MapReader map = value.map();
   Backend backend;
@@ -123,6 +154,10 @@ Backend read_backend(const ValueReader& value) {
   backend.credentials_file =
       resolve_path(value.spot().file,
                    map.text("credentials_file", {.form = TextForm::kFilePath, .most = 400}, ""));
+  read_site(map, backend);
+  if (backend.kind == BackendKind::kBuiltin) {
+    demand_site(map, backend);
+  }
   if (backend.kind == BackendKind::kErpnext) {
     for (const std::string_view key : {"url", "credentials_file"}) {
       if (map.is_blank(key)) {
@@ -253,7 +288,8 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   const std::optional<TenantId> tenant = slug ? read_slug(*slug) : std::nullopt;
   TenantDraft draft{.spec = TenantSpec{.tenant = tenant.value_or(unreadable_slug())},
                     .slug = tenant ? std::optional(slug->spot()) : std::nullopt,
-                    .domains = {}};
+                    .domains = {},
+                    .backend_url = value.spot()};
   TenantSpec& spec = draft.spec;
   if (const auto name = map.require("name", "name: My Business")) {
     spec.name = name->text(kRequiredName).value_or("");
@@ -274,6 +310,10 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   read_origins(map, spec);
   const std::size_t before = value.problems().count();
   read_parts(map, spec);
+  if (const std::optional<ValueReader> backend = map.find("backend");
+      backend && backend->kind() == TreeNode::Kind::kMap) {
+    draft.backend_url = backend->map().spot_of("url");
+  }
   read_catalogue(map, files, spec);
   // What could not be read is missing too, and was reported already.
   if (value.problems().count() == before) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/model/text_rules.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <string>
+
+#include "base/ip_address.h"
 
 namespace voicectl {
 namespace {
@@ -153,13 +153,6 @@ bool is_origin(std::string_view text) {
          port != (is_secure ? "443" : "80");
 }
 
-bool is_ip_address(std::string_view text) {
-  const std::string terminated(text);
-  std::array<unsigned char, sizeof(in6_addr)> address{};
-  return inet_pton(AF_INET, terminated.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, terminated.c_str(), address.data()) == 1;
-}
-
 }  // namespace
 
 std::optional<std::size_t> find_unprintable(std::string_view text, Lines lines) {
@@ -202,6 +195,10 @@ std::string_view allowed_by(TextForm form) {
              "without credentials and without TLS";
     case TextForm::kIpAddress:
       return "an IPv4 or IPv6 address such as '0.0.0.0' or '::1'";
+    case TextForm::kNetwork:
+      return "a network such as '10.0.0.0/8' or 'fd00::/8', or one address";
+    case TextForm::kSiteName:
+      return "the name of a site such as 'mario.erp.example.com'";
   }
   return "";
 }
@@ -231,7 +228,11 @@ bool has_form(std::string_view text, TextForm form) {
     case TextForm::kRedisUrl:
       return is_redis_url(text);
     case TextForm::kIpAddress:
-      return is_ip_address(text);
+      return IpAddress::parse(text).has_value();
+    case TextForm::kNetwork:
+      return IpNetwork::parse(text).has_value();
+    case TextForm::kSiteName:
+      return is_alnum(text.front()) && consists_of(text, "-._");
   }
   return false;
 }

@@ -30,6 +30,8 @@ enum class TextForm {
   kOrigin,  ///< scheme, host and port of a page, as a browser says them
   kRedisUrl,
   kIpAddress,
+  kNetwork,   ///< of IP addresses
+  kSiteName,  ///< of a Frappe site
 };
 
 /// What the form allows, for messages: "a name such as 'Europe/Vienna'".

@@ -197,6 +197,37 @@ TEST_F(TenantFilesTest, AConfigurationNamesTheStoreWithItsPasswordForTheInstance
                                          R"("url":"redis://voice@127.0.0.1:6379"})"));
 }
 
+TEST_F(TenantFilesTest, APasswordFileThatIsNamedCountsBeforeTheOneInTheStateFolder) {
+  platform.store = {SessionStoreKind::kRedis, "redis://voice@127.0.0.1:6379", "/etc/redis.secret"};
+  files.put("/state/keys/redis.password", "old\n");
+  files.put("/etc/redis.secret", "hunter3\n");
+
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  EXPECT_EQ(config()["store"]["password"], "hunter3");
+}
+
+TEST_F(TenantFilesTest, APasswordFileThatIsNamedAndMissingIsSaidWithItsPath) {
+  platform.store = {SessionStoreKind::kRedis, "redis://voice@127.0.0.1:6379", "/etc/redis.secret"};
+  files.put("/state/keys/redis.password", "old\n");
+
+  const Status missing = tenant_files.prepare(a_tenant(), platform, Generation{1}, {});
+  files.put("/etc/redis.secret", " \n");
+  const Status empty = tenant_files.prepare(a_tenant(), platform, Generation{1}, {});
+
+  ASSERT_THAT(missing, FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(missing.error().text(), HasSubstr("/etc/redis.secret"));
+  EXPECT_THAT(empty, FailsWith(ErrorCode::kNotFound));
+}
+
+TEST_F(TenantFilesTest, AnInstanceLearnsWhereBackendsMayBe) {
+  platform.backend_networks = {"10.0.0.0/8"};
+
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+
+  EXPECT_EQ(config()["platform"]["backend_networks"], nlohmann::json::parse(R"(["10.0.0.0/8"])"));
+}
+
 TEST_F(TenantFilesTest, ATenantMadeAnewIsAnotherOwnerOfItsSessions) {
   const auto owner = [&] {
     const std::string& text = files.find("/state/tenants/alpha/config.json")->content;

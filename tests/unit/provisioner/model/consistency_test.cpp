@@ -6,8 +6,11 @@
 namespace voicectl {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST(ConsistencyTest, KeepsPortsOutOfTheKernelsOwnRange) {
   EXPECT_THAT(first_problem(platform_document("  ports: {range: 30000-33000}\n")),
@@ -61,6 +64,60 @@ TEST(ConsistencyTest, RefusesCredentialsInAddresses) {
   EXPECT_THAT(first_problem(platform_document("  store: {kind: redis, redis_url: "
                                               "\"redis://:hunter2@127.0.0.1\"}\n")),
               HasSubstr("without credentials"));
+}
+
+TEST(ConsistencyTest, RefusesABackendThatWouldReachIntoThePlatform) {
+  for (const char* const url :
+       {"http://127.0.0.1:9090", "http://169.254.169.254/latest/meta-data", "http://10.1.2.3",
+        "http://[::1]:8000", "http://[::ffff:127.0.0.1]/x", "https://192.168.0.7"}) {
+    EXPECT_THAT(first_problem(tenant_document(std::string("    backend: {kind: erpnext, url: \"") +
+                                              url + "\", credentials_file: /etc/erp}\n")),
+                AllOf(HasSubstr("tenants[0].backend.url: found the address"),
+                      HasSubstr("platform.backend_networks")))
+        << url;
+  }
+}
+
+TEST(ConsistencyTest, AllowsABackendInANetworkThatThePlatformNames) {
+  const std::string tenant = tenant_document(
+      "    backend: {kind: erpnext, url: \"http://10.1.2.3\", credentials_file: /etc/erp}\n");
+
+  EXPECT_THAT(lines_of(parse(tenant + "platform: {backend_networks: [10.0.0.0/8]}\n")), IsEmpty());
+  EXPECT_THAT(lines_of(parse(tenant + "platform: {backend_networks: [10.2.0.0/16]}\n")), SizeIs(1));
+}
+
+TEST(ConsistencyTest, DirectModeNeedsASiteThatTheVoiceServiceReachesInSecret) {
+  const auto with_url = [](const std::string& url) {
+    return tenant_document("    backend: {kind: erpnext, mode: direct, url: \"" + url +
+                           "\", credentials_file: /etc/erp}\n");
+  };
+  const std::string office = "platform: {backend_networks: [10.0.0.0/8]}\n";
+  const std::string laptop =
+      "platform: {backend_networks: [127.0.0.1], ultravox: {endpoint: "
+      "\"http://127.0.0.1:4100/api\"}}"
+      "\n";
+
+  EXPECT_THAT(first_problem(with_url("http://erp.example.com")), HasSubstr("in clear"));
+  EXPECT_THAT(first_problem(with_url("https://10.0.0.5") + office), HasSubstr("cannot reach"));
+  EXPECT_EQ(first_problem(with_url("https://erp.example.com")), "");
+  EXPECT_EQ(first_problem(with_url("http://127.0.0.1:8000") + laptop), "");
+}
+
+TEST(ConsistencyTest, ReadsAStoredStateThatIsOlderThanARule) {
+  const std::string kept = tenant_document(
+      "    backend: {kind: erpnext, url: \"http://10.1.2.3\", credentials_file: /etc/erp}\n");
+
+  EXPECT_TRUE(
+      parse_desired_state({SourceText{"registry", kept}}, nullptr, kOwnDocumentBudget).ok());
+}
+
+TEST(ConsistencyTest, RefusesSettingsOfASiteWhereThereIsNone) {
+  const ParsedState parsed = parse(tenant_document(
+      "    backend: {kind: builtin, mode: direct, site: erp.example.com, time_zone: UTC}\n"));
+
+  EXPECT_THAT(lines_of(parsed), ElementsAre(HasSubstr("tenants[0].backend.mode: found 'direct'"),
+                                            HasSubstr("tenants[0].backend.site"),
+                                            HasSubstr("tenants[0].backend.time_zone")));
 }
 
 TEST(ConsistencyTest, AsksErpnextForAddressAndCredentials) {

@@ -46,8 +46,8 @@ TEST(DesiredStateYamlTest, ReadsEveryPartOfATenant) {
     time_zone: Europe/Vienna
     domains: [orders.acme.example]
     allowed_origins: ["https://shop.example.com"]
-    limits: {concurrent_sessions: 7, sessions_per_month: 900, session_duration: 30m, api_requests: 50, webhooks: null, requests_in_flight: 9}
-    backend: {kind: erpnext, url: "https://erp.example.com", company: Acme Inc, credentials_file: /etc/acme}
+    limits: {concurrent_sessions: 7, sessions_per_month: 900, session_duration: 30m, api_requests: 50, webhooks: null, requests_in_flight: 9, websockets: 33}
+    backend: {kind: erpnext, url: "https://erp.example.com", company: Acme Inc, credentials_file: /etc/acme, mode: direct, site: acme.erp.example.com, time_zone: Asia/Kolkata, answer_within_ms: 1500}
     voice: {voice: Mark, language: de-AT, model: m, greeting: Servus, instructions: "Be brief.\nBe kind."}
     opening_hours: {monday: 09:00-17:00, friday: [13:00-17:00, "09:00-12:00"], sunday: closed}
     menu: [{name: Soup, category: Starters, price: 4.5, prep_time: 3, description: Hot, voice_keywords: [soup], customizable: true}]
@@ -60,10 +60,11 @@ TEST(DesiredStateYamlTest, ReadsEveryPartOfATenant) {
   const TenantSpec& spec = parsed.state.tenants.front();
   EXPECT_EQ(spec.tier, Tier::kDedicated);
   EXPECT_EQ(spec.allowed_origins, std::vector<std::string>{"https://shop.example.com"});
-  EXPECT_EQ(spec.limits,
-            (TenantLimits{7, 900, std::chrono::seconds(1800), 50, std::nullopt, std::nullopt, 9}));
-  EXPECT_EQ(spec.backend,
-            (Backend{BackendKind::kErpnext, "https://erp.example.com", "Acme Inc", "/etc/acme"}));
+  EXPECT_EQ(spec.limits, (TenantLimits{7, 900, std::chrono::seconds(1800), 50, std::nullopt,
+                                       std::nullopt, 9, 33}));
+  EXPECT_EQ(spec.backend, (Backend{BackendKind::kErpnext, "https://erp.example.com", "Acme Inc",
+                                   "/etc/acme", BackendMode::kDirect, "acme.erp.example.com",
+                                   "Asia/Kolkata", std::chrono::milliseconds(1500)}));
   EXPECT_EQ(spec.voice, (VoiceConfig{"Mark", "de-AT", "m", "Servus", "Be brief.\nBe kind."}));
   EXPECT_EQ(spec.opening_hours, (OpeningHours{{Weekday::kMonday, {{540, 1020}}},
                                               {Weekday::kFriday, {{540, 720}, {780, 1020}}}}));

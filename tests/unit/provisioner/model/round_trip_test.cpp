@@ -73,7 +73,11 @@ class StateGenerator {
     out.state_directory = coin() ? "" : "/srv/" + random_.token(4);
     out.log_directory = coin() ? "" : "/srv/" + text() + "x";
     out.pool_size = number(1, 64);
-    out.store = coin() ? StoreSpec{} : StoreSpec{SessionStoreKind::kRedis, "redis://127.0.0.1"};
+    out.store = coin() ? StoreSpec{}
+                       : StoreSpec{SessionStoreKind::kRedis, "redis://127.0.0.1",
+                                   coin() ? "" : "/etc/" + random_.token(3)};
+    out.backend_networks = coin() ? std::vector<std::string>{}
+                                  : std::vector<std::string>{"10.0.0.0/8", "fd00::/8", "::1"};
     out.ultravox = {"http://127.0.0.1:" + std::to_string(number(1, 9999)) + "/api",
                     coin() ? "" : "/etc/" + random_.token(3),
                     coin() ? "" : "https://{tenant}.x.example"};
@@ -98,6 +102,7 @@ class StateGenerator {
     return {number(1, 100000),
             coin() ? std::nullopt : std::optional(number(0, 100)),
             std::chrono::seconds(number(1, 86400)),
+            figure(),
             figure(),
             figure(),
             figure(),
@@ -132,7 +137,14 @@ class StateGenerator {
     if (coin()) {
       out.domains.push_back(*HostName::parse(slug + ".example.com"));
       out.allowed_origins = {"https://shop.example.com", "http://localhost:3000"};
-      out.backend = {BackendKind::kErpnext, "https://erp.example.com", text(), "/etc/x"};
+      out.backend = {BackendKind::kErpnext,
+                     "https://erp.example.com",
+                     text(),
+                     "/etc/x",
+                     any<BackendMode>(),
+                     coin() ? "" : slug + ".erp",
+                     coin() ? "" : "Asia/Kolkata",
+                     std::chrono::milliseconds(number(100, 9000))};
     }
     out.voice = {text(), coin() ? "en" : "de-AT", text(), text(Lines::kMany), text(Lines::kMany)};
     out.opening_hours = hours();
