@@ -322,6 +322,14 @@ Result<std::unique_ptr<FdChannel>> PosixFdChannelFactory::connect(const std::str
   return posix_error(fmt::format("connect to '{}'", path), errno);
 }
 
+Result<std::pair<UniqueFd, UniqueFd>> PosixFdChannelFactory::make_pair() {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return posix_error("make a pair of sockets", errno);
+  }
+  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
+}
+
 std::unique_ptr<FdChannel> PosixFdChannelFactory::adopt(UniqueFd socket) {
   return std::make_unique<PosixFdChannel>(reactor_, watcher_, std::move(socket));
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/os/reactor.h"
@@ -56,6 +57,10 @@ class FdChannelFactory {
 
   /// ERRORS: kNotFound if nobody listens at `path`.
   virtual Result<std::unique_ptr<FdChannel>> connect(const std::string& path) = 0;
+
+  /// Two connected sockets for two other processes to make channels of.
+  /// ERRORS: kResourceExhausted.
+  virtual Result<std::pair<UniqueFd, UniqueFd>> make_pair() = 0;
 };
 
 /// Real channels over sockets of the given loop.
@@ -65,6 +70,7 @@ class PosixFdChannelFactory final : public FdChannelFactory {
       : reactor_(reactor), watcher_(watcher) {}
 
   Result<std::unique_ptr<FdChannel>> connect(const std::string& path) override;
+  Result<std::pair<UniqueFd, UniqueFd>> make_pair() override;
 
   /// The channel of a connected socket, such as one that accept() returned. OWNS: `socket`.
   std::unique_ptr<FdChannel> adopt(UniqueFd socket);

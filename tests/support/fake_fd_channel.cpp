@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/socket.h>
 
 #include <optional>
 #include <utility>
@@ -124,6 +125,14 @@ std::shared_ptr<FakeChannelHub::Link> FakeChannelHub::make_link(const std::strin
   std::erase_if(links_, [](const auto& known) { return known.expired(); });
   links_.push_back(link);
   return link;
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> FakeChannelHub::make_sockets() {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return Error(ErrorCode::kResourceExhausted, "cannot make a pair of sockets");
+  }
+  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
 }
 
 FakeChannelHub::Pair FakeChannelHub::make_pair() {

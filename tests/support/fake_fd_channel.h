@@ -50,6 +50,8 @@ class FakeChannelHub {
     std::unique_ptr<FdChannel> second;
   };
   Pair make_pair();
+  /// Two connected sockets, real ones: whoever gets them can tell that they belong together.
+  static Result<std::pair<UniqueFd, UniqueFd>> make_sockets();
 
   /// Who listeners appear to be to those who connect (peer_uid).
   void set_listener_uid(std::uint32_t uid) { listener_uid_ = uid; }
@@ -93,6 +95,9 @@ class FakeFdChannelFactory final : public FdChannelFactory {
 
   Result<std::unique_ptr<FdChannel>> connect(const std::string& path) override {
     return hub_.connect(path, uid_);
+  }
+  Result<std::pair<UniqueFd, UniqueFd>> make_pair() override {
+    return FakeChannelHub::make_sockets();
   }
 
  private:

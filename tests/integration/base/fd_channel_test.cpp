@@ -94,6 +94,19 @@ TEST_F(PosixFdChannelTest, ClosesWhenAMessageIsTooLongToBeWhole) {
   EXPECT_THAT(messages_, ::testing::IsEmpty());
 }
 
+TEST_F(PosixFdChannelTest, APairIsTwoEndsOfOneConnection) {
+  Result<std::pair<UniqueFd, UniqueFd>> pair = factory_.make_pair();
+  ASSERT_THAT(pair, IsOk());
+  const auto first = factory_.adopt(std::move(pair->first));
+  const auto second = factory_.adopt(std::move(pair->second));
+  std::string got;
+  second->start({[&](std::string message, const std::vector<UniqueFd>&) { got = message; }, {}});
+
+  ASSERT_THAT(first->send("over there", {}), IsOk());
+
+  EXPECT_TRUE(loop_.run_until([&] { return got == "over there"; }));
+}
+
 TEST_F(PosixFdChannelTest, ClosesWhenDescriptorsFoundNoRoomAndKeepsNoneOfThem) {
   std::array<int, 2> ends{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
