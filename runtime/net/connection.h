@@ -29,6 +29,11 @@ class Connection : public DeadlineEntry {
   virtual void drain(std::uint16_t code, std::string_view reason) = 0;
   /// Ends now, telling nobody. The host forgets it by itself.
   virtual void abandon() = 0;
+  /// Begins, after it was held.
+  virtual void go() = 0;
+  /// The host has been parked, and is parked no more.
+  virtual void park() {}
+  virtual void unpark() {}
 };
 
 /// Keeps connections alive, and what they share.
@@ -41,6 +46,8 @@ class ConnectionHost {
   virtual Reactor& reactor() = 0;
   virtual DeadlineLanes& lanes() = 0;
   virtual const ConnectionLimits& limits() const = 0;
+  /// New connections stay still until `Connection::go`.
+  virtual bool is_held() const = 0;
   /// The connection has ended or was given up.
   virtual void forget(Connection& connection) = 0;
 };

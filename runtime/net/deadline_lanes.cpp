@@ -35,6 +35,22 @@ void DeadlineLanes::arm(DeadlineEntry& entry, Lane lane) {
   schedule();
 }
 
+void DeadlineLanes::arm_until(DeadlineEntry& entry, Lane lane, MonoTime deadline) {
+  disarm(entry);
+  entry.deadline_ = std::min(deadline, reactor_.now() + lengths_[index_of(lane)]);
+  List& list = lanes_[index_of(lane)];
+  auto at = list.end();
+  while (at != list.begin() && entry.deadline_ < std::prev(at)->deadline_) {
+    --at;
+  }
+  list.insert(at, entry);
+  schedule();
+}
+
+std::optional<MonoTime> DeadlineLanes::deadline_of(const DeadlineEntry& entry) {
+  return entry.is_linked() ? std::optional(entry.deadline_) : std::nullopt;
+}
+
 void DeadlineLanes::disarm(DeadlineEntry& entry) {
   if (entry.is_linked()) {
     entry.unlink();

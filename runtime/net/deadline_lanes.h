@@ -57,6 +57,11 @@ class DeadlineLanes {
 
   /// (Re)starts the wait of `entry` in `lane`, leaving any other.
   void arm(DeadlineEntry& entry, Lane lane);
+  /// The same for a wait that began elsewhere, but never for longer than the lane is. Cheap when
+  /// entries come in the order of their deadlines.
+  void arm_until(DeadlineEntry& entry, Lane lane, MonoTime deadline);
+  /// nullopt if it waits for nothing.
+  static std::optional<MonoTime> deadline_of(const DeadlineEntry& entry);
   static void disarm(DeadlineEntry& entry);
   /// Lets up to `count` entries of a lane that have waited for `waited` have their deadline now,
   /// the longest waiting first.

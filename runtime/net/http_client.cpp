@@ -241,7 +241,8 @@ void HttpClient::set_connect_to(std::string address) {
 }
 
 void HttpClient::send(HttpCall call, Completion<HttpResponse> done) {
-  if (call.connect_to.empty()) {
+  const bool is_named = !inner_->connect_to.empty() && !plain_target_of(call);
+  if (call.connect_to.empty() && is_named) {
     call.connect_to = inner_->connect_to;
   }
   inner_->send(std::move(call), std::move(done));

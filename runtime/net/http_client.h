@@ -48,7 +48,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// For every call that has no connect_to of its own.
+  /// For every call that has no connect_to of its own and names a host. An address in numbers is
+  /// gone to: whoever writes one means it.
   void set_connect_to(std::string address);
 
   /// Any status is an answer. `done` runs once, in a later turn, unless the client dies first,

@@ -47,16 +47,42 @@ HttpConnection::~HttpConnection() {
   }
 }
 
-void HttpConnection::start(const std::string& unread) {
-  reader_.feed(unread);
+void HttpConnection::start(const ConnectionState& state) {
+  reader_.feed(state.unread);
+  carried_deadline_ = state.deadline;
+  if (!host_->is_held()) {
+    go();
+  }
+}
+
+void HttpConnection::go() {
+  if (phase_ != Phase::kReceiving) {
+    return;
+  }
   wire_->flush();
   settle();
-  if (!unread.empty()) {
+  if (const auto deadline = std::exchange(carried_deadline_, std::nullopt)) {
+    host_->lanes().arm_until(*this, is_timing_request_ ? Lane::kRequest : Lane::kIdle, *deadline);
+  }
+  if (!reader_.is_idle()) {
     host_->reactor().post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) {
         self->pump();
       }
     });
+  }
+}
+
+void HttpConnection::park() {
+  if (phase_ == Phase::kReceiving) {
+    settle();
+  }
+}
+
+void HttpConnection::unpark() {
+  if (phase_ == Phase::kReceiving) {
+    settle();
+    pump();
   }
 }
 
@@ -71,7 +97,8 @@ void HttpConnection::pump() {
   }
   const auto self = shared_from_this();
   is_pumping_ = true;
-  while (phase_ == Phase::kReceiving && !detaching_ && wire_->unsent_size() <= kPipelineBytes) {
+  while (phase_ == Phase::kReceiving && !detaching_ && !host_->is_parked() &&
+         wire_->unsent_size() <= kPipelineBytes) {
     if (!take_request()) {
       break;
     }
@@ -249,7 +276,10 @@ Result<std::shared_ptr<WebSocket>> HttpConnection::upgrade(std::string tag,
 void HttpConnection::settle() {
   switch (phase_) {
     case Phase::kReceiving:
-      if (wire_->unsent_size() > kPipelineBytes) {
+      if (host_->is_parked()) {
+        // Its deadline stays: it is given up or goes on long before that.
+        wire_->pause();
+      } else if (wire_->unsent_size() > kPipelineBytes) {
         wire_->pause();
         watch_progress();
       } else {
@@ -367,8 +397,9 @@ std::optional<DetachedConnection> HttpConnection::detach(LateDetach late) {
 }
 
 DetachedConnection HttpConnection::give_up() {
-  ReleasedWire released = std::exchange(wire_, nullptr)->release();
   DetachedConnection detached;
+  detached.state.deadline = DeadlineLanes::deadline_of(*this);
+  ReleasedWire released = std::exchange(wire_, nullptr)->release();
   detached.socket = std::move(released.socket);
   detached.state.unread = reader_.release();
   detached.state.unsent = std::move(released.unsent);

@@ -23,6 +23,8 @@ class HttpHost : public ConnectionHost {
   virtual void on_request(HttpRequest request, std::shared_ptr<Responder> responder) = 0;
   /// Connections end after their present answer.
   virtual bool is_draining() const = 0;
+  /// No further request is taken.
+  virtual bool is_parked() const = 0;
   /// A connection that began as HTTP goes on as `websocket`.
   virtual void keep(std::shared_ptr<Connection> websocket) = 0;
   /// A connection that `detach` could not give up can be given up now.
@@ -48,8 +50,8 @@ class HttpConnection final : public Connection,
                  std::optional<std::uint32_t> peer_uid);
   ~HttpConnection() override;
 
-  /// Begins to read, going on after `unread`.
-  void start(const std::string& unread);
+  /// Begins to read, going on where `state` ends; if the host is held, at `go`.
+  void start(const ConnectionState& state);
 
   // For the responder of the request being answered, and its stream. All do nothing when the
   // connection is gone.
@@ -67,6 +69,9 @@ class HttpConnection final : public Connection,
   std::optional<DetachedConnection> detach(LateDetach late) override;
   void drain(std::uint16_t code, std::string_view reason) override;
   void abandon() override;
+  void go() override;
+  void park() override;
+  void unpark() override;
   void on_deadline(Lane lane) override;
 
  private:
@@ -112,6 +117,8 @@ class HttpConnection final : public Connection,
   /// Unsent bytes when the deadline was set: fewer at the deadline is progress.
   std::size_t unsent_then_ = 0;
   std::optional<LateDetach> detaching_;
+  /// Until when it waits, as whoever had it before said.
+  std::optional<MonoTime> carried_deadline_;
   bool is_pumping_ = false;
   bool is_timing_request_ = false;
   bool peer_ended_ = false;

@@ -60,6 +60,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   DeadlineLanes& lanes() override { return lanes_; }
   const ConnectionLimits& limits() const override { return limits_; }
   bool is_draining() const override { return is_draining_; }
+  bool is_parked() const override { return is_parked_; }
+  bool is_held() const override { return is_held_; }
 
   void on_request(HttpRequest request, std::shared_ptr<Responder> responder) override {
     handlers_.on_request(std::move(request), std::move(responder));
@@ -99,7 +101,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     const auto connection =
         std::make_shared<HttpConnection>(shared_from_this(), std::move(wire), peer_uid);
     keep(connection);
-    connection->start(state.unread);
+    connection->start(state);
   }
 
   void resume_websocket(UniqueFd socket, ConnectionState state) {
@@ -111,11 +113,16 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     start.codec.fragments = std::move(state.fragments);
     start.tag = state.tag;
     start.close_sent = state.close_sent;
+    start.sent_code = state.sent_code;
+    start.unanswered_pings = state.unanswered_pings;
+    start.control_frames = state.control_frames;
+    start.counted_since = state.counted_since;
+    start.deadline = state.deadline;
     const auto connection =
         std::make_shared<WebSocketConnection>(shared_from_this(), std::move(start));
     keep(connection);
     if (handlers_.on_adopted) {
-      handlers_.on_adopted(state.tag, connection);
+      handlers_.on_adopted(state.tag, state.note, connection);
     }
   }
 
@@ -148,6 +155,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::size_t websockets_ = 0;
   bool is_draining_ = false;
+  bool is_parked_ = false;
+  bool is_held_ = false;
 };
 
 HttpServer::HttpServer(AsioReactor& reactor, Handlers handlers, ConnectionLimits limits)
@@ -175,7 +184,13 @@ void HttpServer::drain(std::uint16_t code, std::string_view reason) {
 std::vector<DetachedConnection> HttpServer::detach() {
   const LateDetach late = inner_->handlers_.on_late_detach ? LateDetach::kGiveUp : LateDetach::kEnd;
   std::vector<DetachedConnection> detached;
-  for (const auto& connection : inner_->all()) {
+  auto connections = inner_->all();
+  // In the order of their deadlines, in which they are cheaply watched again.
+  std::sort(connections.begin(), connections.end(), [](const auto& one, const auto& other) {
+    return DeadlineLanes::deadline_of(*one) < DeadlineLanes::deadline_of(*other);
+  });
+  detached.reserve(connections.size());
+  for (const auto& connection : connections) {
     if (auto given_up = connection->detach(late)) {
       detached.push_back(std::move(*given_up));
     }
@@ -188,6 +203,31 @@ void HttpServer::adopt(DetachedConnection connection) {
     inner_->resume_websocket(std::move(connection.socket), std::move(connection.state));
   } else {
     inner_->begin_http(std::move(connection.socket), std::move(connection.state));
+  }
+}
+
+void HttpServer::park() {
+  inner_->is_parked_ = true;
+  for (const auto& connection : inner_->all()) {
+    connection->park();
+  }
+}
+
+void HttpServer::unpark() {
+  inner_->is_parked_ = false;
+  for (const auto& connection : inner_->all()) {
+    connection->unpark();
+  }
+}
+
+void HttpServer::hold() {
+  inner_->is_held_ = true;
+}
+
+void HttpServer::go() {
+  inner_->is_held_ = false;
+  for (const auto& connection : inner_->all()) {
+    connection->go();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ class WebSocket {
     std::function<void(std::string text)> on_text;
     /// Runs once, in a later turn; `code` is the peer's or ours, 1006 if the connection broke.
     std::function<void(std::uint16_t code)> on_close;
+    /// Called when the connection is given up (HttpServer::detach), as the last of all: returns
+    /// what whoever adopts it has to know beside its tag.
+    std::function<std::string()> on_moved = {};
   };
   virtual ~WebSocket() = default;
   /// Nothing is read before the first call, so no message is lost however late it comes.
@@ -103,6 +107,17 @@ struct ConnectionState {
   std::uint8_t fragment_opcode = 0;
   std::string fragments;
   bool close_sent = false;
+  /// The code of our close frame.
+  std::uint16_t sent_code = 0;
+  std::uint8_t unanswered_pings = 0;
+  /// Pings and pongs that came since then: see ConnectionLimits::control_frames.
+  std::uint16_t control_frames = 0;
+  MonoTime counted_since{};
+  /// What WebSocket::Handlers::on_moved said.
+  std::string note;
+  /// When it is to be pinged, closed or refused unless something happens before.
+  std::optional<MonoTime> deadline;
+  friend bool operator==(const ConnectionState&, const ConnectionState&) = default;
 };
 
 /// A connection that was stopped between two bytes.
@@ -123,7 +138,9 @@ class HttpServer {
     /// reads no further request until then.
     std::function<void(HttpRequest request, std::shared_ptr<Responder> responder)> on_request;
     /// Called for each WebSocket that `adopt` brought, to set its handlers.
-    std::function<void(const std::string& tag, std::shared_ptr<WebSocket> socket)> on_adopted;
+    std::function<void(
+        const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket)>
+        on_adopted;
     /// Called after `detach`, in a later turn, for each connection whose answer was still to come
     /// then. Without it such a connection ends after its answer.
     std::function<void(DetachedConnection connection)> on_late_detach;
@@ -147,8 +164,16 @@ class HttpServer {
   /// no handler of a WebSocket that was given up runs again. Connections that are ending (after a
   /// refusal, a close, or `Connection: close`) finish here.
   std::vector<DetachedConnection> detach();
-  /// Goes on with a connection that another server gave up.
+  /// Goes on with a connection that another server gave up: at once, or while held, at `go`.
   void adopt(DetachedConnection connection);
+
+  /// Takes no further request: what arrives waits. Requests that were taken are answered, and
+  /// WebSockets are served.
+  void park();
+  void unpark();
+  /// What `adopt` brings from now on neither reads nor writes a byte until `go`.
+  void hold();
+  void go();
 
   std::size_t connections() const;
   std::size_t websockets() const;

@@ -28,9 +28,35 @@ WebSocketConnection::WebSocketConnection(std::shared_ptr<ConnectionHost> host, W
       random_(start.random),
       role_(start.role),
       phase_(start.close_sent ? Phase::kClosing : Phase::kOpen),
+      unanswered_pings_(start.unanswered_pings),
+      sent_code_(start.sent_code),
+      carried_deadline_(start.deadline),
       tag_(std::move(start.tag)) {
   wire_->set_owner(*this);
-  host_->lanes().arm(*this, start.close_sent ? Lane::kClose : Lane::kPing);
+  control_frames_ = start.control_frames;
+  counted_since_ = start.counted_since;
+  if (!host_->is_held()) {
+    arm_first();
+  }
+}
+
+void WebSocketConnection::arm_first() {
+  const Lane lane = phase_ == Phase::kClosing ? Lane::kClose : Lane::kPing;
+  if (const auto deadline = std::exchange(carried_deadline_, std::nullopt)) {
+    host_->lanes().arm_until(*this, lane, *deadline);
+  } else {
+    host_->lanes().arm(*this, lane);
+  }
+}
+
+void WebSocketConnection::go() {
+  if (!is_live()) {
+    return;
+  }
+  arm_first();
+  if (handlers_) {
+    begin();
+  }
 }
 
 WebSocketConnection::~WebSocketConnection() {
@@ -40,9 +66,12 @@ WebSocketConnection::~WebSocketConnection() {
 void WebSocketConnection::set_handlers(Handlers handlers) {
   const bool is_first = handlers_ == nullptr;
   handlers_ = std::make_shared<Handlers>(std::move(handlers));
-  if (!is_first || !wire_) {
-    return;
+  if (is_first && wire_ && !host_->is_held()) {
+    begin();
   }
+}
+
+void WebSocketConnection::begin() {
   wire_->resume();
   // Frames that came with the handshake, or from another process, wait in the codec.
   host_->reactor().post([weak = weak_from_this()] {
@@ -53,9 +82,13 @@ void WebSocketConnection::set_handlers(Handlers handlers) {
 }
 
 void WebSocketConnection::on_bytes(std::string_view bytes) {
+  const auto self = shared_from_this();
   unanswered_pings_ = 0;
   codec_.feed(bytes);
   pump();
+  if (phase_ == Phase::kOpen) {
+    host_->lanes().arm(*this, Lane::kPing);
+  }
 }
 
 void WebSocketConnection::pump() {
@@ -74,9 +107,6 @@ void WebSocketConnection::pump() {
   is_pumping_ = false;
   if (wire_) {
     wire_->flush();
-  }
-  if (phase_ == Phase::kOpen) {
-    host_->lanes().arm(*this, Lane::kPing);
   }
 }
 
@@ -230,9 +260,13 @@ std::optional<DetachedConnection> WebSocketConnection::detach(LateDetach) {
   if (!is_live()) {
     return std::nullopt;
   }
+  DetachedConnection detached;
+  detached.state.deadline = DeadlineLanes::deadline_of(*this);
+  if (handlers_ && handlers_->on_moved) {
+    detached.state.note = handlers_->on_moved();
+  }
   ReleasedWire released = std::exchange(wire_, nullptr)->release();
   WebSocketCodecState codec = codec_.release();
-  DetachedConnection detached;
   detached.socket = std::move(released.socket);
   detached.state.is_websocket = true;
   detached.state.unread = std::move(codec.unread);
@@ -241,6 +275,10 @@ std::optional<DetachedConnection> WebSocketConnection::detach(LateDetach) {
   detached.state.fragment_opcode = static_cast<std::uint8_t>(codec.fragment_opcode);
   detached.state.fragments = std::move(codec.fragments);
   detached.state.close_sent = phase_ == Phase::kClosing;
+  detached.state.sent_code = sent_code_;
+  detached.state.unanswered_pings = unanswered_pings_;
+  detached.state.control_frames = control_frames_;
+  detached.state.counted_since = counted_since_;
   phase_ = Phase::kEnded;
   is_told_ = true;
   handlers_.reset();

@@ -24,6 +24,11 @@ struct WebSocketStart {
   WebSocketCodecState codec;
   std::string tag;
   bool close_sent = false;
+  std::uint16_t sent_code = close_code::kBroken;
+  std::uint8_t unanswered_pings = 0;
+  std::uint16_t control_frames = 0;
+  MonoTime counted_since{};
+  std::optional<MonoTime> deadline = std::nullopt;
 };
 
 /// A WebSocket over a Wire: codec, pings, the closing handshake.
@@ -44,6 +49,7 @@ class WebSocketConnection final : public WebSocket,
   std::optional<DetachedConnection> detach(LateDetach late) override;
   void drain(std::uint16_t code, std::string_view reason) override { close(code, reason); }
   void abandon() override;
+  void go() override;
   void on_deadline(Lane lane) override;
 
  private:
@@ -59,6 +65,8 @@ class WebSocketConnection final : public WebSocket,
   void on_broken() override;
   void on_written() override {}
 
+  void arm_first();
+  void begin();
   /// Acts on every event whose bytes are here.
   void pump();
   void act_on(WebSocketEvent event);
@@ -89,6 +97,7 @@ class WebSocketConnection final : public WebSocket,
   /// When the present span of counting them began.
   MonoTime counted_since_{};
   std::uint16_t sent_code_ = close_code::kBroken;
+  std::optional<MonoTime> carried_deadline_;
   std::string tag_;
   std::shared_ptr<Handlers> handlers_;
 };

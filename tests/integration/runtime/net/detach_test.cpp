@@ -231,6 +231,88 @@ TEST_F(DetachTest, AStateThatWasMovedTwiceIsTheSame) {
   EXPECT_EQ(twice[0].state.unread, before.unread);
   EXPECT_EQ(twice[0].state.fragment_opcode, before.fragment_opcode);
   EXPECT_EQ(twice[0].state.tag, before.tag);
+  EXPECT_TRUE(before.deadline.has_value());
+  EXPECT_EQ(twice[0].state.deadline, before.deadline);
+}
+
+TEST_F(DetachTest, AParkedServerTakesNoFurtherRequest) {
+  EchoServer first(loop_);
+  RawPeer busy(loop_, first.port());
+  busy.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET /behind HTTP/1.1\r\nHost: a\r\n\r\n");
+  RawPeer idle(loop_, first.port());
+  idle.send("GET /before HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(idle.wait_for("/before"));
+  ASSERT_TRUE(loop_.run_until([&] { return !first.waiting.empty(); }));
+  RawPeer socket(loop_, first.port());
+  socket.send(upgrade_request());
+  ASSERT_TRUE(socket.wait_for("\r\n\r\n"));
+
+  first.server().park();
+  idle.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+  socket.send(client_text("served"));
+  ASSERT_TRUE(socket.wait_for("echo served"));
+  first.waiting[0]->send(HttpResponse{200, {}, "waited"});
+  ASSERT_TRUE(busy.wait_for("waited"));
+  loop_.settle();
+  EXPECT_EQ(idle.received().find("/later"), std::string::npos);
+  EXPECT_EQ(busy.received().find("/behind"), std::string::npos);
+
+  first.server().unpark();
+
+  EXPECT_TRUE(idle.wait_for("/later"));
+  EXPECT_TRUE(busy.wait_for("/behind"));
+}
+
+TEST_F(DetachTest, WhatIsAdoptedWhileHeldNeitherReadsNorWrites) {
+  EchoServer first(loop_);
+  EchoServer second(loop_);
+  RawPeer lazy(loop_, first.port());
+  lazy.send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+  RawPeer socket(loop_, first.port());
+  socket.send(upgrade_request());
+  ASSERT_TRUE(socket.wait_for("\r\n\r\n"));
+  RawPeer http(loop_, first.port());
+  http.send("GET /x HTTP/1.1\r\nHost: a\r\n");
+  ASSERT_TRUE(loop_.run_until([&] { return first.server().connections() == 3; }));
+  loop_.settle();
+
+  second.server().hold();
+  move_all(first, second);
+  socket.send(client_text("moved"));
+  http.send("\r\n");
+  loop_.settle();
+  const std::size_t before = lazy.received().size();
+  loop_.settle();
+  EXPECT_EQ(lazy.received().size(), before);
+  EXPECT_EQ(socket.received().find("moved"), std::string::npos);
+  EXPECT_EQ(http.received(), "");
+
+  second.server().go();
+
+  EXPECT_TRUE(socket.wait_for("echo moved"));
+  EXPECT_TRUE(http.wait_for("/x"));
+  EXPECT_TRUE(loop_.run_until([&] { return lazy.received().ends_with("xxend"); }));
+}
+
+TEST_F(DetachTest, AWebSocketTakesANoteAndItsPingsAlong) {
+  ConnectionLimits limits;
+  limits.ping_interval = std::chrono::milliseconds(20);
+  EchoServer first(loop_, limits);
+  EchoServer second(loop_);
+  RawPeer peer(loop_, first.port());
+  peer.send(upgrade_request());
+  ASSERT_TRUE(peer.wait_for("\r\n\r\n"));
+  WebSocket::Handlers handlers;
+  handlers.on_moved = [] { return std::string("number 7"); };
+  first.last_websocket->set_handlers(std::move(handlers));
+  ASSERT_TRUE(peer.wait_for(std::string("\x89\0", 2)));
+
+  std::vector<DetachedConnection> detached = first.server().detach();
+  ASSERT_THAT(detached, SizeIs(1));
+  EXPECT_EQ(detached[0].state.unanswered_pings, 1);
+  second.server().adopt(std::move(detached[0]));
+
+  EXPECT_EQ(second.last_adopted_note, "number 7");
 }
 
 }  // namespace

@@ -155,8 +155,10 @@ EchoServer::EchoServer(Loop& loop, ConnectionLimits limits) : port_(Port::make(1
   handlers.on_request = [this](HttpRequest request, std::shared_ptr<Responder> responder) {
     on_request(std::move(request), std::move(responder));
   };
-  handlers.on_adopted = [this](const std::string& tag, std::shared_ptr<WebSocket> socket) {
+  handlers.on_adopted = [this](const std::string& tag, const std::string& note,
+                               std::shared_ptr<WebSocket> socket) {
     last_adopted_tag = tag;
+    last_adopted_note = note;
     echo(socket);
   };
   handlers.on_late_detach = [this](DetachedConnection connection) {

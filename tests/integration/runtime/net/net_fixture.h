@@ -91,6 +91,7 @@ class EchoServer {
   std::shared_ptr<WebSocket> last_websocket;
   std::optional<HttpRequest> last_request;
   std::string last_adopted_tag;
+  std::string last_adopted_note;
 
  private:
   void on_request(HttpRequest request, std::shared_ptr<Responder> responder);

@@ -54,6 +54,24 @@ TEST_F(DeadlineLanesTest, MeetsADeadlineAtMostASecondLate) {
   EXPECT_THAT(told_, ElementsAre(1));
 }
 
+TEST_F(DeadlineLanesTest, AWaitThatBeganElsewhereEndsWhenItWouldHave) {
+  Entry fresh(1, told_);
+  Entry older(2, told_);
+  Entry oldest(3, told_);
+  Entry too_long(4, told_);
+  lanes_.arm(fresh, Lane::kRequest);
+  lanes_.arm_until(older, Lane::kRequest, sim_.now() + seconds(20));
+  lanes_.arm_until(oldest, Lane::kRequest, sim_.now() + seconds(10));
+  lanes_.arm_until(too_long, Lane::kRequest, sim_.now() + seconds(1000));
+  EXPECT_EQ(DeadlineLanes::deadline_of(older), sim_.now() + seconds(20));
+
+  sim_.advance(seconds(11));
+  EXPECT_THAT(told_, ElementsAre(3));
+  sim_.advance(seconds(20));
+
+  EXPECT_THAT(told_, ElementsAre(3, 2, 1, 4));
+}
+
 TEST_F(DeadlineLanesTest, ArmingAgainStartsOver) {
   Entry again(1, told_);
   Entry once(2, told_);
