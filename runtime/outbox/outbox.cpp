@@ -81,7 +81,7 @@ void Outbox::resume(const StoreContents& contents) {
     put(entry, Attempt::kRepeated, wait);
   }
   find_dead(0);
-  wake();
+  pump_all();
 }
 
 Deliverer* Outbox::deliverer_of(const OutboxEntry& entry) const {
@@ -153,12 +153,23 @@ void Outbox::arm_timer() {
   if (!later_.empty()) {
     timer_ = deps_.reactor.call_at(later_.begin()->first, [this] {
       timer_.reset();
-      wake();
+      pump_all();
     });
   }
 }
 
+bool Outbox::is_at_rest() const {
+  return std::none_of(lanes_.begin(), lanes_.end(),
+                      [](const auto& lane) { return lane.second.is_busy; });
+}
+
 void Outbox::wake() {
+  is_resting_ = false;
+  is_held_ = false;
+  pump_all();
+}
+
+void Outbox::pump_all() {
   const MonoTime now = deps_.reactor.now();
   while (!later_.empty() && later_.begin()->first <= now) {
     const DeliveryLine::Place place = *later_.begin();
@@ -173,12 +184,15 @@ void Outbox::wake() {
 }
 
 void Outbox::pump(Side& side) {
+  if (is_held_) {
+    return;
+  }
   const MonoTime now = deps_.reactor.now();
   const std::uint64_t era = era_;
   // Whoever falls due while the other side is away has failed as if it had been asked: so the
   // schedule of each entry holds, and the other side is left alone.
   int passed_over = 0;
-  while (const auto place = side.line.take_paused(now)) {
+  while (const auto place = is_resting_ ? std::nullopt : side.line.take_paused(now)) {
     if (++passed_over > kPassedOverAtOnce) {
       side.line.join(kind_of(by_id_.at(place->second)->items.front().entry), *place);
       pump_later(side);
@@ -194,6 +208,11 @@ void Outbox::pump(Side& side) {
                 {}});
   }
   while (const auto turn = side.line.take_next(now)) {
+    if (is_resting_ && turn->kind == DeliveryLine::Kind::kBacklog) {
+      side.line.over(turn->kind);
+      side.line.join(turn->kind, turn->place);
+      return;
+    }
     start(side, *by_id_.at(turn->place.second), turn->kind);
     if (era != era_) {
       return;

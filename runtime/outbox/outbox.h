@@ -86,6 +86,14 @@ class Outbox {
   void resume(const StoreContents& contents);
   /// The store is lost: nothing is delivered until `resume`.
   void stop();
+  /// Begins no repeated delivery any more, so that it comes to rest: first ones may have a request
+  /// that waits for them. Ends with `wake`.
+  void rest() { is_resting_ = true; }
+  /// Begins nothing at all, whatever `resume` brings, until `wake`.
+  void hold() { is_held_ = true; }
+  /// Nothing is under way.
+  bool is_at_rest() const;
+  void wake();
 
   /// SessionBook::commit of `change` together with the effects. They are delivered at once when
   /// that is durable, before `done` runs. An effect whose key waits already is not recorded again.
@@ -100,6 +108,8 @@ class Outbox {
   /// Whether an entry with that key was given up and is still there.
   bool is_dead(std::string_view idempotency_key) const;
   const OutboxCounts& counts() const { return counts_; }
+  /// Goes on counting where another process ended.
+  void count_from(const OutboxCounts& counts) { counts_ = counts; }
   /// By side, in the order of their names. Looks at every entry that waits.
   std::vector<SideFigures> figures() const;
 
@@ -150,7 +160,7 @@ class Outbox {
   void put_in_line(Lane& lane);
   void take_out_of_line(Lane& lane);
   void arm_timer();
-  void wake();
+  void pump_all();
   void pump(Side& side);
   void pump_later(Side& side);
   void start(Side& side, Lane& lane, DeliveryLine::Kind kind);
@@ -181,6 +191,8 @@ class Outbox {
   /// Grows with every resume and stop: what began before is old news.
   std::uint64_t era_ = 0;
   OutboxCounts counts_;
+  bool is_resting_ = false;
+  bool is_held_ = false;
   /// Since the tenant was opened here, by side; what waits is not counted here.
   std::map<std::string, SideFigures, std::less<>> side_counts_;
   std::map<std::uint64_t, DeadEntry> dead_;

@@ -307,6 +307,21 @@ void RedisStore::refresh_published() {
   }
 }
 
+void RedisStore::release(FencingToken, std::function<void(Status)> done) {
+  on_idle_ = [this, done = std::move(done)] {
+    const Status was = broken_ ? Status(*broken_) : ok_status();
+    break_down(Error(ErrorCode::kFenced, "cannot write to the session store: it was given away"));
+    deps_.reactor.post([done, was, alive = std::weak_ptr(self_)] {
+      if (!alive.expired()) {
+        done(was);
+      }
+    });
+  };
+  if (!group_) {
+    send_next();
+  }
+}
+
 void RedisStore::close(std::function<void()> done) {
   on_idle_ = [this, done = std::move(done)] {
     is_closed_ = true;

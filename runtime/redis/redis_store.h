@@ -76,6 +76,9 @@ class RedisStore final : public SessionStore {
   void read_usage(WallTime within, Completion<UsageTotal> done) override;
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
   void find_expired(ExpiryQuery query, Completion<Expired> done) override;
+  /// The next holder's opening is what fences us; here it is only waited for what is under way.
+  void release(FencingToken next, std::function<void(Status)> done) override;
+  void renew(FencingToken token) override { deps_.token = token; }
   void close(std::function<void()> done) override;
 
  private:

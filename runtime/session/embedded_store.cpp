@@ -12,7 +12,7 @@ struct EmbeddedStore::Files {
   Files(std::string at, FencingToken fence) : path(std::move(at)), token(fence) {}
 
   const std::string path;
-  const FencingToken token;
+  FencingToken token;
   std::optional<TenantDatabase> database;
   /// Why nothing may be written until the file is opened again.
   std::optional<Error> broken =
@@ -27,6 +27,17 @@ struct EmbeddedStore::Files {
     database.emplace(std::move(*opened));
     broken.reset();
     return database->load(now);
+  }
+
+  Status release(FencingToken next) {
+    if (broken) {
+      return *broken;
+    }
+    const Status released = database->release(next);
+    broken = released.has_error() ? released.error()
+                                  : Error(ErrorCode::kFenced,
+                                          "cannot write to the session store: it was given away");
+    return released;
   }
 
   Status write(const std::vector<Pending>& group) {
@@ -101,6 +112,24 @@ void EmbeddedStore::finish_commit(const std::vector<Pending>& group, const Statu
       return;
     }
   }
+  release_if_idle();
+}
+
+void EmbeddedStore::release(FencingToken next, std::function<void(Status)> done) {
+  release_ = [this, next, done = std::move(done)] {
+    run<void>([next](Files& files) { return files.release(next); }, done);
+  };
+  release_if_idle();
+}
+
+void EmbeddedStore::release_if_idle() {
+  if (release_ && !committing_ && pending_.empty()) {
+    std::exchange(release_, nullptr)();
+  }
+}
+
+void EmbeddedStore::renew(FencingToken token) {
+  offload_.run([files = files_, token] { files->token = token; }, [] {});
 }
 
 namespace {

@@ -42,6 +42,8 @@ class EmbeddedStore final : public SessionStore {
   void read_usage(WallTime within, Completion<UsageTotal> done) override;
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
   void find_expired(ExpiryQuery query, Completion<Expired> done) override;
+  void release(FencingToken next, std::function<void(Status)> done) override;
+  void renew(FencingToken token) override;
   void close(std::function<void()> done) override;
 
  private:
@@ -56,6 +58,7 @@ class EmbeddedStore final : public SessionStore {
   template <typename T, typename Work>
   void read(Work work, Completion<T> done);
   void commit_pending();
+  void release_if_idle();
   void finish_commit(const std::vector<Pending>& group, const Status& outcome);
 
   Offload& offload_;
@@ -64,6 +67,8 @@ class EmbeddedStore final : public SessionStore {
   std::shared_ptr<EmbeddedStore*> self_;
   std::vector<Pending> pending_;
   bool committing_ = false;
+  /// Lets the next holder in when everything before has been written.
+  std::function<void()> release_;
 };
 
 }  // namespace voicectl::runtime

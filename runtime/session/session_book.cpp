@@ -170,10 +170,15 @@ void SessionBook::break_down(const Error& error) {
 
 void SessionBook::open_again() {
   timer_.reset();
-  open([this](const Status& outcome) {
+  reopen([](const Status&) {});
+}
+
+void SessionBook::reopen(std::function<void(Status)> done) {
+  open([this, done = std::move(done)](const Status& outcome) {
     if (outcome.has_error()) {
       break_down(outcome.error());
     }
+    done(outcome);
   });
 }
 

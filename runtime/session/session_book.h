@@ -84,6 +84,13 @@ class SessionBook {
   /// Opens the store. A failure is final here; the caller decides. ERRORS: as SessionStore::open.
   void open(std::function<void(Status)> done);
 
+  /// Refuses changes from now on because of `why`, and tells nobody: the store goes to another
+  /// process, or comes from one. `reopen` ends it, or `go_on` where the store is open.
+  void suspend(Error why) { broken_ = std::move(why); }
+  void go_on() { broken_.reset(); }
+  /// Opens the store anew, as after a failure: if that fails, tries again and again.
+  void reopen(std::function<void(Status)> done);
+
   /// Why changes are refused at present; nullopt if they are not.
   const std::optional<Error>& broken() const { return broken_; }
 
@@ -106,6 +113,8 @@ class SessionBook {
   /// Number of the tenant's last event; it may be on its way to the disk.
   std::uint64_t last_tenant_seq() const { return last_tenant_seq_; }
   const EventLag& event_lag() const { return lag_; }
+  /// Goes on counting where another process ended.
+  void count_lag_from(const EventLag& lag) { lag_ = lag; }
 
  private:
   void take(const StoreContents& contents);

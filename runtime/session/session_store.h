@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/units.h"
 #include "runtime/session/session.h"
 #include "runtime/session/session_event.h"
 #include "runtime/session/stored_values.h"
@@ -131,6 +132,14 @@ class SessionStore {
   /// tenant's last event, whose number must not be given again. Events go from the oldest on
   /// without leaving any out, and before their sessions.
   virtual void find_expired(ExpiryQuery query, Completion<Expired> done) = 0;
+  /// Finishes what was asked before, then lets the holder of `next` in and writes nothing more;
+  /// what is asked is refused until `open`. Reads still work.
+  ///
+  /// Costs no flush to the disk: whoever survives a loss of power is neither of the two holders.
+  /// ERRORS: as `commit`.
+  virtual void release(FencingToken next, std::function<void(Status)> done) = 0;
+  /// The next `open` takes the store over with this token.
+  virtual void renew(FencingToken token) = 0;
 
   /// Finishes what was asked before, then closes the files.
   virtual void close(std::function<void()> done) = 0;

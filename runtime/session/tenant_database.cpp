@@ -62,8 +62,21 @@ Status TenantDatabase::take_over() {
                                "has been there",
                                token_.value, found));
     }
+    if (found == token_.value) {
+      return ok_status();  // whoever had it before let us in
+    }
     return database_.run(fmt::format("UPDATE fence SET token = {}", token_.value));
   });
+}
+
+Status TenantDatabase::release(FencingToken next) {
+  VC_TRY(database_.run("PRAGMA synchronous=NORMAL"));
+  const Status released = database_.in_transaction([&]() -> Status {
+    VC_TRY(check_fence());
+    return database_.run(fmt::format("UPDATE fence SET token = {}", next.value));
+  });
+  VC_TRY(database_.run("PRAGMA synchronous=FULL"));
+  return released;
 }
 
 Status TenantDatabase::check_fence() {

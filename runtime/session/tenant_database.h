@@ -29,6 +29,11 @@ class TenantDatabase {
   /// ERRORS: kFenced if the file was taken over since; else as SqliteDatabase.
   Status write(std::span<const StoreBatch* const> batches);
 
+  /// Lets the holder of `next` in; every later write here is kFenced.
+  ///
+  /// Without a flush: the token must be seen by the next process, not survive loss of power.
+  Status release(FencingToken next);
+
   Result<SessionPage> list_sessions(const SessionQuery& query);
   Result<std::optional<Session>> find_session(const std::string& id);
   Result<std::optional<Session>> find_session_by_call(const std::string& call_id);

@@ -376,6 +376,28 @@ DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
   return outcome;
 }
 
+std::vector<std::string> RemoteTools::promised() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, task] : tasks_) {
+    if (task.is_promised) {
+      keys.push_back(key);
+    }
+  }
+  return keys;
+}
+
+void RemoteTools::go_on_with(const std::vector<std::string>& promised) {
+  for (const std::string& key : promised) {
+    const OutboxEntry* const entry = deps_.outbox.find_pending(key);
+    if (entry == nullptr) {
+      continue;
+    }
+    if (const Result<SharedJob> job = job_of(*entry); job.has_value()) {
+      tasks_.try_emplace(key, Task{*job, {}, std::nullopt, true, true});
+    }
+  }
+}
+
 void RemoteTools::put_off(const OutboxEntry& entry) {
   promise(effect_key(entry));
 }

@@ -63,6 +63,12 @@ class RemoteTools final : public Deliverer {
   /// ToolDispatch::run.
   void run(Job job, Completion<std::string> done);
 
+  /// Keys of calls whose agents have a promise: what another process needs to know of those that
+  /// wait in the outbox.
+  std::vector<std::string> promised() const;
+  /// The same, there. REQUIRES: the outbox has taken what the store holds.
+  void go_on_with(const std::vector<std::string>& promised);
+
   std::string_view target() const override { return "erpnext"; }
   void deliver(const OutboxEntry& entry,
                Attempt attempt,

@@ -315,6 +315,39 @@ TEST_P(SessionStoreContract, RefusesAnOlderToken) {
   EXPECT_THAT(open(*older), FailsWith(ErrorCode::kFenced));
 }
 
+TEST_P(SessionStoreContract, LetsTheNextHolderInAndWritesNothingMore) {
+  std::vector<Status> outcomes;
+  store_->commit(with(a_session(1)), [&](Status got) { outcomes.push_back(std::move(got)); });
+  std::optional<Status> released;
+  store_->release(FencingToken{2}, [&](Status got) { released = std::move(got); });
+  world_->run_until([&] { return released.has_value(); });
+  ASSERT_THAT(*released, IsOk());
+  ASSERT_EQ(outcomes.size(), 1U);
+  EXPECT_THAT(outcomes[0], IsOk());
+
+  const auto next = world_->make(FencingToken{2});
+  const Result<StoreContents> contents = open(*next);
+
+  ASSERT_THAT(contents, IsOk());
+  EXPECT_EQ(contents->sessions.size(), 1U);
+  EXPECT_THAT(commit(*store_, with(a_session(2))), FailsWith(ErrorCode::kFenced));
+  EXPECT_THAT(commit(*next, with(a_session(3))), IsOk());
+}
+
+TEST_P(SessionStoreContract, ComesBackWithANewerTokenAfterItWasGivenAway) {
+  std::optional<Status> released;
+  store_->release(FencingToken{2}, [&](Status got) { released = std::move(got); });
+  world_->run_until([&] { return released.has_value(); });
+  const auto next = world_->make(FencingToken{2});
+  ASSERT_THAT(open(*next), IsOk());
+
+  store_->renew(FencingToken{3});
+  ASSERT_THAT(open(*store_), IsOk());
+
+  EXPECT_THAT(commit(*store_, with(a_session(1))), IsOk());
+  EXPECT_THAT(commit(*next, with(a_session(2))), FailsWith(ErrorCode::kFenced));
+}
+
 TEST_P(SessionStoreContract, WritesNothingOnceItWasTakenOver) {
   const auto newer = world_->make(FencingToken{2});
   ASSERT_THAT(open(*newer), IsOk());

@@ -314,6 +314,18 @@ void FakeSessionStore::read_analytics(WallTime from, WallTime to, Completion<Ana
   answer<Analytics>(std::move(done), std::move(analytics));
 }
 
+void FakeSessionStore::release(FencingToken next, std::function<void(Status)> done) {
+  Status outcome = broken_ ? Status(*broken_) : ok_status();
+  if (outcome.has_value() && disk_.token != token_.value) {
+    outcome = Error(ErrorCode::kFenced, "cannot give away: taken over");
+  }
+  if (outcome.has_value()) {
+    disk_.token = next.value;
+  }
+  broken_ = Error(ErrorCode::kFenced, "cannot write: given away");
+  answer<void>(std::move(done), std::move(outcome));
+}
+
 bool FakeSessionStore::is_owed(const std::string& session) const {
   return std::any_of(disk_.outbox.begin(), disk_.outbox.end(),
                      [&](const auto& entry) { return entry.second.session == session; });

@@ -64,6 +64,8 @@ class FakeSessionStore final : public SessionStore {
   void read_usage(WallTime within, Completion<UsageTotal> done) override;
   void read_analytics(WallTime from, WallTime to, Completion<Analytics> done) override;
   void find_expired(ExpiryQuery query, Completion<Expired> done) override;
+  void release(FencingToken next, std::function<void(Status)> done) override;
+  void renew(FencingToken token) override { token_ = token; }
   void close(std::function<void()> done) override;
 
  private:
