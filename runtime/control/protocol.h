@@ -44,6 +44,15 @@ inline constexpr std::string_view kReconfigure = "reconfigure";
 inline constexpr std::string_view kReloadKeys = "reload_keys";
 /// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go.
 inline constexpr std::string_view kReclaim = "reclaim";
+/// A handoff::HandOverOrder, with one end of a pair of sockets: gives the tenant with its open
+/// connections to whoever has the other end. Answer: a handoff::HandOverReport, also when the
+/// tenant stayed. ERRORS: kNotFound, kUnavailable (it is being opened or closed), kFenced: it never
+/// began.
+inline constexpr std::string_view kHandOver = "hand_over";
+/// As `lend`, with the other end of the pair as a third descriptor: takes the tenant from whoever
+/// has the first. Answer when it is served here: {"connections","websockets"}.
+/// ERRORS: why it is not.
+inline constexpr std::string_view kReceive = "receive";
 /// {}: answers one `listener` message per tenant, each {"tenant","generation","token"} with its
 /// two descriptors, then `ok` {"count"}.
 inline constexpr std::string_view kRegain = "regain";

@@ -45,6 +45,7 @@ Error changing(const TenantId& tenant) {
 Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin)
     : deps_(deps),
       log_(log),
+      channels_(deps.reactor, deps.reactor),
       admin_(deps.reactor,
              deps.files,
              deps.instance,
@@ -103,7 +104,7 @@ Result<Service::Place*> Service::find_place(const Json& body) {
   if (found == places_.end()) {
     return not_served(tenant);
   }
-  if (found->second->state != Place::State::kServing) {
+  if (!found->second->is_served()) {
     return changing(tenant);
   }
   return found->second.get();
@@ -125,6 +126,10 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
     reload_keys(request, *body);
   } else if (type == asked::kReclaim) {
     reclaim(request, *body);
+  } else if (type == asked::kHandOver) {
+    hand_over(request, descriptors.size() == 1 ? std::move(descriptors[0]) : UniqueFd());
+  } else if (type == asked::kReceive) {
+    receive(request, *body, std::move(descriptors));
   } else if (type == asked::kRegain) {
     regain(request);
   } else if (type == asked::kListSessions) {
@@ -186,7 +191,14 @@ void Service::open_tenant(const ControlRequest& request,
                           TenantLease lease) {
   places_.emplace(tenant, std::make_unique<Place>());
   tokens_.hold(tenant);
-  const auto notice = [this, tenant](const std::optional<Error>& error) {
+  TenantHost::open(deps_, offload_for(tenant), std::move(lease), notice_for(tenant),
+                   [this, request, tenant](Result<std::unique_ptr<TenantHost>> opened) {
+                     finish_lend(request, tenant, std::move(opened));
+                   });
+}
+
+TenantHost::Notice Service::notice_for(const TenantId& tenant) {
+  return [this, tenant](const std::optional<Error>& error) {
     if (error) {
       log_.warn("store.broken", {{"tenant", tenant},
                                  {"error", *error},
@@ -195,10 +207,6 @@ void Service::open_tenant(const ControlRequest& request,
       log_.info("store.opened", {{"tenant", tenant}});
     }
   };
-  TenantHost::open(deps_, offload_for(tenant), std::move(lease), notice,
-                   [this, request, tenant](Result<std::unique_ptr<TenantHost>> opened) {
-                     finish_lend(request, tenant, std::move(opened));
-                   });
 }
 
 void Service::lend_again(const ControlRequest& request,
@@ -224,6 +232,10 @@ void Service::finish_lend(const ControlRequest& request,
                           const TenantId& tenant,
                           Result<std::unique_ptr<TenantHost>> opened) {
   settle_lend(request, tenant, std::move(opened));
+  answer_regains();
+}
+
+void Service::answer_regains() {
   if (!is_opening()) {
     for (const ControlRequest& waiting : std::exchange(regains_, {})) {
       answer_regain(waiting);
@@ -261,6 +273,10 @@ void Service::settle_lend(const ControlRequest& request,
   request.answer(control::reply::kOk,
                  dump_json(Json{{"tenant", tenant.str()},
                                 {"generation", place.host->config().generation.value}}));
+  close_if_asked(tenant, place);
+}
+
+void Service::close_if_asked(const TenantId& tenant, Place& place) {
   if (!place.reclaims.empty() || !on_stopped_.empty()) {
     place.state = Place::State::kClosing;
     place.host->close([this, tenant] { finish_reclaim(tenant); });
@@ -284,11 +300,10 @@ void Service::reload_keys(const ControlRequest& request, const Json& body) {
     request.refuse(tenant.has_value() ? not_served(*tenant) : tenant.error());
     return;
   }
-  // One that is being opened reads the file at the end of it, and one that is being closed has
-  // told its sockets to go.
-  const Status outcome = found->second->state == Place::State::kServing
-                             ? found->second->host->reload_keys()
-                             : ok_status();
+  // One that is being opened or received reads the file at the end of it, and one that is being
+  // closed has told its sockets to go.
+  const Status outcome =
+      found->second->is_served() ? found->second->host->reload_keys() : ok_status();
   outcome.has_error() ? request.refuse(outcome.error()) : request.answer(control::reply::kOk);
 }
 
@@ -311,8 +326,14 @@ void Service::reclaim(const ControlRequest& request, const Json& body) {
   Place& place = *found->second;
   place.reclaims.push_back(request);
   if (place.state == Place::State::kServing) {
-    place.state = Place::State::kClosing;
-    place.host->close([this, id = *tenant] { finish_reclaim(id); });
+    close_if_asked(*tenant, place);
+  }
+  const Error why(ErrorCode::kCancelled, "cannot hand the tenant over: it was taken back");
+  if (place.giving) {
+    place.giving->cancel(why);
+  }
+  if (place.getting) {
+    place.getting->cancel(why);
   }
 }
 
@@ -334,11 +355,15 @@ void Service::finish_reclaim(const TenantId& tenant) {
 
 bool Service::is_opening() const {
   return std::any_of(places_.begin(), places_.end(), [](const auto& place) {
-    return place.second->state == Place::State::kOpening;
+    return place.second->state == Place::State::kOpening || place.second->giving ||
+           place.second->getting;
   });
 }
 
 void Service::regain(const ControlRequest& request) {
+  // Who led a hand-over is gone. Both sides call it off, unless it is done.
+  cancel_hand_overs(
+      Error(ErrorCode::kCancelled, "cannot hand the tenant over: another daemon is there"));
   if (is_opening()) {
     regains_.push_back(request);
   } else {
@@ -381,15 +406,15 @@ void Service::stop(std::function<void()> done) {
   log_.info("instance.stopping", {{"instance", deps_.instance}});
   for (const auto& [tenant, place] : places_) {
     if (place->state == Place::State::kServing) {
-      place->state = Place::State::kClosing;
-      place->host->close([this, id = tenant] { finish_reclaim(id); });
+      close_if_asked(tenant, *place);
     }
   }
+  cancel_hand_overs(Error(ErrorCode::kCancelled, "cannot hand the tenant over: stopping"));
   finish_stop();
 }
 
 void Service::finish_stop() {
-  if (on_stopped_.empty() || !places_.empty()) {
+  if (on_stopped_.empty() || !places_.empty() || !leaving_.empty()) {
     return;
   }
   // One more turn, so that an answer that was just queued is on its way.

@@ -13,9 +13,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
+#include "base/os/fd_channel.h"
 #include "base/os/unique_fd.h"
 #include "base/result.h"
 #include "runtime/control/token_book.h"
+#include "runtime/handoff/handoff_source.h"
+#include "runtime/handoff/handoff_target.h"
+#include "runtime/handoff/protocol.h"
 #include "runtime/service/admin.h"
 #include "runtime/service/control_link.h"
 #include "runtime/tenant/tenant_host.h"
@@ -40,12 +44,22 @@ class Service {
  private:
   /// A tenant here, from the moment when it is lent until it has been let go.
   struct Place {
-    enum class State { kOpening, kServing, kClosing };
+    enum class State {
+      kOpening,
+      kServing,
+      kHandingOver,  ///< still served here, unless another instance has just taken it
+      kReceiving,    ///< another instance still serves it
+      kClosing,
+    };
     State state = State::kOpening;
     /// Set once it serves.
     std::unique_ptr<TenantHost> host;
     /// Who waits for the tenant to be let go.
     std::vector<ControlRequest> reclaims;
+    std::unique_ptr<handoff::HandoffSource> giving;
+    std::unique_ptr<handoff::HandoffTarget> getting;
+
+    bool is_served() const { return state == State::kServing || state == State::kHandingOver; }
   };
   struct Page;
 
@@ -66,8 +80,25 @@ class Service {
   void reload_keys(const ControlRequest& request, const Json& body);
   void reclaim(const ControlRequest& request, const Json& body);
   void finish_reclaim(const TenantId& tenant);
+  void close_if_asked(const TenantId& tenant, Place& place);
+  void hand_over(const ControlRequest& request, UniqueFd peer);
+  void begin_hand_over(const ControlRequest& request,
+                       const handoff::HandOverOrder& order,
+                       UniqueFd peer);
+  void finish_hand_over(const ControlRequest& request,
+                        const TenantId& tenant,
+                        const handoff::HandOverReport& report);
+  void let_go(const TenantId& tenant, std::unique_ptr<TenantHost> host);
+  void receive(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
+  void finish_receive(const ControlRequest& request,
+                      const TenantId& tenant,
+                      Result<handoff::HandoffTarget::Taken> outcome);
+  TenantHost::Notice notice_for(const TenantId& tenant);
+  void answer_regains();
+  void cancel_hand_overs(const Error& why);
   void regain(const ControlRequest& request);
   void answer_regain(const ControlRequest& request) const;
+  /// Whether it is not settled yet which tenants are here.
   bool is_opening() const;
   void list_sessions(const ControlRequest& request, const Json& body);
   void show_session(const ControlRequest& request, const Json& body);
@@ -90,6 +121,10 @@ class Service {
   /// Threads for the stores; a tenant always uses the same one.
   std::vector<std::unique_ptr<ThreadOffload>> offloads_;
   std::map<TenantId, std::unique_ptr<Place>> places_;
+  /// Tenants that another instance has taken, while the last connections end here.
+  std::map<std::uint64_t, std::unique_ptr<TenantHost>> leaving_;
+  std::uint64_t last_leaving_ = 0;
+  PosixFdChannelFactory channels_;
   /// What was told of stores already.
   std::set<std::string> store_warnings_;
   TokenBook tokens_;

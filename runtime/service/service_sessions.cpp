@@ -128,7 +128,7 @@ void Service::list_sessions(const ControlRequest& request, const Json& body) {
     hosts.push_back((*place)->host.get());
   } else {
     for (const auto& [tenant, place] : places_) {
-      if (place->state == Place::State::kServing) {
+      if (place->is_served()) {
         hosts.push_back(place->host.get());
       }
     }
@@ -164,7 +164,7 @@ Result<std::pair<TenantHost*, SessionId>> Service::find_session_host(const Json&
   VC_TRY(const std::string name, require_string(body, "session"));
   VC_TRY(SessionId id, SessionId::parse(name));
   for (const auto& [tenant, place] : places_) {
-    if (place->state == Place::State::kServing && belongs_to(id, tenant)) {
+    if (place->is_served() && belongs_to(id, tenant)) {
       return std::pair(place->host.get(), std::move(id));
     }
   }

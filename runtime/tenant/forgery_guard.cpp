@@ -59,4 +59,20 @@ void ForgeryGuard::make_room(MonoTime now) {
   }
 }
 
+ForgeryGuard::Memory ForgeryGuard::memory() const {
+  Memory memory{{}, strangers_.full_at()};
+  for (const auto& [name, source] : sources_) {
+    memory.sources.emplace(name, std::pair(source.wrong.full_at(), source.proven_until));
+  }
+  return memory;
+}
+
+void ForgeryGuard::go_on_with(const Memory& memory) {
+  strangers_ = TokenBucket(memory.strangers);
+  sources_.clear();
+  for (const auto& [name, known] : memory.sources) {
+    sources_.emplace(name, Source{TokenBucket(known.first), known.second});
+  }
+}
+
 }  // namespace voicectl::runtime

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "runtime/tenant/token_bucket.h"
@@ -36,6 +37,16 @@ class ForgeryGuard {
   static constexpr std::size_t kMostSources = 1024;
 
   std::size_t sources() const { return sources_.size(); }
+
+  /// All that it remembers: what another process needs to go on.
+  struct Memory {
+    /// When the budget of each source is whole again, and until when it counts as proven.
+    std::map<std::string, std::pair<MonoTime, std::optional<MonoTime>>> sources;
+    MonoTime strangers;
+    friend bool operator==(const Memory&, const Memory&) = default;
+  };
+  Memory memory() const;
+  void go_on_with(const Memory& memory);
 
  private:
   struct Source {

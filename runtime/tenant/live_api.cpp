@@ -10,16 +10,13 @@
 
 #include "runtime/tenant/admission.h"
 #include "runtime/tenant/auth.h"
-#include "runtime/tenant/token_bucket.h"
+#include "runtime/tenant/live_follower.h"
 
 namespace voicectl::runtime {
 namespace {
 
 /// Events read from the store at a time, so that a long replay does not hold up other work on it.
 constexpr std::uint32_t kReplayPage = 500;
-
-/// Live events that may wait behind a replay.
-constexpr std::size_t kMostWaiting = 2000;
 
 /// Clients have nothing to say yet; some beat like a heart all the same.
 constexpr Rate kMostTexts{60, std::chrono::seconds(10)};
@@ -29,7 +26,6 @@ constexpr Duration kSocketWait = std::chrono::seconds(10);
 
 constexpr std::uint16_t kNormal = 1000;
 constexpr std::uint16_t kPolicy = 1008;
-constexpr std::uint16_t kTryAgainLater = 1013;
 
 /// Calendar time may jump, so nobody waits for it longer than this without looking again; and ends
 /// that lie close together share a look.
@@ -47,49 +43,6 @@ bool is_final(const SessionEvent& event) {
 struct LiveApi::Ending {
   std::uint16_t code;
   std::string_view reason;
-};
-
-/// One WebSocket and how far its events are.
-struct LiveApi::Follower {
-  std::shared_ptr<WebSocket> socket;
-  /// Absent for the tenant's channel.
-  std::optional<SessionId> session;
-  /// The API key that opened it; empty if the session's token did.
-  std::string key_id;
-  /// When it has to close because its session is long over.
-  std::optional<WallTime> session_end;
-  std::uint64_t sent = 0;
-  /// The last event when it came: the replay must reach it.
-  std::uint64_t last = 0;
-  bool replaying = true;
-  TokenBucket texts;
-  /// Live events that came during the replay.
-  std::vector<std::pair<std::uint64_t, std::string>> waiting;
-  EventHub::Subscription subscription;
-
-  void send(std::uint64_t seq, const std::string& text) {
-    if (seq > sent) {
-      sent = seq;
-      socket->send_text(text);
-    }
-  }
-
-  void take(std::uint64_t seq, const std::string& text) {
-    if (replaying && waiting.size() >= kMostWaiting) {
-      socket->close(kTryAgainLater, "events come faster than they can be replayed; try again");
-    } else if (replaying) {
-      waiting.emplace_back(seq, text);
-    } else {
-      send(seq, text);
-    }
-  }
-
-  void go_live() {
-    replaying = false;
-    for (const auto& [seq, text] : std::exchange(waiting, {})) {
-      send(seq, text);
-    }
-  }
 };
 
 Result<std::optional<std::uint64_t>> parse_after(const HttpRequest& request) {
@@ -136,26 +89,29 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
     return nullptr;
   }
   follower->socket = std::move(*socket);
-  WebSocket::Handlers handlers;
-  handlers.on_text = [this, weak = std::weak_ptr(follower),
-                      alive = std::weak_ptr(self_)](const std::string&) {
-    const FollowerPtr one = weak.lock();
-    if (alive.expired() || one == nullptr) {
-      return;
-    }
-    const MonoTime now = scope_.reactor.now();
-    if (one->texts.wait(kMostTexts, now)) {
-      one->socket->close(kPolicy, "too many messages");
-    } else {
-      one->texts.take(kMostTexts, now);
-    }
-  };
-  handlers.on_close = [this, weak = std::weak_ptr(follower),
-                       alive = std::weak_ptr(self_)](std::uint16_t) {
+  attach(follower);
+  return follower;
+}
+
+void LiveApi::attach(const FollowerPtr& follower) {
+  const auto with_follower = [weak = std::weak_ptr(follower),
+                              alive = std::weak_ptr(self_)](auto act) {
     const FollowerPtr one = weak.lock();
     if (!alive.expired() && one != nullptr) {
-      leave(one);
+      act(one);
     }
+  };
+  WebSocket::Handlers handlers;
+  handlers.on_text = [this, with_follower](const std::string&) {
+    with_follower([this](const FollowerPtr& one) { take_text(one); });
+  };
+  handlers.on_close = [this, with_follower](std::uint16_t) {
+    with_follower([this](const FollowerPtr& one) { leave(one); });
+  };
+  handlers.on_moved = [this, with_follower] {
+    std::string note;
+    with_follower([this, &note](const FollowerPtr& one) { note = let_go(one); });
+    return note;
   };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
@@ -163,7 +119,15 @@ LiveApi::FollowerPtr LiveApi::accept(const std::shared_ptr<Exchange>& exchange,
     ++by_session_[*follower->session];
   }
   review_at(end_of(*follower));
-  return follower;
+}
+
+void LiveApi::take_text(const FollowerPtr& follower) {
+  const MonoTime now = scope_.reactor.now();
+  if (follower->texts.wait(kMostTexts, now)) {
+    follower->socket->close(kPolicy, "too many messages");
+  } else {
+    follower->texts.take(kMostTexts, now);
+  }
 }
 
 bool LiveApi::has_room(const std::optional<SessionId>& session) const {
@@ -190,21 +154,12 @@ void LiveApi::follow_session(const std::shared_ptr<Exchange>& exchange, const Se
     return;
   }
   const FollowerPtr follower =
-      accept(exchange, "session/" + session.session.str(), session.session);
+      accept(exchange, std::string(kSessionTag) + session.session.str(), session.session);
   if (follower == nullptr) {
     return;
   }
   follower->session_end = token_end(session);
-  follower->subscription = scope_.hub.listen_to_session(
-      session.session,
-      // The subscription dies with the follower, and the followers with this.
-      [this, weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text,
-                                             const SessionEvent& event) {
-        if (const FollowerPtr one = weak.lock()) {
-          one->take(seq, text);
-          note_end(one, event);
-        }
-      });
+  listen(follower);
   begin(follower, after->value_or(0), session.last_seq);
 }
 
@@ -214,18 +169,28 @@ void LiveApi::follow_tenant(const std::shared_ptr<Exchange>& exchange) {
     exchange->refuse(after.error());
     return;
   }
-  const FollowerPtr follower = accept(exchange, "staff", std::nullopt);
+  const FollowerPtr follower = accept(exchange, std::string(kStaffTag), std::nullopt);
   if (follower == nullptr) {
     return;
   }
-  follower->subscription = scope_.hub.listen_to_tenant(
-      [weak = std::weak_ptr(follower)](std::uint64_t seq, const std::string& text,
-                                       const SessionEvent&) {
-        if (const FollowerPtr one = weak.lock()) {
-          one->take(seq, text);
-        }
-      });
+  listen(follower);
   begin(follower, *after, scope_.book.last_tenant_seq());
+}
+
+void LiveApi::listen(const FollowerPtr& follower) {
+  // The subscription dies with the follower, and the followers with this.
+  EventHub::Sink sink = [this, weak = std::weak_ptr(follower)](
+                            std::uint64_t seq, const std::string& text, const SessionEvent& event) {
+    if (const FollowerPtr one = weak.lock()) {
+      one->take(seq, text);
+      if (one->session) {
+        note_end(one, event);
+      }
+    }
+  };
+  follower->subscription = follower->session
+                               ? scope_.hub.listen_to_session(*follower->session, std::move(sink))
+                               : scope_.hub.listen_to_tenant(std::move(sink));
 }
 
 void LiveApi::begin(const FollowerPtr& follower,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "runtime/tenant/exchange.h"
 #include "runtime/tenant/tenant_scope.h"
@@ -45,6 +46,13 @@ class LiveApi {
   /// Closes what the present keys and the present time no longer allow.
   void review();
 
+  /// Goes on with a WebSocket that another process served: `tag` and `note` are what its LiveApi
+  /// gave it. Nothing is sent before `go`.
+  /// ERRORS: kInvalidArgument for a tag or note of no LiveApi.
+  Status adopt(const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket);
+  /// Begins with what was adopted, and closes what the present keys no longer allow.
+  void go();
+
   std::size_t followers() const { return followers_.size(); }
 
  private:
@@ -55,7 +63,12 @@ class LiveApi {
                      const std::string& tag,
                      std::optional<SessionId> session);
   bool has_room(const std::optional<SessionId>& session) const;
+  void attach(const FollowerPtr& follower);
+  void take_text(const FollowerPtr& follower);
   void leave(const FollowerPtr& follower);
+  /// Forgets it; returns its note.
+  std::string let_go(const FollowerPtr& follower);
+  void listen(const FollowerPtr& follower);
   struct Ending;
   std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
   std::optional<WallTime> end_of(const Follower& follower) const;
@@ -71,11 +84,16 @@ class LiveApi {
   std::unordered_set<FollowerPtr> followers_;
   /// How many follow each session.
   std::map<SessionId, std::size_t> by_session_;
+  /// Adopted in the middle of a replay.
+  std::vector<FollowerPtr> behind_;
   /// The next look at what has an end.
   std::optional<TimerId> review_timer_;
   WallTime review_due_{};
   std::shared_ptr<LiveApi*> self_;
 };
+
+/// Names and types of what LiveApi notes for another process (base/record_codec.h).
+std::string follower_note_layout();
 
 /// Reads `after`: nullopt if it is absent.
 /// ERRORS: kInvalidArgument if it is no number.

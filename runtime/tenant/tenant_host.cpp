@@ -8,20 +8,10 @@
 
 #include "base/check.h"
 #include "base/json.h"
-#include "runtime/backend/builtin/builtin_backend.h"
-#include "runtime/outbox/outbox.h"
 #include "runtime/tenant/choose_store.h"
-#include "runtime/tenant/erp_side.h"
-#include "runtime/tenant/gatekeeper.h"
-#include "runtime/tenant/insight_api.h"
-#include "runtime/tenant/live_api.h"
 #include "runtime/tenant/origins.h"
-#include "runtime/tenant/retention.h"
-#include "runtime/tenant/session_api.h"
 #include "runtime/tenant/session_requests.h"
-#include "runtime/tenant/session_watch.h"
-#include "runtime/tenant/webhook_api.h"
-#include "runtime/webhook/call_deliverer.h"
+#include "runtime/tenant/tenant_inner.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -41,12 +31,6 @@ constexpr Duration kGoodbyeGrace = std::chrono::milliseconds(500);
 
 /// How often it is looked whether they have. The server does not tell.
 constexpr Duration kCloseCheck = std::chrono::milliseconds(5);
-
-struct LoadedConfig {
-  TenantConfig config;
-  TimeZone zone;
-  SiteClocks clocks;
-};
 
 /// The keys of a tenant as their file has them.
 Result<std::vector<ApiKey>> load_keys(FileSystem& files, const TenantConfig& config) {
@@ -78,73 +62,14 @@ Result<TenantConfig> read_config(FileSystem& files, const std::string& path) {
   return config;
 }
 
+}  // namespace
+
 Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
   VC_TRY(TenantConfig config, read_config(files, path));
   VC_TRY(TimeZone zone, load_time_zone(files, config.business.time_zone));
   VC_TRY(SiteClocks clocks, load_clocks(files, config, zone));
   return LoadedConfig{std::move(config), std::move(zone), std::move(clocks)};
 }
-
-}  // namespace
-
-struct TenantHost::Inner {
-  /// Until when a closing tenant waits for each kind of connection.
-  struct Deadlines {
-    MonoTime requests;
-    MonoTime goodbyes;
-  };
-
-  Inner(const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded);
-  ~Inner() {
-    if (close_timer) {
-      deps.reactor.cancel(*close_timer);
-    }
-  }
-
-  std::shared_ptr<ultravox::UltravoxClient> make_client() const;
-  void adopt_store(const StoreContents& contents);
-  bool records_may_come() const;
-  void serve_listeners();
-  void take(HttpRequest request, std::shared_ptr<Responder> responder);
-  void carry_out(const std::shared_ptr<Exchange>& exchange);
-  void show_health(const std::shared_ptr<Exchange>& exchange) const;
-  void show_session(const std::shared_ptr<Exchange>& exchange);
-  void with_session(const std::shared_ptr<Exchange>& exchange,
-                    std::function<void(const Session&)> found);
-  void wait_for_connections(Deadlines until, std::function<void()> done);
-
-  TenantDeps deps;
-  TenantLease lease;
-  Notice notice;
-  std::shared_ptr<const TenantConfig> config;
-  std::shared_ptr<TenantCounters> counters = std::make_shared<TenantCounters>();
-  EventHub hub;
-  /// What an operator should know of how the store keeps its word.
-  std::string store_warning;
-  std::unique_ptr<SessionStore> store_owner;
-  SessionStore& store;
-  SessionBook book;
-  Outbox outbox;
-  RequestMemory memory;
-  BuiltinBackend backend;
-  ErpSide erp;
-  TenantScope scope;
-  CallDeliverer calls;
-  RecordNews news;
-  /// Replaced clients whose requests may still be under way.
-  std::vector<std::shared_ptr<ultravox::UltravoxClient>> old_clients;
-  CallEvents events;
-  SessionApi sessions;
-  SessionWatch watch;
-  WebhookApi webhooks;
-  LiveApi live;
-  InsightApi insight;
-  Retention retention;
-  Gatekeeper gatekeeper;
-  bool was_broken = false;
-  std::optional<TimerId> close_timer;
-  HttpServer server;
-};
 
 TenantHost::Inner::Inner(
     const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded)
@@ -191,12 +116,17 @@ TenantHost::Inner::Inner(
       insight(scope),
       retention({deps.reactor, deps.clock, store, book, [this] { return config->retention; }}),
       gatekeeper(scope),
-      server(deps.reactor,
-             {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
-                take(std::move(request), std::move(responder));
-              },
-              {},
-              {}}) {
+      server(
+          deps.reactor,
+          {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
+             take(std::move(request), std::move(responder));
+           },
+           [this](
+               const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket) {
+             const Status known = live.adopt(tag, note, std::move(socket));
+             misfit = known.has_error() ? std::optional(known.error()) : std::nullopt;
+           },
+           {}}) {
   outbox.add(std::string(kCallEffects), calls);
   outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);

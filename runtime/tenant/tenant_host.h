@@ -18,12 +18,14 @@
 #include "base/units.h"
 #include "runtime/backend/erpnext/erpnext_client.h"
 #include "runtime/net/http_client.h"
+#include "runtime/net/http_server.h"
 #include "runtime/outbox/outbox.h"
 #include "runtime/session/session.h"
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
 #include "runtime/tenant/config.h"
 #include "runtime/tenant/exchange.h"
+#include "runtime/tenant/tenant_carry.h"
 
 namespace voicectl::runtime {
 
@@ -110,6 +112,42 @@ class TenantHost {
   /// Borrowed, to be duplicated; what `open` or `listen` was given.
   const UniqueFd& unix_listener() const;
   const UniqueFd& tcp_listener() const;
+
+  // The tenant goes to another process. Before `release`, `unquiesce` makes as if nothing had been
+  // begun; after it, `take_back` does.
+
+  /// Accepts nothing more and takes no further request; what was taken is finished, WebSockets are
+  /// served.
+  void quiesce();
+  /// Every request is answered, and nothing goes to another system.
+  bool is_quiet() const;
+  void unquiesce();
+  /// Writes what is decided, then lets the holder of `next` write instead of us. Answers what is in
+  /// memory only. REQUIRES: it is quiet. ERRORS: as SessionStore::commit.
+  void release(FencingToken next, Completion<TenantCarry> done);
+  /// See HttpServer::detach. Connections that are ending do so here.
+  std::vector<DetachedConnection> detach();
+  /// Serves again, with `connections` and the newer token. An error is the store's; then the tenant
+  /// is served as after any failure of its store.
+  void take_back(FencingToken token,
+                 std::vector<DetachedConnection> connections,
+                 std::function<void(Status)> done);
+  /// Another process has it. Lets those end that are ending, then runs `done`; only destruction may
+  /// follow.
+  void leave(std::function<void()> done);
+
+  // The tenant comes from another process. Nothing is accepted, read or written before `go`.
+
+  /// As `open`, but leaves the store alone: another process still has it.
+  static Result<std::unique_ptr<TenantHost>> prepare(const TenantDeps& deps,
+                                                     Offload& offload,
+                                                     TenantLease lease,
+                                                     Notice notice);
+  /// Opens the store and goes on with what the other process had in memory. ERRORS: as `open`.
+  void open_prepared(TenantCarry carried, std::function<void(Status)> done);
+  /// ERRORS: kInvalidArgument for a WebSocket that nothing here can serve.
+  Status adopt(DetachedConnection connection);
+  void go();
 
   TenantLoad load() const;
   TenantEffects effects() const;

@@ -23,6 +23,12 @@ struct Rate {
 /// leaves the bucket empty, never locked.
 class TokenBucket {
  public:
+  TokenBucket() = default;
+  /// As another process left it.
+  explicit TokenBucket(MonoTime full_at) : full_at_(full_at) {}
+  /// All there is to know of it.
+  MonoTime full_at() const { return full_at_; }
+
   /// How long until a token is there; nullopt if one is there now.
   std::optional<Duration> wait(const Rate& rate, MonoTime now);
 

@@ -87,4 +87,22 @@ void TrafficControl::keep_only(const std::vector<ApiKey>& keys) {
   });
 }
 
+TrafficControl::Shares TrafficControl::shares() const {
+  Shares shares{api_.full_at(), webhooks_.full_at(), strangers_.full_at(), {}};
+  for (const auto& [key, bucket] : keys_) {
+    shares.keys.emplace(key, bucket.full_at());
+  }
+  return shares;
+}
+
+void TrafficControl::go_on_with(const Shares& shares) {
+  api_ = TokenBucket(shares.api);
+  webhooks_ = TokenBucket(shares.webhooks);
+  strangers_ = TokenBucket(shares.strangers);
+  keys_.clear();
+  for (const auto& [key, full_at] : shares.keys) {
+    keys_.emplace(key, TokenBucket(full_at));
+  }
+}
+
 }  // namespace voicectl::runtime

@@ -57,6 +57,17 @@ class TrafficControl {
   /// Forgets keys that are gone.
   void keep_only(const std::vector<ApiKey>& keys);
 
+  /// When each share will be whole again: what another process needs to go on with it.
+  struct Shares {
+    MonoTime api;
+    MonoTime webhooks;
+    MonoTime strangers;
+    std::map<std::string, MonoTime> keys;
+    friend bool operator==(const Shares&, const Shares&) = default;
+  };
+  Shares shares() const;
+  void go_on_with(const Shares& shares);
+
  private:
   TokenBucket api_;
   TokenBucket webhooks_;

@@ -11,5 +11,6 @@ void http_request(std::string_view bytes);
 void websocket(std::string_view bytes);
 void json_body(std::string_view bytes);
 void signature(std::string_view bytes);
+void handoff(std::string_view bytes);
 
 }  // namespace voicectl::fuzz

@@ -88,6 +88,10 @@ TEST(MutationTest, JsonBodiesKeepTheirPropertiesUnderMutation) {
   run_corpus_and_mutants("json_body", json_body);
 }
 
+TEST(MutationTest, HandOverMessagesKeepTheirPropertiesUnderMutation) {
+  run_corpus_and_mutants("handoff", handoff);
+}
+
 TEST(MutationTest, SignaturesKeepTheirPropertiesUnderMutation) {
   run_corpus_and_mutants("signature", signature);
 }

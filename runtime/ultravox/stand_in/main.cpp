@@ -51,8 +51,10 @@ void describe(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"fast", "natural"}));
   app.add_option("--auto-join", line.auto_join_ms,
                  "milliseconds after which a call is played although nobody joined");
-  app.add_option("--connect-to", line.connect_to,
-                 "send webhooks and tool calls to this address:port, whatever host they name");
+  app.add_option(
+      "--connect-to", line.connect_to,
+      "send webhooks and tool calls to this address:port, whatever host they name (an address "
+      "in numbers is gone to)");
   app.add_option("--log-file", line.log_file,
                  "output and log go to this file, which rotates; default: standard streams");
   app.add_option("--retry-first", line.retry_first_ms,

@@ -47,6 +47,19 @@ TEST_F(TrafficControlTest, ARefusedRequestCostsNoShare) {
   EXPECT_EQ(admitted(Traffic::kApi, "b", 100, kStart + 1s), 1);
 }
 
+TEST_F(TrafficControlTest, AnotherProcessGoesOnWithTheSharesThatAreLeft) {
+  admitted(Traffic::kApi, "a", 4);
+  const TrafficControl::Shares left = control_.shares();
+  control_ = TrafficControl();
+  ASSERT_EQ(admitted(Traffic::kApi, "a", 100), 6);
+
+  control_.go_on_with(left);
+
+  EXPECT_EQ(control_.shares(), left);
+  EXPECT_EQ(admitted(Traffic::kApi, "a", 100), 2);
+  EXPECT_EQ(admitted(Traffic::kApi, "b", 100), 4);
+}
+
 TEST_F(TrafficControlTest, WebhooksHaveAShareOfTheirOwn) {
   admitted(Traffic::kApi, "a", 100);
   admitted(Traffic::kApi, "b", 100);

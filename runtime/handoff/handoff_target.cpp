@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handoff/handoff_target.h"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <utility>
+
+#include "base/record_codec.h"
+
+namespace voicectl::handoff {
+namespace {
+
+/// Descriptors that the rest of the process may need meanwhile.
+constexpr std::uint64_t kSpareDescriptors = 64;
+
+Error unfit(const std::string& why) {
+  return {ErrorCode::kConflict, "cannot take the tenant over: " + why};
+}
+
+}  // namespace
+
+HandoffTarget::HandoffTarget(Reactor& reactor,
+                             FileSystem& files,
+                             std::unique_ptr<runtime::TenantHost> host,
+                             std::unique_ptr<FdChannel> channel,
+                             HandoffTimes times,
+                             Done done)
+    : reactor_(reactor),
+      files_(files),
+      host_(std::move(host)),
+      peer_(std::move(channel)),
+      times_(times),
+      done_(std::move(done)) {}
+
+HandoffTarget::~HandoffTarget() {
+  if (deadline_) {
+    reactor_.cancel(*deadline_);
+  }
+}
+
+void HandoffTarget::start() {
+  peer_.start({[this](PeerMessage type, const std::string& body, std::vector<UniqueFd> sockets) {
+                 take(type, body, std::move(sockets));
+               },
+               [this] {
+                 fail(TargetEvent::kPeerLost,
+                      Error(ErrorCode::kUnavailable,
+                            "cannot take the tenant over: the other instance is gone"));
+               }});
+  deadline_ = reactor_.call_after(times_.whole, [this] {
+    deadline_.reset();
+    fail(TargetEvent::kOverdue,
+         Error(ErrorCode::kTimeout, "cannot take the tenant over: it did not come in time"));
+  });
+}
+
+void HandoffTarget::cancel(const Error& why) {
+  fail(TargetEvent::kCancelled, why);
+}
+
+void HandoffTarget::take(PeerMessage type, const std::string& body, std::vector<UniqueFd> sockets) {
+  if (is_over(state_)) {
+    return;
+  }
+  switch (type) {
+    case PeerMessage::kOffer:
+      return take_offer(body);
+    case PeerMessage::kState:
+      return take_state(body);
+    case PeerMessage::kBatch:
+      return take_batch(body, std::move(sockets));
+    case PeerMessage::kEnd:
+      return take_end(body);
+    case PeerMessage::kWithdraw:
+      last_word_ = PeerMessage::kWithdrawn;
+      return fail(TargetEvent::kWithdraw,
+                  Error(ErrorCode::kCancelled,
+                        "cannot take the tenant over: it stays with the other instance"));
+    case PeerMessage::kAccepted:
+    case PeerMessage::kRefused:
+    case PeerMessage::kOpened:
+    case PeerMessage::kTaken:
+    case PeerMessage::kWithdrawn:
+      return fail(TargetEvent::kPeerLost, unfit("the other instance says what only we say"));
+  }
+}
+
+void HandoffTarget::fail(TargetEvent event, Error why) {
+  if (is_over(state_)) {
+    return;
+  }
+  why_ = std::move(why);
+  (void)go(event);
+}
+
+bool HandoffTarget::go(TargetEvent event) {
+  const Result<TargetState> next = step(state_, event);
+  if (next.has_error() && !is_over(state_)) {
+    why_ = next.error();
+    state_ = TargetState::kDropped;
+    drop();
+    return false;
+  }
+  if (next.has_error() || *next == state_) {
+    return next.has_value();
+  }
+  state_ = *next;
+  if (state_ == TargetState::kDropped) {
+    drop();
+  } else if (state_ == TargetState::kTaken) {
+    serve();
+  }
+  return true;
+}
+
+Status HandoffTarget::check_offer(const std::string& body) const {
+  VC_TRY(const Offer offer, decode_record<Offer>(body, "the offer of a tenant"));
+  if (offer.version != kPeerVersion || offer.layout != peer_layout()) {
+    return unfit(
+        "the other instance lays out its state in another way; both need the same version");
+  }
+  const runtime::TenantConfig& own = host_->config();
+  if (offer.tenant != own.tenant.str() || offer.token != host_->token().value) {
+    return unfit("the other instance offers another one");
+  }
+  if (offer.generation != own.generation.value) {
+    return unfit(fmt::format("its configuration is of generation {} here and {} there",
+                             own.generation.value, offer.generation));
+  }
+  rlimit limit{};
+  const Result<std::vector<std::string>> open = files_.list("/proc/self/fd");
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && open.has_value() &&
+      open->size() + offer.connections + kSpareDescriptors > limit.rlim_cur) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("cannot take the tenant over: it has {} connections, and {} of {} "
+                             "descriptors are open here",
+                             offer.connections, open->size(), limit.rlim_cur));
+  }
+  return ok_status();
+}
+
+void HandoffTarget::take_offer(const std::string& body) {
+  if (const Status fits = check_offer(body); fits.has_error()) {
+    return fail(TargetEvent::kOfferUnfit, fits.error());
+  }
+  if (go(TargetEvent::kOfferFits)) {
+    (void)peer_.send(PeerMessage::kAccepted, {});  // if it is gone we shall hear of that
+  }
+}
+
+void HandoffTarget::take_state(const std::string& body) {
+  Result<runtime::TenantCarry> carried =
+      decode_record<runtime::TenantCarry>(body, "the state of a tenant");
+  if (carried.has_error()) {
+    return fail(TargetEvent::kPeerLost, carried.error());
+  }
+  if (!go(TargetEvent::kState)) {
+    return;
+  }
+  host_->open_prepared(std::move(*carried),
+                       [this, alive = std::weak_ptr(alive_)](const Status& opened) {
+                         if (alive.expired() || is_over(state_)) {
+                           return;
+                         }
+                         if (opened.has_error()) {
+                           return fail(TargetEvent::kOpenFailed, opened.error());
+                         }
+                         if (go(TargetEvent::kOpened)) {
+                           (void)peer_.send(PeerMessage::kOpened, {});  // as above
+                         }
+                       });
+}
+
+void HandoffTarget::take_batch(const std::string& body, std::vector<UniqueFd> sockets) {
+  if (!go(TargetEvent::kBatch)) {
+    return;
+  }
+  if (const Status adopted = adopt_batch(body, std::move(sockets)); adopted.has_error()) {
+    fail(TargetEvent::kBatchUnfit, adopted.error());
+  }
+}
+
+Status HandoffTarget::adopt_batch(const std::string& body, std::vector<UniqueFd> sockets) {
+  VC_TRY(Batch batch, decode_batch(body));
+  if (batch.connections.size() != sockets.size()) {
+    return unfit(fmt::format("a batch of {} connections came with {} sockets",
+                             batch.connections.size(), sockets.size()));
+  }
+  checksum_ = checksum_of(body, checksum_);
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    websockets_ += batch.connections[i].is_websocket ? 1 : 0;
+    ++connections_;
+    VC_TRY(host_->adopt({std::move(sockets[i]), std::move(batch.connections[i])}));
+  }
+  return ok_status();
+}
+
+void HandoffTarget::take_end(const std::string& body) {
+  const Result<End> end = decode_record<End>(body, "the end of a hand-over");
+  if (end.has_error()) {
+    return fail(TargetEvent::kEndUnfit, end.error());
+  }
+  if (end->connections != connections_ || end->checksum != checksum_) {
+    return fail(TargetEvent::kEndUnfit,
+                unfit(fmt::format("{} connections were announced and {} came, or not as they were",
+                                  end->connections, connections_)));
+  }
+  (void)go(TargetEvent::kEndFits);
+}
+
+void HandoffTarget::serve() {
+  // This is the instant. The word lies in the other one's socket before a byte is read or written
+  // here, so that it learns of it even if we die the next moment; and if it is the one that has
+  // died, nobody else has the tenant.
+  (void)peer_.send(PeerMessage::kTaken, {});
+  host_->go();
+  finish(Taken{std::move(host_), connections_, websockets_});
+}
+
+void HandoffTarget::drop() {
+  const Refusal refusal{std::string(name_of(why_.code())), why_.text()};
+  (void)peer_.send(last_word_, encode_record(refusal));  // if it is gone it does not matter
+  finish(why_);
+}
+
+void HandoffTarget::finish(Result<Taken> outcome) {
+  if (deadline_) {
+    reactor_.cancel(*std::exchange(deadline_, std::nullopt));
+  }
+  auto shared = std::make_shared<Result<Taken>>(std::move(outcome));
+  reactor_.post([this, shared, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) {
+      std::exchange(done_, nullptr)(std::move(*shared));
+    }
+  });
+}
+
+}  // namespace voicectl::handoff

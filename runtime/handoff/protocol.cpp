@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/handoff/protocol.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+
+namespace voicectl::handoff {
+namespace {
+
+Result<std::uint64_t> number_in(const Json& body, const char* key) {
+  VC_TRY(const std::int64_t number, require_integer(body, key));
+  if (number < 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 std::string("cannot take '") + key + "': it is negative");
+  }
+  return static_cast<std::uint64_t>(number);
+}
+
+}  // namespace
+
+std::string encode(const HandOverOrder& order) {
+  return dump_json(Json{{"tenant", order.tenant.str()},
+                        {"generation", order.generation.value},
+                        {"token", order.token.value},
+                        {"back", order.back.value},
+                        {"patience_ms", order.patience.count()}});
+}
+
+Result<HandOverOrder> parse_hand_over_order(std::string_view body) {
+  VC_TRY(const Json parsed, parse_json(body));
+  VC_TRY(const std::string name, require_string(parsed, "tenant"));
+  VC_TRY(TenantId tenant, TenantId::parse(name));
+  VC_TRY(const std::uint64_t generation, number_in(parsed, "generation"));
+  VC_TRY(const std::uint64_t token, number_in(parsed, "token"));
+  VC_TRY(const std::uint64_t back, number_in(parsed, "back"));
+  VC_TRY(const std::uint64_t patience, number_in(parsed, "patience_ms"));
+  if (back <= token) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot hand over: the token for the way back must be the higher one");
+  }
+  constexpr std::uint64_t kLongest = 60'000;
+  return HandOverOrder{std::move(tenant),
+                       {generation},
+                       {token},
+                       {back},
+                       std::chrono::milliseconds(std::min(patience, kLongest))};
+}
+
+std::string encode(const HandOverReport& report) {
+  return dump_json(Json{{"handed_over", report.is_handed_over},
+                        {"code", name_of(report.why.code())},
+                        {"why", report.why.text()},
+                        {"token", report.token.value},
+                        {"connections", report.connections},
+                        {"websockets", report.websockets},
+                        {"pause_us", report.pause.count()},
+                        {"wait_us", report.wait.count()}});
+}
+
+Result<HandOverReport> parse_hand_over_report(std::string_view body) {
+  VC_TRY(const Json parsed, parse_json(body));
+  const auto outcome = parsed.is_object() ? parsed.find("handed_over") : parsed.end();
+  if (!parsed.is_object() || outcome == parsed.end() || !outcome->is_boolean()) {
+    return Error(ErrorCode::kCorrupt, "cannot read what came of a hand-over");
+  }
+  HandOverReport report;
+  report.is_handed_over = outcome->get<bool>();
+  report.why =
+      Error(error_code_named(string_or(parsed, "code", "internal")), string_or(parsed, "why", ""));
+  VC_TRY(report.token.value, number_in(parsed, "token"));
+  VC_TRY(report.connections, number_in(parsed, "connections"));
+  VC_TRY(report.websockets, number_in(parsed, "websockets"));
+  report.pause = std::chrono::microseconds(integer_or(parsed, "pause_us", 0));
+  report.wait = std::chrono::microseconds(integer_or(parsed, "wait_us", 0));
+  return report;
+}
+
+}  // namespace voicectl::handoff

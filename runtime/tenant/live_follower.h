@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/tenant/live_api.h"
+#include "runtime/tenant/token_bucket.h"
+
+/// For live_api.cpp and live_moves.cpp only.
+namespace voicectl::runtime {
+
+/// What a connection's tag says, before '#' and the id of its key.
+inline constexpr std::string_view kSessionTag = "session/";
+inline constexpr std::string_view kStaffTag = "staff";
+
+inline constexpr std::uint16_t kTryAgainLater = 1013;
+
+/// Live events that may wait behind a replay.
+inline constexpr std::size_t kMostWaiting = 2000;
+
+/// One WebSocket and how far its events are.
+struct LiveApi::Follower {
+  std::shared_ptr<WebSocket> socket;
+  /// Absent for the tenant's channel.
+  std::optional<SessionId> session;
+  /// The API key that opened it; empty if the session's token did.
+  std::string key_id;
+  /// When it has to close because its session is long over.
+  std::optional<WallTime> session_end;
+  std::uint64_t sent = 0;
+  /// The last event when it came: the replay must reach it.
+  std::uint64_t last = 0;
+  bool replaying = true;
+  TokenBucket texts;
+  /// Live events that came during the replay.
+  std::vector<std::pair<std::uint64_t, std::string>> waiting;
+  EventHub::Subscription subscription;
+
+  void send(std::uint64_t seq, const std::string& text) {
+    if (seq > sent) {
+      sent = seq;
+      socket->send_text(text);
+    }
+  }
+
+  void take(std::uint64_t seq, const std::string& text) {
+    if (replaying && waiting.size() >= kMostWaiting) {
+      socket->close(kTryAgainLater, "events come faster than they can be replayed; try again");
+    } else if (replaying) {
+      waiting.emplace_back(seq, text);
+    } else {
+      send(seq, text);
+    }
+  }
+
+  void go_live() {
+    replaying = false;
+    for (const auto& [seq, text] : std::exchange(waiting, {})) {
+      send(seq, text);
+    }
+  }
+};
+
+}  // namespace voicectl::runtime

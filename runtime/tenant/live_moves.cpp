@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// WebSockets that another process goes on with, or went on with before.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/record_codec.h"
+#include "runtime/tenant/live_follower.h"
+
+namespace voicectl::runtime {
+
+/// What another process must know of a follower beside its tag.
+struct FollowerNote {
+  std::optional<WallTime> session_end;
+  std::uint64_t sent = 0;
+  std::uint64_t last = 0;
+  bool replaying = false;
+  MonoTime texts_full_at;
+};
+
+template <typename Visit>
+void visit_fields(Visit& visit, FollowerNote& note) {
+  auto& [session_end, sent, last, replaying, texts_full_at] = note;
+  visit("session_end", session_end);
+  visit("sent", sent);
+  visit("last", last);
+  visit("replaying", replaying);
+  visit("texts_full_at", texts_full_at);
+}
+
+std::string follower_note_layout() {
+  RecordLayout layout;
+  layout.describe<FollowerNote>();
+  return layout.text();
+}
+
+std::string LiveApi::let_go(const FollowerPtr& follower) {
+  const FollowerNote note{follower->session_end, follower->sent, follower->last,
+                          follower->replaying, follower->texts.full_at()};
+  leave(follower);
+  return encode_record(note);
+}
+
+Status LiveApi::adopt(const std::string& tag,
+                      const std::string& note,
+                      std::shared_ptr<WebSocket> socket) {
+  VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
+  const std::size_t mark = std::min(tag.find('#'), tag.size());
+  const std::string channel = tag.substr(0, mark);
+  auto follower = std::make_shared<Follower>();
+  if (channel.starts_with(kSessionTag)) {
+    VC_TRY(follower->session, SessionId::parse(channel.substr(kSessionTag.size())));
+  } else if (channel != kStaffTag) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot go on with a WebSocket: nothing here has the tag '{}'", tag));
+  }
+  follower->socket = std::move(socket);
+  follower->key_id = mark < tag.size() ? tag.substr(mark + 1) : "";
+  follower->session_end = known.session_end;
+  follower->sent = known.sent;
+  follower->last = known.last;
+  follower->replaying = known.replaying;
+  follower->texts = TokenBucket(known.texts_full_at);
+  listen(follower);
+  attach(follower);
+  if (known.replaying) {
+    behind_.push_back(follower);
+  }
+  return ok_status();
+}
+
+void LiveApi::go() {
+  for (const FollowerPtr& follower : std::exchange(behind_, {})) {
+    if (follower->socket->is_open()) {
+      replay(follower);
+    }
+  }
+  review();
+}
+
+}  // namespace voicectl::runtime

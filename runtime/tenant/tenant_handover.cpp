@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a tenant leaves a process, and how it comes into one, while its connections stay open.
+#include <array>
+#include <utility>
+
+#include "runtime/tenant/tenant_inner.h"
+
+namespace voicectl::runtime {
+namespace {
+
+/// For peers that have their last answer and have not hung up yet.
+constexpr Duration kGoodbyeGrace = std::chrono::milliseconds(2500);
+constexpr Duration kGoneCheck = std::chrono::milliseconds(50);
+
+constexpr std::array kTraffic{Traffic::kApi, Traffic::kWebhook};
+constexpr std::array kReasons{BusyReason::kTenant,   BusyReason::kKey,     BusyReason::kStranger,
+                              BusyReason::kInFlight, BusyReason::kForgery, BusyReason::kSockets};
+
+Error moving() {
+  return {ErrorCode::kUnavailable, "cannot change sessions: the tenant is moving; try again"};
+}
+
+/// The name as this process keeps it, for the life of the process.
+template <typename All>
+std::string_view own_name(const All& all, std::string_view name) {
+  for (const auto one : all) {
+    if (name_of(one) == name) {
+      return name_of(one);
+    }
+  }
+  return name_of(all.front());
+}
+
+}  // namespace
+
+void TenantHost::quiesce() {
+  inner_->server.stop_accepting();
+  inner_->server.park();
+  inner_->outbox.rest();
+}
+
+bool TenantHost::is_quiet() const {
+  return inner_->counters->requests_in_progress == 0 && inner_->outbox.is_at_rest();
+}
+
+void TenantHost::unquiesce() {
+  inner_->outbox.wake();
+  inner_->server.unpark();
+  inner_->serve_listeners();
+}
+
+TenantCarry TenantHost::Inner::carry() const {
+  TenantCarry carried;
+  carried.counts.requests = counters->requests;
+  carried.counts.tool_calls = counters->tool_calls;
+  carried.counts.requests_total = counters->requests_total;
+  carried.counts.tool_calls_total = counters->tool_calls_total;
+  for (const auto& [key, count] : counters->refusals) {
+    carried.counts.refusals.emplace(std::pair(std::string(key.first), std::string(key.second)),
+                                    count);
+  }
+  carried.shares = scope.traffic.shares();
+  carried.forgeries = scope.forgeries.memory();
+  carried.event_lag = book.event_lag();
+  carried.outbox = outbox.counts();
+  carried.promised = erp.promised();
+  return carried;
+}
+
+void TenantHost::Inner::go_on_with(const TenantCarry& carried) {
+  counters->requests = carried.counts.requests;
+  counters->tool_calls = carried.counts.tool_calls;
+  counters->requests_total = carried.counts.requests_total;
+  counters->tool_calls_total = carried.counts.tool_calls_total;
+  for (const auto& [key, count] : carried.counts.refusals) {
+    counters->refusals[{own_name(kTraffic, key.first), own_name(kReasons, key.second)}] += count;
+  }
+  scope.traffic.go_on_with(carried.shares);
+  scope.forgeries.go_on_with(carried.forgeries);
+  book.count_lag_from(carried.event_lag);
+  outbox.count_from(carried.outbox);
+  erp.go_on_with(carried.promised);
+}
+
+void TenantHost::release(FencingToken next, Completion<TenantCarry> done) {
+  inner_->outbox.stop();
+  inner_->book.suspend(moving());
+  inner_->store.release(next, [this, done = std::move(done)](const Status& released) {
+    released.has_error() ? done(released.error()) : done(inner_->carry());
+  });
+}
+
+std::vector<DetachedConnection> TenantHost::detach() {
+  return inner_->server.detach();
+}
+
+void TenantHost::take_back(FencingToken token,
+                           std::vector<DetachedConnection> connections,
+                           std::function<void(Status)> done) {
+  inner_->lease.token = token;
+  inner_->store.renew(token);
+  for (DetachedConnection& connection : connections) {
+    inner_->server.adopt(std::move(connection));
+  }
+  inner_->book.reopen([this, done = std::move(done)](const Status& outcome) {
+    inner_->server.unpark();
+    inner_->serve_listeners();
+    inner_->live.go();
+    inner_->outbox.wake();
+    done(outcome);
+  });
+}
+
+void TenantHost::leave(std::function<void()> done) {
+  inner_->outbox.stop();
+  inner_->store.close([this, done = std::move(done)] {
+    inner_->wait_gone(inner_->deps.reactor.now() + kGoodbyeGrace, done);
+  });
+}
+
+void TenantHost::Inner::wait_gone(MonoTime until, std::function<void()> done) {
+  if (server.connections() == 0 || deps.reactor.now() >= until) {
+    done();
+    return;
+  }
+  close_timer = deps.reactor.call_after(kGoneCheck, [this, until, done = std::move(done)] {
+    close_timer.reset();
+    wait_gone(until, done);
+  });
+}
+
+Result<std::unique_ptr<TenantHost>> TenantHost::prepare(const TenantDeps& deps,
+                                                        Offload& offload,
+                                                        TenantLease lease,
+                                                        Notice notice) {
+  VC_TRY(LoadedConfig loaded, load_config(deps.files, lease.config_path));
+  std::unique_ptr<TenantHost> host(new TenantHost(std::make_unique<Inner>(
+      deps, offload, std::move(lease), std::move(notice), std::move(loaded))));
+  host->inner_->server.hold();
+  return host;
+}
+
+void TenantHost::open_prepared(TenantCarry carried, std::function<void(Status)> done) {
+  inner_->outbox.hold();
+  inner_->book.open(
+      [this, carried = std::move(carried), done = std::move(done)](const Status& outcome) {
+        if (outcome.has_value()) {
+          inner_->go_on_with(carried);
+          // A timer must not change what the other process may yet go on with.
+          inner_->book.suspend(moving());
+        }
+        done(outcome);
+      });
+}
+
+Status TenantHost::adopt(DetachedConnection connection) {
+  inner_->misfit.reset();
+  inner_->server.adopt(std::move(connection));
+  return inner_->misfit ? Status(*inner_->misfit) : ok_status();
+}
+
+void TenantHost::go() {
+  inner_->book.go_on();
+  // A key may have been revoked meanwhile. What cannot be read now was read when this began.
+  (void)reload_keys();
+  inner_->server.go();
+  inner_->live.go();
+  inner_->serve_listeners();
+  inner_->outbox.wake();
+}
+
+}  // namespace voicectl::runtime
