@@ -68,6 +68,21 @@ void PlacementActions::perform(const StopInstance& action, OnActionDone done) {
   });
 }
 
+void PlacementActions::perform(const RetireInstance& action, OnActionDone done) {
+  const RecordedInstance* const recorded = deps_.recorded.find_instance(action.instance);
+  if (recorded == nullptr) {
+    done(failed(
+        Error(ErrorCode::kNotFound, fmt::format("cannot replace instance '{}': there is none "
+                                                "of that name",
+                                                action.instance.str()))));
+    return;
+  }
+  RecordedChange change;
+  change.put_instances.push_back(*recorded);
+  change.put_instances.back().fingerprint.clear();
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
 void PlacementActions::perform(const BindListener& action, OnActionDone done) {
   Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
   if (tenant.has_error()) {
@@ -129,17 +144,30 @@ void PlacementActions::lend(const RecordedTenant& tenant,
                             const InstanceId& instance,
                             FencingToken token,
                             Completion<void> done) {
+  const Result<LendOptions> options = lend_options(tenant, instance, token);
+  if (options.has_error()) {
+    done(options.error());
+    return;
+  }
+  deps_.instances.lend(*options, std::move(done));
+}
+
+Result<LendOptions> PlacementActions::lend_options(const RecordedTenant& tenant,
+                                                   const InstanceId& instance,
+                                                   FencingToken token) const {
   const TenantId& name = tenant.spec.tenant;
   const std::optional<ListenerDescriptors> listeners = deps_.bank.descriptors(name);
   if (!listeners) {
-    done(Error(ErrorCode::kNotFound,
-               fmt::format("cannot lend tenant '{}': its listener is not bound", name.str())));
-    return;
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot lend tenant '{}': its listener is not bound", name.str()));
   }
-  deps_.instances.lend(
-      LendOptions{instance, name, tenant.generation, token, deps_.files.paths().tenant_config(name),
-                  deps_.files.paths().tenant_data(name), *listeners},
-      std::move(done));
+  return LendOptions{instance,
+                     name,
+                     tenant.generation,
+                     token,
+                     deps_.files.paths().tenant_config(name),
+                     deps_.files.paths().tenant_data(name),
+                     *listeners};
 }
 
 void PlacementActions::lend_again(const RecordedTenant& tenant, Completion<void> done) {
@@ -161,7 +189,59 @@ void PlacementActions::perform(const LendListener& action, OnActionDone done) {
     done(failed(found.error()));
     return;
   }
-  RecordedTenant tenant = *found;
+  if (action.from && *action.from != action.instance && can_hand_over(action)) {
+    hand_over(action, *found, std::move(done));
+  } else {
+    take_and_lend(action, *found, done);
+  }
+}
+
+bool PlacementActions::can_hand_over(const LendListener& action) const {
+  bool is_there = false;
+  bool is_ready = false;
+  for (const InstanceView& view : deps_.instances.observe()) {
+    is_there = is_there || (view.instance == *action.from && view.state == InstanceState::kReady &&
+                            view.tenants.contains(action.tenant));
+    is_ready =
+        is_ready || (view.instance == action.instance && view.state == InstanceState::kReady);
+  }
+  return is_there && is_ready;
+}
+
+void PlacementActions::hand_over(const LendListener& action,
+                                 const RecordedTenant& tenant,
+                                 OnActionDone done) {
+  const Result<LendOptions> to = lend_options(tenant, action.instance, tenant.token);
+  if (to.has_error()) {
+    done(failed(to.error()));
+    return;
+  }
+  deps_.migrator.move(
+      Move{*action.from, *to, [this, tenant] { return next_token(tenant); }},
+      [this, action, tenant, done = std::move(done)](const MoveOutcome& outcome) {
+        if (deps_.on_hand_over) {
+          deps_.on_hand_over(action, outcome);
+        }
+        RecordedTenant after = tenant;
+        if (outcome.verdict == Verdict::kMoved) {
+          after.token = outcome.token;
+          after.placement = action.instance;
+          done(ActionOutcome{ok_status(), put(after)});
+        } else if (outcome.remedy == Remedy::kLend) {
+          take_and_lend(action, after, done);
+        } else {
+          after.token = std::max(after.token, outcome.token);
+          done(ActionOutcome{outcome.why.with_context(fmt::format(
+                                 "moving it to '{}' (it stays, as if nothing had happened)",
+                                 action.instance.str())),
+                             put(after)});
+        }
+      });
+}
+
+void PlacementActions::take_and_lend(const LendListener& action,
+                                     RecordedTenant tenant,
+                                     const OnActionDone& done) {
   tenant.token = next_token(tenant);
   const auto go_on = [this, action, tenant, done](const Status& reclaimed) {
     if (reclaimed.has_error()) {

@@ -7,6 +7,7 @@
 #include "provisioner/apply/tenant_files.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/listeners.h"
+#include "provisioner/migrate/session_migrator.h"
 #include "provisioner/plan/action.h"
 
 namespace voicectl {
@@ -27,14 +28,20 @@ class PlacementActions {
     const WallClock& wall;
     /// How tenants' socket files are made reachable for nginx.
     SocketAccess socket_access;
+    SessionMigrator& migrator;
+    /// Hears of every hand-over, also of one that was not carried out. May be empty.
+    std::function<void(const LendListener& action, const MoveOutcome& outcome)> on_hand_over = {};
   };
   explicit PlacementActions(Deps deps) : deps_(std::move(deps)) {}
 
   void perform(const StartInstance& action, OnActionDone done);
   void perform(const StopInstance& action, OnActionDone done);
+  void perform(const RetireInstance& action, OnActionDone done);
   void perform(const BindListener& action, OnActionDone done);
   void perform(const ReleaseListener& action, OnActionDone done);
-  /// With `from`: take back, lend; if the new instance does not take it, the old one gets it again.
+  /// With `from`: the tenant is handed over with its connections. Where that cannot be, because the
+  /// old instance is gone or the two do not understand each other: take back (its WebSockets are
+  /// told to come again), lend; if the new instance does not take it, the old one gets it again.
   void perform(const LendListener& action, OnActionDone done);
   void perform(const ReclaimListener& action, OnActionDone done);
 
@@ -55,6 +62,13 @@ class PlacementActions {
             const InstanceId& instance,
             FencingToken token,
             Completion<void> done);
+  Result<LendOptions> lend_options(const RecordedTenant& tenant,
+                                   const InstanceId& instance,
+                                   FencingToken token) const;
+  /// Both are ready and the one has the tenant.
+  bool can_hand_over(const LendListener& action) const;
+  void hand_over(const LendListener& action, const RecordedTenant& tenant, OnActionDone done);
+  void take_and_lend(const LendListener& action, RecordedTenant tenant, const OnActionDone& done);
   void give_back(const LendListener& action,
                  const RecordedTenant& tenant,
                  const Error& why,

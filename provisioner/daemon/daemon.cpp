@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/daemon.h"
 
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+
 namespace voicectl {
 
 Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
@@ -39,8 +43,13 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       callbacks());
   tenant_actions_ = std::make_unique<TenantActions>(
       TenantActions::Deps{recorded_, files_, *instances_, key_records_, seams_.wall});
+  migrator_ = std::make_unique<SessionMigrator>(
+      SessionMigrator::Deps{seams_.reactor, *instances_, seams_.channels});
   placement_actions_ = std::make_unique<PlacementActions>(PlacementActions::Deps{
-      recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access});
+      recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access, *migrator_,
+      [this](const LendListener& action, const MoveOutcome& outcome) {
+        tell_of_hand_over(action, outcome);
+      }});
   edge_actions_ = std::make_unique<EdgeActions>(EdgeActions::Deps{
       recorded_, files_, seams_.edge, seams_.authority, certificates_, options_.edge});
   actions_ = std::make_unique<HostActions>(*tenant_actions_, *placement_actions_, *edge_actions_);
@@ -69,6 +78,23 @@ InstanceCallbacks Daemon::callbacks() {
                            [this](const InstanceId& instance, const Error& why) {
                              loop_->on_instance_failed(instance, why);
                            }};
+}
+
+void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome) {
+  const handoff::HandOverReport& report = outcome.report;
+  Json detail = {
+      {"from", action.from->str()}, {"to", action.instance.str()}, {"tries", outcome.tries}};
+  if (outcome.verdict == Verdict::kMoved) {
+    detail.update({{"connections", report.connections},
+                   {"websockets", report.websockets},
+                   {"pause_us", report.pause.count()},
+                   {"wait_us", report.wait.count()}});
+    events_.add("tenant.handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
+    return;
+  }
+  detail["error"] = outcome.why.text();
+  detail["instead"] = outcome.remedy == Remedy::kLend ? "lent, WebSockets come again" : "it stays";
+  events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
 }
 
 Status Daemon::start(std::function<void()> done) {

@@ -92,6 +92,7 @@ class Daemon {
 
  private:
   InstanceCallbacks callbacks();
+  void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
 
   DaemonSeams seams_;
   DaemonOptions options_;
@@ -105,6 +106,7 @@ class Daemon {
   CertificateStore certificates_;
   std::unique_ptr<InstanceManager> instances_;
   std::unique_ptr<TenantActions> tenant_actions_;
+  std::unique_ptr<SessionMigrator> migrator_;
   std::unique_ptr<PlacementActions> placement_actions_;
   std::unique_ptr<EdgeActions> edge_actions_;
   std::unique_ptr<HostActions> actions_;

@@ -70,6 +70,26 @@ void InstanceManager::reclaim(const InstanceId& instance,
   supervision_->answer<void>(std::move(done), ok_status());
 }
 
+void InstanceManager::hand_over(const InstanceId& instance,
+                                const handoff::HandOverOrder& order,
+                                int peer,
+                                Completion<handoff::HandOverReport> done) {
+  if (SupervisedInstance* known = find(instance)) {
+    return known->hand_over(order, peer, std::move(done));
+  }
+  supervision_->answer<handoff::HandOverReport>(std::move(done), unknown(instance));
+}
+
+void InstanceManager::receive(const LendOptions& options,
+                              int peer,
+                              Duration timeout,
+                              Completion<void> done) {
+  if (SupervisedInstance* known = find(options.instance)) {
+    return known->receive(options, peer, timeout, std::move(done));
+  }
+  supervision_->answer<void>(std::move(done), unknown(options.instance));
+}
+
 void InstanceManager::reconfigure(const InstanceId& instance,
                                   const TenantId& tenant,
                                   Generation generation,

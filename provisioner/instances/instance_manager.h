@@ -20,6 +20,7 @@
 #include "provisioner/instances/listeners.h"
 #include "provisioner/instances/log_pipe.h"
 #include "provisioner/instances/restart_policy.h"
+#include "runtime/handoff/protocol.h"
 
 namespace voicectl {
 
@@ -108,6 +109,18 @@ class InstanceManager {
                const TenantId& tenant,
                FencingToken token,
                Completion<void> done);
+
+  /// Makes it give a tenant to whoever has the other end of `peer`, connections included.
+  /// ERRORS: kNotFound, kUnavailable, kFenced, kTimeout; those mean that nobody knows what came of
+  /// it.
+  void hand_over(const InstanceId& instance,
+                 const handoff::HandOverOrder& order,
+                 int peer,
+                 Completion<handoff::HandOverReport> done);
+
+  /// As `lend`, but it gets the tenant from whoever has the other end of `peer`. Done when it
+  /// serves the tenant. ERRORS: why it does not.
+  void receive(const LendOptions& options, int peer, Duration timeout, Completion<void> done);
 
   /// Makes it read a tenant's configuration file again.
   void reconfigure(const InstanceId& instance,

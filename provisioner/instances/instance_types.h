@@ -53,6 +53,10 @@ struct LendOptions {
   ListenerDescriptors listeners;
 };
 
+/// How long the two instances of a hand-over may take beyond the patience with requests. Longer
+/// than their own bounds (runtime/handoff/handoff_source.h) together.
+inline constexpr Duration kHandOverGrace = std::chrono::seconds(20);
+
 /// A tenant as lent to an instance.
 struct LentTenant {
   Generation generation;

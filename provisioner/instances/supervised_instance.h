@@ -76,6 +76,10 @@ class SupervisedInstance {
   void ask(const ControlLink::Question& question, Completion<std::string> done);
   void lend(const LendOptions& options, Completion<void> done);
   void reclaim(const TenantId& tenant, FencingToken token, Completion<void> done);
+  void hand_over(const handoff::HandOverOrder& order,
+                 int peer,
+                 Completion<handoff::HandOverReport> done);
+  void receive(const LendOptions& options, int peer, Duration timeout, Completion<void> done);
   void reconfigure(const TenantId& tenant,
                    Generation generation,
                    const std::string& config_path,

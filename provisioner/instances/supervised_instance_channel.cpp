@@ -117,15 +117,70 @@ void SupervisedInstance::change_tenants(const ControlLink::Question& question,
   });
 }
 
+namespace {
+
+std::string lend_body(const LendOptions& options) {
+  return dump_json({{"tenant", options.tenant.str()},
+                    {"generation", options.generation.value},
+                    {"token", options.token.value},
+                    {"config", options.config_path},
+                    {"data", options.data_dir}});
+}
+
+}  // namespace
+
+void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
+                                   int peer,
+                                   Completion<handoff::HandOverReport> done) {
+  const ControlLink::Question question{.type = std::string(control::request::kHandOver),
+                                       .body = handoff::encode(order),
+                                       .descriptors = {peer},
+                                       .timeout = order.patience + kHandOverGrace};
+  const auto note = guarded(
+      [this, mine = incarnation_, tenant = order.tenant](const handoff::HandOverReport& report) {
+        const auto lent = mine == incarnation_ ? tenants_.find(tenant) : tenants_.end();
+        if (lent == tenants_.end()) {
+          return;
+        }
+        if (report.is_handed_over) {
+          tenants_.erase(lent);
+        } else {
+          lent->second.token = report.token;
+        }
+      });
+  ask(question, [done = std::move(done), note,
+                 what = question.type + " at " + quoted()](const Result<std::string>& answer) {
+    if (answer.has_error()) {
+      return done(answer.error().with_context(what));
+    }
+    const Result<handoff::HandOverReport> report = handoff::parse_hand_over_report(*answer);
+    if (report.has_value()) {
+      note(*report);
+    }
+    done(report);
+  });
+}
+
+void SupervisedInstance::receive(const LendOptions& options,
+                                 int peer,
+                                 Duration timeout,
+                                 Completion<void> done) {
+  const ControlLink::Question question{
+      .type = std::string(control::request::kReceive),
+      .body = lend_body(options),
+      .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener, peer},
+      .timeout = timeout};
+  change_tenants(
+      question, std::move(done),
+      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}] {
+        tenants_.insert_or_assign(tenant, lent);
+      });
+}
+
 void SupervisedInstance::lend(const LendOptions& options, Completion<void> done) {
-  const Json body = {{"tenant", options.tenant.str()},
-                     {"generation", options.generation.value},
-                     {"token", options.token.value},
-                     {"config", options.config_path},
-                     {"data", options.data_dir}};
   const ControlLink::Question question{
       .type = std::string(control::request::kLend),
-      .body = dump_json(body),
+      .body = lend_body(options),
       .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener},
       .timeout = supervision_.settings.times.request};
   change_tenants(

@@ -70,6 +70,7 @@ std::string_view kind_of(const Action& action) {
                              [](const RetireTenantData&) { return Name("retire_tenant_data"); },
                              [](const StartInstance&) { return Name("start_instance"); },
                              [](const StopInstance&) { return Name("stop_instance"); },
+                             [](const RetireInstance&) { return Name("retire_instance"); },
                              [](const BindListener&) { return Name("bind_listener"); },
                              [](const ReleaseListener&) { return Name("release_listener"); },
                              [](const LendListener&) { return Name("lend_listener"); },
@@ -92,6 +93,7 @@ ActionSymbol symbol_of(const Action& action) {
           [](const PrepareTenantData&) { return kCreate; },
           [](const RetireTenantData&) { return kRemove; },
           [](const StartInstance&) { return kCreate; }, [](const StopInstance&) { return kRemove; },
+          [](const RetireInstance&) { return kChange; },
           [](const BindListener&) { return kCreate; },
           [](const ReleaseListener&) { return kRemove; },
           [](const LendListener& a) { return a.from ? kMove : kCreate; },
@@ -114,6 +116,7 @@ std::string subject_of(const Action& action) {
                              [](const RetireTenantData& a) { return tenant_subject(a.tenant); },
                              [](const StartInstance& a) { return instance_subject(a.instance); },
                              [](const StopInstance& a) { return instance_subject(a.instance); },
+                             [](const RetireInstance& a) { return instance_subject(a.instance); },
                              [](const BindListener& a) { return tenant_subject(a.tenant); },
                              [](const ReleaseListener& a) { return tenant_subject(a.tenant); },
                              [](const LendListener& a) { return tenant_subject(a.tenant); },
@@ -146,6 +149,9 @@ std::string describe(const Action& action) {
                                a.instance.str(), a.admin_port.value());
           },
           [](const StopInstance& a) { return "stop instance " + a.instance.str(); },
+          [](const RetireInstance& a) {
+            return fmt::format("record that instance {} is to be replaced", a.instance.str());
+          },
           [](const BindListener& a) {
             return fmt::format("bind listener of {} on port {}", a.tenant.str(), a.port.value());
           },

@@ -57,6 +57,12 @@ struct StartInstance {
 struct StopInstance {
   InstanceId instance;
 };
+/// Record that the instance is to be replaced: its fingerprint is forgotten, so that the next plan
+/// starts another beside it, hands its tenants over and stops it. Nothing outside the registry
+/// changes.
+struct RetireInstance {
+  InstanceId instance;
+};
 /// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that
 /// is bound anew is lent to nobody: a recorded placement is cleared. A port that the tenant had
 /// before is given back.
@@ -68,8 +74,9 @@ struct BindListener {
 struct ReleaseListener {
   TenantId tenant;
 };
-/// Lend the listener (and with it the tenant) to an instance. From another instance it is taken
-/// back first: a tenant is in one instance at any time.
+/// Lend the listener (and with it the tenant) to an instance. From another instance it is handed
+/// over with its connections, or, where that cannot be, taken back first: a tenant is in one
+/// instance at any time.
 struct LendListener {
   TenantId tenant;
   InstanceId instance;
@@ -113,6 +120,7 @@ using Action = std::variant<SetPlatform,
                             RetireTenantData,
                             StartInstance,
                             StopInstance,
+                            RetireInstance,
                             BindListener,
                             ReleaseListener,
                             LendListener,

@@ -52,6 +52,9 @@ Json content_of(const Action& action) {
                [](const StopInstance& a) {
                  return Json{{"instance", a.instance.str()}};
                },
+               [](const RetireInstance& a) {
+                 return Json{{"instance", a.instance.str()}};
+               },
                [](const BindListener& a) {
                  return Json{{"tenant", a.tenant.str()}, {"port", a.port.value()}};
                },
@@ -150,6 +153,11 @@ Result<Action> read_stop_instance(const Json& json) {
   return Action(StopInstance{std::move(instance)});
 }
 
+Result<Action> read_retire_instance(const Json& json) {
+  VC_TRY(InstanceId instance, instance_in(json, "instance"));
+  return Action(RetireInstance{std::move(instance)});
+}
+
 Result<Action> read_bind_listener(const Json& json) {
   VC_TRY(TenantId tenant, tenant_in(json));
   VC_TRY(const Port port, port_in(json, "port"));
@@ -220,6 +228,7 @@ constexpr Reader kReaders[] = {
     {"retire_tenant_data", read_tenant_action<RetireTenantData>},
     {"start_instance", read_start_instance},
     {"stop_instance", read_stop_instance},
+    {"retire_instance", read_retire_instance},
     {"bind_listener", read_bind_listener},
     {"release_listener", read_tenant_action<ReleaseListener>},
     {"lend_listener", read_lend_listener},

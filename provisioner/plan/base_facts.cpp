@@ -60,6 +60,7 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                [&](const RetireTenantData& a) { return tenant(a.tenant); },
                [&](const StartInstance& a) { return instance(a.instance); },
                [&](const StopInstance& a) { return instance(a.instance); },
+               [&](const RetireInstance& a) { return instance(a.instance); },
                [&](const BindListener& a) { return tenant(a.tenant); },
                [&](const ReleaseListener& a) { return tenant(a.tenant); },
                [&](const LendListener& a) { return tenant(a.tenant); },

@@ -73,6 +73,32 @@ std::size_t count_shared(const PlanContext& context) {
                     [](const auto& entry) { return entry.second.kind == InstanceKind::kShared; }));
 }
 
+/// Shared instances that somebody asked to be replaced.
+std::size_t count_retired(const PlanContext& context) {
+  return static_cast<std::size_t>(std::count_if(
+      context.snapshot().instances.begin(), context.snapshot().instances.end(),
+      [](const auto& entry) {
+        return entry.second.kind == InstanceKind::kShared && entry.second.fingerprint.empty();
+      }));
+}
+
+/// Why a tenant gets a dedicated instance of that number.
+std::string why_dedicated(const PlanContext& context,
+                          const TenantId& tenant,
+                          const RecordedTenant* recorded,
+                          std::uint32_t number) {
+  if (number == 1) {
+    return fmt::format("tenant {} has tier dedicated", tenant.str());
+  }
+  const RecordedInstance* const before = recorded != nullptr && recorded->placement
+                                             ? context.find_recorded(*recorded->placement)
+                                             : nullptr;
+  return fmt::format("the instance of tenant {} {}", tenant.str(),
+                     before != nullptr && before->fingerprint.empty()
+                         ? "is to be replaced, as was asked"
+                         : "was started with another program or options");
+}
+
 }  // namespace
 
 Status Homes::plan_pool(PlanContext& context) {
@@ -85,8 +111,10 @@ Status Homes::plan_pool(PlanContext& context) {
   }
   const std::string reason =
       recorded > current.size()
-          ? fmt::format("{} of {} shared instances were started with another program or options",
-                        recorded - current.size(), recorded)
+          ? fmt::format("{} of {} shared instances {}", recorded - current.size(), recorded,
+                        count_retired(context) == recorded - current.size()
+                            ? "are to be replaced, as was asked"
+                            : "were started with another program or options")
           : fmt::format("the pool has {} of {} instances", current.size(), wanted);
   for (std::uint32_t number = 0; shared_.size() < wanted; ++number) {
     const InstanceId name = shared_instance_name(number);
@@ -125,12 +153,7 @@ Status Homes::plan_dedicated(PlanContext& context) {
       ++number;
     }
     const InstanceId name = dedicated_instance_name(spec.tenant, number);
-    const std::string reason =
-        number == 1 ? fmt::format("tenant {} has tier dedicated", spec.tenant.str())
-                    : fmt::format(
-                          "the instance of tenant {} was started with another program or "
-                          "options",
-                          spec.tenant.str());
+    const std::string reason = why_dedicated(context, spec.tenant, tenant, number);
     VC_TRY(const StepRef step, start(context, name, InstanceKind::kDedicated, reason));
     dedicated_.emplace(spec.tenant, Home{name, step, true, 0});
   }

@@ -28,6 +28,9 @@ void plan_platform(PlanContext& context) {
 }
 
 std::string why_stop(const PlanContext& context, const RecordedInstance& instance) {
+  if (instance.fingerprint.empty()) {
+    return "it is to be replaced, as was asked";
+  }
   if (instance.fingerprint != context.inputs().instance_fingerprint) {
     return "it was started with another program or options";
   }

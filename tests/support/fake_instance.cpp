@@ -109,6 +109,7 @@ void FakeInstances::listen(const std::string& name) {
     };
     // A newer daemon replaces the older.
     found->second.channel = std::move(channel);
+    ++found->second.connection;
     found->second.channel->start(std::move(handlers));
   });
 }
@@ -165,13 +166,24 @@ void FakeInstances::take(const std::string& name,
     return;
   }
   Instance& instance = found->second;
-  const Result<std::string> body = answer(name, instance, *question, std::move(descriptors));
+  std::optional<Result<std::string>> body;
+  if (on_request) {
+    body = on_request(name, *question);
+  }
+  const bool is_hand_over =
+      question->type == control::request::kHandOver || question->type == control::request::kReceive;
+  if (!body && is_hand_over) {
+    return take_hand_over(name, *question, std::move(descriptors));
+  }
+  if (!body) {
+    body = answer(name, instance, *question, std::move(descriptors));
+  }
   const control::Message reply =
-      body.has_error() ? control::make_error_reply(*question->id, body.error())
-                       : control::Message{std::string(question->type == control::request::kHello
-                                                          ? control::reply::kReady
-                                                          : control::reply::kOk),
-                                          std::nullopt, question->id, *body};
+      body->has_error() ? control::make_error_reply(*question->id, body->error())
+                        : control::Message{std::string(question->type == control::request::kHello
+                                                           ? control::reply::kReady
+                                                           : control::reply::kOk),
+                                           std::nullopt, question->id, **body};
   (void)instance.channel->send(control::encode(reply), {});  // a daemon that went away
 }
 
@@ -179,11 +191,6 @@ Result<std::string> FakeInstances::answer(const std::string& name,
                                           Instance& instance,
                                           const control::Message& question,
                                           std::vector<UniqueFd> descriptors) {
-  if (on_request) {
-    if (std::optional<Result<std::string>> scripted = on_request(name, question)) {
-      return *scripted;
-    }
-  }
   using Answer = Result<std::string>;
   const std::map<std::string_view, std::function<Answer()>> answers = {
       {control::request::kHello, [&] { return greet(instance, question); }},
@@ -191,7 +198,11 @@ Result<std::string> FakeInstances::answer(const std::string& name,
       {control::request::kReclaim, [&] { return reclaim(instance, question); }},
       {control::request::kReconfigure, [&] { return reconfigure(instance, question); }},
       {control::request::kReloadKeys, [&] { return reload_keys(instance, question); }},
-      {control::request::kRegain, [&] { return regain(instance, question); }},
+      {control::request::kRegain,
+       [&] {
+         cancel_hand_overs(name);
+         return regain(instance, question);
+       }},
       {control::request::kStats, [&] { return stats(instance); }},
       {control::request::kListSessions, [] { return Answer(R"({"sessions":[]})"); }},
       {control::request::kStop,

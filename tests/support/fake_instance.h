@@ -78,6 +78,23 @@ class FakeInstances {
                                                    const control::Message& question)>
       on_request;
 
+  /// The steps of a hand-over between two instances, in their order.
+  enum class HandOverStep {
+    kOffered,
+    kAccepted,
+    kQuiet,
+    kReleased,
+    kOpened,
+    kSent,
+    kTaken,  ///< from here on the other one has the tenant
+    kTold,
+  };
+  static constexpr int kHandOverSteps = static_cast<int>(HandOverStep::kTold) + 1;
+  /// Runs when a hand-over has come to a step, before anything follows from it. May crash instances
+  /// or the daemon.
+  std::function<void(HandOverStep step, const std::string& source, const std::string& target)>
+      on_hand_over_step;
+
   /// Ends the running instance of that name.
   void crash(const std::string& name, ProcessExit how = FakeProcesses::killed_by(11));
   /// Breaks its connections; it goes on and accepts new ones.
@@ -100,11 +117,29 @@ class FakeInstances {
     UniqueFd unix_listener;
     UniqueFd tcp_listener;
   };
+  /// One side of a hand-over, and where its answer goes.
+  struct Side {
+    std::string name;
+    ProcessIdentity who;
+    std::uint64_t connection = 0;
+    std::uint64_t question = 0;
+  };
+  struct HandOver {
+    FencingToken token;
+    FencingToken back;
+    std::optional<Side> source;
+    std::optional<Side> target;
+    /// What the target was given.
+    std::optional<Tenant> received;
+    int step = -1;
+  };
   struct Instance {
     ProcessIdentity who;
     InstanceScript script;
     std::string control_path;
     std::unique_ptr<FdChannel> channel;
+    /// Grows with each daemon that connects: an answer goes to the one who asked, or to nobody.
+    std::uint64_t connection = 0;
     std::uint64_t highest_epoch = 0;
     std::map<TenantId, Tenant> tenants;
     /// As forgetful as one can be: the daemon must not need what it forgets.
@@ -129,6 +164,20 @@ class FakeInstances {
   Result<std::string> reconfigure(Instance& instance, const control::Message& question);
   Result<std::string> reload_keys(Instance& instance, const control::Message& question);
   Result<std::string> stats(const Instance& instance) const;
+  // fake_instance_handover.cpp
+  void take_hand_over(const std::string& name,
+                      const control::Message& question,
+                      std::vector<UniqueFd> descriptors);
+  Status join_hand_over(const std::string& name,
+                        Instance& instance,
+                        const control::Message& question,
+                        std::vector<UniqueFd> descriptors);
+  void advance_hand_over(const TenantId& tenant);
+  void end_hand_over(const TenantId& tenant);
+  void cancel_hand_overs(const std::string& name);
+  void reply(const Side& side, const Result<std::string>& body);
+  Instance* find_side(const std::optional<Side>& side);
+
   bool take_signal(const ProcessIdentity& who, int number);
   std::optional<std::string> name_of_process(const ProcessIdentity& who) const;
 
@@ -141,6 +190,7 @@ class FakeInstances {
   std::map<std::string, InstanceScript> scripts_;
   std::map<std::string, Instance> running_;
   std::map<std::string, int> starts_;
+  std::map<TenantId, HandOver> hand_overs_;
 };
 
 }  // namespace voicectl

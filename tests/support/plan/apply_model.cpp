@@ -68,6 +68,9 @@ class Effects {
     release_leases(snapshot_, "instance/" + a.instance.str(), now_);
     forget_observed(a.instance);
   }
+  void operator()(const RetireInstance& a) {
+    snapshot_.instances.at(a.instance).fingerprint.clear();
+  }
   void operator()(const BindListener& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);
     tenant.has_listener = true;

@@ -273,7 +273,7 @@ TEST_F(DaemonSim, ATenantThatCannotMoveStaysWhereItIs) {
   machine.instances.on_request =
       [](const std::string& name,
          const control::Message& question) -> std::optional<Result<std::string>> {
-    if (name == "dedicated-alpha" && question.type == control::request::kLend) {
+    if (name == "dedicated-alpha" && question.type == control::request::kReceive) {
       return Result<std::string>(Error(ErrorCode::kInternal, "cannot open the tenant's store"));
     }
     return std::nullopt;

@@ -21,6 +21,7 @@ const std::vector<Action>& one_of_each() {
       RetireTenantData{tenant_id("acme")},
       StartInstance{instance_id("shared-0"), InstanceKind::kShared, port(21000), "abc"},
       StopInstance{instance_id("shared-0")},
+      RetireInstance{instance_id("shared-0")},
       BindListener{tenant_id("acme"), port(21001)},
       ReleaseListener{tenant_id("acme")},
       LendListener{tenant_id("acme"), instance_id("shared-1"), instance_id("shared-0")},

@@ -9,6 +9,7 @@ namespace voicectl {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 DesiredState a_pool(std::uint32_t size, std::vector<TenantSpec> tenants) {
@@ -63,6 +64,20 @@ TEST(PlannerPoolTest, ReplacesAnInstanceOfAnotherProgramMakeBeforeBreak) {
               ElementsAre("start shared instance shared-1 (health on port 21002)",
                           "move a from shared-0 to shared-1", "stop instance shared-0"));
   EXPECT_EQ(plan.steps[2].reason, "it was started with another program or options");
+}
+
+TEST(PlannerPoolTest, ReplacesAnInstanceThatIsToBeReplaced) {
+  const DesiredState desired = a_pool(2, {a_tenant("a"), a_tenant("b")});
+  Snapshot snapshot = settled(desired);
+  snapshot.instances.at(instance_id("shared-0")).fingerprint.clear();
+
+  const Plan plan = plan_of(desired, snapshot);
+
+  ASSERT_EQ(plan.steps.size(), 3U);
+  EXPECT_THAT(texts(plan)[1], HasSubstr("from shared-0 to shared-2"));
+  EXPECT_EQ(texts(plan)[2], "stop instance shared-0");
+  EXPECT_EQ(plan.steps[0].reason, "1 of 2 shared instances are to be replaced, as was asked");
+  EXPECT_EQ(plan.steps[2].reason, "it is to be replaced, as was asked");
 }
 
 TEST(PlannerPoolTest, ReplacesADedicatedInstanceUnderAnotherName) {

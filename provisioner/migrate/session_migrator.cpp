@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/migrate/session_migrator.h"
+
+#include <utility>
+
+namespace voicectl {
+
+struct SessionMigrator::Try {
+  Move move;
+  std::function<void(MoveOutcome)> done;
+  std::size_t number = 0;
+  std::optional<Result<handoff::HandOverReport>> source;
+  std::optional<Status> target;
+};
+
+void SessionMigrator::move(Move what, std::function<void(MoveOutcome)> done) {
+  begin(std::make_shared<Try>(Try{std::move(what), std::move(done), 0, {}, {}}));
+}
+
+void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
+  attempt->source.reset();
+  attempt->target.reset();
+  Result<std::pair<UniqueFd, UniqueFd>> pair = deps_.channels.make_pair();
+  if (pair.has_error()) {
+    MoveOutcome outcome;
+    outcome.verdict = Verdict::kKept;
+    outcome.token = attempt->move.next_token();
+    outcome.why = pair.error();
+    deps_.reactor.post([attempt, outcome] { attempt->done(outcome); });
+    return;
+  }
+  attempt->move.to.token = attempt->move.next_token();
+  const LendOptions& to = attempt->move.to;
+  const handoff::HandOverOrder order{to.tenant, to.generation, to.token, attempt->move.next_token(),
+                                     kPatience[attempt->number]};
+  const auto answered = [this, alive = std::weak_ptr(alive_), attempt](auto& slot, auto answer) {
+    slot.emplace(std::move(answer));
+    if (!alive.expired() && attempt->source && attempt->target) {
+      take_answers(attempt);
+    }
+  };
+  deps_.instances.receive(
+      to, pair->second.get(), order.patience + kHandOverGrace,
+      [answered, attempt](const Status& taken) { answered(attempt->target, taken); });
+  deps_.instances.hand_over(attempt->move.from, order, pair->first.get(),
+                            [answered, attempt](const Result<handoff::HandOverReport>& report) {
+                              answered(attempt->source, report);
+                            });
+}
+
+void SessionMigrator::take_answers(const std::shared_ptr<Try>& attempt) {
+  MoveOutcome outcome;
+  outcome.verdict = judge(*attempt->source, *attempt->target);
+  outcome.tries = static_cast<int>(attempt->number) + 1;
+  if (attempt->source->has_value()) {
+    outcome.report = **attempt->source;
+  }
+  if (outcome.verdict == Verdict::kMoved) {
+    outcome.token = attempt->move.to.token;
+    return attempt->done(outcome);
+  }
+  outcome.why = why_not_moved(*attempt->source, *attempt->target);
+  outcome.remedy = remedy_for(outcome.verdict, outcome.why);
+  outcome.token = outcome.report.token;
+  if (outcome.remedy != Remedy::kAgain || attempt->number + 1 == kPatience.size()) {
+    return attempt->done(outcome);
+  }
+  ++attempt->number;
+  deps_.reactor.call_after(kBetweenTries, [this, attempt, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) {
+      begin(attempt);
+    }
+  });
+}
+
+}  // namespace voicectl

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/os/posix_log_files.h"
+#include "base/os/posix_process_spawner.h"
+#include "base/os/system_clock.h"
+#include "provisioner/instances/instance_manager.h"
+#include "provisioner/instances/posix_log_pipe.h"
+#include "provisioner/migrate/session_migrator.h"
+#include "tests/integration/runtime/runtime_fixture.h"
+
+namespace voicectl {
+
+/// A peer of a tenant that writes bytes as they are, and keeps those that come.
+class BytePeer {
+ public:
+  BytePeer(AsioReactor& reactor, std::uint16_t port);
+  ~BytePeer();
+  BytePeer(const BytePeer&) = delete;
+  BytePeer& operator=(const BytePeer&) = delete;
+
+  void send(std::string_view bytes);
+  const std::string& received() const { return received_; }
+  bool has_head() const { return received_.find("\r\n\r\n") != std::string::npos; }
+  /// Drops the head of an answer. REQUIRES: it is there.
+  void forget_head() { received_.erase(0, received_.find("\r\n\r\n") + 4); }
+  bool has_ended() const { return has_ended_; }
+  /// Begins a WebSocket that follows the tenant's events.
+  void upgrade(const std::string& key, const std::string& path = "/ws/staff");
+
+ private:
+  void read();
+
+  AsioReactor& reactor_;
+  UniqueFd socket_;
+  std::optional<WatchId> watch_;
+  std::string received_;
+  bool has_ended_ = false;
+};
+
+/// Two real voice-runtime processes, "one" and "two", with a daemon's hands on them and one tenant,
+/// which "one" has at first.
+class TwoInstances {
+ public:
+  TwoInstances();
+  ~TwoInstances();
+  TwoInstances(const TwoInstances&) = delete;
+  TwoInstances& operator=(const TwoInstances&) = delete;
+
+  static InstanceId one() { return *InstanceId::parse("one"); }
+  static InstanceId two() { return *InstanceId::parse("two"); }
+
+  /// Moves the tenant from where it is to the other one.
+  MoveOutcome move();
+  /// Begins the same; `outcome` is set when it is over.
+  void begin_move(std::optional<MoveOutcome>& outcome);
+  const InstanceId& home() const { return home_; }
+  const InstanceId& other() const;
+  ProcessIdentity process(const InstanceId& instance);
+  void signal(const InstanceId& instance, int number);
+  Status lend(const InstanceId& instance);
+
+  bool run_until(const std::function<bool()>& condition) { return world.run_until(condition); }
+  /// What the instance answers to GET at its admin address.
+  std::string metrics(const InstanceId& instance);
+  std::size_t descriptors_of(const InstanceId& instance);
+
+  runtime::RuntimeFixture world;
+  std::uint16_t port = 0;
+  std::uint64_t last_token = 0;
+
+ private:
+  LendOptions lend_options(const InstanceId& instance);
+  void start(const InstanceId& instance);
+
+  TempDir dir_;
+  TenantId tenant_ = *TenantId::parse("acme");
+  PosixProcessSpawner spawner_{world.reactor(), world.reactor()};
+  PosixListenerFactory listeners_;
+  PosixFileSystem files_;
+  PosixFdChannelFactory channels_{world.reactor(), world.reactor()};
+  PosixLogFiles log_files_;
+  SystemWallClock wall_;
+  PosixLogPipeFactory log_pipes_{world.reactor(), log_files_, wall_};
+  SystemRandom random_;
+  ListenerBank bank_{listeners_, files_};
+  std::map<InstanceId, Port> admin_ports_;
+  std::optional<InstanceManager> manager_;
+  std::optional<SessionMigrator> migrator_;
+  InstanceId home_ = one();
+};
+
+}  // namespace voicectl
