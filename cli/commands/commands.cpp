@@ -5,6 +5,7 @@ namespace voicectl {
 
 std::vector<Group> command_groups() {
   return {
+      {"instance", "Replace the processes that serve tenants"},
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
       {"session", "List, show and end live sessions"},
@@ -23,6 +24,7 @@ std::vector<Command> all_commands() {
       ps_command(),
       logs_command(),
       events_command(),
+      instance_restart_command(),
       tenant_list_command(),
       tenant_show_command(),
       tenant_create_command(),

@@ -31,6 +31,9 @@ Command logs_command();
 Command events_command();
 Command version_command();
 
+// Instances.
+Command instance_restart_command();
+
 // Tenants.
 Command tenant_list_command();
 Command tenant_show_command();

@@ -24,6 +24,9 @@
 ///                          "pending":["text of a step",...],"problems":["..."]}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
 ///                          "sessions","cpu_percent","rss_bytes","uptime_s","restarts","version"}]}
+///   POST   /v1/instances/<name>/restart  {"who"} -> stream like apply's: another instance is
+///                         started beside it, gets its tenants with their connections, and it is
+///                         stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions"}]}
 ///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document
@@ -41,7 +44,8 @@
 ///                         "revoked_at","replaced_by"}]}; state is active, expiring, expired or
 ///                         revoked; ended keys are listed for 30 days
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
-///   DELETE /v1/retired/<slug>            {"tenant","forgotten"}: forgets what the registry knows of a
+///   DELETE /v1/retired/<slug>            {"tenant","forgotten"}: forgets what the registry knows
+///   of a
 ///                         deleted tenant but its events; false if there is one of that name
 ///   GET    /v1/sessions?tenant=&limit=&created_after=&created_before=
 ///                         {"sessions":[{...}],"problems":["..."]}, newest first

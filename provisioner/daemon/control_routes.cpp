@@ -82,11 +82,41 @@ void ControlServer::apply(const Call& call) {
     refuse(call, desired.error());
     return;
   }
-  const std::string plan_id = string_or(*body, "plan_id", "");
-  const std::int64_t base = integer_or(*body, "base_generation", -1);
+  stream_apply(call, std::move(*desired), *body);
+}
+
+void ControlServer::restart_instance(const Call& call) {
+  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
+  const Result<InstanceId> instance = InstanceId::parse(call.captures[0]);
+  if (body.has_error() || instance.has_error()) {
+    refuse(call, body.has_error() ? body.error() : instance.error());
+    return;
+  }
+  if (!deps_.loop.desired()) {
+    refuse(call,
+           Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet"));
+    return;
+  }
+  const std::string who = string_or(*body, "who", "unknown");
+  const Status begun =
+      deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
+                            [this, call, body = *body](const Status& noted) {
+                              // What is recorded now is carried out by the next apply, whoever
+                              // begins it.
+                              noted.has_error() ? refuse(call, noted.error())
+                                                : stream_apply(call, *deps_.loop.desired(), body);
+                            });
+  if (begun.has_error()) {
+    refuse(call, begun.error());
+  }
+}
+
+void ControlServer::stream_apply(const Call& call, DesiredState desired, const Json& body) {
+  const std::string plan_id = string_or(body, "plan_id", "");
+  const std::int64_t base = integer_or(body, "base_generation", -1);
   ReconcileLoop::ApplyRequest request{
-      std::move(*desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
-      string_or(*body, "who", "unknown"),
+      std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
+      string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
   // The stream begins with the first line, so that a refusal can still be a plain answer.
   auto stream = std::make_shared<std::shared_ptr<ResponseStream>>();

@@ -68,6 +68,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/version", &ControlServer::show_version},
       {"GET", "/v1/status", &ControlServer::show_status},
       {"GET", "/v1/instances", &ControlServer::list_instances},
+      {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance},
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"GET", "/v1/desired", &ControlServer::show_desired},
@@ -130,9 +131,9 @@ Status ControlServer::require_known(const std::string& tenant) const {
   if (tenant.empty() || (parsed.has_value() && deps_.recorded.find_tenant(*parsed) != nullptr)) {
     return ok_status();
   }
-  return Error(ErrorCode::kNotFound,
-               fmt::format("cannot find tenant '{}'; see 'voicectl tenant list'",
-                           tenant.substr(0, 80)));
+  return Error(
+      ErrorCode::kNotFound,
+      fmt::format("cannot find tenant '{}'; see 'voicectl tenant list'", tenant.substr(0, 80)));
 }
 
 void ControlServer::refuse(const Call& call, const Error& error) {

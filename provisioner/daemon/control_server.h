@@ -83,6 +83,8 @@ class ControlServer {
   void make_plan(const Call& call);
   void apply(const Call& call);
   void stop(const Call& call);
+  void restart_instance(const Call& call);
+  void stream_apply(const Call& call, DesiredState desired, const Json& body);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

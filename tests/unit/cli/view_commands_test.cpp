@@ -123,6 +123,21 @@ TEST_F(ViewCommandsTest, EndingASessionIsAgreedTo) {
   EXPECT_EQ(out(), "Session acme_1 is completed.\n");
 }
 
+TEST_F(ViewCommandsTest, RestartingAnInstanceIsAgreedToAndFollowed) {
+  daemon_.streams["POST /v1/instances/shared-0/restart"] = {
+      R"({"type":"started","steps":1})",
+      R"({"type":"step","number":0,"state":"done","kind":"lend_listener","subject":"tenant/acme",)"
+      R"("text":"move acme from shared-0 to shared-1","took_ms":12})",
+      R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
+
+  EXPECT_EQ(run({"instance", "restart", "shared-0"}), ExitCode::kUsage);
+  EXPECT_EQ(out(), "");
+
+  EXPECT_EQ(run({"instance", "restart", "shared-0", "--yes"}), ExitCode::kOk);
+  EXPECT_THAT(out(), HasSubstr("move acme from shared-0 to shared-1"));
+  EXPECT_THAT(out(), HasSubstr("Done: 1 step.\n"));
+}
+
 TEST_F(ViewCommandsTest, ShowsASessionWithItsEvents) {
   daemon_.answer(
       "GET /v1/sessions/acme_1",
