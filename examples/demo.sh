@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows the platform working: starts it with the three demo businesses, holds a conversation with
-# each, kills an instance under load, and leaves everything running. `./run demo` calls it.
+# each, kills an instance under load, promotes a tenant under load, and leaves everything running. `./run demo` calls it.
 #
 # Usage: examples/demo.sh FOLDER_OF_PROGRAMS [--check] [--workspace DIR]
 set -euo pipefail
@@ -115,6 +115,27 @@ verify "nginx was not reloaded" test "$(reloads)" = "$before"
 verify "curl reaches it" curl -sf -o /dev/null -H "Host: soup-kitchen.$domain" \
   "http://127.0.0.1:$port/health"
 voicectl tenant delete soup-kitchen --confirm soup-kitchen >/dev/null
+
+step "6. Promote a tenant and take it back while it is being called: every WebSocket stays open"
+voicectl tenant key create mario-pizza --scope admin -o json |
+  sed -n 's/.*"key" *: *"\([^"]*\)".*/\1/p' >"$keys/admin"
+"$bin/voicectl-handover-load" --port $port --host mario-pizza.$domain --key-file "$keys/admin" \
+  --connections 50 --seconds 4 --pings 200 --sessions 5 >"$keys/moves" 2>"$keys/moves.err" &
+callers=$!
+until grep -q ready "$keys/moves.err" || ! kill -0 "$callers" 2>/dev/null; do sleep 0.1; done
+before=$(reloads)
+for direction in promote demote; do
+  show "voicectl tenant $direction mario-pizza --yes"
+  voicectl tenant $direction mario-pizza --yes | tail -n 1
+done
+wait "$callers" || true
+printf '  %s\n' "$(cat "$keys/moves")"
+verify "no WebSocket ended" grep -q '"ended":0' "$keys/moves"
+verify "no event was lost, doubled or reordered" \
+  grep -Eq '"doubled":0.*"lost":0.*"reordered":0' "$keys/moves"
+verify "no request failed" grep -q '"failed":0' "$keys/moves"
+verify "nginx was not reloaded" test "$(reloads)" = "$before"
+voicectl events | grep handed_over | tail -n 2 || true
 
 if [ "$failures" -gt 0 ]; then
   printf '\n%s checks failed\n' "$failures"

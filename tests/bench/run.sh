@@ -2,7 +2,8 @@
 # Measures what the README promises. `./run bench [apply|kill|latency]` calls it; figures go to
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
 # `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
-# is tests/bench/store_bench.sh, `./run bench signature` whether the time of a check tells on it.
+# is tests/bench/store_bench.sh, `./run bench handover ...` is tests/bench/handover_bench.py,
+# `./run bench signature` looks whether the time of a check tells on it.
 set -euo pipefail
 
 bin=$(readlink -f "$1")
@@ -11,6 +12,10 @@ wanted=${1:-all}
 if [ "$wanted" = runtime ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/runtime_bench.py" "$bin" "$@"
+fi
+if [ "$wanted" = handover ]; then
+  shift
+  exec python3 "$(dirname "$(readlink -f "$0")")/handover_bench.py" "$bin" "$@"
 fi
 if [ "$wanted" = signature ]; then
   exec "$bin/voicectl-signature-bench"

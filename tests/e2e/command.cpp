@@ -13,6 +13,7 @@
 
 #include <array>
 #include <fstream>
+#include <utility>
 
 namespace voicectl::e2e {
 namespace {
@@ -72,8 +73,21 @@ Running::~Running() {
   }
 }
 
+bool Running::wait_for_err(const std::string& text) {
+  std::array<char, 4096> buffer{};
+  while (err_so_far_.find(text) == std::string::npos) {
+    const ssize_t count = ::read(err_.get(), buffer.data(), buffer.size());
+    if (count <= 0) {
+      return false;
+    }
+    err_so_far_.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
 Finished Running::finish() {
   Finished finished;
+  finished.err = std::exchange(err_so_far_, std::string());
   if (pid_ <= 0) {
     finished.err = "cannot start the program";
     return finished;

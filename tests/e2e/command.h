@@ -27,6 +27,8 @@ class Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
+  /// Reads its standard error until `text` has come; false if it ends before.
+  bool wait_for_err(const std::string& text);
   /// Reads what it says until it ends.
   Finished finish();
   pid_t pid() const { return pid_; }
@@ -35,6 +37,7 @@ class Running {
   pid_t pid_ = -1;
   UniqueFd out_;
   UniqueFd err_;
+  std::string err_so_far_;
 };
 
 /// Runs a program to its end.

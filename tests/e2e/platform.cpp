@@ -77,7 +77,7 @@ tenants:
 
 std::string Platform::small_restaurant(const std::string& slug, const std::string& more) {
   return fmt::format(
-      "  - {{ slug: {0}, name: {0}, business_type: restaurant, plan: starter{1}, "
+      "  - {{ slug: {0}, name: {0}, business_type: restaurant, plan: enterprise{1}, "
       "menu: [ {{ name: Soup, price: \"4.50\" }} ] }}\n",
       slug, more);
 }
@@ -101,7 +101,7 @@ void Platform::up() {
 }
 
 Finished Platform::down() const {
-  return run({bin("voicectl"), "down", "--workspace", workspace()});
+  return run({bin("voicectl"), "down", "--workspace", workspace(), "--yes"});
 }
 
 std::string Platform::run_folder() const {

@@ -23,8 +23,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How long a request may take here.
-constexpr Duration kTimeout = milliseconds(400);
+/// How long a request may take that is to run into it. The others must end by what they were sent,
+/// however busy the machine is.
+constexpr Duration kShort = milliseconds(400);
+constexpr Duration kLong = std::chrono::seconds(9);
 /// What a hostile answer may cost while it lasts, several at once.
 constexpr std::uint64_t kMostGrowth = std::uint64_t{24} << 20;
 
@@ -59,6 +61,7 @@ constexpr Case kCases[] = {
 class HostileSidesTest : public ::testing::TestWithParam<std::tuple<Case, const char*>> {
  protected:
   const Case& given() const { return std::get<0>(GetParam()); }
+  Duration timeout() const { return given().error == ErrorCode::kTimeout ? kShort : kLong; }
   std::string base() const {
     return fmt::format("http://{}:{}", std::get<1>(GetParam()), server_.port());
   }
@@ -66,7 +69,7 @@ class HostileSidesTest : public ::testing::TestWithParam<std::tuple<Case, const 
     ErpnextSettings settings;
     settings.url = base();
     settings.company = "Acme";
-    settings.timeout = kTimeout;
+    settings.timeout = timeout();
     return ErpnextClient({loop_.reactor(),
                           [this](HttpCall call, Completion<HttpResponse> done) {
                             http_.send(std::move(call), std::move(done));
@@ -100,7 +103,7 @@ TEST_P(HostileSidesTest, AnErpnextCostsBoundedMemoryAndTime) {
   }
 
   EXPECT_LT(resident_bytes() - std::min(before, resident_bytes()), kMostGrowth);
-  EXPECT_LT(loop_.reactor().now() - begun, 4 * kTimeout + milliseconds(3000));
+  EXPECT_LT(loop_.reactor().now() - begun, 4 * timeout() + milliseconds(3000));
   for (const Result<ErpnextAnswer>& answer : answers) {
     if (given().error) {
       ASSERT_THAT(answer, FailsWith(*given().error)) << given().name;
@@ -117,7 +120,7 @@ TEST_P(HostileSidesTest, AnUltravoxIsJudgedAlike) {
   ultravox::UltravoxOptions options;
   options.endpoint = base() + "/api";
   options.api_key = ultravox::fixed_api_key(Secret("key"));
-  options.timeout = kTimeout;
+  options.timeout = timeout();
   ultravox::UltravoxClient client(loop_.reactor(), http_, options);
   std::optional<ultravox::UltravoxResult<ultravox::Call>> answer;
 

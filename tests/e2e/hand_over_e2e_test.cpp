@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tenant is promoted and demoted while its callers go on, through real nginx.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "tests/e2e/platform.h"
+
+namespace voicectl::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+class HandOverE2e : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    platform.write_file(Platform::small_restaurant(
+        "busy",
+        ", limits: { concurrent_sessions: 100000, api_requests: 1000000, "
+        "api_requests_per_key: 1000000 }"));
+    platform.up();
+    key = platform.key_file("busy");
+  }
+
+  std::vector<std::string> load(std::size_t connections, double seconds, double pings) const {
+    return {Platform::bin("voicectl-handover-load"),
+            "--port",
+            std::to_string(platform.http_port()),
+            "--host",
+            "busy.qastco.com",
+            "--key-file",
+            key,
+            "--connections",
+            std::to_string(connections),
+            "--seconds",
+            fmt::format("{}", seconds),
+            "--pings",
+            fmt::format("{}", pings),
+            "--sessions",
+            "20"};
+  }
+  void expect_ok(std::vector<std::string> words) const {
+    const Finished finished = platform.voicectl(std::move(words));
+    EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  }
+  void promote() const { expect_ok({"tenant", "promote", "busy", "--yes"}); }
+  void demote() const { expect_ok({"tenant", "demote", "busy", "--yes"}); }
+
+  /// Nobody noticed anything.
+  static void expect_whole(const Finished& finished, std::size_t connections) {
+    ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+    const json seen = json::parse(finished.out, nullptr, false);
+    ASSERT_TRUE(seen.is_object()) << finished.out;
+    SCOPED_TRACE(seen.dump());
+    EXPECT_TRUE(seen.value("ready", false));
+    EXPECT_EQ(seen.value("open_at_end", 0U), connections);
+    for (const char* none : {"ended", "lost", "doubled", "reordered", "pongs_missing", "failed"}) {
+      EXPECT_EQ(seen.value(none, 1U), 0U) << none;
+    }
+    EXPECT_GT(seen.value("requests", 0U), 20U);
+    EXPECT_GT(seen.value("last_seq_least", 0U), 20U);
+    EXPECT_EQ(seen.value("last_seq_least", 0U), seen.value("last_seq_most", 1U));
+    ::testing::Test::RecordProperty("pause_max_us", seen.value("pause_max_us", 0));
+    ::testing::Test::RecordProperty("ping_p99_us", seen.value("ping_p99_us", 0));
+  }
+
+  Platform platform;
+  std::string key;
+};
+
+TEST_F(HandOverE2e, PromotingAndDemotingUnderTrafficLosesNothing) {
+  constexpr std::size_t kConnections = 200;
+  const json edge = platform.voicectl_json({"status"})["edge"];
+  Running callers(load(kConnections, 8, 800));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+
+  for (int i = 0; i < 5; ++i) {
+    promote();
+    demote();
+  }
+
+  expect_whole(callers.finish(), kConnections);
+  const json after = platform.voicectl_json({"status"})["edge"];
+  EXPECT_EQ(after["reloads"], edge["reloads"]);
+  EXPECT_EQ(after["pid"], edge["pid"]);
+  const Finished events = platform.voicectl({"events"});
+  EXPECT_THAT(events.out, HasSubstr("tenant.handed_over"));
+  EXPECT_THAT(events.out, ::testing::Not(HasSubstr("tenant.not_handed_over")));
+}
+
+TEST_F(HandOverE2e, TwoThousandConnectionsMove) {
+  constexpr std::size_t kConnections = 2000;
+  Running callers(load(kConnections, 6, 2000));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+
+  promote();
+  demote();
+
+  expect_whole(callers.finish(), kConnections);
+}
+
+TEST_F(HandOverE2e, AnInstanceIsReplacedUnderTraffic) {
+  constexpr std::size_t kConnections = 100;
+  Running callers(load(kConnections, 5, 400));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+  const int before = platform.pid_of_instance("shared-0");
+
+  expect_ok({"instance", "restart", "shared-0", "--yes"});
+
+  expect_whole(callers.finish(), kConnections);
+  EXPECT_FALSE(is_alive(before));
+  EXPECT_NE(platform.pid_of_instance("shared-1"), before);
+}
+
+TEST_F(HandOverE2e, ADaemonThatDiesMeanwhileCostsNothing) {
+  constexpr std::size_t kConnections = 50;
+  Running callers(load(kConnections, 8, 200));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+
+  for (int i = 0; i < 3; ++i) {
+    Running promotion({Platform::bin("voicectl"), "--socket",
+                       platform.run_folder() + "/control.sock", "tenant",
+                       i % 2 == 0 ? "promote" : "demote", "busy", "--yes"});
+    const int daemon = platform.pid_of_daemon();
+    ASSERT_EQ(::kill(daemon, SIGKILL), 0);
+    ASSERT_TRUE(wait_for_end(daemon));
+    (void)promotion.finish();  // it may have come through or not
+    platform.restart_daemon();
+  }
+
+  expect_whole(callers.finish(), kConnections);
+}
+
+}  // namespace
+}  // namespace voicectl::e2e
