@@ -179,4 +179,37 @@ Result<ExitCode> apply_desired(CommandContext& context,
   return code == ExitCode::kOk ? options.code_when_changed : code;
 }
 
+Result<ExitCode> run_moves(CommandContext& context,
+                           std::string_view target,
+                           Json request,
+                           const ApplyOptions& options,
+                           DryRun dry_run) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  request["dry_run"] = true;
+  VC_TRY(const Json shown, daemon->call("POST", target, dump_json(request)));
+  const Json plan = shown.value("plan", Json::object());
+  const bool is_json = options.format == OutputFormat::kJson;
+  if (count_steps(plan) == 0 && !is_json) {
+    context.console.out << safe_for_terminal(string_or(shown, "note", "Nothing to do.")) << '\n';
+    return ExitCode::kOk;
+  }
+  if (is_json && dry_run == DryRun::kYes) {
+    context.console.out << dump_json(plan) << '\n';
+  } else if (!is_json) {
+    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  }
+  if (dry_run == DryRun::kYes) {
+    return ExitCode::kOk;
+  }
+  if (const Answer answer = ask_yes_no(context.console, "Go on?", options.consent);
+      answer != Answer::kYes) {
+    return exit_code_of_refusal(context.console, answer);
+  }
+  const Json exactly = {{"moves", shown.value("moves", Json::array())},
+                        {"base_generation", integer_or(plan, "base_generation", 0)},
+                        {"who", context.surroundings.user}};
+  return follow_progress(context, *daemon, target, dump_json(exactly),
+                         is_json ? Progress::kJson : Progress::kText);
+}
+
 }  // namespace voicectl

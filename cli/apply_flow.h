@@ -37,6 +37,9 @@ Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options);
 
+/// Whether anything is done, or only shown.
+enum class DryRun { kNo, kYes };
+
 /// How progress is shown: a line for each step that ended, the daemon's own lines, or not at all.
 enum class Progress { kText, kJson, kSilent };
 
@@ -46,6 +49,14 @@ Result<ExitCode> follow_progress(CommandContext& context,
                                  std::string_view target,
                                  const std::string& body,
                                  Progress progress);
+
+/// Asks the daemon what it would do for `request` (a JSON object), shows it, asks, and has exactly
+/// that done: for routes that answer a "dry_run" with "plan" and "moves".
+Result<ExitCode> run_moves(CommandContext& context,
+                           std::string_view target,
+                           Json request,
+                           const ApplyOptions& options,
+                           DryRun dry_run);
 
 /// The exit code after a question that was not answered with yes. Says that nothing was done.
 ExitCode exit_code_of_refusal(Console& console, Answer answer);

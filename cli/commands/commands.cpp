@@ -6,6 +6,7 @@ namespace voicectl {
 std::vector<Group> command_groups() {
   return {
       {"instance", "Replace the processes that serve tenants"},
+      {"pool", "Even out the instances that many tenants share"},
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
       {"session", "List, show and end live sessions"},
@@ -25,6 +26,7 @@ std::vector<Command> all_commands() {
       logs_command(),
       events_command(),
       instance_restart_command(),
+      pool_rebalance_command(),
       tenant_list_command(),
       tenant_show_command(),
       tenant_create_command(),
@@ -35,6 +37,7 @@ std::vector<Command> all_commands() {
       tenant_purge_command(),
       tenant_promote_command(),
       tenant_demote_command(),
+      tenant_move_command(),
       tenant_key_create_command(),
       tenant_key_list_command(),
       tenant_key_rotate_command(),

@@ -33,6 +33,7 @@ Command version_command();
 
 // Instances.
 Command instance_restart_command();
+Command pool_rebalance_command();
 
 // Tenants.
 Command tenant_list_command();
@@ -45,6 +46,7 @@ Command tenant_check_command();
 Command tenant_purge_command();
 Command tenant_promote_command();
 Command tenant_demote_command();
+Command tenant_move_command();
 Command tenant_key_create_command();
 Command tenant_key_list_command();
 Command tenant_key_rotate_command();

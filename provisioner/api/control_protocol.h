@@ -30,6 +30,11 @@
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions"}]}
 ///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document
+///   POST   /v1/tenants/<slug>/move  {"to"?,"who"}: to another shared instance. With "dry_run"
+///                         {"plan":<render_plan_json>,"moves":[{"tenant","from","to"}],"note"},
+///                         else a stream like apply's. With "moves" and "base_generation" those
+///                         moves, or 409 when the platform is not at that generation any more
+///   POST   /v1/pool/rebalance  {"max_moves"?,"who"} likewise
 ///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
 ///                         document as text; "document" is null before the first apply
 ///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/progress_stream.h"
 #include "provisioner/model/desired_state_yaml.h"
 
 namespace voicectl {
@@ -118,25 +119,7 @@ void ControlServer::stream_apply(const Call& call, DesiredState desired, const J
       std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
-  // The stream begins with the first line, so that a refusal can still be a plain answer.
-  auto stream = std::make_shared<std::shared_ptr<ResponseStream>>();
-  const auto write = [stream, responder = call.responder](const std::string& line) {
-    if (*stream == nullptr) {
-      *stream = responder->stream(
-          HttpResponse{200, {{"Content-Type", "application/x-ndjson"}}, line + "\n"});
-    } else {
-      (*stream)->write(line + "\n");
-    }
-  };
-  const Status begun = deps_.loop.apply(
-      std::move(request),
-      ReconcileLoop::ApplyListener{
-          [write](const Plan& plan) { write(api::render_started(plan.id, plan.steps.size())); },
-          [write](const api::StepProgress& progress) { write(api::render_step(progress)); },
-          [write, stream](const api::ApplyOutcome& outcome) {
-            write(api::render_finished(outcome));
-            (*stream)->end();
-          }});
+  const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
   if (begun.has_error()) {
     refuse(call, begun.error());
   }

@@ -71,6 +71,8 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance},
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
+      {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant},
+      {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool},
       {"GET", "/v1/desired", &ControlServer::show_desired},
       {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant},
       {"POST", "/v1/plan", &ControlServer::make_plan},

@@ -13,6 +13,7 @@
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
+#include "provisioner/plan/pool_moves.h"
 #include "runtime/net/http_server.h"
 
 namespace voicectl {
@@ -36,6 +37,8 @@ class ControlServer {
     DaemonPaths paths;
     /// User that may ask, beside root.
     std::uint32_t own_uid = 0;
+    /// Live sessions, as last sampled.
+    std::function<LoadView()> load;
     /// Ends the daemon, after everything was stopped.
     std::function<void()> on_stopped;
   };
@@ -85,6 +88,16 @@ class ControlServer {
   void stop(const Call& call);
   void restart_instance(const Call& call);
   void stream_apply(const Call& call, DesiredState desired, const Json& body);
+
+  // control_moves.cpp
+  void move_tenant(const Call& call);
+  void rebalance_pool(const Call& call);
+  /// With "dry_run" only shows what `choose` says. With "moves" does those, which were shown
+  /// before.
+  void show_or_run(
+      const Call& call,
+      const std::string& note,
+      const std::function<Result<std::vector<PoolMove>>(const Snapshot&, const Json&)>& choose);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

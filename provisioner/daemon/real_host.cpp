@@ -273,7 +273,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(), *inner->status,
-      inner->wall, inner->options.paths, ::geteuid(), [raw] {
+      inner->wall, inner->options.paths, ::geteuid(), [raw] { return raw->load->view(); },
+      [raw] {
         // Later, so that the end of the answer still leaves.
         raw->reactor.call_after(std::chrono::milliseconds(50), [raw] { raw->stop(); });
       }});

@@ -111,6 +111,20 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
   return ok_status();
 }
 
+Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
+  if (executor_busy_ || is_stopping_) {
+    return Error(ErrorCode::kConflict,
+                 "cannot do this now: an apply is running; try again when it has finished");
+  }
+  if (plan.base != deps_.recorded.snapshot().generation) {
+    return Error(ErrorCode::kConflict,
+                 "cannot do this: the platform has changed since it was planned; plan again");
+  }
+  executor_busy_ = true;
+  execute(std::move(plan), listener);
+  return ok_status();
+}
+
 void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
   listener.on_started(plan);
   const bool has_work = !plan.empty();

@@ -98,6 +98,11 @@ class ReconcileLoop {
   /// success `on_finished` runs once; failures of steps are told there.
   Status apply(ApplyRequest request, ApplyListener listener);
 
+  /// Carries out a plan that was made without changing what is desired, such as one of
+  /// plan_moves(), as an apply does.
+  /// ERRORS: kConflict if an apply runs, or the recorded state is another one than it was made for.
+  Status carry_out(Plan plan, ApplyListener listener);
+
   /// Carries out one action outside of an apply, journaled like any other.
   /// ERRORS: kConflict if an apply runs.
   Status run_single(const Action& action, std::string reason, Completion<void> done);

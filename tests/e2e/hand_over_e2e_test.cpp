@@ -17,14 +17,17 @@ using ::testing::HasSubstr;
 class HandOverE2e : public ::testing::Test {
  protected:
   void SetUp() override {
-    platform.write_file(Platform::small_restaurant(
-        "busy",
-        ", limits: { concurrent_sessions: 100000, api_requests: 1000000, "
-        "api_requests_per_key: 1000000 }"));
+    platform.write_file(busy_tenant());
     platform.up();
     key = platform.key_file("busy");
   }
 
+  static std::string busy_tenant() {
+    return Platform::small_restaurant(
+        "busy",
+        ", limits: { concurrent_sessions: 100000, api_requests: 1000000, "
+        "api_requests_per_key: 1000000 }");
+  }
   std::vector<std::string> load(std::size_t connections, double seconds, double pings) const {
     return {Platform::bin("voicectl-handover-load"),
             "--port",
@@ -100,6 +103,28 @@ TEST_F(HandOverE2e, TwoThousandConnectionsMove) {
   demote();
 
   expect_whole(callers.finish(), kConnections);
+}
+
+TEST_F(HandOverE2e, ATenantMovesWithinThePoolUnderTrafficAndStaysThere) {
+  constexpr std::size_t kConnections = 100;
+  platform.set_pool_size(2);
+  const std::string file = platform.write_file(busy_tenant());
+  expect_ok({"apply", "-f", file, "--yes"});
+  Running callers(load(kConnections, 6, 400));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+
+  expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});
+  expect_ok({"tenant", "move", "busy", "--yes"});
+  expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});
+  expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});  // there already
+  expect_ok({"apply", "-f", file, "--yes"});
+
+  expect_whole(callers.finish(), kConnections);
+  EXPECT_EQ(platform.voicectl_json({"tenant", "show", "busy"})["instance"], "shared-1");
+  EXPECT_NE(platform.voicectl({"tenant", "move", "busy", "--to", "shared-9", "--yes"}).code, 0);
+  // Three tenants on the one, one on the other.
+  const Finished evened = platform.voicectl({"pool", "rebalance", "--dry-run"});
+  EXPECT_EQ(evened.code, 0) << evened.err;
 }
 
 TEST_F(HandOverE2e, AnInstanceIsReplacedUnderTraffic) {

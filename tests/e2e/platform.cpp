@@ -33,6 +33,11 @@ void Platform::set_platform_line(std::string line) {
   write_file();
 }
 
+void Platform::set_pool_size(int size) {
+  pool_size_ = size;
+  write_file();
+}
+
 std::string Platform::write_file(const std::string& extra) const {
   const std::string path = folder_.path() + "/platform.yaml";
   std::ofstream file(path);
@@ -41,7 +46,7 @@ platform:
   domain: qastco.com
   edge: {{ mode: {}, address: 127.0.0.1, http_port: {}, https_port: {} }}
   ports: {{ range: "{}-{}" }}
-  pool: {{ size: 1 }}
+  pool: {{ size: {} }}
   ultravox: {{ endpoint: "http://127.0.0.1:{}/api" }}
 {}
 tenants:
@@ -71,7 +76,7 @@ tenants:
     support_categories_file: qastco/support-categories.yaml
 {})",
                       edge_mode_, http_port_, https_port_, first_port_, first_port_ + kPorts - 1,
-                      standin_port_, platform_line_, extra);
+                      pool_size_, standin_port_, platform_line_, extra);
   return path;
 }
 

@@ -34,6 +34,8 @@ class Platform {
 
   /// "dynamic" unless said otherwise.
   void set_edge_mode(std::string mode);
+  /// 1 unless said otherwise.
+  void set_pool_size(int size);
   /// From now on the platform's file has this line of YAML in its `platform`.
   void set_platform_line(std::string line);
   /// Writes the platform's file with `extra` YAML added to its tenants; returns its path.
@@ -67,6 +69,7 @@ class Platform {
   TempDir folder_;
   std::string platform_line_;
   std::string edge_mode_ = "dynamic";
+  int pool_size_ = 1;
   int http_port_ = free_port();
   int https_port_ = free_port();
   int standin_port_ = free_port();

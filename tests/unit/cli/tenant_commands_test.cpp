@@ -17,6 +17,11 @@ class TenantCommandsTest : public CliTest {
     }
     return state;
   }
+  static Json one_move() {
+    return {{"plan", plan_json(1)},
+            {"moves", {{{"tenant", "acme"}, {"from", "shared-0"}, {"to", "shared-1"}}}},
+            {"note", ""}};
+  }
   /// What the daemon was asked to apply.
   DesiredState applied() const {
     const std::string document = daemon_.body_of("POST /v1/apply")["document"];
@@ -207,6 +212,46 @@ TEST_F(TenantCommandsTest, KeysAreListedAndRevoked) {
 
   EXPECT_EQ(run({"tenant", "key", "revoke", "acme", "k/1"}), ExitCode::kOk);
   EXPECT_EQ(out(), "Revoked key k/1.\n");
+}
+
+TEST_F(TenantCommandsTest, MoveShowsThePlanAndHasExactlyThatDone) {
+  daemon_.answer("POST /v1/tenants/acme/move", one_move());
+  daemon_.streams["POST /v1/tenants/acme/move"] = {
+      R"({"type":"started","steps":1})",
+      R"({"type":"step","number":0,"state":"done","kind":"lend_listener","subject":"tenant/acme",)"
+      R"("text":"move acme from shared-0 to shared-1","took_ms":12})",
+      R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
+
+  EXPECT_EQ(run({"tenant", "move", "acme", "--to", "shared-1", "--yes"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("move acme from shared-0 to shared-1"));
+  ASSERT_EQ(daemon_.questions.size(), 2U);
+  const Json asked = Json::parse(daemon_.questions[0].body);
+  EXPECT_EQ(asked["to"], "shared-1");
+  EXPECT_EQ(asked["dry_run"], true);
+  const Json done = Json::parse(daemon_.questions[1].body);
+  EXPECT_EQ(done["moves"], one_move()["moves"]);
+  EXPECT_TRUE(done.contains("base_generation"));
+}
+
+TEST_F(TenantCommandsTest, MoveOfATenantThatIsThereAlreadySaysSo) {
+  daemon_.answer("POST /v1/tenants/acme/move", Json{{"plan", plan_json(0)},
+                                                    {"moves", Json::array()},
+                                                    {"note", "Tenant 'acme' is there already."}});
+
+  EXPECT_EQ(run({"tenant", "move", "acme", "--to", "shared-1", "--yes"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "Tenant 'acme' is there already.\n");
+}
+
+TEST_F(TenantCommandsTest, RebalanceWithDryRunDoesNothing) {
+  daemon_.answer("POST /v1/pool/rebalance", one_move());
+
+  EXPECT_EQ(run({"pool", "rebalance", "--dry-run", "--max-moves", "3"}), ExitCode::kOk);
+
+  ASSERT_EQ(daemon_.questions.size(), 1U);
+  EXPECT_EQ(Json::parse(daemon_.questions[0].body)["max_moves"], 3);
+  EXPECT_EQ(run({"pool", "rebalance", "--max-moves", "0"}), ExitCode::kUsage);
 }
 
 }  // namespace

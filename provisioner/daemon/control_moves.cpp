@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API that move tenants within the pool.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/progress_stream.h"
+#include "provisioner/plan/pool_moves.h"
+
+namespace voicectl {
+namespace {
+
+bool flag(const Json& body, std::string_view key) {
+  const auto found = body.find(key);
+  return found != body.end() && found->is_boolean() && found->get<bool>();
+}
+
+/// What was chosen, as it is told; and back, when exactly that is to be done.
+Json render_moves(const std::vector<PoolMove>& moves) {
+  Json out = Json::array();
+  for (const PoolMove& move : moves) {
+    out.push_back(
+        {{"tenant", move.tenant.str()}, {"from", move.from.str()}, {"to", move.to.str()}});
+  }
+  return out;
+}
+
+Result<std::vector<PoolMove>> parse_moves(const Snapshot& snapshot, const Json& moves) {
+  std::vector<PoolMove> out;
+  for (const Json& each : moves) {
+    VC_TRY(const TenantId tenant, TenantId::parse(string_or(each, "tenant", "")));
+    VC_TRY(const InstanceId to, InstanceId::parse(string_or(each, "to", "")));
+    VC_TRY(std::optional<PoolMove> move, choose_move(snapshot, tenant, to));
+    if (move) {
+      out.push_back(*std::move(move));
+    }
+  }
+  return out;
+}
+
+Result<std::vector<PoolMove>> choose_one(const Snapshot& snapshot,
+                                         const std::string& slug,
+                                         const Json& body) {
+  VC_TRY(const TenantId tenant, TenantId::parse(slug));
+  std::optional<InstanceId> to;
+  if (const std::string name = string_or(body, "to", ""); !name.empty()) {
+    VC_TRY(to, InstanceId::parse(name));
+  }
+  VC_TRY(std::optional<PoolMove> move, choose_move(snapshot, tenant, to));
+  return move ? std::vector<PoolMove>{*std::move(move)} : std::vector<PoolMove>{};
+}
+
+Result<std::vector<PoolMove>> choose_many(const Snapshot& snapshot,
+                                          const SessionCounts& sessions,
+                                          const Json& body) {
+  const std::int64_t most =
+      integer_or(body, "max_moves", static_cast<std::int64_t>(snapshot.tenants.size()));
+  if (most < 0) {
+    return Error(ErrorCode::kInvalidArgument, "cannot make fewer than no moves");
+  }
+  return even_out_pool(snapshot, sessions, static_cast<std::size_t>(most));
+}
+
+}  // namespace
+
+void ControlServer::move_tenant(const Call& call) {
+  show_or_run(call, fmt::format("Tenant '{}' is there already.", call.captures[0]),
+              [&](const Snapshot& snapshot, const Json& body) {
+                return choose_one(snapshot, call.captures[0], body);
+              });
+}
+
+void ControlServer::rebalance_pool(const Call& call) {
+  show_or_run(call, "The pool is even already.", [&](const Snapshot& snapshot, const Json& body) {
+    return choose_many(snapshot, deps_.load().sessions, body);
+  });
+}
+
+void ControlServer::show_or_run(
+    const Call& call,
+    const std::string& note,
+    const std::function<Result<std::vector<PoolMove>>(const Snapshot&, const Json&)>& choose) {
+  const Result<Json> body = parse_json(call.request.body);
+  if (body.has_error()) {
+    refuse(call, body.error());
+    return;
+  }
+  const Snapshot snapshot = deps_.loop.snapshot();
+  const auto shown = body->find("moves");
+  const Result<std::vector<PoolMove>> moves = shown != body->end() && shown->is_array()
+                                                  ? parse_moves(snapshot, *shown)
+                                                  : choose(snapshot, *body);
+  Result<Plan> plan =
+      moves.has_error() ? Result<Plan>(moves.error()) : plan_moves(snapshot, *moves);
+  if (plan.has_error()) {
+    refuse(call, plan.error());
+    return;
+  }
+  if (flag(*body, "dry_run")) {
+    call.responder->send(json_response(
+        200,
+        fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
+                    dump_json(render_moves(*moves)), dump_json(Json(plan->empty() ? note : "")))));
+    return;
+  }
+  const std::int64_t base = integer_or(*body, "base_generation", -1);
+  if (base >= 0 && Generation{static_cast<std::uint64_t>(base)} != plan->base) {
+    refuse(call,
+           Error(ErrorCode::kConflict,
+                 "cannot do this: the platform has changed since it was planned; plan again"));
+    return;
+  }
+  const Status begun = deps_.loop.carry_out(std::move(*plan), progress_stream(call.responder));
+  if (begun.has_error()) {
+    refuse(call, begun.error());
+  }
+}
+
+}  // namespace voicectl

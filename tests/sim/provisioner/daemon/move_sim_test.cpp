@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tenants are moved within the pool, and the daemon dies at every call of it.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "provisioner/plan/pool_moves.h"
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::ElementsAre;
+
+class MoveSim : public DaemonWorld {
+ protected:
+  std::vector<std::string> holders(const std::string& tenant) {
+    return machine.instances.holders(*TenantId::parse(tenant));
+  }
+  std::string other_than(const std::string& instance) {
+    return instance == "shared-0" ? "shared-1" : "shared-0";
+  }
+  api::ApplyOutcome carry_out(const std::vector<PoolMove>& moves) {
+    auto outcome = std::make_shared<api::ApplyOutcome>();
+    const Status begun = daemon().daemon->loop().carry_out(
+        *plan_moves(daemon().daemon->loop().snapshot(), moves),
+        {[](const Plan&) {}, [](const api::StepProgress&) {},
+         [outcome](const api::ApplyOutcome& ended) { *outcome = ended; }});
+    EXPECT_THAT(begun, IsOk());
+    machine.sim.advance(120s);
+    return *outcome;
+  }
+  PoolMove move(const std::string& tenant, const std::string& to) {
+    const auto chosen = choose_move(daemon().daemon->loop().snapshot(), *TenantId::parse(tenant),
+                                    *InstanceId::parse(to));
+    EXPECT_THAT(chosen, IsOk());
+    return **chosen;
+  }
+};
+
+TEST_F(MoveSim, AMovedTenantIsHandedOverAndStaysAtTheNextApply) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::string target = other_than(holders("alpha").front());
+
+  EXPECT_EQ(carry_out({move("alpha", target)}).done, 1U);
+
+  EXPECT_THAT(holders("alpha"), ElementsAre(target));
+  EXPECT_THAT(machine.log_lines, ::testing::Contains(::testing::HasSubstr("tenant.handed_over")));
+  apply(desired);
+  kill_daemon();
+  start_daemon();
+  EXPECT_THAT(holders("alpha"), ElementsAre(target));
+  expect_converged(desired);
+}
+
+TEST_F(MoveSim, AMoveOfAnEarlierGenerationIsRefused) {
+  apply(platform_with({"alpha"}));
+  const std::string target = other_than(holders("alpha").front());
+  const Plan plan = *plan_moves(daemon().daemon->loop().snapshot(), {move("alpha", target)});
+  apply(platform_with({"alpha", "beta"}));
+
+  EXPECT_THAT(daemon().daemon->loop().carry_out(plan, {}), FailsWith(ErrorCode::kConflict));
+}
+
+TEST_F(MoveSim, ADaemonThatDiesAnywhereInAMoveLeavesOneOwner) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
+  apply(desired);
+  std::size_t points = 0;
+  for (const KillPoint point : {KillPoint::kBeforeEffect, KillPoint::kAfterEffect}) {
+    for (std::size_t n = 1;; ++n) {
+      SCOPED_TRACE(fmt::format("killed {} call {}",
+                               point == KillPoint::kBeforeEffect ? "before" : "after", n));
+      const PoolMove planned = move("alpha", other_than(holders("alpha").front()));
+      daemon().plan.kill_at(daemon().plan.calls() + n, point);
+      bool died = false;
+      try {
+        carry_out({planned});
+      } catch (const DaemonKilled&) {
+        died = true;
+      }
+      EXPECT_EQ(holders("alpha").size(), 1U);
+      kill_daemon();
+      start_daemon();
+      expect_converged(desired);
+      if (!died || HasFailure()) {
+        break;
+      }
+      ++points;
+    }
+  }
+  EXPECT_GT(points, 0U);
+}
+
+}  // namespace
+}  // namespace voicectl
