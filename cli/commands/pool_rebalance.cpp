@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -34,7 +33,9 @@ CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--max-moves", options->max_moves, "most tenants to move; default: all it takes")
       ->type_name("N")
-      ->check(CLI::Range(1U, 100'000U));
+      ->check([](const std::string& text) {
+        return std::string(text == "0" ? "must be at least 1" : "");
+      });
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   app.add_flag("--explain", options->is_explained, "show the reason of each move");
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");
