@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 
+#include <mutex>
+#include <optional>
 #include <string>
 
 namespace voicectl {
@@ -10,6 +12,9 @@ namespace {
 
 /// libcurl has kept its interface under this name since 2006.
 constexpr const char* kName = "libcurl.so.4";
+
+/// The first to know CURLOPT_PROTOCOLS_STR; CURLOPT_PREREQFUNCTION is older.
+constexpr unsigned int kOldest = 0x075500;
 
 Error cannot_load(const std::string& why) {
   return Error(ErrorCode::kUnavailable,
@@ -25,6 +30,7 @@ bool find(void* library, const char* name, Function& function) {
 
 bool find_all(void* library, CurlLibrary& curl) {
   return find(library, "curl_global_init", curl.global_init) &&
+         find(library, "curl_version_info", curl.version_info) &&
          find(library, "curl_easy_init", curl.easy_init) &&
          find(library, "curl_easy_cleanup", curl.easy_cleanup) &&
          find(library, "curl_easy_setopt", curl.easy_setopt) &&
@@ -51,17 +57,22 @@ Result<CurlLibrary> load() {
     ::dlclose(library);
     return cannot_load("it lacks functions");
   }
+  if (curl.version_info(CURLVERSION_NOW)->version_num < kOldest) {
+    return cannot_load("it is older than 7.85");
+  }
   return curl;
 }
 
 }  // namespace
 
 Result<const CurlLibrary*> curl_library() {
-  static const Result<CurlLibrary> kLoaded = load();
-  if (kLoaded.has_error()) {
-    return kLoaded.error();
+  static std::mutex guard;
+  static std::optional<CurlLibrary> loaded;
+  const std::lock_guard lock(guard);
+  if (!loaded) {
+    VC_TRY(loaded, load());
   }
-  return &*kLoaded;
+  return &*loaded;
 }
 
 }  // namespace voicectl

@@ -15,6 +15,7 @@ namespace voicectl {
 /// never need them.
 struct CurlLibrary {
   decltype(&::curl_global_init) global_init = nullptr;
+  decltype(&::curl_version_info) version_info = nullptr;
   decltype(&::curl_easy_init) easy_init = nullptr;
   decltype(&::curl_easy_cleanup) easy_cleanup = nullptr;
   decltype(&::curl_easy_setopt) easy_setopt = nullptr;
@@ -31,8 +32,9 @@ struct CurlLibrary {
   decltype(&::curl_multi_info_read) multi_info_read = nullptr;
 };
 
-/// Loads it once; it stays until the end of the process. ERRORS: kUnavailable if it is not
-/// installed, or too old. THREADS: any.
+/// Loads it once; it stays until the end of the process. ERRORS: kUnavailable if it cannot be
+/// loaded (tried again with the next call), or is older than 7.85, which does not know all that
+/// keeps a request where it may go. THREADS: any.
 Result<const CurlLibrary*> curl_library();
 
 }  // namespace voicectl

@@ -52,6 +52,9 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     if (multi == nullptr) {
       VC_TRY(curl, curl_library());
       multi = curl->multi_init();
+      if (multi == nullptr) {
+        return Error(ErrorCode::kResourceExhausted, "cannot send a request: out of memory");
+      }
       curl->multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Inner::on_socket);
       curl->multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
       curl->multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Inner::on_timer);
@@ -216,7 +219,11 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     CURL* const handle = (*made)->handle();
     transfers.emplace(handle, std::move(*made));
     // Only sets the timer: everything else happens in a later turn.
-    curl->multi_add_handle(multi, handle);
+    if (curl->multi_add_handle(multi, handle) != CURLM_OK) {
+      transfers.erase(handle);
+      fail(Error(ErrorCode::kResourceExhausted, "cannot send a request: out of memory"),
+           std::move(done));
+    }
   }
 
   AsioReactor& reactor;

@@ -74,7 +74,7 @@ class Deliverer {
   }
 
   /// `entry` is given up after its last attempt: says what else becomes durable with that.
-  /// Only `change` and `afterwards` of the answer count.
+  /// `change`, `follow_ups` and `afterwards` of the answer count.
   virtual void give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
     (void)entry;  // nothing follows from most failures
     done({});

@@ -64,6 +64,7 @@ void Outbox::stop() {
   lanes_.clear();
   by_id_.clear();
   by_key_.clear();
+  deciding_.clear();
   later_.clear();
   dead_.clear();
   dead_keys_.clear();
@@ -116,7 +117,7 @@ void Outbox::put(OutboxEntry entry, Attempt attempt, Duration wait) {
   lane.key = std::move(key);
   lane.side = &side_of(*deliverer);
   by_id_[entry.id] = &lane;
-  by_key_[effect_key(entry)] = entry.id;
+  by_key_.emplace(effect_key(entry), entry.id);
   const auto behind = [&entry](const Item& item) { return item.entry.id > entry.id; };
   auto at = std::find_if(lane.items.begin() + (lane.is_busy ? 1 : 0), lane.items.end(), behind);
   take_out_of_line(lane);
@@ -207,16 +208,22 @@ void Outbox::pump(Side& side) {
                 {},
                 {}});
   }
+  // What was tried before waits while we rest, also if an operator has just revived it.
+  std::vector<DeliveryLine::Turn> resting;
   while (const auto turn = side.line.take_next(now)) {
-    if (is_resting_ && turn->kind == DeliveryLine::Kind::kBacklog) {
+    Lane& lane = *by_id_.at(turn->place.second);
+    if (is_resting_ && lane.items.front().attempt == Attempt::kRepeated) {
       side.line.over(turn->kind);
-      side.line.join(turn->kind, turn->place);
-      return;
+      resting.push_back(*turn);
+      continue;
     }
-    start(side, *by_id_.at(turn->place.second), turn->kind);
+    start(side, lane, turn->kind);
     if (era != era_) {
       return;
     }
+  }
+  for (const DeliveryLine::Turn& turn : resting) {
+    side.line.join(turn.kind, turn.place);
   }
   if (side.line.is_paused(now) && !side.timer) {
     side.timer = deps_.reactor.call_at(side.line.paused_until(), [this, &side] {
@@ -371,10 +378,8 @@ void Outbox::remove(std::uint64_t id) {
   const auto at = std::find_if(lane.items.begin(), lane.items.end(),
                                [id](const Item& item) { return item.entry.id == id; });
   lane.is_busy = lane.is_busy && at != lane.items.begin();
-  const auto key = by_key_.find(effect_key(at->entry));
-  if (key != by_key_.end() && key->second == id) {
-    by_key_.erase(key);
-  }
+  const auto [begin, end] = by_key_.equal_range(effect_key(at->entry));
+  by_key_.erase(std::find_if(begin, end, [id](const auto& key) { return key.second == id; }));
   lane.items.erase(at);
   by_id_.erase(id);
   if (lane.items.empty()) {
@@ -404,8 +409,10 @@ std::vector<OutboxEntry> Outbox::number(std::vector<NewEffect> effects) {
   std::vector<OutboxEntry> entries;
   const WallTime now = deps_.clock.now();
   for (NewEffect& effect : effects) {
-    if (by_key_.count(effect.idempotency_key) > 0) {
-      continue;  // it waits already, and a store may refuse a second one
+    const bool waits = by_key_.count(effect.idempotency_key) > 0 ||
+                       !deciding_.insert(effect.idempotency_key).second;
+    if (waits) {
+      continue;  // a store may refuse a second one
     }
     OutboxEntry entry;
     entry.id = ++last_id_;
@@ -433,6 +440,11 @@ void Outbox::commit(Change change,
                                         alive = std::weak_ptr(self_)](const Status& outcome) {
     if (alive.expired()) {
       return;
+    }
+    if (era == era_) {
+      for (const OutboxEntry& entry : entries) {
+        deciding_.erase(effect_key(entry));
+      }
     }
     if (outcome.has_value() && era == era_) {
       for (const OutboxEntry& entry : entries) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -182,8 +183,11 @@ class Outbox {
   std::map<std::string, Lane> lanes_;
   /// Every entry that waits, and the lane that it waits in.
   std::unordered_map<std::uint64_t, Lane*> by_id_;
-  /// By the key that its effect was given; see `number`.
-  std::unordered_map<std::string, std::uint64_t> by_key_;
+  /// By the key that its effect was given; see `number`. Two may have one key when a dead one was
+  /// revived.
+  std::unordered_multimap<std::string, std::uint64_t> by_key_;
+  /// Keys of effects that are being made durable.
+  std::unordered_set<std::string> deciding_;
   /// Lanes whose first item is not due yet.
   std::set<std::pair<MonoTime, std::uint64_t>> later_;
   std::optional<TimerId> timer_;

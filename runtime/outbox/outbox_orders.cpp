@@ -78,7 +78,7 @@ void Outbox::revive(OutboxEntry entry, Completion<OutboxEntry> done) {
       if (const Deliverer* const deliverer = deliverer_of(entry)) {
         side_of(*deliverer).line.end_pause();
       }
-      wake();
+      pump_all();
     }
     done(entry);
   });
@@ -224,7 +224,7 @@ void Outbox::drop(std::uint64_t id, Completion<OutboxEntry> done) {
                         }
                         forget_dead(entry.id);
                         if (era == era_) {
-                          wake();
+                          pump_all();
                         }
                         done(entry);
                       });

@@ -54,6 +54,16 @@ void Service::hand_over(const ControlRequest& request, UniqueFd peer) {
     request.refuse(possible.error());
     return;
   }
+  if (!found->second->host->load().writable) {
+    // The other one could not open the store either, and this one may soon.
+    handoff::HandOverReport report;
+    report.why =
+        Error(ErrorCode::kUnavailable,
+              fmt::format("cannot hand tenant '{}' over: its store takes no writes at present",
+                          order->tenant.str()));
+    request.answer(control::reply::kOk, handoff::encode(report));
+    return;
+  }
   begin_hand_over(request, *order, std::move(peer));
 }
 

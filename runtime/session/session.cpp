@@ -13,11 +13,16 @@ constexpr SessionStatus kStatuses[] = {SessionStatus::kInitializing, SessionStat
                                        SessionStatus::kActive, SessionStatus::kCompleted,
                                        SessionStatus::kFailed};
 
+/// For what we wrote ourselves: one session that has become long must not keep its tenant from
+/// opening.
+constexpr JsonBudget kOwnBudget{
+    .bytes = std::size_t{256} << 20, .depth = 256, .nodes = std::size_t{1} << 24};
+
 /// JSON text that was stored; what cannot be read is an empty object. So whoever renders a session
 /// may set it in as it is.
 std::string json_or_empty(const Json& object, std::string_view key) {
   std::string text = string_or(object, key, "{}");
-  return text == "{}" || parse_json(text).has_value() ? text : "{}";
+  return text == "{}" || parse_json(text, kOwnBudget).has_value() ? text : "{}";
 }
 
 void put_time(JsonText& out, std::string_view key, const std::optional<WallTime>& at) {
@@ -218,9 +223,7 @@ std::string to_public_text(const Session& session) {
 }
 
 Json to_public_json(const Session& session) {
-  const JsonBudget own{
-      .bytes = std::size_t{256} << 20, .depth = 256, .nodes = std::size_t{1} << 24};
-  Result<Json> parsed = parse_json(to_public_text(session), own);
+  Result<Json> parsed = parse_json(to_public_text(session), kOwnBudget);
   return parsed.has_error() ? Json::object() : std::move(*parsed);
 }
 
@@ -256,7 +259,7 @@ std::string to_stored_text(const Session& session) {
 
 Result<Session> session_of_stored_text(std::string_view text) {
   const Error corrupt(ErrorCode::kCorrupt, "cannot read a session from the store: not its form");
-  const Result<Json> parsed = parse_json(text);
+  const Result<Json> parsed = parse_json(text, kOwnBudget);
   if (parsed.has_error() || !parsed->is_object()) {
     return corrupt;
   }

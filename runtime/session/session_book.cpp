@@ -29,24 +29,36 @@ SessionBook::SessionBook(Deps deps, Handlers handlers)
       self_(std::make_shared<SessionBook*>(this)) {}
 
 SessionBook::~SessionBook() {
+  call_off_opening();
+}
+
+void SessionBook::call_off_opening() {
+  ++opening_;
   if (timer_) {
-    deps_.reactor.cancel(*timer_);
+    deps_.reactor.cancel(*std::exchange(timer_, std::nullopt));
   }
 }
 
+void SessionBook::suspend(Error why) {
+  call_off_opening();
+  broken_ = std::move(why);
+}
+
 void SessionBook::open(std::function<void(Status)> done) {
-  deps_.store.open(deps_.clock.now(), [this, done = std::move(done), alive = std::weak_ptr(self_)](
-                                          Result<StoreContents> contents) {
-    if (alive.expired()) {
-      return;
-    }
-    if (contents.has_error()) {
-      done(contents.error());
-      return;
-    }
-    take(*contents);
-    done(ok_status());
-  });
+  call_off_opening();
+  deps_.store.open(deps_.clock.now(),
+                   [this, done = std::move(done), number = opening_,
+                    alive = std::weak_ptr(self_)](Result<StoreContents> contents) {
+                     if (alive.expired() || number != opening_) {
+                       return;
+                     }
+                     if (contents.has_error()) {
+                       done(contents.error());
+                       return;
+                     }
+                     take(*contents);
+                     done(ok_status());
+                   });
 }
 
 void SessionBook::take(const StoreContents& contents) {
@@ -157,6 +169,7 @@ void SessionBook::finish(const std::vector<SessionEvent>& events,
 }
 
 void SessionBook::break_down(const Error& error) {
+  call_off_opening();
   broken_ = error;
   table_.clear();
   if (error.code() == ErrorCode::kFenced) {

@@ -85,8 +85,9 @@ class SessionBook {
   void open(std::function<void(Status)> done);
 
   /// Refuses changes from now on because of `why`, and tells nobody: the store goes to another
-  /// process, or comes from one. `reopen` ends it, or `go_on` where the store is open.
-  void suspend(Error why) { broken_ = std::move(why); }
+  /// process, or comes from one. `reopen` ends it, or `go_on` where the store is open. An opening
+  /// that is under way or due after a failure is called off.
+  void suspend(Error why);
   void go_on() { broken_.reset(); }
   /// Opens the store anew, as after a failure: if that fails, tries again and again.
   void reopen(std::function<void(Status)> done);
@@ -118,6 +119,7 @@ class SessionBook {
 
  private:
   void take(const StoreContents& contents);
+  void call_off_opening();
   std::vector<SessionEvent> number_events(Change& change);
   void count_usage(const Session& session);
   void finish(const std::vector<SessionEvent>& events, MonoTime decided, const Status& outcome);
@@ -135,6 +137,8 @@ class SessionBook {
   int attempt_ = 0;
   /// Grows with every opening: outcomes of batches from before it are old news.
   std::uint64_t era_ = 0;
+  /// Which of the openings counts.
+  std::uint64_t opening_ = 0;
   std::optional<TimerId> timer_;
   EventLag lag_;
   /// Dies with the book, so that a task that comes later is dropped.

@@ -134,8 +134,6 @@ class SessionStore {
   virtual void find_expired(ExpiryQuery query, Completion<Expired> done) = 0;
   /// Finishes what was asked before, then lets the holder of `next` in and writes nothing more;
   /// what is asked is refused until `open`. Reads still work.
-  ///
-  /// Costs no flush to the disk: whoever survives a loss of power is neither of the two holders.
   /// ERRORS: as `commit`.
   virtual void release(FencingToken next, std::function<void(Status)> done) = 0;
   /// The next `open` takes the store over with this token.

@@ -30,8 +30,6 @@ class TenantDatabase {
   Status write(std::span<const StoreBatch* const> batches);
 
   /// Lets the holder of `next` in; every later write here is kFenced.
-  ///
-  /// Without a flush: the token must be seen by the next process, not survive loss of power.
   Status release(FencingToken next);
 
   Result<SessionPage> list_sessions(const SessionQuery& query);

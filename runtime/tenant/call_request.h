@@ -8,11 +8,15 @@
 #include "runtime/session/session.h"
 #include "runtime/tenant/config.h"
 #include "runtime/ultravox/call.h"
+#include "runtime/webhook/tools.h"
 
 namespace voicectl::runtime {
 
 /// What the agent is told about the business and its task. Pure.
-std::string make_system_prompt(const TenantConfig& config, const TimeZone& zone, WallTime now);
+std::string make_system_prompt(const TenantConfig& config,
+                               const TimeZone& zone,
+                               const InstructionMarks& marks,
+                               WallTime now);
 
 /// The call that serves a session: the tenant's voice, the tools of its business, and callbacks
 /// to us. Pure.

@@ -84,9 +84,11 @@ void TenantHost::Inner::go_on_with(const TenantCarry& carried) {
 
 void TenantHost::release(FencingToken next, Completion<TenantCarry> done) {
   inner_->outbox.stop();
-  inner_->book.suspend(moving());
-  inner_->store.release(next, [this, done = std::move(done)](const Status& released) {
-    released.has_error() ? done(released.error()) : done(inner_->carry());
+  inner_->sessions.finish_customers([this, next, done = std::move(done)] {
+    inner_->book.suspend(moving());
+    inner_->store.release(next, [this, done](const Status& released) {
+      released.has_error() ? done(released.error()) : done(inner_->carry());
+    });
   });
 }
 

@@ -106,7 +106,10 @@ TenantHost::Inner::Inner(
                     const std::vector<ultravox::CallMessage>& messages) {
                return erp.outcomes_of(session, call, messages);
              },
-             [this](const std::string& record) { news.on_record_known(record); }}),
+             [this](const std::string& record) { news.on_record_known(record); },
+             [this](const SessionId& session) {
+               return make_instruction_marks(config->tool_secret, session);
+             }}),
       news({store, book, outbox, [this] { return records_may_come(); }}),
       events(scope, erp),
       sessions(scope, erp),
@@ -158,6 +161,7 @@ void TenantHost::Inner::adopt_store(const StoreContents& contents) {
   memory.load(contents.responses);
   backend.restore(contents.bookings);
   outbox.resume(contents);
+  news.resume(contents.outbox);
   watch.watch_unfinished();
 }
 

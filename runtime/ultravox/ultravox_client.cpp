@@ -215,13 +215,10 @@ void UltravoxClient::end_call(const std::string& call_id, UltravoxCompletion<voi
   inner_->send_data_message(call_id, R"({"type":"hang_up"})", "hang up", std::move(done));
 }
 
-void UltravoxClient::instruct(const std::string& call_id,
-                              const std::string& instruction,
-                              UltravoxCompletion<void> done) {
-  const Json message = {
-      {"type", "user_text_message"},
-      {"text", fmt::format("{}{}{}", kInstructionBegin, instruction, kInstructionEnd)},
-      {"urgency", "soon"}};
+void UltravoxClient::send_text(const std::string& call_id,
+                               const std::string& text,
+                               UltravoxCompletion<void> done) {
+  const Json message = {{"type", "user_text_message"}, {"text", text}, {"urgency", "soon"}};
   inner_->send_data_message(call_id, dump_json(message), "tell the agent", std::move(done));
 }
 

@@ -28,9 +28,6 @@ ApiKeySource fixed_api_key(Secret key);
 /// REQUIRES: `files` outlives the source.
 ApiKeySource api_key_from_file(FileSystem& files, std::string path);
 
-inline constexpr std::string_view kInstructionBegin = "<instruction>";
-inline constexpr std::string_view kInstructionEnd = "</instruction>";
-
 struct UltravoxOptions {
   /// Base address without a slash at its end: "https://api.ultravox.ai/api".
   std::string endpoint = "https://api.ultravox.ai/api";
@@ -64,11 +61,11 @@ class UltravoxClient {
   /// time-out ends it. That it ended is told by its event.
   void end_call(const std::string& call_id, UltravoxCompletion<void> done);
 
-  /// Tells the agent what to do next, as soon as it can: a message between kInstructionBegin and
-  /// kInstructionEnd, which the system prompt explains. A call that is not live is success.
-  void instruct(const std::string& call_id,
-                const std::string& instruction,
-                UltravoxCompletion<void> done);
+  /// Sends the agent a text message, as a caller could, to be taken up as soon as it can. A call
+  /// that is not live is success.
+  void send_text(const std::string& call_id,
+                 const std::string& text,
+                 UltravoxCompletion<void> done);
 
   void fetch_call(const std::string& call_id, UltravoxCompletion<Call> done);
 

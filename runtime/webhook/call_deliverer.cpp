@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "runtime/webhook/tools.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -21,16 +22,30 @@ NewEffect call_effect(std::string_view kind, const std::string& session, const s
           dump_json(Json{{"call_id", call}})};
 }
 
-std::string transcript_of(const std::vector<ultravox::CallMessage>& messages) {
+/// `text` without the rest of a character that begins before `limit` and ends behind it.
+std::string_view cut_text(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) {
+    return text;
+  }
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0U) == 0x80U) {
+    --limit;
+  }
+  return text.substr(0, limit);
+}
+
+std::string transcript_of(const std::vector<ultravox::CallMessage>& messages,
+                          const InstructionMarks& marks) {
   std::string text;
   for (const ultravox::CallMessage& message : messages) {
     const bool agent = message.role == ultravox::MessageRole::kAgent;
     // What we told the agent stands among what the caller said.
-    const bool caller = message.role == ultravox::MessageRole::kUser &&
-                        !message.text.starts_with(ultravox::kInstructionBegin);
+    const bool caller =
+        message.role == ultravox::MessageRole::kUser && !message.text.starts_with(marks.begin);
     const bool spoken = agent || caller;
     if (spoken && !message.text.empty() && text.size() < kMaxTranscript) {
-      text += (agent ? "Agent: " : "Caller: ") + message.text + "\n";
+      text.append(agent ? "Agent: " : "Caller: ")
+          .append(cut_text(message.text, kMaxTranscript - text.size()))
+          .append("\n");
     }
   }
   return text;
@@ -169,8 +184,15 @@ void CallDeliverer::tell_agent(const OutboxEntry& entry,
     done({});
     return;
   }
-  client_->instruct(
-      call, instruction, [done = std::move(done)](const ultravox::UltravoxResult<void>& told) {
+  const Result<SessionId> session = SessionId::parse(entry.session);
+  if (session.has_error()) {
+    done(refused(session.error().text()));
+    return;
+  }
+  const InstructionMarks marks = handlers_.marks(*session);
+  client_->send_text(
+      call, marks.begin + instruction + marks.end,
+      [done = std::move(done)](const ultravox::UltravoxResult<void>& told) {
         const bool gone = told.has_error() && told.error().status &&
                           told.error().error.code() == ErrorCode::kNotFound;
         done(told.has_error() && !gone ? delivery_of(told.error()) : DeliveryOutcome{});
@@ -213,7 +235,7 @@ void CallDeliverer::note(const std::shared_ptr<Fetch>& fetch) {
       const ultravox::Call& call = fetch->call;
       delivery.change = handlers_.outcomes(**found, call, fetch->messages);
       Session& session = *delivery.change.session;
-      session.transcript = transcript_of(fetch->messages);
+      session.transcript = transcript_of(fetch->messages, handlers_.marks(session.session));
       // What an event brought is not lost to an answer that has none.
       const std::string& summary = call.summary.empty() ? call.short_summary : call.summary;
       session.summary = summary.empty() ? session.summary : summary.substr(0, kMaxSummary);

@@ -17,6 +17,8 @@ namespace voicectl::runtime {
 
 /// What is owed to the voice service, as effects for the outbox.
 inline constexpr std::string_view kCallEffects = "ultravox.";
+struct InstructionMarks;
+
 inline constexpr std::string_view kFetchCall = "ultravox.fetch_call";
 /// Tells the agent something during its call: what came of a promise. `reference` tells it from all
 /// others. Not told once it is old news, or the call is over.
@@ -47,6 +49,8 @@ class CallDeliverer final : public Deliverer {
         outcomes;
     /// Learns the name of each record that came with that, once it is durable.
     std::function<void(const std::string&)> on_record;
+    /// What the agent of a session knows us by.
+    std::function<InstructionMarks(const SessionId&)> marks;
   };
 
   /// REQUIRES: `client` (which may be replaced by another), `clock` and `book` outlive it.

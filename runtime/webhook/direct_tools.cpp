@@ -192,7 +192,7 @@ Change note_direct_outcomes(const Session& session,
     }
     append(change, change_of_tool(*change.session,
                                   {session.session, one.tool, dump_json(one.arguments), {}},
-                                  std::move(*effect), ToolCount::kNew, now));
+                                  std::move(*effect), now));
   }
   change.session->deliveries.push_back(marker_of(call));
   return change;

@@ -83,6 +83,15 @@ void RecordNews::on_record_known(const std::string& name) {
   }
 }
 
+void RecordNews::resume(const std::vector<OutboxEntry>& pending) {
+  waiting_.clear();
+  for (const OutboxEntry& entry : pending) {
+    if (entry.kind == kKind) {
+      put_off(entry);
+    }
+  }
+}
+
 void RecordNews::put_off(const OutboxEntry& entry) {
   const Result<RecordUpdate> update = parse_record_update(entry.payload);
   if (update.has_value()) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/outbox/deliverer.h"
 #include "runtime/outbox/outbox.h"
@@ -51,6 +52,8 @@ class RecordNews final : public Deliverer {
   std::vector<NewEffect> keep_waiting(const RecordUpdate& update, const std::string& body) const;
   /// A record is durable now: updates that wait for it are applied.
   void on_record_known(const std::string& name);
+  /// Learns of the updates that wait in the store. To be called after each opening of it.
+  void resume(const std::vector<OutboxEntry>& pending);
 
   std::string_view target() const override { return "records"; }
   void deliver(const OutboxEntry& entry,

@@ -118,6 +118,21 @@ NewEvent failed_event(const ToolCall& call, std::string_view message) {
                       dump_json(Json(message)))};
 }
 
+/// A promise is kept towards the caller too, whatever came of it.
+void tell_agent(const Session& session,
+                const ToolCall& call,
+                const std::string& key,
+                const std::string& answer,
+                DeliveryOutcome& outcome) {
+  if (is_live(session.status) && !session.ultravox_call_id.empty()) {
+    outcome.follow_ups.push_back(tell_agent_effect(
+        session.session.str(), session.ultravox_call_id, key,
+        fmt::format("What the caller asked for with {} has been decided: {} Tell the caller now, "
+                    "in the language of this call.",
+                    call.tool->name, answer)));
+  }
+}
+
 std::string given_up_text() {
   return dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
 }
@@ -203,12 +218,9 @@ void RemoteTools::run(Job job, Completion<std::string> done) {
 }
 
 void RemoteTools::decide(const ToolCall& call, const std::string& key) {
-  Change change;
-  change.session = *deps_.book.find(call.session);
-  ++change.session->tool_calls;
-  change.session->step = "collecting";
-  change.session->extracted_data = call.body;
-  deps_.outbox.commit(std::move(change),
+  // The session learns of it with the outcome, or with the promise: until then it would say nothing
+  // that anybody waits for, at the price of the largest write of a call.
+  deps_.outbox.commit(Change{},
                       {{std::string(kPrefix) + std::string(call.tool->name), call.session.str(),
                         key, render_payload(call)}},
                       [this, key, alive = std::weak_ptr(self_)](const Status& outcome) {
@@ -241,6 +253,8 @@ void RemoteTools::promise(const std::string& key) {
   const Session* session = deps_.book.find(task.job->call.session);
   if (session != nullptr && !task.is_promised) {
     change.session = *session;
+    change.session->step = "collecting";
+    change.session->extracted_data = task.job->call.body;
     change.events.push_back(pending_event(task.job->call));
   }
   if (task.job->call.request_key) {
@@ -262,8 +276,11 @@ void RemoteTools::answer(const std::string& key, const Result<std::string>& text
     return;
   }
   const auto [begin, end] = by_session_.equal_range(task.mapped().job->call.session);
-  by_session_.erase(
-      std::find_if(begin, end, [&key](const auto& entry) { return entry.second == key; }));
+  const auto at =
+      std::find_if(begin, end, [&key](const auto& entry) { return entry.second == key; });
+  if (at != end) {
+    by_session_.erase(at);
+  }
   if (task.mapped().timer) {
     deps_.reactor.cancel(*task.mapped().timer);
   }
@@ -347,19 +364,13 @@ DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
     record = effect.record->external_id = effect.record->id;
   }
   if (session != nullptr) {
-    outcome.change =
-        change_of_tool(*session, call, std::move(effect), ToolCount::kCounted, deps_.clock.now());
+    outcome.change = change_of_tool(*session, call, std::move(effect), deps_.clock.now());
     if (is_refused && was_promised) {
       outcome.change.events.push_back(failed_event(call, message_in(text)));
     }
   }
-  if (session != nullptr && was_promised && is_live(session->status) &&
-      !session->ultravox_call_id.empty()) {
-    outcome.follow_ups.push_back(tell_agent_effect(
-        session->session.str(), session->ultravox_call_id, delivery.key,
-        fmt::format("What the caller asked for with {} has been decided: {} Tell the caller now, "
-                    "in the language of this call.",
-                    call.tool->name, text)));
+  if (session != nullptr && was_promised) {
+    tell_agent(*session, call, delivery.key, text, outcome);
   }
   if (call.request_key && !was_promised) {
     outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
@@ -392,8 +403,10 @@ void RemoteTools::go_on_with(const std::vector<std::string>& promised) {
     if (entry == nullptr) {
       continue;
     }
-    if (const Result<SharedJob> job = job_of(*entry); job.has_value()) {
-      tasks_.try_emplace(key, Task{*job, {}, std::nullopt, true, true});
+    const Result<SharedJob> job = job_of(*entry);
+    if (job.has_value() &&
+        tasks_.try_emplace(key, Task{*job, {}, std::nullopt, true, true}).second) {
+      by_session_.emplace((*job)->call.session, key);
     }
   }
 }
@@ -418,7 +431,12 @@ void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryO
     DeliveryOutcome outcome;
     if (found.has_value() && *found) {
       outcome.change.session = **found;
+      ++outcome.change.session->tool_calls;
       outcome.change.events.push_back(failed_event(call, kGivenUp));
+      const auto task = tasks_.find(key);
+      if (task != tasks_.end() && task->second.is_promised) {
+        tell_agent(**found, call, key, text, outcome);
+      }
     }
     if (call.request_key) {
       outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};

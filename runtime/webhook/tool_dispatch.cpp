@@ -43,11 +43,10 @@ Error no_session(const SessionId& id) {
 Change change_of_tool(const Session& session,
                       const ToolCall& call,
                       ToolEffect effect,
-                      ToolCount count,
                       WallTime now) {
   Change change;
   change.session = session;
-  change.session->tool_calls += count == ToolCount::kNew ? 1 : 0;
+  ++change.session->tool_calls;
   note_effect(*change.session, call, effect, now);
   change.events.push_back(tool_called(call, effect));
   for (NewEvent& event : effect.events) {
@@ -91,6 +90,14 @@ ToolDispatch::ToolDispatch(SessionBook& book,
       self_(std::make_shared<ToolDispatch*>(this)) {}
 
 void ToolDispatch::run(ToolCall call, Completion<std::string> done) {
+  // It stays with its session, twice.
+  constexpr std::size_t kMaxParameters = std::size_t{64} << 10;
+  if (call.body.size() > kMaxParameters) {
+    done(Error(ErrorCode::kInvalidArgument,
+               fmt::format("cannot run a tool: its parameters have {} bytes; at most {} are taken",
+                           call.body.size(), kMaxParameters)));
+    return;
+  }
   const Result<Json> parameters = parse_json(call.body);
   if (parameters.has_error()) {
     done(parameters.error().with_context("reading the parameters of a tool"));
@@ -146,7 +153,7 @@ void ToolDispatch::store(const ToolCall& call, ToolEffect effect, Completion<std
     return;
   }
   const std::string answer = effect.answer;
-  Change change = change_of_tool(*session, call, std::move(effect), ToolCount::kNew, clock_.now());
+  Change change = change_of_tool(*session, call, std::move(effect), clock_.now());
   if (call.request_key) {
     change.response = StoredResponse{*call.request_key, 200, answer, clock_.now()};
   }

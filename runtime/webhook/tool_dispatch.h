@@ -40,12 +40,11 @@ ToolEffect effect_of(const AppointmentOutcome& outcome, const AppointmentRequest
 ToolEffect effect_of(const TicketOutcome& outcome, const TicketRequest& request);
 ToolEffect effect_of(const Refusal& refusal);
 
-/// Whether the session counts the tool call already.
-enum class ToolCount { kNew, kCounted };
-
 /// What an effect does to its session. Pure.
-Change change_of_tool(
-    const Session& session, const ToolCall& call, ToolEffect effect, ToolCount count, WallTime now);
+Change change_of_tool(const Session& session,
+                      const ToolCall& call,
+                      ToolEffect effect,
+                      WallTime now);
 
 /// Asks `backend` for what an agent wants; a question is answered without it.
 void ask_tool(Backend& backend,

@@ -138,6 +138,15 @@ Secret make_tool_token(const Secret& tool_secret, const SessionId& session) {
   return Secret(hmac_sha256_hex(tool_secret.reveal(), session.str()));
 }
 
+InstructionMarks make_instruction_marks(const Secret& tool_secret, const SessionId& session) {
+  // More than anybody can guess in a call, and short enough for a prompt.
+  constexpr std::size_t kDigits = 20;
+  const std::string name =
+      "instruction-" +
+      hmac_sha256_hex(tool_secret.reveal(), "instruction/" + session.str()).substr(0, kDigits);
+  return {"<" + name + ">", "</" + name + ">"};
+}
+
 namespace {
 
 ultravox::UltravoxTool tool_without_session(const ToolDefinition& definition) {

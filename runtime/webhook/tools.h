@@ -55,6 +55,14 @@ inline constexpr std::string_view kToolTokenHeader = "X-Voicectl-Tool-Token";
 /// What proves that a tool call comes from the call of `session`.
 Secret make_tool_token(const Secret& tool_secret, const SessionId& session);
 
+/// What a message of the business to an agent stands between. Nobody else in the call can write
+/// them: they follow from the session's name and the tenant's secret.
+struct InstructionMarks {
+  std::string begin;
+  std::string end;
+};
+InstructionMarks make_instruction_marks(const Secret& tool_secret, const SessionId& session);
+
 /// How long the agent waits for a tool. The tools answer in less than 300 ms; the rest is room
 /// for an instance that is just being replaced.
 inline constexpr Duration kToolTimeout = std::chrono::seconds(10);

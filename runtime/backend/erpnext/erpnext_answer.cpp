@@ -139,6 +139,8 @@ ErrorCode code_of(ErpnextVerdict verdict) {
       return ErrorCode::kPermissionDenied;
     case ErpnextVerdict::kMissing:
       return ErrorCode::kNotFound;
+    case ErpnextVerdict::kGarbled:
+      return ErrorCode::kCorrupt;
     case ErpnextVerdict::kOk:
     case ErpnextVerdict::kInvalid:
     case ErpnextVerdict::kForbidden:
@@ -155,11 +157,15 @@ std::string_view remedy_of(const ErpnextAnswer& answer) {
   if (answer.verdict == ErpnextVerdict::kForbidden) {
     return "; give the API user the roles for it";
   }
+  if (answer.verdict == ErpnextVerdict::kGarbled) {
+    return " with what is no JSON; what came of it is looked up with the next attempt";
+  }
   if (answer.status == 501) {
     return "; set up an outgoing mail account on the site";
   }
   if (answer.status >= 300 && answer.status < 400) {
-    return "; redirects are not followed: put the address that the site answers at into backend.url";
+    return "; redirects are not followed: put the address that the site answers at into "
+           "backend.url";
   }
   return answer.status == 404 && answer.exception.empty() ? "; check the site's address" : "";
 }
@@ -188,6 +194,8 @@ std::string_view name_of(ErpnextVerdict verdict) {
       return "unauthorized";
     case ErpnextVerdict::kForbidden:
       return "forbidden";
+    case ErpnextVerdict::kGarbled:
+      return "garbled";
     case ErpnextVerdict::kBroken:
       return "broken";
   }
@@ -201,7 +209,7 @@ ErpnextAnswer read_erpnext_answer(const HttpResponse& response) {
   Result<Json> body = parse_json(response.body, JsonBudget{.bytes = kMaxErpnextAnswer});
   const bool readable = body.has_value() && body->is_object();
   if (response.status >= 200 && response.status < 300) {
-    answer.verdict = readable ? ErpnextVerdict::kOk : ErpnextVerdict::kBroken;
+    answer.verdict = readable ? ErpnextVerdict::kOk : ErpnextVerdict::kGarbled;
     answer.content = std::make_shared<const Json>(readable ? content_of(std::move(*body)) : Json());
     return answer;
   }

@@ -26,6 +26,7 @@ enum class ErpnextVerdict {
   kMissing,       ///< 404 of a document
   kUnauthorized,  ///< 401
   kForbidden,     ///< 403
+  kGarbled,       ///< 2xx that cannot be read: the site may have done it, or never seen it
   kBroken,        ///< everything else: the same request will never do better
 };
 
@@ -48,7 +49,7 @@ struct ErpnextAnswer {
 /// Longest answer that is read.
 inline constexpr std::size_t kMaxErpnextAnswer = std::size_t{2} << 20;
 
-/// Reads an answer. A 2xx whose body is no JSON is kBroken: what came of the request is not known.
+/// Reads an answer.
 ErpnextAnswer read_erpnext_answer(const HttpResponse& response);
 
 /// Reads an answer of which only the body is known: an exception in it is the site's "no", whatever
@@ -56,7 +57,8 @@ ErpnextAnswer read_erpnext_answer(const HttpResponse& response);
 ErpnextAnswer read_erpnext_body(std::string_view body);
 
 /// The failure that an answer stands for, for those who deliver: kResourceExhausted and
-/// kUnavailable concern the whole site; kConflict and kPermissionDenied may pass; others stay.
+/// kUnavailable concern the whole site; kConflict, kPermissionDenied and kCorrupt may pass; others
+/// stay.
 /// REQUIRES: the verdict is not kOk.
 Error error_of(const ErpnextAnswer& answer, std::string_view what);
 

@@ -96,6 +96,7 @@ void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
           case ErpnextVerdict::kStale:
           case ErpnextVerdict::kUnauthorized:
           case ErpnextVerdict::kForbidden:
+          case ErpnextVerdict::kGarbled:
           case ErpnextVerdict::kBroken:
             task->fail(error_of(*answer, fmt::format("call '{}'", task->method)));
             return;

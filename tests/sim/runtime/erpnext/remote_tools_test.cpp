@@ -138,6 +138,91 @@ TEST(RemoteToolsSim, RunsAnotherCallBesideIt) {
   EXPECT_THAT(tenant.site.documents(kOrders), SizeIs(2));
 }
 
+TEST(RemoteToolsSim, KeepsItsPromisesInTheProcessThatGoesOnWithThem) {
+  SimulatedTenant tenant;
+  tenant.world.settle();
+  tenant.site.before = [](const HttpRequest&) {
+    return std::optional(ErpnextStandIn::failure(503, "SessionStopped"));
+  };
+  tenant.order("r1");
+  tenant.world.advance(100ms);
+  ASSERT_THAT(tenant.answers, ElementsAre(HasSubstr("pending")));
+  const std::vector<std::string> promised = tenant.process_->tools.promised();
+  ASSERT_THAT(promised, SizeIs(1));
+
+  tenant.kill();
+  tenant.start();
+  tenant.world.settle();
+  tenant.process_->tools.go_on_with(promised);
+  tenant.order("r2");  // the agent asks again: it is the same call
+  tenant.site.before = nullptr;
+  tenant.world.advance(1h);
+
+  EXPECT_THAT(tenant.site.documents(kOrders), SizeIs(1));
+  EXPECT_THAT(tenant.answers, SizeIs(2));
+  EXPECT_THAT(tenant.event_types(), Contains("order.created"));
+  EXPECT_EQ(tenant.session().tool_calls, 1U);
+  EXPECT_THAT(tenant.process_->tools.promised(), IsEmpty());
+}
+
+TEST(RemoteToolsSim, TellsTheAgentAlsoThatAPromiseCameToNothing) {
+  SimulatedTenant tenant;
+  tenant.disk.sessions.begin()->second.ultravox_call_id = "call-1";
+  tenant.kill();
+  tenant.start();
+  tenant.world.settle();
+  tenant.site_busy_until = tenant.world.now() + 5s;
+  tenant.site.before = [](const HttpRequest&) {
+    return ErpnextStandIn::failure(403, "PermissionError");
+  };
+
+  tenant.order("r1");
+  tenant.world.advance(10s);
+
+  EXPECT_THAT(tenant.event_types(), ElementsAre("tool.pending", "tool.failed"));
+  std::vector<std::string> kinds;
+  for (const auto& [id, entry] : tenant.disk.outbox) {
+    kinds.push_back(entry.kind);
+  }
+  EXPECT_THAT(kinds, Contains("ultravox.tell_agent"));
+}
+
+TEST(RemoteToolsSim, LooksWhetherAnAnswerThatCannotBeReadWasOne) {
+  // A proxy's page instead of an answer; once the site never saw the order, once it took it.
+  for (const bool was_taken : {false, true}) {
+    SimulatedTenant tenant;
+    tenant.world.settle();
+    int garbled = 0;
+    tenant.site.before = [&](const HttpRequest& request) -> std::optional<HttpResponse> {
+      if (request.method != "POST" || garbled++ > 0) {
+        return std::nullopt;
+      }
+      if (was_taken) {
+        (void)tenant.site.answer(request);
+      }
+      return HttpResponse{200, {}, "<html>please wait</html>"};
+    };
+
+    tenant.order("r1");
+    tenant.world.advance(1h);
+
+    EXPECT_THAT(tenant.site.documents(kOrders), SizeIs(1)) << was_taken;
+    EXPECT_THAT(tenant.event_types(), Contains("order.created")) << was_taken;
+    EXPECT_THAT(tenant.disk.outbox, IsEmpty()) << was_taken;
+  }
+}
+
+TEST(RemoteToolsSim, RefusesParametersThatASessionCouldNotKeep) {
+  SimulatedTenant tenant;
+  tenant.world.settle();
+
+  tenant.order("r1", std::string(70'000, 'a'));
+  tenant.world.advance(1s);
+
+  EXPECT_THAT(tenant.answers, ElementsAre(HasSubstr("at most 65536")));
+  EXPECT_THAT(tenant.site.documents(kOrders), IsEmpty());
+}
+
 TEST(RemoteToolsSim, LooksAfterATimeOutBeforeItRepeats) {
   SimulatedTenant tenant;
   tenant.world.settle();

@@ -6,8 +6,10 @@ namespace voicectl::runtime {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Key;
 using ::testing::SizeIs;
 using Verdict = DeliveryOutcome::Verdict;
 
@@ -156,6 +158,28 @@ TEST_F(OutboxOrdersTest, DropsADeadEntry) {
   world_.settle();
 
   EXPECT_THAT(codes_, ElementsAre("ok"));
+  EXPECT_THAT(disk_.outbox, IsEmpty());
+}
+
+TEST_F(OutboxOrdersTest, OrdersDoNotWakeAnOutboxThatRests) {
+  with_dead(2);
+  decide("waits");
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kAgain); };
+  world_.settle();
+  const std::size_t before = side_.tries.size();
+  side_.answer = [](const OutboxEntry&) { return DeliveryOutcome{}; };
+
+  process_->outbox->rest();
+  process_->outbox->retry(1, keep_outcome());
+  process_->outbox->drop(2, keep_outcome());
+  world_.advance(100h);
+
+  EXPECT_THAT(codes_, ElementsAre("ok", "ok"));
+  EXPECT_TRUE(process_->outbox->is_at_rest());
+  EXPECT_THAT(side_.tries, SizeIs(before));
+  process_->outbox->wake();
+  world_.settle();
+  EXPECT_THAT(side_.effects, Contains(Key("waits")));
   EXPECT_THAT(disk_.outbox, IsEmpty());
 }
 

@@ -255,6 +255,28 @@ TEST_F(OutboxTest, RecordsAnEffectOnceWhileItsKeyWaits) {
   EXPECT_THAT(side_.effects, UnorderedElementsAre(std::pair("a", 1)));
 }
 
+TEST_F(OutboxTest, RecordsAnEffectOnceThatIsDecidedTwiceWithinOneCommit) {
+  decide("a");
+  decide("a");
+  world_.advance(1min);
+
+  EXPECT_THAT(outcomes_, ElementsAre(IsOk(), IsOk()));
+  EXPECT_THAT(side_.effects, UnorderedElementsAre(std::pair("a", 1)));
+  decide("a");
+  world_.advance(1min);
+  EXPECT_THAT(side_.effects, UnorderedElementsAre(std::pair("a", 2)));
+}
+
+TEST_F(OutboxTest, AKeyWhoseDecisionWasLostIsFree) {
+  process_->store.fail_next_commit(Error(ErrorCode::kUnavailable, "cannot write"));
+  decide("a");
+  world_.advance(1min);
+  decide("a");
+  world_.advance(1min);
+
+  EXPECT_THAT(side_.effects, UnorderedElementsAre(std::pair("a", 1)));
+}
+
 TEST_F(OutboxTest, FindsWhatWaitsByItsKey) {
   side_.takes = 1s;
   decide("a");

@@ -116,6 +116,54 @@ TEST_F(SessionBookTest, RefusesChangesUntilTheStoreOpensAgain) {
   EXPECT_EQ(store_.events().back().seq, 1U);
 }
 
+TEST_F(SessionBookTest, OpensOnceWhenItIsAskedWhileATryIsDue) {
+  store_.fail_next_commit(Error(ErrorCode::kResourceExhausted, "cannot write: disk full"));
+  commit(with_event(a_session()));
+  loop_.settle();
+
+  book_.suspend(Error(ErrorCode::kUnavailable, "cannot change: it moves"));
+  loop_.advance(seconds(60));
+  EXPECT_EQ(opened_, 1);  // whoever gets the store must not find us at work in it
+  book_.reopen([](const Status& outcome) { EXPECT_THAT(outcome, IsOk()); });
+  loop_.settle();
+  commit(with_event(a_session()));
+  loop_.advance(seconds(60));
+
+  EXPECT_EQ(opened_, 2);
+  EXPECT_THAT(outcomes_.back(), IsOk());
+}
+
+TEST_F(SessionBookTest, StaysSuspendedWhenAnOpeningEndsMeanwhile) {
+  store_.fail_next_commit(Error(ErrorCode::kResourceExhausted, "cannot write: disk full"));
+  commit(with_event(a_session()));
+  loop_.settle();
+  book_.reopen([](const Status&) {});
+
+  book_.suspend(Error(ErrorCode::kUnavailable, "cannot change: it moves"));
+  loop_.settle();
+
+  EXPECT_EQ(opened_, 1);
+  EXPECT_TRUE(book_.broken());
+}
+
+TEST_F(SessionBookTest, TriesOneAtATimeHoweverOftenItFails) {
+  store_.fail_next_commit(Error(ErrorCode::kResourceExhausted, "cannot write: disk full"));
+  store_.fail_open(Error(ErrorCode::kUnavailable, "cannot open"));
+  commit(with_event(a_session()));
+  loop_.settle();
+  for (int i = 0; i < 5; ++i) {
+    book_.reopen([](const Status&) {});
+    loop_.settle();
+  }
+  const std::size_t before = broken_.size();
+  store_.fail_open(std::nullopt);
+
+  loop_.advance(seconds(60));
+
+  EXPECT_EQ(opened_, 2);
+  EXPECT_EQ(broken_.size(), before);
+}
+
 TEST_F(SessionBookTest, DoesNotFightForAStoreThatAnotherTookOver) {
   store_.fail_next_commit(Error(ErrorCode::kFenced, "cannot write: token 2 has been there"));
   commit(with_event(a_session()));

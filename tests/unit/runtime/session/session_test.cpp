@@ -46,6 +46,18 @@ TEST(SessionTest, SurvivesTheStoreWhole) {
   EXPECT_EQ(to_stored_text(*read), to_stored_text(session));
 }
 
+TEST(SessionTest, IsReadBackHoweverLongItHasBecome) {
+  const TenantId tenant = *TenantId::parse("acme");
+  Session session(make_session_id(tenant, "0123456789abcdef"), tenant);
+  session.transcript = std::string(std::size_t{8} << 20, 'x');
+  session.extracted_data = R"({"notes":")" + std::string(std::size_t{2} << 20, 'y') + R"("})";
+
+  const Result<Session> read = session_of_stored_text(to_stored_text(session));
+
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(to_stored_text(*read), to_stored_text(session));
+}
+
 TEST(SessionTest, IsReadFromAnOlderOrNewerVersion) {
   const Result<Session> read = session_of_stored_text(
       R"({"session":"acme_0123456789abcdef","tenant":"acme","status":"active","new":[1]})");

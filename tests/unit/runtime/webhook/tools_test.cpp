@@ -95,6 +95,18 @@ TEST(ToolParametersTest, NeverBreakOnStrangeJson) {
   }
 }
 
+TEST(InstructionMarksTest, AreOfOneSessionAndNobodyElsesToWrite) {
+  const SessionId session = *SessionId::parse("acme_0123456789abcdef");
+  const SessionId other = *SessionId::parse("acme_fedcba9876543210");
+  const InstructionMarks marks = make_instruction_marks(Secret("secret"), session);
+
+  EXPECT_EQ(marks.begin.front(), '<');
+  EXPECT_EQ(marks.end, "</" + marks.begin.substr(1));
+  EXPECT_EQ(make_instruction_marks(Secret("secret"), session).begin, marks.begin);
+  EXPECT_NE(make_instruction_marks(Secret("secret"), other).begin, marks.begin);
+  EXPECT_NE(make_instruction_marks(Secret("another"), session).begin, marks.begin);
+}
+
 TEST(ToolParametersTest, LeaveImpossibleQuantitiesToTheBusiness) {
   for (const char* quantity : {"-1", "0", "1.5", R"("many")", "1e99", "[]"}) {
     const ToolRequest request =

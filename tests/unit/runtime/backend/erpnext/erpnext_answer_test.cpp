@@ -93,7 +93,7 @@ TEST(ErpnextAnswerTest, TakesPagesForWhatTheirStatusSays) {
   EXPECT_EQ(read_erpnext_answer({413, {}, page}).verdict, Verdict::kBroken);
   EXPECT_EQ(read_erpnext_answer({500, {}, page}).verdict, Verdict::kHiccup);
   EXPECT_EQ(read_erpnext_answer({502, {}, page}).verdict, Verdict::kAway);
-  EXPECT_EQ(read_erpnext_answer({200, {}, page}).verdict, Verdict::kBroken);
+  EXPECT_EQ(read_erpnext_answer({200, {}, page}).verdict, Verdict::kGarbled);
   EXPECT_THAT(error_of(read_erpnext_answer({404, {}, page}), "x").message(),
               HasSubstr("check the site's address"));
 }
