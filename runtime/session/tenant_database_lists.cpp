@@ -5,6 +5,15 @@
 namespace voicectl::runtime {
 namespace {
 
+/// Usage as it is now: what a live session has come to stands in the session, and goes into its
+/// usage when it ends.
+constexpr std::string_view kUsageNow =
+    "(SELECT u.created_at, u.status, u.duration, u.billed_duration, "
+    "COALESCE(json_extract(s.document, '$.business_outcome'), u.outcome) AS outcome, "
+    "COALESCE(json_extract(s.document, '$.tool_calls'), u.tool_calls) AS tool_calls "
+    "FROM usage u LEFT JOIN sessions s ON s.session = u.session "
+    "AND s.status IN ('initializing', 'ready', 'active'))";
+
 constexpr std::string_view kOutboxColumns =
     "SELECT id, session, kind, idempotency_key, payload, state, created_at, next_attempt, "
     "attempts, last_error FROM outbox ";
@@ -127,9 +136,9 @@ Result<UsageTotal> TenantDatabase::read_usage(WallTime within) {
   const WallTime from = month_start(within);
   VC_TRY(SqliteStatement statement,
          database_.prepare("SELECT COUNT(*), COALESCE(SUM(duration), 0), "
-                           "COALESCE(SUM(billed_duration), 0), COALESCE(SUM(tool_calls), 0) "
-                           "FROM usage WHERE created_at >= ? AND created_at < ? "
-                           "AND status <> 'failed'"));
+                           "COALESCE(SUM(billed_duration), 0), COALESCE(SUM(tool_calls), 0) FROM " +
+                           std::string(kUsageNow) +
+                           " WHERE created_at >= ? AND created_at < ? AND status <> 'failed'"));
   statement.bind(1, stored_time(from)).bind(2, stored_time(month_end(within)));
   VC_TRY(const bool row, statement.step());
   if (!row) {
@@ -140,10 +149,11 @@ Result<UsageTotal> TenantDatabase::read_usage(WallTime within) {
 }
 
 Result<Analytics> TenantDatabase::read_analytics(WallTime from, WallTime to) {
-  VC_TRY(SqliteStatement statement,
-         database_.prepare("SELECT status, outcome, COUNT(*), SUM(duration), SUM(tool_calls) "
-                           "FROM usage WHERE created_at >= ? AND created_at < ? "
-                           "GROUP BY status, outcome"));
+  VC_TRY(
+      SqliteStatement statement,
+      database_.prepare("SELECT status, outcome, COUNT(*), SUM(duration), SUM(tool_calls) FROM " +
+                        std::string(kUsageNow) +
+                        " WHERE created_at >= ? AND created_at < ? GROUP BY status, outcome"));
   statement.bind(1, stored_time(from)).bind(2, stored_time(to));
   Analytics analytics;
   while (true) {

@@ -114,6 +114,11 @@ Status TenantWriters::remove(const Expired& of) {
 Status TenantWriters::write(const Session& of) {
   const std::string text = to_stored_text(of);
   VC_TRY(const bool is_written, write_document(of, text));
+  // What its usage says is settled when it ends; a page more for each of its calls until then buys
+  // nothing.
+  if (is_written && is_live(of.status)) {
+    return ok_status();
+  }
   if (!is_written) {
     to_.session.bind(1, of.session.str())
         .bind(2, name_of(of.status))

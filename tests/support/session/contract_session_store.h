@@ -591,6 +591,25 @@ TEST_P(SessionStoreContract, CountsASessionOnceHoweverOftenItIsWritten) {
   EXPECT_EQ(contents_after_kill()->sessions_this_month, 1U);
 }
 
+TEST_P(SessionStoreContract, CountsWhatALiveSessionHasComeTo) {
+  Session session = a_session(1, SessionStatus::kActive);
+  ASSERT_THAT(commit(*store_, with(session)), IsOk());
+  session.tool_calls = 2;
+  session.business_outcome = "order.created";
+  ASSERT_THAT(commit(*store_, with(session)), IsOk());
+
+  const auto usage =
+      outcome_of<UsageTotal>([&](Completion<UsageTotal> done) { store_->read_usage(now_, done); });
+  const auto analytics = outcome_of<Analytics>([&](Completion<Analytics> done) {
+    store_->read_analytics(now_, now_ + std::chrono::hours(1), done);
+  });
+
+  EXPECT_EQ(usage->sessions, 1U);
+  EXPECT_EQ(usage->tool_calls, 2U);
+  EXPECT_EQ(analytics->by_outcome.at("order.created"), 1U);
+  EXPECT_EQ(analytics->tool_calls, 2U);
+}
+
 TEST_P(SessionStoreContract, TellsHowAPeriodWent) {
   Session session = a_session(1, SessionStatus::kCompleted);
   session.duration = std::chrono::seconds(60);
