@@ -110,7 +110,15 @@ class Outbox {
   bool is_dead(std::string_view idempotency_key) const;
   const OutboxCounts& counts() const { return counts_; }
   /// Goes on counting where another process ended.
-  void count_from(const OutboxCounts& counts) { counts_ = counts; }
+  void count_from(const OutboxCounts& counts,
+                  std::map<std::string, SideFigures, std::less<>> sides) {
+    counts_ = counts;
+    side_counts_ = std::move(sides);
+  }
+  /// What came of deliveries, by side; what waits is not counted here.
+  const std::map<std::string, SideFigures, std::less<>>& side_counts() const {
+    return side_counts_;
+  }
   /// By side, in the order of their names. Looks at every entry that waits.
   std::vector<SideFigures> figures() const;
 

@@ -48,7 +48,13 @@ class ErpSide {
   const RemoteTools& tools() const { return tools_; }
   const ErpnextFigures& figures() const { return client_.figures(); }
   std::vector<std::string> promised() const { return tools_.promised(); }
-  void go_on_with(const std::vector<std::string>& promised) { tools_.go_on_with(promised); }
+  /// Goes on where another process ended.
+  void go_on_with(const std::vector<std::string>& promised,
+                  std::uint64_t promises,
+                  const ErpnextFigures& figures) {
+    tools_.go_on_with(promised, promises);
+    client_.count_from(figures);
+  }
   void add_to(Outbox& outbox);
   /// The effects that a session's end, or news of it, have here; none without an ERPNext.
   std::vector<NewEffect> on_session_news(const Session& session, std::string_view occasion) const;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/backend/erpnext/erpnext_client.h"
 #include "runtime/outbox/outbox.h"
 #include "runtime/session/session_book.h"
 #include "runtime/tenant/forgery_guard.h"
@@ -32,8 +33,11 @@ struct TenantCarry {
   ForgeryGuard::Memory forgeries;
   EventLag event_lag;
   OutboxCounts outbox;
-  /// Tool calls whose agents have a promise.
+  std::map<std::string, SideFigures, std::less<>> sides;
+  ErpnextFigures erpnext;
+  /// Tool calls whose agents have a promise, and how many were promised ever.
   std::vector<std::string> promised;
+  std::uint64_t promises = 0;
 };
 
 // One list of fields each, for base/record_codec.h.
@@ -81,14 +85,40 @@ void visit_fields(Visit& visit, OutboxCounts& counts) {
 }
 
 template <typename Visit>
+void visit_fields(Visit& visit, SideFigures& figures) {
+  auto& [side, pending, dead, oldest, is_paused, delivered, failed, unreachable, refused,
+         given_up] = figures;
+  visit("side", side);
+  visit("pending", pending);
+  visit("dead", dead);
+  visit("oldest", oldest);
+  visit("is_paused", is_paused);
+  visit("delivered", delivered);
+  visit("failed", failed);
+  visit("unreachable", unreachable);
+  visit("refused", refused);
+  visit("given_up", given_up);
+}
+
+template <typename Visit>
+void visit_fields(Visit& visit, ErpnextFigures& figures) {
+  auto& [requests, waited] = figures;
+  visit("requests", requests);
+  visit("waited", waited);
+}
+
+template <typename Visit>
 void visit_fields(Visit& visit, TenantCarry& carry) {
-  auto& [counts, shares, forgeries, event_lag, outbox, promised] = carry;
+  auto& [counts, shares, forgeries, event_lag, outbox, sides, erpnext, promised, promises] = carry;
   visit("counts", counts);
   visit("shares", shares);
   visit("forgeries", forgeries);
   visit("event_lag", event_lag);
   visit("outbox", outbox);
+  visit("sides", sides);
+  visit("erpnext", erpnext);
   visit("promised", promised);
+  visit("promises", promises);
 }
 
 }  // namespace voicectl::runtime

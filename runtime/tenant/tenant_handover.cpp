@@ -63,7 +63,10 @@ TenantCarry TenantHost::Inner::carry() const {
   carried.forgeries = scope.forgeries.memory();
   carried.event_lag = book.event_lag();
   carried.outbox = outbox.counts();
+  carried.sides = outbox.side_counts();
+  carried.erpnext = erp.figures();
   carried.promised = erp.promised();
+  carried.promises = erp.tools().promises();
   return carried;
 }
 
@@ -78,8 +81,8 @@ void TenantHost::Inner::go_on_with(const TenantCarry& carried) {
   scope.traffic.go_on_with(carried.shares);
   scope.forgeries.go_on_with(carried.forgeries);
   book.count_lag_from(carried.event_lag);
-  outbox.count_from(carried.outbox);
-  erp.go_on_with(carried.promised);
+  outbox.count_from(carried.outbox, carried.sides);
+  erp.go_on_with(carried.promised, carried.promises, carried.erpnext);
 }
 
 void TenantHost::release(FencingToken next, Completion<TenantCarry> done) {

@@ -397,7 +397,8 @@ std::vector<std::string> RemoteTools::promised() const {
   return keys;
 }
 
-void RemoteTools::go_on_with(const std::vector<std::string>& promised) {
+void RemoteTools::go_on_with(const std::vector<std::string>& promised, std::uint64_t promises) {
+  promises_ += promises;
   for (const std::string& key : promised) {
     const OutboxEntry* const entry = deps_.outbox.find_pending(key);
     if (entry == nullptr) {

@@ -67,7 +67,7 @@ class RemoteTools final : public Deliverer {
   /// wait in the outbox.
   std::vector<std::string> promised() const;
   /// The same, there. REQUIRES: the outbox has taken what the store holds.
-  void go_on_with(const std::vector<std::string>& promised);
+  void go_on_with(const std::vector<std::string>& promised, std::uint64_t promises);
 
   std::string_view target() const override { return "erpnext"; }
   void deliver(const OutboxEntry& entry,

@@ -153,7 +153,7 @@ TEST(RemoteToolsSim, KeepsItsPromisesInTheProcessThatGoesOnWithThem) {
   tenant.kill();
   tenant.start();
   tenant.world.settle();
-  tenant.process_->tools.go_on_with(promised);
+  tenant.process_->tools.go_on_with(promised, 1);
   tenant.order("r2");  // the agent asks again: it is the same call
   tenant.site.before = nullptr;
   tenant.world.advance(1h);

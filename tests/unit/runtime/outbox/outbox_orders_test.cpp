@@ -98,6 +98,22 @@ TEST_F(OutboxOrdersTest, CountsWhatEachSideIsOwedAndWhatCameOfIt) {
   EXPECT_EQ(away.oldest, Duration(1s));
 }
 
+TEST_F(OutboxOrdersTest, CountsOnWhereAnotherProcessEnded) {
+  decide("done");
+  world_.settle();
+  const OutboxCounts counts = process_->outbox->counts();
+  const auto sides = process_->outbox->side_counts();
+  kill();
+  start();
+
+  process_->outbox->count_from(counts, sides);
+  decide("more");
+  world_.settle();
+
+  EXPECT_EQ(process_->outbox->counts().delivered, 2U);
+  EXPECT_EQ(process_->outbox->figures()[0].delivered, 2U);
+}
+
 TEST_F(OutboxOrdersTest, GivesARetriedEntryAllItsAttemptsAgain) {
   with_dead(1);
   side_.answer = [](const OutboxEntry&) { return failed(Verdict::kAgain); };
