@@ -87,12 +87,17 @@ void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& ou
   if (outcome.verdict == Verdict::kMoved) {
     detail.update({{"connections", report.connections},
                    {"websockets", report.websockets},
+                   {"dropped", report.dropped},
+                   {"copied", report.copied},
+                   {"told_late", report.told_late},
                    {"pause_us", report.pause.count()},
-                   {"wait_us", report.wait.count()}});
+                   {"wait_us", report.wait.count()},
+                   {"took_us", report.took.count()}});
     events_.add("tenant.handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
     return;
   }
   detail["error"] = outcome.why.text();
+  detail["refused"] = report.refused;
   detail["instead"] = outcome.remedy == Remedy::kLend ? "lent, WebSockets come again" : "it stays";
   events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "runtime/net/http_server.h"
+#include "runtime/net/connection_state.h"
 
 namespace voicectl {
 

@@ -9,13 +9,6 @@
 #include "base/record_codec.h"
 
 namespace voicectl::handoff {
-namespace {
-
-/// A batch that is not larger than this fits one message of the channel, sockets included.
-constexpr std::size_t kBatchBytes = std::size_t{96} * 1024;
-
-}  // namespace
-
 HandoffSource::HandoffSource(Reactor& reactor,
                              runtime::TenantHost& host,
                              std::unique_ptr<FdChannel> channel,
@@ -27,13 +20,15 @@ HandoffSource::HandoffSource(Reactor& reactor,
       peer_(std::move(channel)),
       order_(std::move(order)),
       times_(times),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      copier_(host, peer_) {}
 
 HandoffSource::~HandoffSource() {
   clear_timers();
 }
 
 void HandoffSource::start() {
+  started_at_ = reactor_.now();
   peer_.start({[this](PeerMessage type, const std::string& body, const std::vector<UniqueFd>&) {
                  take(type, body);
                },
@@ -68,6 +63,8 @@ void HandoffSource::take(PeerMessage type, const std::string& body) {
   switch (type) {
     case PeerMessage::kAccepted:
       return (void)go(SourceEvent::kAccepted);
+    case PeerMessage::kCopied:
+      return take_copied();
     case PeerMessage::kOpened:
       return (void)go(SourceEvent::kOpened);
     case PeerMessage::kTaken:
@@ -76,6 +73,7 @@ void HandoffSource::take(PeerMessage type, const std::string& body) {
       return (void)go(SourceEvent::kWithdrawn);
     case PeerMessage::kRefused: {
       const Result<Refusal> refusal = decode_record<Refusal>(body, "a refusal");
+      report_.refused = refusal.has_value() ? refusal->connections : 0;
       const Error why = refusal.has_error() ? refusal.error()
                                             : Error(error_code_named(refusal->code), refusal->text);
       return fail(SourceEvent::kRefused, why);
@@ -125,15 +123,16 @@ void HandoffSource::act() {
     case SourceState::kOffering:
     case SourceState::kReverting:
       return;
+    case SourceState::kCopying:
+      return copy();
     case SourceState::kQuiescing:
       return quiesce();
     case SourceState::kReleasing:
       return release();
     case SourceState::kOpening:
-      if (const Status sent = peer_.send(PeerMessage::kState, carried_); sent.has_error()) {
-        return fail(SourceEvent::kPeerLost, sent.error());
-      }
-      return set_deadline(times_.open, "to open the store");
+      return open();
+    case SourceState::kCatchingUp:
+      return catch_up();
     case SourceState::kFrozen:
       return freeze();
     case SourceState::kWithdrawing:
@@ -145,11 +144,80 @@ void HandoffSource::act() {
   }
 }
 
+void HandoffSource::copy() {
+  host_.begin_copy();
+  set_deadline(times_.batch, "to take a batch of connections");
+  lose_patience_after(times_.copy);
+  if (const Status sent = copier_.copy_more(); sent.has_error()) {
+    return fail(SourceEvent::kPeerLost, sent.error());
+  }
+  end_copying();
+}
+
+void HandoffSource::copy_more() {
+  // Where little is waited for, the last of it is not sent: something would always be under way.
+  const bool is_waiting = state_ == SourceState::kCopying || state_ == SourceState::kCatchingUp;
+  if (is_over(state_) || (is_waiting && (is_impatient_ || copier_.is_little_left()))) {
+    return;
+  }
+  if (const Status sent = copier_.copy_more(); sent.has_error()) {
+    fail(SourceEvent::kPeerLost, sent.error());
+  }
+}
+
+/// Goes on when little is left, or nobody waits for that any longer.
+void HandoffSource::end_copying() {
+  if (!copier_.is_idle() || !(is_impatient_ || copier_.is_little_left())) {
+    return;
+  }
+  if (state_ == SourceState::kCopying) {
+    (void)go(SourceEvent::kEnough);
+  } else if (state_ == SourceState::kCatchingUp) {
+    (void)go(SourceEvent::kCaughtUp);
+  }
+}
+
+void HandoffSource::lose_patience_after(Duration length) {
+  is_impatient_ = false;
+  patience_ = reactor_.call_after(length, [this] {
+    patience_.reset();
+    is_impatient_ = true;
+    end_copying();
+  });
+}
+
+void HandoffSource::take_copied() {
+  if (is_over(state_) || state_ == SourceState::kFrozen || state_ == SourceState::kWithdrawing) {
+    return;  // of a batch that nobody waits for
+  }
+  if (const Status taken = copier_.take_copied(); taken.has_error()) {
+    return fail(SourceEvent::kRefused, taken.error());
+  }
+  if (state_ == SourceState::kCopying || state_ == SourceState::kCatchingUp) {
+    set_deadline(times_.batch, "to take a batch of connections");
+  }
+  copy_more();
+  end_copying();
+}
+
+/// Connections are served until they freeze, so they go on changing.
+void HandoffSource::copy_again() {
+  if (is_over(state_)) {
+    return;
+  }
+  copying_ = reactor_.call_after(times_.copy_again, [this] {
+    copying_.reset();
+    copy_more();
+    copy_again();
+  });
+}
+
 void HandoffSource::quiesce() {
   reach_ = Reach::kQuiesced;
   quiesced_at_ = reactor_.now();
   host_.quiesce();
   set_deadline(order_.patience, "for requests to be answered");
+  copy_again();
   look_for_quiet();
 }
 
@@ -167,6 +235,7 @@ void HandoffSource::look_for_quiet() {
 void HandoffSource::release() {
   reach_ = Reach::kReleased;
   set_deadline(times_.release, "for the store to be written");
+  copy_again();
   host_.release(order_.token,
                 [this, alive = std::weak_ptr(alive_)](const Result<runtime::TenantCarry>& carried) {
                   if (alive.expired()) {
@@ -180,41 +249,33 @@ void HandoffSource::release() {
                 });
 }
 
-void HandoffSource::freeze() {
-  reach_ = Reach::kFrozen;
-  frozen_at_ = reactor_.now();
-  connections_ = host_.detach();
-  report_.connections = connections_.size();
-  report_.websockets = static_cast<std::uint64_t>(
-      std::count_if(connections_.begin(), connections_.end(),
-                    [](const DetachedConnection& one) { return one.state.is_websocket; }));
-  set_deadline(times_.freeze, "to take the connections");
-  if (const Status sent = send_connections(); sent.has_error()) {
-    fail(SourceEvent::kPeerLost, sent.error());
+void HandoffSource::open() {
+  set_deadline(times_.open, "to open the store");
+  if (const Status sent = peer_.send(PeerMessage::kState, carried_); sent.has_error()) {
+    return fail(SourceEvent::kPeerLost, sent.error());
   }
+  copy_more();
+  copy_again();
 }
 
-Status HandoffSource::send_connections() {
-  std::uint64_t sum = 0;
-  std::size_t at = 0;
-  while (at < connections_.size()) {
-    std::string bodies;
-    RecordWriter writer(bodies);
-    std::vector<int> sockets;
-    while (at < connections_.size() && sockets.size() < kMaxChannelDescriptors &&
-           bodies.size() < kBatchBytes) {
-      writer.put(connections_[at].state);
-      sockets.push_back(connections_[at].socket.get());
-      ++at;
-    }
-    // A Batch is the number of its connections, and they.
-    std::string batch;
-    RecordWriter(batch).put(static_cast<std::uint32_t>(sockets.size()));
-    batch += bodies;
-    sum = checksum_of(batch, sum);
-    VC_TRY(peer_.send(PeerMessage::kBatch, batch, sockets));
+void HandoffSource::catch_up() {
+  set_deadline(times_.batch, "to take a batch of connections");
+  lose_patience_after(times_.catch_up);
+  copy_more();
+  end_copying();
+}
+
+void HandoffSource::freeze() {
+  frozen_at_ = reactor_.now();
+  report_.copied = copier_.told();
+  report_.dropped = host_.freeze();
+  set_deadline(times_.freeze, "to take the connections");
+  if (const Status sent = copier_.finish(); sent.has_error()) {
+    return fail(SourceEvent::kPeerLost, sent.error());
   }
-  return peer_.send(PeerMessage::kEnd, encode_record(End{connections_.size(), sum}));
+  report_.connections = copier_.tally().connections();
+  report_.websockets = copier_.tally().websockets();
+  report_.told_late = copier_.told() - report_.copied;
 }
 
 void HandoffSource::withdraw() {
@@ -227,6 +288,7 @@ void HandoffSource::keep() {
   // Whatever it waits for will not come.
   (void)peer_.send(PeerMessage::kWithdraw, {});
   report_.why = why_;
+  host_.end_copy();
   switch (reach_) {
     case Reach::kNothing:
       report_.token = host_.token();
@@ -236,20 +298,18 @@ void HandoffSource::keep() {
       host_.unquiesce();
       return finish();
     case Reach::kReleased:
-    case Reach::kFrozen:
       return serve_again();
   }
 }
 
 void HandoffSource::serve_again() {
   report_.token = order_.back;
-  host_.take_back(order_.back, std::exchange(connections_, {}),
-                  [this, alive = std::weak_ptr(alive_)](const Status&) {
-                    // A store that does not open is told of by the tenant, and tried again.
-                    if (!alive.expired()) {
-                      finish();
-                    }
-                  });
+  host_.take_back(order_.back, [this, alive = std::weak_ptr(alive_)](const Status&) {
+    // A store that does not open is told of by the tenant, and tried again.
+    if (!alive.expired()) {
+      finish();
+    }
+  });
 }
 
 void HandoffSource::leave() {
@@ -259,13 +319,13 @@ void HandoffSource::leave() {
   report_.token = order_.token;
   report_.pause = duration_cast<microseconds>(reactor_.now() - frozen_at_);
   report_.wait = duration_cast<microseconds>(reactor_.now() - quiesced_at_);
-  // Only our numbers of the sockets: the other process reads and writes them by now.
-  connections_.clear();
   finish();
 }
 
 void HandoffSource::finish() {
   clear_timers();
+  report_.took =
+      std::chrono::duration_cast<std::chrono::microseconds>(reactor_.now() - started_at_);
   reactor_.post([this, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) {
       std::exchange(done_, nullptr)(report_);
@@ -290,7 +350,7 @@ void HandoffSource::set_deadline(Duration length, std::string_view what) {
 }
 
 void HandoffSource::clear_timers() {
-  for (std::optional<TimerId>* timer : {&deadline_, &check_}) {
+  for (std::optional<TimerId>* timer : {&deadline_, &check_, &copying_, &patience_}) {
     if (*timer) {
       reactor_.cancel(**timer);
       timer->reset();

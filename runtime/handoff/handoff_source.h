@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/os/reactor.h"
 #include "base/result.h"
+#include "runtime/handoff/connection_copier.h"
 #include "runtime/handoff/peer_channel.h"
 #include "runtime/handoff/protocol.h"
 #include "runtime/handoff/source_fsm.h"
@@ -21,6 +20,14 @@ namespace voicectl::handoff {
 struct HandoffTimes {
   /// For the other one to say that it understands us.
   Duration offer = std::chrono::seconds(2);
+  /// For connections to be copied while they are served; then it goes on with what is left.
+  Duration copy = std::chrono::seconds(2);
+  /// For the other one to take one batch of them.
+  Duration batch = std::chrono::seconds(2);
+  /// Between two looks whether connections have changed, while something else is waited for.
+  Duration copy_again = std::chrono::milliseconds(2);
+  /// For what has changed meanwhile to become little. Requests wait.
+  Duration catch_up = std::chrono::milliseconds(50);
   /// For the store to be written and to let go.
   Duration release = std::chrono::seconds(5);
   /// For the other one to open it. Requests wait meanwhile.
@@ -31,7 +38,7 @@ struct HandoffTimes {
   Duration quiet_check = std::chrono::microseconds(250);
   /// For whoever gets the tenant: from the order to the end, if the daemon is not there to say
   /// more.
-  Duration whole = std::chrono::seconds(75);
+  Duration whole = std::chrono::seconds(85);
 };
 
 /// Gives one tenant to another process. Whatever goes wrong before the other one has it, the tenant
@@ -64,11 +71,18 @@ class HandoffSource {
   /// False if it leads nowhere; then the other one made no sense.
   bool go(SourceEvent event);
   void act();
+  void copy();
   void quiesce();
   void look_for_quiet();
   void release();
+  void open();
+  void catch_up();
+  void copy_more();
+  void copy_again();
+  void end_copying();
+  void lose_patience_after(Duration length);
+  void take_copied();
   void freeze();
-  Status send_connections();
   void withdraw();
   void keep();
   void serve_again();
@@ -85,12 +99,17 @@ class HandoffSource {
   Done done_;
   SourceState state_ = SourceState::kOffering;
   /// How much has to be undone.
-  enum class Reach { kNothing, kQuiesced, kReleased, kFrozen } reach_ = Reach::kNothing;
+  enum class Reach { kNothing, kQuiesced, kReleased } reach_ = Reach::kNothing;
   Error why_;
   std::string carried_;
-  std::vector<DetachedConnection> connections_;
+  ConnectionCopier copier_;
   std::optional<TimerId> deadline_;
   std::optional<TimerId> check_;
+  std::optional<TimerId> copying_;
+  std::optional<TimerId> patience_;
+  /// What is copied now is not to become less.
+  bool is_impatient_ = false;
+  MonoTime started_at_{};
   MonoTime quiesced_at_{};
   MonoTime frozen_at_{};
   HandOverReport report_;

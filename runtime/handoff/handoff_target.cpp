@@ -78,6 +78,7 @@ void HandoffTarget::take(PeerMessage type, const std::string& body, std::vector<
                   Error(ErrorCode::kCancelled,
                         "cannot take the tenant over: it stays with the other instance"));
     case PeerMessage::kAccepted:
+    case PeerMessage::kCopied:
     case PeerMessage::kRefused:
     case PeerMessage::kOpened:
     case PeerMessage::kTaken:
@@ -177,23 +178,40 @@ void HandoffTarget::take_batch(const std::string& body, std::vector<UniqueFd> so
     return;
   }
   if (const Status adopted = adopt_batch(body, std::move(sockets)); adopted.has_error()) {
-    fail(TargetEvent::kBatchUnfit, adopted.error());
+    return fail(TargetEvent::kBatchUnfit, adopted.error());
   }
+  (void)peer_.send(PeerMessage::kCopied, {});  // if it is gone we shall hear of that
 }
 
 Status HandoffTarget::adopt_batch(const std::string& body, std::vector<UniqueFd> sockets) {
   VC_TRY(Batch batch, decode_batch(body));
-  if (batch.connections.size() != sockets.size()) {
-    return unfit(fmt::format("a batch of {} connections came with {} sockets",
-                             batch.connections.size(), sockets.size()));
+  auto next_socket = sockets.begin();
+  for (Told& told : batch.told) {
+    UniqueFd socket;
+    if (!tally_.knows(told.id) && next_socket != sockets.end()) {
+      socket = std::move(*next_socket++);
+    }
+    VC_TRY(adopt(std::move(told), std::move(socket)));
   }
-  checksum_ = checksum_of(body, checksum_);
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    websockets_ += batch.connections[i].is_websocket ? 1 : 0;
-    ++connections_;
-    VC_TRY(host_->adopt({std::move(sockets[i]), std::move(batch.connections[i])}));
+  if (next_socket != sockets.end()) {
+    return unfit("a batch of connections came with more sockets than new ones");
+  }
+  for (const CopyId id : batch.gone) {
+    VC_TRY(host_->drop(id));
+    tally_.drop(id);
   }
   return ok_status();
+}
+
+Status HandoffTarget::adopt(Told told, UniqueFd socket) {
+  const bool is_new = tally_.is_next(told.id) && socket.is_open();
+  if (!is_new && !tally_.knows(told.id)) {
+    return unfit(fmt::format("connection {} came out of turn, or without its socket", told.id));
+  }
+  tally_.set(told.id, checksum_of(told), told.state);
+  const Status adopted = host_->adopt(told.id, std::move(socket), std::move(told.state));
+  refused_ += adopted.has_error() ? 1 : 0;
+  return adopted;
 }
 
 void HandoffTarget::take_end(const std::string& body) {
@@ -201,10 +219,10 @@ void HandoffTarget::take_end(const std::string& body) {
   if (end.has_error()) {
     return fail(TargetEvent::kEndUnfit, end.error());
   }
-  if (end->connections != connections_ || end->checksum != checksum_) {
+  if (end->connections != tally_.connections() || end->checksum != tally_.checksum()) {
     return fail(TargetEvent::kEndUnfit,
                 unfit(fmt::format("{} connections were announced and {} came, or not as they were",
-                                  end->connections, connections_)));
+                                  end->connections, tally_.connections())));
   }
   (void)go(TargetEvent::kEndFits);
 }
@@ -215,11 +233,11 @@ void HandoffTarget::serve() {
   // died, nobody else has the tenant.
   (void)peer_.send(PeerMessage::kTaken, {});
   host_->go();
-  finish(Taken{std::move(host_), connections_, websockets_});
+  finish(Taken{std::move(host_), tally_.connections(), tally_.websockets()});
 }
 
 void HandoffTarget::drop() {
-  const Refusal refusal{std::string(name_of(why_.code())), why_.text()};
+  const Refusal refusal{std::string(name_of(why_.code())), why_.text(), refused_};
   (void)peer_.send(last_word_, encode_record(refusal));  // if it is gone it does not matter
   finish(why_);
 }

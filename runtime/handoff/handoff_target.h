@@ -11,6 +11,7 @@
 #include "base/os/file_system.h"
 #include "base/os/reactor.h"
 #include "base/result.h"
+#include "runtime/handoff/copy_tally.h"
 #include "runtime/handoff/handoff_source.h"
 #include "runtime/handoff/peer_channel.h"
 #include "runtime/handoff/target_fsm.h"
@@ -56,6 +57,7 @@ class HandoffTarget {
   void take_state(const std::string& body);
   void take_batch(const std::string& body, std::vector<UniqueFd> sockets);
   Status adopt_batch(const std::string& body, std::vector<UniqueFd> sockets);
+  Status adopt(Told told, UniqueFd socket);
   void take_end(const std::string& body);
   void serve();
   void drop();
@@ -71,9 +73,8 @@ class HandoffTarget {
   Error why_;
   /// How it is told that the tenant was not taken.
   PeerMessage last_word_ = PeerMessage::kRefused;
-  std::uint64_t connections_ = 0;
-  std::uint64_t websockets_ = 0;
-  std::uint64_t checksum_ = 0;
+  CopyTally tally_;
+  std::uint64_t refused_ = 0;
   std::optional<TimerId> deadline_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

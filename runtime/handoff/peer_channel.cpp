@@ -22,7 +22,8 @@ bool is_known(std::uint8_t type) {
 }
 
 /// Deadlines and buffers may be anything; these may not.
-bool makes_sense(const ConnectionState& state) {
+bool makes_sense(const Told& told) {
+  const ConnectionState& state = told.state;
   const auto opcode = static_cast<Opcode>(state.fragment_opcode);
   const bool is_joining = opcode == Opcode::kText || opcode == Opcode::kBinary;
   if (!state.is_websocket) {
@@ -64,11 +65,13 @@ std::uint64_t checksum_of(std::string_view bytes, std::uint64_t sum) {
   return sum;
 }
 
+std::uint64_t checksum_of(const Told& told) {
+  return checksum_of(encode_record(told), 0);
+}
+
 Result<Batch> decode_batch(std::string_view bytes) {
   VC_TRY(Batch batch, decode_record<Batch>(bytes, "a batch of connections"));
-  const auto odd =
-      std::find_if_not(batch.connections.begin(), batch.connections.end(), makes_sense);
-  if (odd != batch.connections.end()) {
+  if (!std::all_of(batch.told.begin(), batch.told.end(), makes_sense)) {
     return Error(ErrorCode::kCorrupt,
                  "cannot go on with a connection: its state contradicts itself");
   }

@@ -20,17 +20,18 @@
 namespace voicectl::handoff {
 
 /// Of what the messages mean. How they are laid out is compared field by field.
-inline constexpr std::uint32_t kPeerVersion = 1;
+inline constexpr std::uint32_t kPeerVersion = 2;
 
 enum class PeerMessage : std::uint8_t {
   // From whoever has the tenant.
   kOffer = 1,
-  kState,  ///< the store is yours: a runtime::TenantCarry
-  kBatch,  ///< with the sockets of its connections
-  kEnd,
+  kState,     ///< the store is yours: a runtime::TenantCarry
+  kBatch,     ///< what is new of the connections, with the sockets of new ones
+  kEnd,       ///< nothing more is new
   kWithdraw,  ///< drop it, unless you have taken it
   // From whoever gets it.
   kAccepted,
+  kCopied,  ///< one batch
   kRefused,
   kOpened,     ///< the store is open here
   kTaken,      ///< it is served here; the last message
@@ -49,10 +50,21 @@ struct Offer {
 struct Refusal {
   std::string code;
   std::string text;
+  /// Connections that cannot be served there.
+  std::uint64_t connections = 0;
+};
+/// One connection as it is from now on. The first that is told has the id 1, the next 2: each with
+/// its socket, which comes beside the message. A lower id replaces what was told before.
+struct Told {
+  CopyId id = 0;
+  ConnectionState state;
 };
 struct Batch {
-  std::vector<ConnectionState> connections;
+  std::vector<Told> told;
+  /// They are not to be served there.
+  std::vector<CopyId> gone;
 };
+/// Of everything that was told and is not gone.
 struct End {
   std::uint64_t connections = 0;
   std::uint64_t checksum = 0;
@@ -63,6 +75,9 @@ const std::string& peer_layout();
 
 /// Goes on from `sum` over `bytes`.
 std::uint64_t checksum_of(std::string_view bytes, std::uint64_t sum);
+
+/// What a connection adds to End::checksum.
+std::uint64_t checksum_of(const Told& told);
 
 /// A Batch of its bytes. ERRORS: kCorrupt also if a state in it is none.
 Result<Batch> decode_batch(std::string_view bytes);
@@ -115,14 +130,22 @@ void visit_fields(Visit& visit, Offer& offer) {
 }
 template <typename Visit>
 void visit_fields(Visit& visit, Refusal& refusal) {
-  auto& [code, text] = refusal;
+  auto& [code, text, connections] = refusal;
   visit("code", code);
   visit("text", text);
+  visit("connections", connections);
+}
+template <typename Visit>
+void visit_fields(Visit& visit, Told& told) {
+  auto& [id, state] = told;
+  visit("id", id);
+  visit("state", state);
 }
 template <typename Visit>
 void visit_fields(Visit& visit, Batch& batch) {
-  auto& [connections] = batch;
-  visit("connections", connections);
+  auto& [told, gone] = batch;
+  visit("told", told);
+  visit("gone", gone);
 }
 template <typename Visit>
 void visit_fields(Visit& visit, End& end) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.h"
 
@@ -55,8 +56,13 @@ std::string encode(const HandOverReport& report) {
                         {"token", report.token.value},
                         {"connections", report.connections},
                         {"websockets", report.websockets},
+                        {"refused", report.refused},
+                        {"dropped", report.dropped},
+                        {"copied", report.copied},
+                        {"told_late", report.told_late},
                         {"pause_us", report.pause.count()},
-                        {"wait_us", report.wait.count()}});
+                        {"wait_us", report.wait.count()},
+                        {"took_us", report.took.count()}});
 }
 
 Result<HandOverReport> parse_hand_over_report(std::string_view body) {
@@ -72,8 +78,15 @@ Result<HandOverReport> parse_hand_over_report(std::string_view body) {
   VC_TRY(report.token.value, number_in(parsed, "token"));
   VC_TRY(report.connections, number_in(parsed, "connections"));
   VC_TRY(report.websockets, number_in(parsed, "websockets"));
+  // Another version may not tell these.
+  for (const auto& [key, number] :
+       {std::pair("refused", &report.refused), std::pair("dropped", &report.dropped),
+        std::pair("copied", &report.copied), std::pair("told_late", &report.told_late)}) {
+    *number = static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(parsed, key, 0)));
+  }
   report.pause = std::chrono::microseconds(integer_or(parsed, "pause_us", 0));
   report.wait = std::chrono::microseconds(integer_or(parsed, "wait_us", 0));
+  report.took = std::chrono::microseconds(integer_or(parsed, "took_us", 0));
   return report;
 }
 

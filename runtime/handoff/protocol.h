@@ -38,12 +38,23 @@ struct HandOverReport {
   Error why;
   /// The token of whoever has it now.
   FencingToken token;
+  /// Those that went on there, and how many of them are WebSockets.
   std::uint64_t connections = 0;
   std::uint64_t websockets = 0;
-  /// From the last byte that was read or written here to the first one there.
+  /// Those that the other one could not have served: then the tenant stayed, and they too.
+  std::uint64_t refused = 0;
+  /// Those that were cut off because nobody could go on with them: answers in pieces.
+  std::uint64_t dropped = 0;
+  /// What was told of connections while they were served, and when they had stopped.
+  std::uint64_t copied = 0;
+  std::uint64_t told_late = 0;
+  /// The longest that any of them stood still: from the last byte that was read or written here to
+  /// the first one there. All stop and go together.
   std::chrono::microseconds pause{0};
   /// How long a new request waited, at most: `pause` is the end of it.
   std::chrono::microseconds wait{0};
+  /// From the order to the end.
+  std::chrono::microseconds took{0};
 };
 std::string encode(const HandOverReport& report);
 /// ERRORS: kCorrupt.

@@ -4,16 +4,16 @@
 namespace voicectl::handoff {
 
 std::string_view name_of(SourceState value) {
-  constexpr std::array<std::string_view, 9> kNames = {"offering",  "quiescing", "releasing",
-                                                      "opening",   "frozen",    "withdrawing",
-                                                      "reverting", "gone",      "kept"};
+  constexpr std::array<std::string_view, kSourceStates> kNames = {
+      "offering", "copying",     "quiescing", "releasing", "opening", "catching up",
+      "frozen",   "withdrawing", "reverting", "gone",      "kept"};
   return kNames[static_cast<std::size_t>(value)];
 }
 
 std::string_view name_of(SourceEvent value) {
-  constexpr std::array<std::string_view, 11> kNames = {
-      "accepted", "refused",   "quiet",     "released", "release_failed", "opened",
-      "taken",    "withdrawn", "peer_lost", "overdue",  "cancelled"};
+  constexpr std::array<std::string_view, kSourceEvents> kNames = {
+      "accepted",  "enough", "refused",   "quiet",     "released", "release_failed", "opened",
+      "caught_up", "taken",  "withdrawn", "peer_lost", "overdue",  "cancelled"};
   return kNames[static_cast<std::size_t>(value)];
 }
 

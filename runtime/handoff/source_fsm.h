@@ -12,31 +12,29 @@ namespace voicectl::handoff {
 
 /// How far whoever has the tenant is.
 ///
-///   offering --accepted--> quiescing --quiet--> releasing --released--> opening --opened--> frozen
-///      |                       |                   |                       |                  |
-///      |  refused, overdue,    |                   | refused, overdue,     | refused,         |
-///      taken |  peer_lost, cancelled |                   | peer_lost, cancelled  | overdue, v | |
-///      v                       | peer_lost,     gone |                       | reverting |
-///      cancelled        ^ |                       |                   | released,             | |
-///      taken v                       v                   v release_failed        v |
-///      '-----------------------'----------------> kept <-------------------'                  |
-///                                                  ^ ^---- refused, peer_lost ---- frozen     |
-///                                                  |                                 | overdue|
-///                                                  |                                 v        |
-///                                                  '--withdrawn, peer_lost, refused-- withdrawing
+///   offering --accepted--> copying --enough--> quiescing --quiet--> releasing --released-->
+///   opening opening --opened--> catching_up --caught_up--> frozen --taken--> gone
 ///
-///   releasing --release_failed--> kept.  No change: cancelled while frozen or withdrawing, overdue
-///   while withdrawing.
+///   offering, copying, quiescing, opening, catching_up
+///                  --refused, overdue, peer_lost, cancelled--> kept
+///   releasing      --refused, overdue, peer_lost, cancelled--> reverting, and so again from there
+///   releasing      --release_failed--> kept
+///   reverting      --released, release_failed--> kept
+///   frozen         --refused, peer_lost--> kept      --overdue--> withdrawing
+///   withdrawing    --withdrawn, refused, peer_lost--> kept      --taken--> gone
+///   No change: cancelled while frozen or withdrawing, overdue while withdrawing.
 ///
 /// The tenant changes hands at one instant: when the other one says `taken`, as the last thing
 /// before it reads or writes a byte. What it said stays readable when it dies, so its end without
 /// that word means that it has served nothing.
 enum class SourceState {
   kOffering,     ///< asked the other one whether it understands us
+  kCopying,      ///< tells of its connections, which it serves
   kQuiescing,    ///< finishes requests, takes no more
   kReleasing,    ///< the store learns the next holder's token
   kOpening,      ///< the other one opens the store
-  kFrozen,       ///< no byte moves; connections are on their way
+  kCatchingUp,   ///< tells of what has changed since, until it is little
+  kFrozen,       ///< no byte moves; the last of it is on its way
   kWithdrawing,  ///< wants it back; only the other one knows whether that comes too late
   kReverting,    ///< gives up, but the store is still at work
   kGone,
@@ -47,11 +45,13 @@ std::string_view name_of(SourceState state);
 
 enum class SourceEvent {
   kAccepted,
+  kEnough,  ///< little is left to copy, or no time
   kRefused,
   kQuiet,
   kReleased,
   kReleaseFailed,
   kOpened,
+  kCaughtUp,
   kTaken,
   kWithdrawn,
   kPeerLost,
@@ -67,11 +67,17 @@ using enum SourceEvent;
 using T = Transition<SourceState, SourceEvent>;
 /// Every legal step.
 inline constexpr std::array kTransitions = {
-    T{kOffering, kAccepted, kQuiescing},
+    T{kOffering, kAccepted, kCopying},
     T{kOffering, kRefused, kKept},
     T{kOffering, kOverdue, kKept},
     T{kOffering, kPeerLost, kKept},
     T{kOffering, kCancelled, kKept},
+
+    T{kCopying, kEnough, kQuiescing},
+    T{kCopying, kRefused, kKept},
+    T{kCopying, kOverdue, kKept},
+    T{kCopying, kPeerLost, kKept},
+    T{kCopying, kCancelled, kKept},
 
     T{kQuiescing, kQuiet, kReleasing},
     T{kQuiescing, kRefused, kKept},
@@ -93,11 +99,17 @@ inline constexpr std::array kTransitions = {
     T{kReverting, kPeerLost, kReverting},
     T{kReverting, kCancelled, kReverting},
 
-    T{kOpening, kOpened, kFrozen},
+    T{kOpening, kOpened, kCatchingUp},
     T{kOpening, kRefused, kKept},
     T{kOpening, kOverdue, kKept},
     T{kOpening, kPeerLost, kKept},
     T{kOpening, kCancelled, kKept},
+
+    T{kCatchingUp, kCaughtUp, kFrozen},
+    T{kCatchingUp, kRefused, kKept},
+    T{kCatchingUp, kOverdue, kKept},
+    T{kCatchingUp, kPeerLost, kKept},
+    T{kCatchingUp, kCancelled, kKept},
 
     T{kFrozen, kTaken, kGone},
     T{kFrozen, kRefused, kKept},

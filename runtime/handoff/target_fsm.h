@@ -13,11 +13,11 @@ namespace voicectl::handoff {
 /// How far whoever gets the tenant is.
 ///
 ///   waiting --offer_fits--> prepared --state--> opening --opened--> adopting --end_fits--> taken
-///      |                        |                  |                 |    ^
-///      | offer_unfit            |                  | open_failed     |    '-- batch
-///      |                        |                  |                 | batch_unfit, end_unfit
-///      v                        v                  v                 v
-///      '------------------------'---> dropped <----'-----------------'
+///      |                     |    ^              |   ^               |   ^  |
+///      | offer_unfit         |    '- batch       |   '- batch        |   |  | batch_unfit,
+///      |         batch_unfit |       batch_unfit,|            batch -'   |  | end_unfit
+///      v                     v       open_failed v                       |  v
+///      '---------------------'------> dropped <--'-----------------------'--'
 ///                  withdraw, peer_lost, overdue, cancelled: from each of the four
 enum class TargetState { kWaiting, kPrepared, kOpening, kAdopting, kTaken, kDropped };
 inline constexpr std::size_t kTargetStates = static_cast<std::size_t>(TargetState::kDropped) + 1;
@@ -51,10 +51,12 @@ inline constexpr std::array kTransitions = {
     T{kWaiting, kWithdraw, kDropped},   T{kWaiting, kPeerLost, kDropped},
     T{kWaiting, kOverdue, kDropped},    T{kWaiting, kCancelled, kDropped},
 
+    T{kPrepared, kBatch, kPrepared},    T{kPrepared, kBatchUnfit, kDropped},
     T{kPrepared, kState, kOpening},     T{kPrepared, kWithdraw, kDropped},
     T{kPrepared, kPeerLost, kDropped},  T{kPrepared, kOverdue, kDropped},
     T{kPrepared, kCancelled, kDropped},
 
+    T{kOpening, kBatch, kOpening},      T{kOpening, kBatchUnfit, kDropped},
     T{kOpening, kOpened, kAdopting},    T{kOpening, kOpenFailed, kDropped},
     T{kOpening, kWithdraw, kDropped},   T{kOpening, kPeerLost, kDropped},
     T{kOpening, kOverdue, kDropped},    T{kOpening, kCancelled, kDropped},

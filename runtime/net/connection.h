@@ -1,35 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "base/os/reactor.h"
+#include "base/os/unique_fd.h"
+#include "runtime/net/connection_state.h"
 #include "runtime/net/deadline_lanes.h"
 #include "runtime/net/http_server.h"
 
 namespace voicectl {
 
-/// What becomes of a connection that cannot be given up now because its answer is to come.
-enum class LateDetach { kGiveUp, kEnd };
+struct CopyTag;
+
+/// A connection's place in a CopyLedger.
+class CopyEntry : public boost::intrusive::list_base_hook<boost::intrusive::tag<CopyTag>> {
+ protected:
+  ~CopyEntry() = default;
+
+ private:
+  friend class CopyLedger;
+  enum class List { kNone, kPending, kStuck } copy_list_ = List::kNone;
+  CopyId copy_id_ = 0;
+};
 
 /// One connection of a host, in either of its two lives: HTTP, then perhaps WebSocket.
 ///
 /// THREADS: loop thread only.
-class Connection : public DeadlineEntry {
+class Connection : public DeadlineEntry, public CopyEntry {
  public:
   virtual ~Connection() = default;
 
   virtual bool is_websocket() const = 0;
-  /// See HttpServer::detach; nullopt if it stays (until its answer, or until it has ended).
-  virtual std::optional<DetachedConnection> detach(LateDetach late) = 0;
+  /// False if it cannot go on elsewhere now: its answer is to come, or it ends.
+  virtual bool is_movable() const = 0;
+  /// What another process needs to go on with it between two bytes. REQUIRES: it is movable.
+  virtual ConnectionState state() const = 0;
+  /// Borrowed. REQUIRES: it is movable.
+  virtual int socket() const = 0;
+  /// It cannot go on elsewhere, and nobody waits for it: it ends with its present answer. True if
+  /// that cuts its answer short.
+  virtual bool stay() = 0;
+  /// Ends here, whatever it is about, telling nobody but those who asked to know that it moves: its
+  /// socket goes on elsewhere.
+  virtual UniqueFd let_go() = 0;
   /// See HttpServer::drain.
   virtual void drain(std::uint16_t code, std::string_view reason) = 0;
   /// Ends now, telling nobody. The host forgets it by itself.
   virtual void abandon() = 0;
-  /// Begins, after it was held.
+  /// Acts on bytes that it had when it was held.
   virtual void go() = 0;
   /// The host has been parked, and is parked no more.
   virtual void park() {}
@@ -46,8 +68,12 @@ class ConnectionHost {
   virtual Reactor& reactor() = 0;
   virtual DeadlineLanes& lanes() = 0;
   virtual const ConnectionLimits& limits() const = 0;
-  /// New connections stay still until `Connection::go`.
-  virtual bool is_held() const = 0;
+  /// Connections take nothing of what they have received until `Connection::go`.
+  virtual bool is_held() const { return false; }
+  /// A held connection has bytes to act on when it goes.
+  virtual void wake_later(Connection&) {}
+  /// What `Connection::state` says has changed.
+  virtual void note_change(Connection&) {}
   /// The connection has ended or was given up.
   virtual void forget(Connection& connection) = 0;
 };

@@ -67,20 +67,35 @@ void DeadlineLanes::expire(Lane lane, std::size_t count, Duration waited) {
   }
 }
 
+void DeadlineLanes::resume() {
+  is_paused_ = false;
+  if (!is_empty()) {
+    schedule();
+  }
+}
+
+void DeadlineLanes::each(const std::function<void(DeadlineEntry& entry)>& visit) {
+  for (List& list : lanes_) {
+    std::for_each(list.begin(), list.end(), visit);
+  }
+}
+
+bool DeadlineLanes::is_empty() const {
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const List& list) { return list.empty(); });
+}
+
 void DeadlineLanes::schedule() {
-  if (!timer_) {
+  if (!timer_ && !is_paused_) {
     timer_ = reactor_.call_after(tick_, [this] { sweep(); });
   }
 }
 
 void DeadlineLanes::sweep() {
   timer_.reset();
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+  for (std::size_t lane = 0; !is_paused_ && lane < kLanes; ++lane) {
     expire(static_cast<Lane>(lane), std::numeric_limits<std::size_t>::max(), lengths_[lane]);
   }
-  const bool is_empty =
-      std::all_of(lanes_.begin(), lanes_.end(), [](const List& list) { return list.empty(); });
-  if (!is_empty) {
+  if (!is_empty()) {
     schedule();
   }
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
+#include <functional>
 #include <optional>
 
 #include "base/clock.h"
@@ -66,10 +67,17 @@ class DeadlineLanes {
   /// Lets up to `count` entries of a lane that have waited for `waited` have their deadline now,
   /// the longest waiting first.
   void expire(Lane lane, std::size_t count, Duration waited);
+  /// Until `resume` no entry has its deadline. What is overdue then has it soon after.
+  void pause() { is_paused_ = true; }
+  void resume();
+  /// Every entry, lane by lane in the order of its deadlines. REQUIRES: `visit` arms and disarms
+  /// none.
+  void each(const std::function<void(DeadlineEntry& entry)>& visit);
 
  private:
   using List = boost::intrusive::list<DeadlineEntry, boost::intrusive::constant_time_size<false>>;
 
+  bool is_empty() const;
   void sweep();
   void schedule();
 
@@ -78,6 +86,7 @@ class DeadlineLanes {
   Duration tick_;
   std::array<List, kLanes> lanes_;
   std::optional<TimerId> timer_;
+  bool is_paused_ = false;
 };
 
 }  // namespace voicectl

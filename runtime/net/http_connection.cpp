@@ -49,28 +49,24 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::start(const ConnectionState& state) {
   reader_.feed(state.unread);
-  carried_deadline_ = state.deadline;
-  if (!host_->is_held()) {
-    go();
-  }
-}
-
-void HttpConnection::go() {
-  if (phase_ != Phase::kReceiving) {
-    return;
-  }
   wire_->flush();
   settle();
-  if (const auto deadline = std::exchange(carried_deadline_, std::nullopt)) {
-    host_->lanes().arm_until(*this, is_timing_request_ ? Lane::kRequest : Lane::kIdle, *deadline);
+  if (state.deadline) {
+    host_->lanes().arm_until(*this, is_timing_request_ ? Lane::kRequest : Lane::kIdle,
+                             *state.deadline);
   }
-  if (!reader_.is_idle()) {
-    host_->reactor().post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) {
-        self->pump();
-      }
-    });
+  if (reader_.is_idle()) {
+    return;
   }
+  if (host_->is_held()) {
+    host_->wake_later(*this);
+    return;
+  }
+  host_->reactor().post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->pump();
+    }
+  });
 }
 
 void HttpConnection::park() {
@@ -97,7 +93,7 @@ void HttpConnection::pump() {
   }
   const auto self = shared_from_this();
   is_pumping_ = true;
-  while (phase_ == Phase::kReceiving && !detaching_ && !host_->is_parked() &&
+  while (phase_ == Phase::kReceiving && !host_->is_parked() && !host_->is_held() &&
          wire_->unsent_size() <= kPipelineBytes) {
     if (!take_request()) {
       break;
@@ -108,6 +104,7 @@ void HttpConnection::pump() {
     wire_->flush();
     settle();
   }
+  note_change();
 }
 
 bool HttpConnection::take_request() {
@@ -155,7 +152,7 @@ void HttpConnection::refuse(const Refusal& refusal) {
 }
 
 AfterAnswer HttpConnection::after_answer(const AnswerTerms& terms) const {
-  const bool must_close = host_->is_draining() || detaching_ == LateDetach::kEnd;
+  const bool must_close = host_->is_draining() || is_last_;
   return must_close ? AfterAnswer::kClose : terms.after;
 }
 
@@ -177,10 +174,6 @@ void HttpConnection::complete(AfterAnswer after) {
     finish();
   } else {
     phase_ = Phase::kReceiving;
-    if (detaching_) {
-      give_up_later();
-      return;
-    }
   }
   pump();
 }
@@ -191,7 +184,7 @@ void HttpConnection::begin_stream(const HttpResponse& head, const AnswerTerms& t
   }
   phase_ = Phase::kStreaming;
   stream_terms_ = terms;
-  if (terms.version == HttpVersion::k10 || detaching_) {
+  if (terms.version == HttpVersion::k10) {
     stream_terms_.after = AfterAnswer::kClose;
   }
   stream_terms_.after = after_answer(stream_terms_);
@@ -259,17 +252,8 @@ Result<std::shared_ptr<WebSocket>> HttpConnection::upgrade(std::string tag,
   start.tag = std::move(tag);
   const auto websocket = std::make_shared<WebSocketConnection>(host_, std::move(start));
   const std::shared_ptr<HttpHost> host = host_;
-  const bool goes_on_elsewhere = detaching_.has_value();
   host->keep(websocket);
   end();
-  if (goes_on_elsewhere) {
-    // After this turn, so that the caller finds the socket as it expects it.
-    host->reactor().post([host, websocket] {
-      if (auto detached = websocket->detach(LateDetach::kGiveUp)) {
-        host->give_up_late(std::move(*detached));
-      }
-    });
-  }
   return std::shared_ptr<WebSocket>(websocket);
 }
 
@@ -309,6 +293,7 @@ void HttpConnection::watch_progress() {
   is_timing_request_ = false;
   unsent_then_ = wire_->unsent_size();
   host_->lanes().arm(*this, Lane::kIdle);
+  note_change();
 }
 
 void HttpConnection::on_deadline(Lane lane) {
@@ -350,6 +335,7 @@ void HttpConnection::on_broken() {
 
 void HttpConnection::finish() {
   phase_ = Phase::kFinishing;
+  note_change();
   wire_->finish();
   if (wire_->unsent_size() > 0) {
     watch_progress();
@@ -379,41 +365,36 @@ void HttpConnection::tell_gone() {
   }
 }
 
-std::optional<DetachedConnection> HttpConnection::detach(LateDetach late) {
-  switch (phase_) {
-    case Phase::kReceiving:
-      return give_up();
-    case Phase::kAnswering:
-      detaching_ = late;
-      return std::nullopt;
-    case Phase::kStreaming:
-      end();
-      return std::nullopt;
-    case Phase::kFinishing:
-    case Phase::kEnded:
-      return std::nullopt;
+void HttpConnection::note_change() {
+  if (host_) {
+    host_->note_change(*this);
   }
-  return std::nullopt;
 }
 
-DetachedConnection HttpConnection::give_up() {
-  DetachedConnection detached;
-  detached.state.deadline = DeadlineLanes::deadline_of(*this);
-  ReleasedWire released = std::exchange(wire_, nullptr)->release();
-  detached.socket = std::move(released.socket);
-  detached.state.unread = reader_.release();
-  detached.state.unsent = std::move(released.unsent);
+ConnectionState HttpConnection::state() const {
+  ConnectionState state;
+  state.unread = reader_.unread();
+  state.unsent = wire_->unsent();
+  state.deadline = DeadlineLanes::deadline_of(*this);
+  return state;
+}
+
+bool HttpConnection::stay() {
+  is_last_ = true;
+  const bool is_cut_short = phase_ == Phase::kStreaming;
+  if (is_cut_short) {
+    end();
+  }
+  return is_cut_short;
+}
+
+UniqueFd HttpConnection::let_go() {
+  UniqueFd socket;
+  if (const auto wire = std::exchange(wire_, nullptr)) {
+    socket = wire->release();
+  }
   end();
-  return detached;
-}
-
-void HttpConnection::give_up_later() {
-  host_->reactor().post([self = shared_from_this()] {
-    if (self->phase_ == Phase::kReceiving) {
-      const std::shared_ptr<HttpHost> host = self->host_;
-      host->give_up_late(self->give_up());
-    }
-  });
+  return socket;
 }
 
 void HttpConnection::drain(std::uint16_t, std::string_view) {

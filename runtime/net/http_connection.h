@@ -27,8 +27,6 @@ class HttpHost : public ConnectionHost {
   virtual bool is_parked() const = 0;
   /// A connection that began as HTTP goes on as `websocket`.
   virtual void keep(std::shared_ptr<Connection> websocket) = 0;
-  /// A connection that `detach` could not give up can be given up now.
-  virtual void give_up_late(DetachedConnection connection) = 0;
 };
 
 /// What a request's head said about its answer.
@@ -50,7 +48,8 @@ class HttpConnection final : public Connection,
                  std::optional<std::uint32_t> peer_uid);
   ~HttpConnection() override;
 
-  /// Begins to read, going on where `state` ends; if the host is held, at `go`.
+  /// Begins to read, going on where `state` ends. What it has of a request is acted on in a later
+  /// turn; if the host is held, at `go`.
   void start(const ConnectionState& state);
 
   // For the responder of the request being answered, and its stream. All do nothing when the
@@ -66,10 +65,14 @@ class HttpConnection final : public Connection,
   Result<std::shared_ptr<WebSocket>> upgrade(std::string tag, const AnswerTerms& terms);
 
   bool is_websocket() const override { return false; }
-  std::optional<DetachedConnection> detach(LateDetach late) override;
+  bool is_movable() const override { return phase_ == Phase::kReceiving; }
+  ConnectionState state() const override;
+  int socket() const override { return wire_->number(); }
+  bool stay() override;
+  UniqueFd let_go() override;
   void drain(std::uint16_t code, std::string_view reason) override;
   void abandon() override;
-  void go() override;
+  void go() override { pump(); }
   void park() override;
   void unpark() override;
   void on_deadline(Lane lane) override;
@@ -87,6 +90,7 @@ class HttpConnection final : public Connection,
   void on_end() override;
   void on_broken() override;
   void on_written() override;
+  void on_unsent_changed() override { note_change(); }
 
   /// Takes requests as long as they are whole and answered at once.
   void pump();
@@ -94,7 +98,7 @@ class HttpConnection final : public Connection,
   bool take_request();
   void hand_over(ReceivedRequest received);
   void refuse(const Refusal& refusal);
-  /// The answer is queued: go on, finish, or be given up.
+  /// The answer is queued: go on or finish.
   void complete(AfterAnswer after);
   AfterAnswer after_answer(const AnswerTerms& terms) const;
   /// Sets reading and the deadline that fit the phase.
@@ -102,8 +106,7 @@ class HttpConnection final : public Connection,
   void watch_progress();
   void finish();
   void end();
-  void give_up_later();
-  DetachedConnection give_up();
+  void note_change();
   void tell_gone();
 
   std::shared_ptr<HttpHost> host_;
@@ -116,9 +119,8 @@ class HttpConnection final : public Connection,
   std::function<void()> on_drained_;
   /// Unsent bytes when the deadline was set: fewer at the deadline is progress.
   std::size_t unsent_then_ = 0;
-  std::optional<LateDetach> detaching_;
-  /// Until when it waits, as whoever had it before said.
-  std::optional<MonoTime> carried_deadline_;
+  /// It ends after its present answer.
+  bool is_last_ = false;
   bool is_pumping_ = false;
   bool is_timing_request_ = false;
   bool peer_ended_ = false;

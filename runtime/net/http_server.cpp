@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/net/http_server.h"
 
+#include <fmt/core.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
 #include "runtime/net/acceptor.h"
+#include "runtime/net/copy_ledger.h"
 #include "runtime/net/http_connection.h"
 #include "runtime/net/websocket_connection.h"
 
@@ -22,6 +23,13 @@ constexpr Duration kLingerWait = std::chrono::seconds(2);
 constexpr std::size_t kSpared = 8;
 /// A connection that is idle for less has perhaps only not been heard yet.
 constexpr Duration kSparedAfter = std::chrono::milliseconds(100);
+/// Connections that are let go in one turn, so that others have theirs.
+constexpr std::size_t kLetGoAtOnce = 128;
+
+Error unknown_copy(CopyId id) {
+  return {ErrorCode::kCorrupt,
+          fmt::format("cannot go on with a connection: nothing was told of number {} before", id)};
+}
 
 std::optional<std::uint32_t> peer_uid_of(int fd) {
   int domain = 0;
@@ -54,6 +62,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
       : loop_(loop),
         handlers_(std::move(wanted)),
         limits_(allowed),
+        set_(loop.context()),
         lanes_(loop, lane_lengths(allowed)) {}
 
   Reactor& reactor() override { return loop_; }
@@ -67,23 +76,26 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     handlers_.on_request(std::move(request), std::move(responder));
   }
 
+  void wake_later(Connection& connection) override { sleepers_.push_back(&connection); }
+  void note_change(Connection& connection) override { ledger_.note(connection); }
+
   void keep(std::shared_ptr<Connection> connection) override {
     websockets_ += connection->is_websocket() ? 1 : 0;
     Connection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
+    ledger_.note(*key);
   }
 
   void forget(Connection& connection) override {
+    if (const CopyId id = CopyLedger::id_of(connection); id != 0 && id <= copies_.size()) {
+      copies_[id - 1] = nullptr;
+    }
+    ledger_.forget(connection);
+    std::erase(sleepers_, &connection);
     const auto found = connections_.find(&connection);
     if (found != connections_.end()) {
       websockets_ -= connection.is_websocket() ? 1 : 0;
       connections_.erase(found);
-    }
-  }
-
-  void give_up_late(DetachedConnection connection) override {
-    if (handlers_.on_late_detach) {
-      handlers_.on_late_detach(std::move(connection));
     }
   }
 
@@ -95,19 +107,23 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         std::make_unique<Acceptor>(loop_, std::move(listener), std::move(handlers)));
   }
 
-  void begin_http(UniqueFd socket, ConnectionState state) {
+  std::shared_ptr<Wire> make_wire(UniqueFd socket, std::string unsent) {
+    return std::make_shared<Wire>(loop_.context(), set_, std::move(socket), std::move(unsent));
+  }
+
+  Connection& begin_http(UniqueFd socket, ConnectionState state) {
     const auto peer_uid = peer_uid_of(socket.get());
-    auto wire = std::make_shared<Wire>(loop_.context(), std::move(socket), std::move(state.unsent));
+    auto wire = make_wire(std::move(socket), std::move(state.unsent));
     const auto connection =
         std::make_shared<HttpConnection>(shared_from_this(), std::move(wire), peer_uid);
     keep(connection);
     connection->start(state);
+    return *connection;
   }
 
-  void resume_websocket(UniqueFd socket, ConnectionState state) {
+  Connection& resume_websocket(UniqueFd socket, ConnectionState state) {
     WebSocketStart start;
-    start.wire =
-        std::make_shared<Wire>(loop_.context(), std::move(socket), std::move(state.unsent));
+    start.wire = make_wire(std::move(socket), std::move(state.unsent));
     start.codec.unread = std::move(state.unread);
     start.codec.fragment_opcode = static_cast<Opcode>(state.fragment_opcode);
     start.codec.fragments = std::move(state.fragments);
@@ -124,6 +140,96 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     if (handlers_.on_adopted) {
       handlers_.on_adopted(state.tag, state.note, connection);
     }
+    return *connection;
+  }
+
+  /// REQUIRES: it lives when this returns, which one that is held does.
+  Connection& adopt(UniqueFd socket, ConnectionState state) {
+    return state.is_websocket ? resume_websocket(std::move(socket), std::move(state))
+                              : begin_http(std::move(socket), std::move(state));
+  }
+
+  Status adopt_copy(CopyId id, UniqueFd socket, ConnectionState state) {
+    const bool is_new = id == copies_.size() + 1 && socket.is_open();
+    if (is_new) {
+      copies_.push_back(nullptr);
+    } else if (Connection* const known = find_copy(id); known != nullptr && !socket.is_open()) {
+      socket = known->let_go();
+    } else {
+      return unknown_copy(id);
+    }
+    Connection& connection = adopt(std::move(socket), std::move(state));
+    CopyLedger::set_id(connection, id);
+    copies_[id - 1] = &connection;
+    return ok_status();
+  }
+
+  Connection* find_copy(CopyId id) const {
+    return id == 0 || id > copies_.size() ? nullptr : copies_[id - 1];
+  }
+
+  Status drop_copy(CopyId id) {
+    Connection* const known = find_copy(id);
+    if (known == nullptr) {
+      return unknown_copy(id);
+    }
+    (void)known->let_go();  // closes our number of the socket, and nothing else
+    return ok_status();
+  }
+
+  void begin_copy() {
+    ledger_.begin();
+    for (const auto& [key, connection] : connections_) {
+      CopyLedger::set_id(*key, 0);
+    }
+    // In the order of their deadlines, in which they are cheaply watched again.
+    lanes_.each([this](DeadlineEntry& entry) { ledger_.note(static_cast<Connection&>(entry)); });
+    for (const auto& [key, connection] : connections_) {
+      ledger_.note(*key);
+    }
+  }
+
+  void thaw() {
+    ledger_.end();
+    set_.resume();
+    lanes_.resume();
+  }
+
+  void let_go(std::vector<std::shared_ptr<Connection>> list, std::function<void()> done) {
+    for (std::size_t i = 0; i < kLetGoAtOnce && !list.empty(); ++i) {
+      if (CopyLedger::is_told(*list.back())) {
+        (void)list.back()->let_go();  // another process reads and writes it by now
+      }
+      list.pop_back();
+    }
+    if (list.empty()) {
+      thaw();
+      done();
+      return;
+    }
+    loop_.post([weak = weak_from_this(), list = std::move(list), done = std::move(done)]() mutable {
+      if (const auto self = weak.lock()) {
+        self->let_go(std::move(list), std::move(done));
+      }
+    });
+  }
+
+  void go() {
+    is_held_ = false;
+    set_.resume();
+    lanes_.resume();
+    for (Connection* const connection : std::exchange(sleepers_, {})) {
+      loop_.post([weak = weak_from_this(), connection] {
+        const auto self = weak.lock();
+        const auto found = self ? self->connections_.find(connection) : Connections::iterator();
+        if (self && found != self->connections_.end()) {
+          const std::shared_ptr<Connection> kept = found->second;
+          kept->go();
+        }
+      });
+    }
+    // Ten thousand ids take their time to go, and nobody waits for them.
+    loop_.post([over = std::make_shared<Copies>(std::exchange(copies_, {}))] {});
   }
 
   /// A copy: acting on a connection may change the set.
@@ -143,16 +249,26 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     for (const auto& connection : all()) {
       connection->abandon();
     }
+    ledger_.end();
     connections_.clear();
     websockets_ = 0;
   }
 
+  using Connections = std::unordered_map<Connection*, std::shared_ptr<Connection>>;
+  using Copies = std::vector<Connection*>;
+
   AsioReactor& loop_;
   const Handlers handlers_;
   const ConnectionLimits limits_;
+  PollSet set_;
   DeadlineLanes lanes_;
+  CopyLedger ledger_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  Connections connections_;
+  /// Held, by the id that the other server gave it; null for one that has ended.
+  Copies copies_;
+  /// Held, with bytes to act on.
+  std::vector<Connection*> sleepers_;
   std::size_t websockets_ = 0;
   bool is_draining_ = false;
   bool is_parked_ = false;
@@ -181,31 +297,6 @@ void HttpServer::drain(std::uint16_t code, std::string_view reason) {
   }
 }
 
-std::vector<DetachedConnection> HttpServer::detach() {
-  const LateDetach late = inner_->handlers_.on_late_detach ? LateDetach::kGiveUp : LateDetach::kEnd;
-  std::vector<DetachedConnection> detached;
-  auto connections = inner_->all();
-  // In the order of their deadlines, in which they are cheaply watched again.
-  std::sort(connections.begin(), connections.end(), [](const auto& one, const auto& other) {
-    return DeadlineLanes::deadline_of(*one) < DeadlineLanes::deadline_of(*other);
-  });
-  detached.reserve(connections.size());
-  for (const auto& connection : connections) {
-    if (auto given_up = connection->detach(late)) {
-      detached.push_back(std::move(*given_up));
-    }
-  }
-  return detached;
-}
-
-void HttpServer::adopt(DetachedConnection connection) {
-  if (connection.state.is_websocket) {
-    inner_->resume_websocket(std::move(connection.socket), std::move(connection.state));
-  } else {
-    inner_->begin_http(std::move(connection.socket), std::move(connection.state));
-  }
-}
-
 void HttpServer::park() {
   inner_->is_parked_ = true;
   for (const auto& connection : inner_->all()) {
@@ -220,15 +311,56 @@ void HttpServer::unpark() {
   }
 }
 
+void HttpServer::begin_copy() {
+  inner_->begin_copy();
+}
+
+std::size_t HttpServer::changes() const {
+  return inner_->ledger_.size();
+}
+
+ConnectionChanges HttpServer::take_changes(std::size_t most, std::size_t most_bytes) {
+  return inner_->ledger_.take(most, most_bytes);
+}
+
+void HttpServer::end_copy() {
+  inner_->ledger_.end();
+}
+
+std::size_t HttpServer::freeze() {
+  inner_->set_.pause();
+  inner_->lanes_.pause();
+  return inner_->ledger_.close();
+}
+
+void HttpServer::thaw() {
+  inner_->thaw();
+}
+
+void HttpServer::let_go(std::function<void()> done) {
+  inner_->let_go(inner_->all(), std::move(done));
+}
+
 void HttpServer::hold() {
   inner_->is_held_ = true;
+  inner_->set_.pause();
+  inner_->lanes_.pause();
+}
+
+void HttpServer::adopt(DetachedConnection connection) {
+  inner_->adopt(std::move(connection.socket), std::move(connection.state));
+}
+
+Status HttpServer::adopt_copy(CopyId id, UniqueFd socket, ConnectionState state) {
+  return inner_->adopt_copy(id, std::move(socket), std::move(state));
+}
+
+Status HttpServer::drop_copy(CopyId id) {
+  return inner_->drop_copy(id);
 }
 
 void HttpServer::go() {
-  inner_->is_held_ = false;
-  for (const auto& connection : inner_->all()) {
-    connection->go();
-  }
+  inner_->go();
 }
 
 std::size_t HttpServer::connections() const {

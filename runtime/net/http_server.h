@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "base/os/asio_reactor.h"
 #include "base/os/unique_fd.h"
 #include "base/result.h"
+#include "runtime/net/connection_state.h"
 #include "runtime/net/http_message.h"
 
 namespace voicectl {
@@ -45,9 +45,11 @@ class WebSocket {
     std::function<void(std::string text)> on_text;
     /// Runs once, in a later turn; `code` is the peer's or ours, 1006 if the connection broke.
     std::function<void(std::uint16_t code)> on_close;
-    /// Called when the connection is given up (HttpServer::detach), as the last of all: returns
-    /// what whoever adopts it has to know beside its tag.
-    std::function<std::string()> on_moved = {};
+    /// What whoever goes on with it elsewhere has to know beside its tag. Asked whenever that is
+    /// told: it changes nothing.
+    std::function<std::string()> note = {};
+    /// Called as the last of all when it goes on elsewhere.
+    std::function<void()> on_moved = {};
   };
   virtual ~WebSocket() = default;
   /// Nothing is read before the first call, so no message is lost however late it comes.
@@ -57,6 +59,8 @@ class WebSocket {
   /// Sends a close frame and ends once the peer answered, or after five seconds.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   virtual bool is_open() const = 0;
+  /// What Handlers::note says has changed for another reason than a message or an end.
+  virtual void note_changed() {}
 };
 
 /// An answer that is written piece by piece (chunked): followed logs, progress of long work.
@@ -86,44 +90,13 @@ class Responder {
   virtual ~Responder() = default;
   virtual void send(HttpResponse response) = 0;
   /// Sends the head now (`head.body` is the first piece) and leaves the body open. Such a
-  /// connection is closed rather than moved by `detach`.
+  /// connection is closed rather than moved to another server.
   virtual std::shared_ptr<ResponseStream> stream(HttpResponse head) = 0;
   /// Answers 101 and turns the connection into a WebSocket. `tag` is kept with the connection's
   /// state (a move to another process needs it to find its handlers again), such as
   /// "session/<id>".
   /// ERRORS: kInvalidArgument if the request is no valid upgrade (already answered with 400).
   virtual Result<std::shared_ptr<WebSocket>> upgrade(std::string tag) = 0;
-};
-
-/// The whole state of a connection as plain data: what another process needs to go on with it.
-struct ConnectionState {
-  bool is_websocket = false;
-  /// Received, not yet consumed: an unfinished request or frame from its first byte.
-  std::string unread;
-  /// Rendered, not yet written.
-  std::string unsent;
-  // Of a WebSocket: the tag of its upgrade, the message being joined, and whether we closed.
-  std::string tag;
-  std::uint8_t fragment_opcode = 0;
-  std::string fragments;
-  bool close_sent = false;
-  /// The code of our close frame.
-  std::uint16_t sent_code = 0;
-  std::uint8_t unanswered_pings = 0;
-  /// Pings and pongs that came since then: see ConnectionLimits::control_frames.
-  std::uint16_t control_frames = 0;
-  MonoTime counted_since{};
-  /// What WebSocket::Handlers::on_moved said.
-  std::string note;
-  /// When it is to be pinged, closed or refused unless something happens before.
-  std::optional<MonoTime> deadline;
-  friend bool operator==(const ConnectionState&, const ConnectionState&) = default;
-};
-
-/// A connection that was stopped between two bytes.
-struct DetachedConnection {
-  UniqueFd socket;
-  ConnectionState state;
 };
 
 /// Serves HTTP/1.1 and WebSockets on any number of listeners.
@@ -141,9 +114,6 @@ class HttpServer {
     std::function<void(
         const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket)>
         on_adopted;
-    /// Called after `detach`, in a later turn, for each connection whose answer was still to come
-    /// then. Without it such a connection ends after its answer.
-    std::function<void(DetachedConnection connection)> on_late_detach;
   };
 
   /// REQUIRES: `reactor` outlives it.
@@ -159,20 +129,47 @@ class HttpServer {
   /// Ends idle connections now and busy ones after their answer; WebSockets get `code`.
   void drain(std::uint16_t code, std::string_view reason);
 
-  /// Stops every connection that waits for bytes and gives it up; requests being answered go to
-  /// `on_late_detach` when their answer has been queued. Nothing is written or read afterwards, and
-  /// no handler of a WebSocket that was given up runs again. Connections that are ending (after a
-  /// refusal, a close, or `Connection: close`) finish here.
-  std::vector<DetachedConnection> detach();
-  /// Goes on with a connection that another server gave up: at once, or while held, at `go`.
-  void adopt(DetachedConnection connection);
-
   /// Takes no further request: what arrives waits. Requests that were taken are answered, and
   /// WebSockets are served.
   void park();
   void unpark();
-  /// What `adopt` brings from now on neither reads nor writes a byte until `go`.
+
+  // Another server is to get the connections. It is told of them while they are served here, and
+  // again of those that change, so that little is left to say when they stop.
+
+  /// Everything is to be told.
+  void begin_copy();
+  /// How much is.
+  std::size_t changes() const;
+  /// The next of it: up to `most` connections, and no further one once their bytes exceed
+  /// `most_bytes`. Nothing, if that is empty.
+  ConnectionChanges take_changes(std::size_t most, std::size_t most_bytes);
+  /// Nobody is to be told any more, and no connection stops.
+  void end_copy();
+  /// Stops every connection between two bytes: nothing is read or written, and no deadline is met.
+  /// What remains to be told cannot change any more. Requests that are being answered stay here,
+  /// with connections that are ending; answers in pieces are cut short, and counted.
+  ///
+  /// Costs as much as there is to be told, however many connections there are.
+  std::size_t freeze();
+  /// Goes on with all of them.
+  void thaw();
+  /// Lets go of every connection that was told: it goes on elsewhere. Then goes on with the others.
+  /// A few in each turn; `done` runs after the last.
+  void let_go(std::function<void()> done);
+
+  /// What is adopted from now on neither reads nor writes a byte until `go`, and no deadline is
+  /// met.
   void hold();
+  /// Goes on with a connection of another server: at once, or while held, at `go`.
+  void adopt(DetachedConnection connection);
+  /// The same for one that another server tells of while it serves it: with the id that it has
+  /// there. The next id comes with a socket, a known one without.
+  /// ERRORS: kCorrupt for an id that is neither. REQUIRES: it is held.
+  Status adopt_copy(CopyId id, UniqueFd socket, ConnectionState state);
+  /// The other server has ended it, or keeps it. ERRORS: kCorrupt for an unknown id.
+  Status drop_copy(CopyId id);
+  /// Costs as much as there are bytes to act on, however many connections there are.
   void go();
 
   std::size_t connections() const;

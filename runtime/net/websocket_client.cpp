@@ -20,7 +20,6 @@ struct WebSocketClient::Inner final : ConnectionHost,
   DeadlineLanes& lanes() override { return lanes_; }
   const ConnectionLimits& limits() const override { return limits_; }
   void forget(Connection& connection) override { connections_.erase(&connection); }
-  bool is_held() const override { return false; }
 
   void connect(WebSocketCall call, Completion<std::shared_ptr<WebSocket>> done) {
     const auto dial = std::make_shared<WebSocketDial>(loop_, random_, std::move(call));

@@ -90,10 +90,8 @@ void WebSocketCodec::feed(std::string_view bytes) {
   }
 }
 
-WebSocketCodecState WebSocketCodec::release() {
-  compact();
-  ended_ = true;
-  return std::exchange(state_, WebSocketCodecState());
+WebSocketCodecState WebSocketCodec::state() const {
+  return {std::string(pending()), state_.fragment_opcode, state_.fragments};
 }
 
 std::optional<WebSocketEvent> WebSocketCodec::next() {

@@ -90,8 +90,10 @@ class WebSocketCodec {
   /// The next event, if its bytes are here.
   std::optional<WebSocketEvent> next();
 
-  /// Gives the state away; the codec ends.
-  WebSocketCodecState release();
+  /// True if no byte waits to become an event.
+  bool is_idle() const { return pending().empty(); }
+  /// What another codec goes on with.
+  WebSocketCodecState state() const;
 
  private:
   struct Header {

@@ -30,32 +30,15 @@ WebSocketConnection::WebSocketConnection(std::shared_ptr<ConnectionHost> host, W
       phase_(start.close_sent ? Phase::kClosing : Phase::kOpen),
       unanswered_pings_(start.unanswered_pings),
       sent_code_(start.sent_code),
-      carried_deadline_(start.deadline),
       tag_(std::move(start.tag)) {
   wire_->set_owner(*this);
   control_frames_ = start.control_frames;
   counted_since_ = start.counted_since;
-  if (!host_->is_held()) {
-    arm_first();
-  }
-}
-
-void WebSocketConnection::arm_first() {
   const Lane lane = phase_ == Phase::kClosing ? Lane::kClose : Lane::kPing;
-  if (const auto deadline = std::exchange(carried_deadline_, std::nullopt)) {
-    host_->lanes().arm_until(*this, lane, *deadline);
+  if (start.deadline) {
+    host_->lanes().arm_until(*this, lane, *start.deadline);
   } else {
     host_->lanes().arm(*this, lane);
-  }
-}
-
-void WebSocketConnection::go() {
-  if (!is_live()) {
-    return;
-  }
-  arm_first();
-  if (handlers_) {
-    begin();
   }
 }
 
@@ -66,14 +49,27 @@ WebSocketConnection::~WebSocketConnection() {
 void WebSocketConnection::set_handlers(Handlers handlers) {
   const bool is_first = handlers_ == nullptr;
   handlers_ = std::make_shared<Handlers>(std::move(handlers));
-  if (is_first && wire_ && !host_->is_held()) {
+  if (is_first && wire_) {
     begin();
+  }
+}
+
+void WebSocketConnection::note_change() {
+  if (host_) {
+    host_->note_change(*this);
   }
 }
 
 void WebSocketConnection::begin() {
   wire_->resume();
   // Frames that came with the handshake, or from another process, wait in the codec.
+  if (codec_.is_idle()) {
+    return;
+  }
+  if (host_->is_held()) {
+    host_->wake_later(*this);
+    return;
+  }
   host_->reactor().post([weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
       self->pump();
@@ -89,10 +85,11 @@ void WebSocketConnection::on_bytes(std::string_view bytes) {
   if (phase_ == Phase::kOpen) {
     host_->lanes().arm(*this, Lane::kPing);
   }
+  note_change();
 }
 
 void WebSocketConnection::pump() {
-  if (is_pumping_ || !handlers_) {
+  if (is_pumping_ || !handlers_ || (host_ && host_->is_held())) {
     return;
   }
   const auto self = shared_from_this();
@@ -108,6 +105,7 @@ void WebSocketConnection::pump() {
   if (wire_) {
     wire_->flush();
   }
+  note_change();
 }
 
 void WebSocketConnection::act_on(WebSocketEvent event) {
@@ -178,6 +176,7 @@ void WebSocketConnection::close(std::uint16_t code, std::string_view reason) {
   }
   phase_ = Phase::kClosing;
   sent_code_ = code;
+  note_change();
   send_frame(Opcode::kClose, close_payload(code, reason));
   host_->lanes().arm(*this, Lane::kClose);
   if (!handlers_) {
@@ -191,6 +190,7 @@ void WebSocketConnection::finish(std::uint16_t send_code,
                                  std::string_view reason) {
   const bool must_send = phase_ == Phase::kOpen;
   phase_ = Phase::kFinishing;
+  note_change();
   if (must_send) {
     send_frame(Opcode::kClose, close_payload(send_code, reason));
   }
@@ -202,6 +202,7 @@ void WebSocketConnection::finish(std::uint16_t send_code,
 void WebSocketConnection::cut(std::uint16_t told_code) {
   const bool was_live = is_live();
   phase_ = Phase::kEnded;
+  note_change();
   drop_wire();
   if (was_live) {
     tell_closed_later(told_code);
@@ -250,40 +251,45 @@ void WebSocketConnection::send_ping() {
     return;
   }
   ++unanswered_pings_;
+  note_change();
   send_frame(Opcode::kPing, "");
   if (phase_ == Phase::kOpen) {
     host_->lanes().arm(*this, Lane::kPing);
   }
 }
 
-std::optional<DetachedConnection> WebSocketConnection::detach(LateDetach) {
-  if (!is_live()) {
-    return std::nullopt;
-  }
-  DetachedConnection detached;
-  detached.state.deadline = DeadlineLanes::deadline_of(*this);
-  if (handlers_ && handlers_->on_moved) {
-    detached.state.note = handlers_->on_moved();
-  }
-  ReleasedWire released = std::exchange(wire_, nullptr)->release();
-  WebSocketCodecState codec = codec_.release();
-  detached.socket = std::move(released.socket);
-  detached.state.is_websocket = true;
-  detached.state.unread = std::move(codec.unread);
-  detached.state.unsent = std::move(released.unsent);
-  detached.state.tag = tag_;
-  detached.state.fragment_opcode = static_cast<std::uint8_t>(codec.fragment_opcode);
-  detached.state.fragments = std::move(codec.fragments);
-  detached.state.close_sent = phase_ == Phase::kClosing;
-  detached.state.sent_code = sent_code_;
-  detached.state.unanswered_pings = unanswered_pings_;
-  detached.state.control_frames = control_frames_;
-  detached.state.counted_since = counted_since_;
+ConnectionState WebSocketConnection::state() const {
+  ConnectionState state;
+  WebSocketCodecState codec = codec_.state();
+  state.is_websocket = true;
+  state.unread = std::move(codec.unread);
+  state.unsent = wire_->unsent();
+  state.tag = tag_;
+  state.fragment_opcode = static_cast<std::uint8_t>(codec.fragment_opcode);
+  state.fragments = std::move(codec.fragments);
+  state.close_sent = phase_ == Phase::kClosing;
+  state.sent_code = sent_code_;
+  state.unanswered_pings = unanswered_pings_;
+  state.control_frames = control_frames_;
+  state.counted_since = counted_since_;
+  state.note = handlers_ && handlers_->note ? handlers_->note() : std::string();
+  state.deadline = DeadlineLanes::deadline_of(*this);
+  return state;
+}
+
+UniqueFd WebSocketConnection::let_go() {
+  const auto self = shared_from_this();
   phase_ = Phase::kEnded;
   is_told_ = true;
-  handlers_.reset();
+  UniqueFd socket;
+  if (const auto wire = std::exchange(wire_, nullptr)) {
+    socket = wire->release();
+  }
+  if (const auto handlers = std::exchange(handlers_, nullptr); handlers && handlers->on_moved) {
+    handlers->on_moved();
+  }
   leave_host_if_done();
-  return detached;
+  return socket;
 }
 
 void WebSocketConnection::abandon() {

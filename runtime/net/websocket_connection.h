@@ -44,12 +44,17 @@ class WebSocketConnection final : public WebSocket,
   void send_text(std::string_view text) override;
   void close(std::uint16_t code, std::string_view reason) override;
   bool is_open() const override { return phase_ == Phase::kOpen; }
+  void note_changed() override { note_change(); }
 
   bool is_websocket() const override { return true; }
-  std::optional<DetachedConnection> detach(LateDetach late) override;
+  bool is_movable() const override { return is_live(); }
+  ConnectionState state() const override;
+  int socket() const override { return wire_->number(); }
+  bool stay() override { return false; }
+  UniqueFd let_go() override;
   void drain(std::uint16_t code, std::string_view reason) override { close(code, reason); }
   void abandon() override;
-  void go() override;
+  void go() override { pump(); }
   void on_deadline(Lane lane) override;
 
  private:
@@ -64,8 +69,9 @@ class WebSocketConnection final : public WebSocket,
   void on_end() override;
   void on_broken() override;
   void on_written() override {}
+  void on_unsent_changed() override { note_change(); }
 
-  void arm_first();
+  void note_change();
   void begin();
   /// Acts on every event whose bytes are here.
   void pump();
@@ -97,7 +103,6 @@ class WebSocketConnection final : public WebSocket,
   /// When the present span of counting them began.
   MonoTime counted_since_{};
   std::uint16_t sent_code_ = close_code::kBroken;
-  std::optional<MonoTime> carried_deadline_;
   std::string tag_;
   std::shared_ptr<Handlers> handlers_;
 };

@@ -35,9 +35,9 @@ void send_at_once(int fd) {
 
 }  // namespace
 
-Wire::Wire(boost::asio::io_context& context, UniqueFd socket, std::string unsent)
+Wire::Wire(boost::asio::io_context& context, PollSet& set, UniqueFd socket, std::string unsent)
     : context_(context),
-      poller_(WirePoller::of(context)),
+      set_(set),
       socket_(std::move(socket)),
       unsent_(std::move(unsent)),
       is_broken_(!socket_.is_open()) {
@@ -59,7 +59,7 @@ void Wire::resume() {
 }
 
 void Wire::pause() {
-  // The poller goes on until it has something to tell: most are read again before that.
+  // The set goes on until it has something to tell: most are read again before that.
   is_reading_ = false;
 }
 
@@ -78,7 +78,12 @@ void Wire::flush() {
   if (!is_open() || is_broken_ || waits_writable_) {
     return;
   }
+  if (set_.is_paused()) {
+    set_.hold_back(*this);
+    return;
+  }
   send_some();
+  tell_of_unsent();
   if (is_broken_) {
     report_later(&WireOwner::on_broken);
   } else if (unsent_size() > 0) {
@@ -123,7 +128,7 @@ void Wire::watch() {
   if (!is_open() || watched_ == wanted()) {
     return;
   }
-  const bool is_watched = poller_.watch(socket_.get(), *this, watched_, wanted());
+  const bool is_watched = set_.watch(socket_.get(), *this, watched_, wanted());
   watched_ = is_watched ? wanted() : watched_;
   if (!is_watched) {
     break_down();
@@ -133,7 +138,7 @@ void Wire::watch() {
 
 void Wire::unwatch() {
   if (watched_ != 0) {
-    poller_.watch(socket_.get(), *this, std::exchange(watched_, 0U), 0);
+    set_.watch(socket_.get(), *this, std::exchange(watched_, 0U), 0);
   }
 }
 
@@ -157,6 +162,24 @@ void Wire::on_ready(std::uint32_t events) {
   }
   if (is_open() && is_reading_ && (has_failed || (events & EPOLLIN) != 0)) {
     read();
+  }
+}
+
+void Wire::tell_of_unsent() {
+  const bool has_unsent = unsent_size() > 0;
+  if (std::exchange(had_unsent_, has_unsent) || has_unsent) {
+    if (owner_ != nullptr) {
+      owner_->on_unsent_changed();
+    }
+  }
+}
+
+void Wire::on_resumed() {
+  const auto self = shared_from_this();
+  const bool had_unsent = unsent_size() > 0;
+  flush();
+  if (had_unsent && is_open() && unsent_size() == 0 && !is_broken_ && owner_ != nullptr) {
+    owner_->on_written();
   }
 }
 
@@ -232,20 +255,19 @@ void Wire::close() {
     // Not left to `close`: the open file may live on in another process, and would go on to report
     // events here.
     unwatch();
+    unlink();
     socket_.close();
   }
 }
 
-ReleasedWire Wire::release() {
-  ReleasedWire released;
+UniqueFd Wire::release() {
   owner_ = nullptr;
   is_reading_ = false;
-  unsent_.erase(0, written_);
+  unsent_.clear();
   written_ = 0;
-  released.unsent = std::exchange(unsent_, std::string());
   unwatch();  // as in `close`
-  released.socket = std::move(socket_);
-  return released;
+  unlink();
+  return std::move(socket_);
 }
 
 }  // namespace voicectl

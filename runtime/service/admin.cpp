@@ -43,7 +43,6 @@ Admin::Admin(AsioReactor& reactor,
               {[this](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
                  responder->send(answer(request));
                },
-               {},
                {}}) {
   server_.serve(std::move(listener));
 }

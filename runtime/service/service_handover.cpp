@@ -93,8 +93,10 @@ void Service::finish_hand_over(const ControlRequest& request,
     log_.info("tenant.handed_over", {{"tenant", tenant},
                                      {"token", report.token.value},
                                      {"connections", report.connections},
-                                     {"took", Duration(report.pause)},
-                                     {"wait", Duration(report.wait)}});
+                                     {"dropped", report.dropped},
+                                     {"pause", Duration(report.pause)},
+                                     {"wait", Duration(report.wait)},
+                                     {"took", Duration(report.took)}});
     let_go(tenant, std::move(place.host));
     places_.erase(tenant);
     tokens_.release(tenant);

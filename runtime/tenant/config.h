@@ -32,6 +32,7 @@ struct ApiKey {
   KeyScope scope = KeyScope::kWidget;
   /// From then on it opens nothing.
   std::optional<WallTime> expires_at{};
+  friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
 
 struct SessionLimits {

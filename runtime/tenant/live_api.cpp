@@ -109,9 +109,11 @@ void LiveApi::attach(const FollowerPtr& follower) {
     with_follower([this](const FollowerPtr& one) { leave(one); });
   };
   handlers.on_moved = [this, with_follower] {
-    std::string note;
-    with_follower([this, &note](const FollowerPtr& one) { note = let_go(one); });
-    return note;
+    with_follower([this](const FollowerPtr& one) { leave(one); });
+  };
+  handlers.note = [weak = std::weak_ptr(follower)] {
+    const FollowerPtr one = weak.lock();
+    return one ? note_of(*one) : std::string();
   };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
@@ -219,12 +221,14 @@ void LiveApi::reload(const FollowerPtr& follower, std::string_view reason) {
 
 void LiveApi::go_live(const FollowerPtr& follower) {
   follower->go_live();
+  follower->socket->note_changed();
   review_at(end_of(*follower));
 }
 
 void LiveApi::note_end(const FollowerPtr& follower, const SessionEvent& event) {
   if (is_final(event)) {
     follower->session_end = event.at + kTokenAfterEnd;
+    follower->socket->note_changed();
     review_at(follower->session_end);
   }
 }
@@ -256,6 +260,10 @@ std::optional<WallTime> LiveApi::end_of(const Follower& follower) const {
 }
 
 void LiveApi::review_at(std::optional<WallTime> end) {
+  if (is_held_) {
+    first_end_ = end && (!first_end_ || *end < *first_end_) ? end : first_end_;
+    return;
+  }
   if (!end || (review_timer_ && review_due_ <= *end)) {
     return;
   }
@@ -271,6 +279,10 @@ void LiveApi::review_at(std::optional<WallTime> end) {
 }
 
 void LiveApi::review() {
+  if (is_held_) {
+    must_review_ = true;
+    return;
+  }
   if (review_timer_) {
     scope_.reactor.cancel(*std::exchange(review_timer_, std::nullopt));
   }
@@ -322,6 +334,7 @@ void LiveApi::take_page(const FollowerPtr& follower,
     follower->session ? follower->send(event.seq, render_for_session(event))
                       : follower->send(event.tenant_seq, render_for_staff(event));
   }
+  follower->socket->note_changed();
   if (page->size() < kReplayPage) {
     go_live(follower);
   } else {

@@ -47,9 +47,11 @@ class LiveApi {
   void review();
 
   /// Goes on with a WebSocket that another process served: `tag` and `note` are what its LiveApi
-  /// gave it. Nothing is sent before `go`.
+  /// gave it. REQUIRES: held.
   /// ERRORS: kInvalidArgument for a tag or note of no LiveApi.
   Status adopt(const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket);
+  /// From now on nothing is sent or closed.
+  void hold() { is_held_ = true; }
   /// Begins with what was adopted, and closes what the present keys no longer allow.
   void go();
 
@@ -66,8 +68,7 @@ class LiveApi {
   void attach(const FollowerPtr& follower);
   void take_text(const FollowerPtr& follower);
   void leave(const FollowerPtr& follower);
-  /// Forgets it; returns its note.
-  std::string let_go(const FollowerPtr& follower);
+  static std::string note_of(const Follower& follower);
   void listen(const FollowerPtr& follower);
   struct Ending;
   std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
@@ -89,6 +90,10 @@ class LiveApi {
   /// The next look at what has an end.
   std::optional<TimerId> review_timer_;
   WallTime review_due_{};
+  bool is_held_ = false;
+  /// What held followers need a look for: the first end of one, or at once.
+  std::optional<WallTime> first_end_;
+  bool must_review_ = false;
   std::shared_ptr<LiveApi*> self_;
 };
 

@@ -11,6 +11,9 @@
 namespace voicectl::runtime {
 
 /// What another process must know of a follower beside its tag.
+///
+/// Numbers are noted during a replay only: whatever happens next has a higher one than what a
+/// follower was sent that has caught up. So an event that everybody hears changes no note.
 struct FollowerNote {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
@@ -35,11 +38,10 @@ std::string follower_note_layout() {
   return layout.text();
 }
 
-std::string LiveApi::let_go(const FollowerPtr& follower) {
-  const FollowerNote note{follower->session_end, follower->sent, follower->last,
-                          follower->replaying, follower->texts.full_at()};
-  leave(follower);
-  return encode_record(note);
+std::string LiveApi::note_of(const Follower& follower) {
+  return encode_record(FollowerNote{follower.session_end, follower.replaying ? follower.sent : 0,
+                                    follower.replaying ? follower.last : 0, follower.replaying,
+                                    follower.texts.full_at()});
 }
 
 Status LiveApi::adopt(const std::string& tag,
@@ -64,6 +66,7 @@ Status LiveApi::adopt(const std::string& tag,
   follower->texts = TokenBucket(known.texts_full_at);
   listen(follower);
   attach(follower);
+  must_review_ = must_review_ || ending_of(*follower, scope_.clock.now()).has_value();
   if (known.replaying) {
     behind_.push_back(follower);
   }
@@ -71,12 +74,17 @@ Status LiveApi::adopt(const std::string& tag,
 }
 
 void LiveApi::go() {
+  is_held_ = false;
   for (const FollowerPtr& follower : std::exchange(behind_, {})) {
     if (follower->socket->is_open()) {
       replay(follower);
     }
   }
-  review();
+  if (std::exchange(must_review_, false)) {
+    review();
+  } else {
+    review_at(first_end_);
+  }
 }
 
 }  // namespace voicectl::runtime

@@ -95,22 +95,34 @@ void TenantHost::release(FencingToken next, Completion<TenantCarry> done) {
   });
 }
 
-std::vector<DetachedConnection> TenantHost::detach() {
-  return inner_->server.detach();
+void TenantHost::begin_copy() {
+  inner_->server.begin_copy();
 }
 
-void TenantHost::take_back(FencingToken token,
-                           std::vector<DetachedConnection> connections,
-                           std::function<void(Status)> done) {
+std::size_t TenantHost::changes() const {
+  return inner_->server.changes();
+}
+
+ConnectionChanges TenantHost::take_changes(std::size_t most, std::size_t most_bytes) {
+  return inner_->server.take_changes(most, most_bytes);
+}
+
+void TenantHost::end_copy() {
+  inner_->server.end_copy();
+}
+
+std::size_t TenantHost::freeze() {
+  return inner_->server.freeze();
+}
+
+void TenantHost::take_back(FencingToken token, std::function<void(Status)> done) {
   inner_->lease.token = token;
   inner_->store.renew(token);
-  for (DetachedConnection& connection : connections) {
-    inner_->server.adopt(std::move(connection));
-  }
+  inner_->server.thaw();
   inner_->book.reopen([this, done = std::move(done)](const Status& outcome) {
     inner_->server.unpark();
     inner_->serve_listeners();
-    inner_->live.go();
+    inner_->live.review();
     inner_->outbox.wake();
     done(outcome);
   });
@@ -118,8 +130,9 @@ void TenantHost::take_back(FencingToken token,
 
 void TenantHost::leave(std::function<void()> done) {
   inner_->outbox.stop();
-  inner_->store.close([this, done = std::move(done)] {
-    inner_->wait_gone(inner_->deps.reactor.now() + kGoodbyeGrace, done);
+  inner_->server.let_go([this, done = std::move(done)] {
+    inner_->store.close(
+        [this, done] { inner_->wait_gone(inner_->deps.reactor.now() + kGoodbyeGrace, done); });
   });
 }
 
@@ -142,6 +155,7 @@ Result<std::unique_ptr<TenantHost>> TenantHost::prepare(const TenantDeps& deps,
   std::unique_ptr<TenantHost> host(new TenantHost(std::make_unique<Inner>(
       deps, offload, std::move(lease), std::move(notice), std::move(loaded))));
   host->inner_->server.hold();
+  host->inner_->live.hold();
   return host;
 }
 
@@ -153,15 +167,21 @@ void TenantHost::open_prepared(TenantCarry carried, std::function<void(Status)> 
           inner_->go_on_with(carried);
           // A timer must not change what the other process may yet go on with.
           inner_->book.suspend(moving());
+          // What cannot be read now was read when this began.
+          (void)reload_keys();
         }
         done(outcome);
       });
 }
 
-Status TenantHost::adopt(DetachedConnection connection) {
+Status TenantHost::adopt(CopyId id, UniqueFd socket, ConnectionState state) {
   inner_->misfit.reset();
-  inner_->server.adopt(std::move(connection));
+  VC_TRY(inner_->server.adopt_copy(id, std::move(socket), std::move(state)));
   return inner_->misfit ? Status(*inner_->misfit) : ok_status();
+}
+
+Status TenantHost::drop(CopyId id) {
+  return inner_->server.drop_copy(id);
 }
 
 void TenantHost::go() {

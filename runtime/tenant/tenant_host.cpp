@@ -128,8 +128,7 @@ TenantHost::Inner::Inner(
                const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket) {
              const Status known = live.adopt(tag, note, std::move(socket));
              misfit = known.has_error() ? std::optional(known.error()) : std::nullopt;
-           },
-           {}}) {
+           }}) {
   outbox.add(std::string(kCallEffects), calls);
   outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);
@@ -345,6 +344,9 @@ Status TenantHost::reload_keys() {
     return ok_status();
   }
   VC_TRY(std::vector<ApiKey> keys, load_keys(inner_->deps.files, present));
+  if (keys == present.api_keys) {
+    return ok_status();
+  }
   auto next = std::make_shared<TenantConfig>(present);
   next->api_keys = std::move(keys);
   inner_->config = std::move(next);

@@ -125,15 +125,17 @@ class TenantHost {
   /// Writes what is decided, then lets the holder of `next` write instead of us. Answers what is in
   /// memory only. REQUIRES: it is quiet. ERRORS: as SessionStore::commit.
   void release(FencingToken next, Completion<TenantCarry> done);
-  /// See HttpServer::detach. Connections that are ending do so here.
-  std::vector<DetachedConnection> detach();
-  /// Serves again, with `connections` and the newer token. An error is the store's; then the tenant
-  /// is served as after any failure of its store.
-  void take_back(FencingToken token,
-                 std::vector<DetachedConnection> connections,
-                 std::function<void(Status)> done);
-  /// Another process has it. Lets those end that are ending, then runs `done`; only destruction may
-  /// follow.
+  // See HttpServer for these: connections are told of while they are served, until `freeze`.
+  void begin_copy();
+  std::size_t changes() const;
+  ConnectionChanges take_changes(std::size_t most, std::size_t most_bytes);
+  void end_copy();
+  std::size_t freeze();
+  /// Serves again, with the newer token, what was frozen or not. An error is the store's; then the
+  /// tenant is served as after any failure of its store.
+  void take_back(FencingToken token, std::function<void(Status)> done);
+  /// Another process has it. Lets go of the connections that went there, lets those end that are
+  /// ending, then runs `done`; only destruction may follow.
   void leave(std::function<void()> done);
 
   // The tenant comes from another process. Nothing is accepted, read or written before `go`.
@@ -145,8 +147,10 @@ class TenantHost {
                                                      Notice notice);
   /// Opens the store and goes on with what the other process had in memory. ERRORS: as `open`.
   void open_prepared(TenantCarry carried, std::function<void(Status)> done);
-  /// ERRORS: kInvalidArgument for a WebSocket that nothing here can serve.
-  Status adopt(DetachedConnection connection);
+  /// See HttpServer::adopt_copy. Also before the store is open.
+  /// ERRORS: kInvalidArgument for a WebSocket that nothing here can serve; kCorrupt.
+  Status adopt(CopyId id, UniqueFd socket, ConnectionState state);
+  Status drop(CopyId id);
   void go();
 
   TenantLoad load() const;

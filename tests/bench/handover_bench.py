@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures what callers see while their tenant changes its instance, and prints one table.
 
-    handover_bench.py BIN [--connections 200,2000] [--moves N] [--only WORD,...] [--json FILE]
+    handover_bench.py BIN [--beside BIN] [--connections 200,2000] [--moves N] [--rounds N]
+                      [--only WORD,...] [--json FILE]
 
 The same load runs against: nothing (what the machine costs by itself), hand-overs back and forth, a
 reload of nginx to the same configuration, an instance that is restarted the plain way (SIGTERM to it,
 its supervisor starts it again), and a two-worker cluster of Node.js under `pm2 reload`, if npm can
-give us pm2. Everything runs on the loopback address and ends by itself.
+give us pm2. With --beside the hand-overs of another build are measured in turn with this one's. Of
+several rounds the table shows medians. Everything runs on the loopback address and ends by itself.
 """
 import argparse
 import contextlib
@@ -18,6 +20,7 @@ import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,8 +45,14 @@ tenants:
     menu:
       - {{ name: Margherita Pizza, price: "18.99" }}
 """
-COLUMNS = ["moves", "ended", "lost", "failed", "pause_p50_us", "pause_p99_us", "pause_max_us",
-           "request_p99_us", "request_max_us"]
+COUNTS = ["moves", "ended", "lost", "doubled", "reordered", "pongs_missing", "failed"]
+COLUMNS = [*COUNTS, "pause_p50_us", "pause_p99_us", "pause_max_us", "request_p99_us",
+           "request_max_us"]
+# What a hand-over says of itself: no byte moved; a new request waited; from the order to the end.
+INNER = ["pause_us", "wait_us", "took_us", "copied", "told_late"]
+# Messages that all followers together get in a second, at most: more than that is what the clients
+# would wait for, moves or not.
+MOST_MESSAGES = 40_000
 
 
 def say(text):
@@ -60,6 +69,7 @@ class Platform:
     def __init__(self, bin_folder, folder):
         self.bin = pathlib.Path(bin_folder)
         self.folder = pathlib.Path(folder)
+        self.folder.mkdir(mode=0o755)
         self.http = free_port()
         file = self.folder / "platform.yaml"
         file.write_text(PLATFORM.format(http=self.http, https=free_port(), standin=free_port()))
@@ -72,7 +82,7 @@ class Platform:
         made = self.voicectl("tenant", "key", "create", "t1", "--scope", "admin", "-o", "json")
         self.key.write_text(json.loads(made)["key"])
 
-    def down(self):
+    def close(self):
         subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge",
                         "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -104,9 +114,10 @@ class Platform:
 
 def load(platform, port, connections, seconds, act, times, pause):
     pings = min(4000, connections * 4)  # a peer may send six a second
+    sessions = max(1, min(10, MOST_MESSAGES // (2 * connections)))  # each makes two events for all
     command = [platform.bin / "voicectl-handover-load", "--port", str(port), "--host", HOST,
                "--key-file", platform.key, "--connections", str(connections), "--seconds",
-               str(seconds), "--pings", str(pings), "--sessions", "10"]
+               str(seconds), "--pings", str(pings), "--sessions", str(sessions)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "ready" in line:
@@ -126,19 +137,33 @@ def hand_over(platform, connections, length, moves):
     before = len(platform.hand_overs())
     seen = load(platform, platform.http, connections, length, platform.move, moves, 1)
     inner = platform.hand_overs()[before:]
-    seen["inner_pause_us"] = [one["pause_us"] for one in inner]
-    seen["inner_wait_us"] = [one["wait_us"] for one in inner]
+    seen["inner"] = {key: [one[key] for one in inner if key in one] for key in INNER}
     return seen
 
 
-def rows(platform, connections, moves):
+def rows(platform, beside, connections, moves):
     """Name and measurement of each row, to be called."""
     length = 3 + moves * 1.5
     edge = (platform, platform.http, connections, length)
-    return {"nothing": lambda: load(*edge, lambda _: None, 0, 1),
-            "hand-over": lambda: hand_over(platform, connections, length, moves),
-            "nginx reload": lambda: load(*edge, platform.reload_nginx, moves, 1),
-            "plain restart": lambda: load(*edge, platform.restart, moves, 1)}
+    table = {"nothing": lambda: load(*edge, lambda _: None, 0, 1),
+             "hand-over": lambda: hand_over(platform, connections, length, moves),
+             "nginx reload": lambda: load(*edge, platform.reload_nginx, moves, 1),
+             "plain restart": lambda: load(*edge, platform.restart, moves, 1)}
+    if beside:
+        table["hand-over beside"] = lambda: hand_over(beside, connections, length, moves)
+    return table
+
+
+def median_of(rounds):
+    """One measurement of several. Of what must not happen, the most that happened."""
+    merged = dict(rounds[0])
+    for column in COLUMNS:
+        if all(column in seen for seen in rounds):
+            values = [seen[column] for seen in rounds]
+            merged[column] = max(values) if column in COUNTS[1:] else int(statistics.median(values))
+    if "inner" in merged:
+        merged["inner"] = {key: sum((seen["inner"][key] for seen in rounds), []) for key in INNER}
+    return merged
 
 
 class Pm2:
@@ -146,22 +171,32 @@ class Pm2:
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.port = free_port()
-        self.env = dict(os.environ, PM2_HOME=str(self.folder / "home"), PORT=str(self.port))
+        self.port = None
+        self.env = {}
+
+    def start(self):
+        if self.port is not None:
+            return
+        self.folder.mkdir(exist_ok=True)
+        port = free_port()
+        self.env = dict(os.environ, PM2_HOME=str(self.folder / "home"), PORT=str(port))
         shutil.copy(HERE / "peers" / "cluster_ws.js", self.folder / "cluster_ws.js")
         subprocess.run(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "pm2",
                         "ws"], cwd=self.folder, check=True, capture_output=True, timeout=300)
         self.pm2("start", "cluster_ws.js", "-i", "2", "--name", "bench", "--kill-timeout", "3000",
                  "--wait-ready")
+        self.port = port
 
     def pm2(self, *words):
         subprocess.run([self.folder / "node_modules/.bin/pm2", *words], cwd=self.folder,
                        env=self.env, check=True, capture_output=True, timeout=120)
 
-    def reload(self, _):
-        self.pm2("reload", "bench")
+    def measure(self, platform, connections, moves):
+        self.start()
+        return load(platform, self.port, connections, 3 + moves * 1.5,
+                    lambda _: self.pm2("reload", "bench"), min(moves, 2), 1)
 
-    def stop(self):
+    def close(self):
         with contextlib.suppress(Exception):
             self.pm2("kill")
 
@@ -175,15 +210,18 @@ def show(results):
         print("  ".join(cell.rjust(w) if i else cell.ljust(w)
                         for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
     for n, name, seen in results:
-        if seen.get("inner_pause_us"):
-            print(f"{n} connections: frozen for {seen['inner_pause_us']} us, "
-                  f"new requests held for {seen['inner_wait_us']} us")
+        for key, values in seen.get("inner", {}).items():
+            if values:
+                print(f"{name} with {n}: {key} median {int(statistics.median(values))}, "
+                      f"most {max(values)}, of {len(values)}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin")
+    parser.add_argument("--beside")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--connections", default="200,2000")
     parser.add_argument("--moves", type=int, default=6)
     parser.add_argument("--only", default="")
@@ -193,34 +231,26 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     wanted = [word for word in options.only.split(",") if word]
     results = []
-    folder = tempfile.mkdtemp(prefix="vch-")
-    os.chmod(folder, 0o755)
-    platform = Platform(options.bin, folder)
-    pm2 = None
-    try:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vch-"))
+        os.chmod(folder, 0o755)
+        platform = stack.enter_context(contextlib.closing(Platform(options.bin, folder + "/a")))
+        beside = options.beside and stack.enter_context(
+            contextlib.closing(Platform(options.beside, folder + "/b")))
+        pm2 = stack.enter_context(contextlib.closing(Pm2(folder + "/pm2")))
         for connections in [int(n) for n in options.connections.split(",")]:
-            for name, measure in rows(platform, connections, options.moves).items():
-                if not wanted or name in wanted:
-                    seen = measure()
-                    results.append((connections, name, seen))
-                    say(f"{name} with {connections}: {json.dumps(seen)}")
-            if not wanted or "pm2 reload" in wanted:
-                try:
-                    if pm2 is None:
-                        (platform.folder / "pm2").mkdir()
-                        pm2 = Pm2(platform.folder / "pm2")
-                    seen = load(platform, pm2.port, connections, 3 + options.moves * 1.5,
-                                pm2.reload, min(options.moves, 2), 1)
-                    results.append((connections, "pm2 reload", seen))
-                    say(f"pm2 reload with {connections}: {json.dumps(seen)}")
-                except (OSError, subprocess.SubprocessError) as problem:
-                    say(f"pm2 was not measured: {problem}")
-                    wanted = wanted or [name for _, name, _ in results]
-    finally:
-        if pm2 is not None:
-            pm2.stop()
-        platform.down()
-        shutil.rmtree(folder, ignore_errors=True)
+            table = rows(platform, beside, connections, options.moves)
+            table["pm2 reload"] = lambda: pm2.measure(platform, connections, options.moves)
+            seen = {name: [] for name in table if not wanted or name in wanted}
+            for _ in range(options.rounds):
+                for name in list(seen):
+                    try:
+                        seen[name].append(table[name]())
+                        say(f"{name} with {connections}: {json.dumps(seen[name][-1])}")
+                    except (OSError, subprocess.SubprocessError) as problem:
+                        say(f"{name} was not measured: {problem}")
+                        del seen[name]
+            results += [(connections, name, median_of(rounds)) for name, rounds in seen.items()]
     show(results)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(

@@ -45,6 +45,7 @@ void handoff(std::string_view bytes) {
       return check<voicectl::handoff::Refusal>(body);
     case voicectl::handoff::PeerMessage::kWithdraw:
     case voicectl::handoff::PeerMessage::kAccepted:
+    case voicectl::handoff::PeerMessage::kCopied:
     case voicectl::handoff::PeerMessage::kOpened:
     case voicectl::handoff::PeerMessage::kTaken:
     case voicectl::handoff::PeerMessage::kWithdrawn:

@@ -57,7 +57,7 @@ Events events_moved(WebSocketRole role, std::string_view bytes, std::size_t cut)
   Events events;
   feed(first, bytes.substr(0, cut), std::max<std::size_t>(cut, 1), events);
   if (events.empty() || !is_last(events.back())) {
-    WebSocketCodec second(role, kMessageBytes, first.release());
+    WebSocketCodec second(role, kMessageBytes, first.state());
     feed(second, bytes.substr(cut), std::max<std::size_t>(bytes.size(), 1), events);
   }
   return events;

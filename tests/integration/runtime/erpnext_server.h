@@ -27,7 +27,6 @@ class ErpnextServer {
                      responder->send(std::move(response));
                    }
                  },
-                 {},
                  {}}) {
     FreePort port = bind_free_port();
     url = fmt::format("http://127.0.0.1:{}", port.number);

@@ -128,7 +128,6 @@ ScriptedUltravox::ScriptedUltravox(AsioReactor& reactor)
               {[this](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
                  answer(request, responder);
                },
-               {},
                {}}) {
   FreePort port = bind_free_port();
   port_ = port.number;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/provisioner/migrate/two_instances.h"
 
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -30,50 +27,6 @@ Port free_port() {
 }
 
 }  // namespace
-
-BytePeer::BytePeer(AsioReactor& reactor, std::uint16_t port)
-    : reactor_(reactor), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  VC_CHECK(
-      ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
-      "the listener's queue takes the connection");
-  watch_ = reactor_.watch_readable(socket_.get(), [this] { read(); });
-}
-
-BytePeer::~BytePeer() {
-  if (watch_) {
-    reactor_.unwatch(*watch_);
-  }
-}
-
-void BytePeer::send(std::string_view bytes) {
-  VC_CHECK(bytes.empty() || ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-                                static_cast<ssize_t>(bytes.size()),
-           "a few bytes fit into the socket");
-}
-
-void BytePeer::read() {
-  char bytes[65536];
-  const ssize_t count = ::recv(socket_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
-  if (count > 0) {
-    received_.append(bytes, static_cast<std::size_t>(count));
-    return;
-  }
-  has_ended_ = true;
-  reactor_.unwatch(*watch_);
-  watch_.reset();
-}
-
-void BytePeer::upgrade(const std::string& key, const std::string& path) {
-  send(
-      fmt::format("GET {} HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nUpgrade: websocket\r\n"
-                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                  path, key));
-}
 
 TwoInstances::TwoInstances() {
   InstanceManager::Settings settings;
@@ -153,6 +106,15 @@ void TwoInstances::begin_move(std::optional<MoveOutcome>& outcome) {
                     }
                     outcome = over;
                   });
+}
+
+std::unique_ptr<FdChannel> TwoInstances::pose_as_source(const InstanceId& instance,
+                                                        std::optional<Status>& outcome) {
+  auto pair = channels_.make_pair();
+  VC_CHECK(pair.has_value(), "two sockets can be had");
+  manager_->receive(lend_options(instance), pair->second.get(), std::chrono::seconds(20),
+                    [&outcome](const Status& taken) { outcome = taken; });
+  return channels_.adopt(std::move(pair->first));
 }
 
 MoveOutcome TwoInstances::move() {

@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/os/posix_log_files.h"
@@ -14,36 +13,10 @@
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/posix_log_pipe.h"
 #include "provisioner/migrate/session_migrator.h"
+#include "tests/integration/runtime/byte_peer.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 
 namespace voicectl {
-
-/// A peer of a tenant that writes bytes as they are, and keeps those that come.
-class BytePeer {
- public:
-  BytePeer(AsioReactor& reactor, std::uint16_t port);
-  ~BytePeer();
-  BytePeer(const BytePeer&) = delete;
-  BytePeer& operator=(const BytePeer&) = delete;
-
-  void send(std::string_view bytes);
-  const std::string& received() const { return received_; }
-  bool has_head() const { return received_.find("\r\n\r\n") != std::string::npos; }
-  /// Drops the head of an answer. REQUIRES: it is there.
-  void forget_head() { received_.erase(0, received_.find("\r\n\r\n") + 4); }
-  bool has_ended() const { return has_ended_; }
-  /// Begins a WebSocket that follows the tenant's events.
-  void upgrade(const std::string& key, const std::string& path = "/ws/staff");
-
- private:
-  void read();
-
-  AsioReactor& reactor_;
-  UniqueFd socket_;
-  std::optional<WatchId> watch_;
-  std::string received_;
-  bool has_ended_ = false;
-};
 
 /// Two real voice-runtime processes, "one" and "two", with a daemon's hands on them and one tenant,
 /// which "one" has at first.
@@ -66,6 +39,11 @@ class TwoInstances {
   ProcessIdentity process(const InstanceId& instance);
   void signal(const InstanceId& instance, int number);
   Status lend(const InstanceId& instance);
+
+  /// Has the instance wait for the tenant from whoever has the socket that is returned, instead of
+  /// the other instance; `outcome` is set when that is over. The token is `last_token`.
+  std::unique_ptr<FdChannel> pose_as_source(const InstanceId& instance,
+                                            std::optional<Status>& outcome);
 
   bool run_until(const std::function<bool()>& condition) { return world.run_until(condition); }
   /// What the instance answers to GET at its admin address.

@@ -2,6 +2,7 @@
 #include "tests/integration/runtime/net/net_fixture.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -161,9 +162,6 @@ EchoServer::EchoServer(Loop& loop, ConnectionLimits limits) : port_(Port::make(1
     last_adopted_note = note;
     echo(socket);
   };
-  handlers.on_late_detach = [this](DetachedConnection connection) {
-    late.push_back(std::move(connection));
-  };
   server_ = std::make_unique<HttpServer>(loop.reactor(), std::move(handlers), limits);
   TcpListener listener = listen_on_loopback();
   port_ = listener.port;
@@ -204,6 +202,36 @@ void EchoServer::echo(const std::shared_ptr<WebSocket>& socket) {
   };
   handlers.on_close = [this](std::uint16_t code) { close_codes.push_back(code); };
   socket->set_handlers(std::move(handlers));
+}
+
+Copying::Copying(HttpServer& from, HttpServer& to) : from_(from), to_(to) {
+  to_.hold();
+  from_.begin_copy();
+}
+
+void Copying::tell() {
+  while (from_.changes() > 0) {
+    ConnectionChanges changes = from_.take_changes(64, 1U << 20);
+    for (ConnectionChange& change : changes.changed) {
+      UniqueFd socket(change.socket ? ::fcntl(*change.socket, F_DUPFD_CLOEXEC, 0) : -1);
+      EXPECT_TRUE(to_.adopt_copy(change.id, std::move(socket), std::move(change.state)));
+      ++told_;
+    }
+    for (const CopyId id : changes.gone) {
+      EXPECT_TRUE(to_.drop_copy(id));
+    }
+  }
+}
+
+void Copying::freeze() {
+  cut_short_ = from_.freeze();
+  tell();
+}
+
+void Copying::finish() {
+  freeze();
+  to_.go();
+  from_.let_go([] {});
 }
 
 std::string client_text(std::string_view text) {

@@ -87,7 +87,6 @@ class EchoServer {
   /// Requests that wait for the test to answer them (path /wait).
   std::vector<std::shared_ptr<Responder>> waiting;
   std::vector<std::uint16_t> close_codes;
-  std::vector<DetachedConnection> late;
   std::shared_ptr<WebSocket> last_websocket;
   std::optional<HttpRequest> last_request;
   std::string last_adopted_tag;
@@ -99,6 +98,29 @@ class EchoServer {
 
   std::unique_ptr<HttpServer> server_;
   Port port_;
+};
+
+/// All connections of a server on their way to another one, as in a hand-over.
+class Copying {
+ public:
+  Copying(HttpServer& from, HttpServer& to);
+
+  /// Tells what is new, while `from` serves.
+  void tell();
+  /// Stops, tells the rest, and has `to` serve.
+  void finish();
+  /// What of that `finish` does first.
+  void freeze();
+  /// Answers in pieces that were cut short.
+  std::size_t cut_short() const { return cut_short_; }
+  /// Connections that were told so far, those that changed included.
+  std::size_t told() const { return told_; }
+
+ private:
+  HttpServer& from_;
+  HttpServer& to_;
+  std::size_t cut_short_ = 0;
+  std::size_t told_ = 0;
 };
 
 /// A masked text frame, as a client sends it.

@@ -39,16 +39,17 @@ TEST(HandoffFsm, TheSourceGoesWhereItsDrawingSays) {
   using S = SourceState;
   using E = SourceEvent;
   std::map<std::pair<S, E>, S> drawn = {
-      {{S::kOffering, E::kAccepted}, S::kQuiescing}, {{S::kQuiescing, E::kQuiet}, S::kReleasing},
-      {{S::kReleasing, E::kReleased}, S::kOpening},  {{S::kOpening, E::kOpened}, S::kFrozen},
-      {{S::kFrozen, E::kTaken}, S::kGone},           {{S::kWithdrawing, E::kTaken}, S::kGone},
-      {{S::kWithdrawing, E::kWithdrawn}, S::kKept},  {{S::kReleasing, E::kReleaseFailed}, S::kKept},
-      {{S::kReverting, E::kReleased}, S::kKept},     {{S::kReverting, E::kReleaseFailed}, S::kKept},
+      {{S::kOffering, E::kAccepted}, S::kCopying},  {{S::kCopying, E::kEnough}, S::kQuiescing},
+      {{S::kQuiescing, E::kQuiet}, S::kReleasing},  {{S::kReleasing, E::kReleased}, S::kOpening},
+      {{S::kOpening, E::kOpened}, S::kCatchingUp},  {{S::kCatchingUp, E::kCaughtUp}, S::kFrozen},
+      {{S::kFrozen, E::kTaken}, S::kGone},          {{S::kWithdrawing, E::kTaken}, S::kGone},
+      {{S::kWithdrawing, E::kWithdrawn}, S::kKept}, {{S::kReleasing, E::kReleaseFailed}, S::kKept},
+      {{S::kReverting, E::kReleased}, S::kKept},    {{S::kReverting, E::kReleaseFailed}, S::kKept},
   };
   const std::map<S, S> after_trouble = {
-      {S::kOffering, S::kKept},       {S::kQuiescing, S::kKept},      {S::kOpening, S::kKept},
-      {S::kReleasing, S::kReverting}, {S::kReverting, S::kReverting}, {S::kFrozen, S::kKept},
-      {S::kWithdrawing, S::kKept}};
+      {S::kOffering, S::kKept},       {S::kCopying, S::kKept},    {S::kQuiescing, S::kKept},
+      {S::kOpening, S::kKept},        {S::kCatchingUp, S::kKept}, {S::kReleasing, S::kReverting},
+      {S::kReverting, S::kReverting}, {S::kFrozen, S::kKept},     {S::kWithdrawing, S::kKept}};
   for (const auto& [state, next] : after_trouble) {
     for (const E trouble : {E::kRefused, E::kPeerLost, E::kOverdue, E::kCancelled}) {
       drawn[{state, trouble}] = next;
@@ -73,6 +74,10 @@ TEST(HandoffFsm, TheTargetGoesWhereItsDrawingSays) {
       {{S::kAdopting, E::kBatchUnfit}, S::kDropped}, {{S::kAdopting, E::kEndFits}, S::kTaken},
       {{S::kAdopting, E::kEndUnfit}, S::kDropped},
   };
+  for (const S state : {S::kPrepared, S::kOpening}) {
+    drawn[{state, E::kBatch}] = state;
+    drawn[{state, E::kBatchUnfit}] = S::kDropped;
+  }
   for (const S state : {S::kWaiting, S::kPrepared, S::kOpening, S::kAdopting}) {
     for (const E trouble : {E::kWithdraw, E::kPeerLost, E::kOverdue, E::kCancelled}) {
       drawn[{state, trouble}] = S::kDropped;
@@ -99,10 +104,12 @@ class World {
  private:
   enum class Word {
     kOffer,
+    kBatch,
     kState,
     kEnd,
     kWithdraw,
     kAccepted,
+    kCopied,
     kRefused,
     kOpened,
     kTaken,
@@ -115,6 +122,7 @@ class World {
     bool target_lives = true;
     bool source_heard_of_end = false;
     bool target_heard_of_end = false;
+    int under_way = 0;
     std::vector<Word> to_target = {Word::kOffer};
     std::vector<Word> to_source;
     auto operator<=>(const Moment&) const = default;
@@ -126,8 +134,14 @@ class World {
       return;
     }
     now.source = *next;
-    if (*next == SourceState::kOpening) {
+    if (*next == SourceState::kCopying || *next == SourceState::kCatchingUp) {
+      now.to_target.push_back(Word::kBatch);
+      ++now.under_way;
+    } else if (*next == SourceState::kOpening) {
+      // What changes meanwhile is told also while the store opens.
       now.to_target.push_back(Word::kState);
+      now.to_target.push_back(Word::kBatch);
+      ++now.under_way;
     } else if (*next == SourceState::kFrozen) {
       now.to_target.push_back(Word::kEnd);
     } else if (*next == SourceState::kWithdrawing || *next == SourceState::kKept) {
@@ -143,6 +157,7 @@ class World {
     }
     now.target = *next;
     const std::map<TargetEvent, Word> says = {{TargetEvent::kOfferFits, Word::kAccepted},
+                                              {TargetEvent::kBatch, Word::kCopied},
                                               {TargetEvent::kOpened, Word::kOpened},
                                               {TargetEvent::kEndFits, Word::kTaken},
                                               {TargetEvent::kWithdraw, Word::kWithdrawn}};
@@ -158,9 +173,10 @@ class World {
     if (!seen_.insert(now).second || ::testing::Test::HasFailure()) {
       return;
     }
-    const bool source_serves = now.source_lives && (now.source == SourceState::kKept ||
-                                                    now.source == SourceState::kOffering ||
-                                                    now.source == SourceState::kQuiescing);
+    const bool source_serves =
+        now.source_lives &&
+        (now.source == SourceState::kKept || now.source == SourceState::kOffering ||
+         now.source == SourceState::kCopying || now.source == SourceState::kQuiescing);
     const bool target_serves = now.target_lives && now.target == TargetState::kTaken;
     ASSERT_FALSE(source_serves && target_serves)
         << name_of(now.source) << " and " << name_of(now.target);
@@ -191,6 +207,12 @@ class World {
     if (now.source == SourceState::kQuiescing) {
       source_step(now, SourceEvent::kQuiet);
     }
+    if (now.source == SourceState::kCopying && now.under_way == 0) {
+      source_step(now, SourceEvent::kEnough);
+    }
+    if (now.source == SourceState::kCatchingUp && now.under_way == 0) {
+      source_step(now, SourceEvent::kCaughtUp);
+    }
     if (now.source == SourceState::kReleasing || now.source == SourceState::kReverting) {
       source_step(now, SourceEvent::kReleased);
       source_step(now, SourceEvent::kReleaseFailed);
@@ -204,6 +226,10 @@ class World {
       Moment next = now;
       const Word word = next.to_source.front();
       next.to_source.erase(next.to_source.begin());
+      if (word == Word::kCopied) {
+        --next.under_way;
+        return visit(next);
+      }
       if (step(now.source, means.at(word)).has_error()) {
         visit(next);  // too late: it has ended already
       }
@@ -225,6 +251,7 @@ class World {
     }
     if (!now.to_target.empty()) {
       const std::map<Word, TargetEvent> means = {{Word::kOffer, TargetEvent::kOfferFits},
+                                                 {Word::kBatch, TargetEvent::kBatch},
                                                  {Word::kState, TargetEvent::kState},
                                                  {Word::kEnd, TargetEvent::kEndFits},
                                                  {Word::kWithdraw, TargetEvent::kWithdraw}};

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "base/record_codec.h"
+#include "runtime/handoff/copy_tally.h"
 #include "runtime/handoff/protocol.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/matchers.h"
@@ -37,12 +38,15 @@ TEST(PeerRecords, EveryFieldOfAConnectionTravels) {
   ConnectionState http;
   http.unread = "GET / HT";
 
-  const Result<Batch> read = decode_batch(encode_record(Batch{{full_state(), http}}));
+  const Result<Batch> read =
+      decode_batch(encode_record(Batch{{{7, full_state()}, {8, http}}, {3, 4}}));
 
   ASSERT_THAT(read, IsOk());
-  ASSERT_EQ(read->connections.size(), 2U);
-  EXPECT_EQ(read->connections[0], full_state());
-  EXPECT_EQ(read->connections[1], http);
+  ASSERT_EQ(read->told.size(), 2U);
+  EXPECT_EQ(read->told[0].id, 7U);
+  EXPECT_EQ(read->told[0].state, full_state());
+  EXPECT_EQ(read->told[1].state, http);
+  EXPECT_THAT(read->gone, ::testing::ElementsAre(3U, 4U));
 }
 
 TEST(PeerRecords, EveryFieldOfATenantTravels) {
@@ -83,7 +87,8 @@ TEST(PeerRecords, RefusesAStateThatContradictsItself) {
   unknown_opcode.fragment_opcode = 9;
 
   for (const ConnectionState& state : {no_websocket, joins_nothing, unknown_opcode}) {
-    EXPECT_THAT(decode_batch(encode_record(Batch{{state}})), FailsWith(ErrorCode::kCorrupt));
+    EXPECT_THAT(decode_batch(encode_record(Batch{{{1, state}}, {}})),
+                FailsWith(ErrorCode::kCorrupt));
   }
 }
 
@@ -105,6 +110,11 @@ TEST(HandOverReports, AreReadBack) {
   report.token = FencingToken{9};
   report.connections = 3;
   report.websockets = 2;
+  report.refused = 4;
+  report.dropped = 5;
+  report.copied = 6;
+  report.told_late = 7;
+  report.took = std::chrono::microseconds(9012);
   report.pause = std::chrono::microseconds(1234);
   report.wait = std::chrono::microseconds(5678);
 
@@ -116,6 +126,11 @@ TEST(HandOverReports, AreReadBack) {
   EXPECT_EQ(read->token, report.token);
   EXPECT_EQ(read->websockets, 2U);
   EXPECT_EQ(read->wait, report.wait);
+  EXPECT_EQ(read->refused, 4U);
+  EXPECT_EQ(read->dropped, 5U);
+  EXPECT_EQ(read->copied, 6U);
+  EXPECT_EQ(read->told_late, 7U);
+  EXPECT_EQ(read->took, report.took);
   EXPECT_THAT(parse_hand_over_report("{}"), FailsWith(ErrorCode::kCorrupt));
 }
 
@@ -126,6 +141,28 @@ TEST(HandOverOrders, RefuseAWayBackThatIsFenced) {
   order.back = FencingToken{5};
 
   EXPECT_THAT(parse_hand_over_order(encode(order)), FailsWith(ErrorCode::kInvalidArgument));
+}
+
+TEST(CopyTally, CountsWhatWasToldLast) {
+  CopyTally source;
+  CopyTally target;
+  ConnectionState http;
+  source.set(1, 11, full_state());
+  source.set(2, 22, http);
+  source.set(1, 33, full_state());
+  source.drop(2);
+
+  target.set(1, 33, full_state());
+  target.set(2, 22, http);
+  target.drop(2);
+
+  EXPECT_EQ(source.connections(), 1U);
+  EXPECT_EQ(source.websockets(), 1U);
+  EXPECT_EQ(source.checksum(), target.checksum());
+  EXPECT_FALSE(target.knows(2));
+  EXPECT_FALSE(target.is_next(2));
+  EXPECT_TRUE(target.is_next(3));
+  EXPECT_FALSE(target.knows(0));
 }
 
 class PeerChannels : public ::testing::Test {

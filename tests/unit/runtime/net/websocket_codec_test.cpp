@@ -296,7 +296,7 @@ TEST(WebSocketCodecTest, CanBeMovedBetweenAnyTwoBytes) {
     if (events.size() == expected.size()) {
       continue;
     }
-    WebSocketCodec second(WebSocketRole::kServer, kMessageBytes, first.release());
+    WebSocketCodec second(WebSocketRole::kServer, kMessageBytes, first.state());
     second.feed(std::string_view(bytes).substr(cut));
     while (auto event = second.next()) {
       events.push_back(std::move(*event));
@@ -311,7 +311,7 @@ TEST(WebSocketCodecTest, CanBeMovedBetweenTwoEventsOfOnePiece) {
   first.feed(text("a") + text("b") + text("c"));
   (void)first.next();  // "a" is being acted on while the connection moves
 
-  WebSocketCodec second(WebSocketRole::kServer, kMessageBytes, first.release());
+  WebSocketCodec second(WebSocketRole::kServer, kMessageBytes, first.state());
 
   EXPECT_TRUE(second.next() == WebSocketEvent(TextMessage{"b"}));
   EXPECT_TRUE(second.next() == WebSocketEvent(TextMessage{"c"}));
@@ -324,7 +324,7 @@ TEST(WebSocketCodecTest, KeepsNoMemoryOfWhatItHasTaken) {
   while (codec.next()) {
   }
 
-  const WebSocketCodecState state = codec.release();
+  const WebSocketCodecState state = codec.state();
 
   EXPECT_THAT(state.unread, IsEmpty());
   EXPECT_LT(state.unread.capacity(), 100U);

@@ -4,18 +4,23 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "base/os/unique_fd.h"
 
 namespace voicectl {
 
 /// Hears of one watched socket.
-class PolledSocket {
+class PolledSocket : public boost::intrusive::list_base_hook<
+                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   /// `events` are those of epoll. May be called for one that is not wanted any more.
   virtual void on_ready(std::uint32_t events) = 0;
+  /// The set that it held back for goes on.
+  virtual void on_resumed() = 0;
 
  protected:
   ~PolledSocket() = default;
@@ -25,21 +30,34 @@ class PolledSocket {
 ///
 /// Asio asks the kernel anew for each wait, which is a system call for every request on every
 /// connection. Here a socket is registered once and stays so: what is not read is told again.
+///
+/// While a set is paused none of its sockets is told anything, and whoever writes to one holds
+/// back: pausing costs the same for one socket and for ten thousand.
 /// THREADS: the one that runs the io_context.
-class WirePoller final : public boost::asio::execution_context::service {
+class PollSet {
  public:
-  using key_type = WirePoller;
-  static boost::asio::execution_context::id id;
+  /// REQUIRES: `context` outlives it.
+  explicit PollSet(boost::asio::io_context& context);
+  ~PollSet();
+  PollSet(const PollSet&) = delete;
+  PollSet& operator=(const PollSet&) = delete;
 
-  explicit WirePoller(boost::asio::io_context& context);
-  /// The poller of `context`.
-  static WirePoller& of(boost::asio::io_context& context);
+  /// The set of those that are never paused.
+  static PollSet& common_to(boost::asio::io_context& context);
 
   /// Changes what `fd` is watched for from `before` to `after`; 0 is for nothing: then it is not
   /// known here any more, and `socket` may die. False if the kernel refuses.
   bool watch(int fd, PolledSocket& socket, std::uint32_t before, std::uint32_t after);
 
+  void pause();
+  void resume();
+  bool is_paused() const { return is_paused_; }
+  /// Tells `socket` when the set goes on, unless it dies before.
+  void hold_back(PolledSocket& socket);
+
  private:
+  class Common;
+
   /// Sockets that are told in one turn of the loop, so that timers and others have theirs.
   static constexpr std::size_t kBatch = 16;
 
@@ -47,8 +65,9 @@ class WirePoller final : public boost::asio::execution_context::service {
     PolledSocket* socket = nullptr;
     std::uint32_t events = 0;
   };
+  using Held = boost::intrusive::list<PolledSocket, boost::intrusive::constant_time_size<false>>;
 
-  void shutdown() override;
+  void shut_down();
   void arm();
   void poll();
   void forget(const PolledSocket& socket);
@@ -57,9 +76,11 @@ class WirePoller final : public boost::asio::execution_context::service {
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> descriptor_;
   std::size_t watched_ = 0;
   bool is_armed_ = false;
-  bool is_shut_down_ = false;
+  bool is_paused_ = false;
   /// What is still to be told in this turn.
   std::array<Ready, kBatch> batch_{};
+  Held held_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace voicectl
