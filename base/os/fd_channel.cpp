@@ -6,14 +6,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>
 
+#include "base/os/fd_message.h"
 #include "base/os/posix_error.h"
 
 namespace voicectl {
@@ -26,64 +25,10 @@ constexpr std::size_t kMostWaiting = 1024;
 /// socket that ends without any event.
 constexpr Duration kRetryWait = std::chrono::milliseconds(5);
 
-/// Room for one message with all its descriptors, aligned as the kernel wants it.
-struct ControlBuffer {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxChannelDescriptors)> bytes{};
-};
-
 struct Outgoing {
   std::string text;
   std::vector<UniqueFd> descriptors;
 };
-
-std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
-  std::vector<int> numbers(descriptors.size());
-  std::transform(descriptors.begin(), descriptors.end(), numbers.begin(),
-                 [](const UniqueFd& descriptor) { return descriptor.get(); });
-  return numbers;
-}
-
-/// 0, or errno.
-int send_now(int socket, std::string_view text, const std::vector<int>& descriptors) {
-  iovec part{const_cast<char*>(text.data()), text.size()};  // sendmsg() only reads
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  ControlBuffer control;
-  if (!descriptors.empty()) {
-    const std::size_t size = sizeof(int) * descriptors.size();
-    message.msg_control = control.bytes.data();
-    message.msg_controllen = CMSG_SPACE(size);
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(size);
-    std::memcpy(CMSG_DATA(header), descriptors.data(), size);
-  }
-  ssize_t sent = -1;
-  do {
-    sent = ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent < 0 ? errno : 0;
-}
-
-/// Takes every descriptor out of a received message, so that none stays open unowned.
-std::vector<UniqueFd> take_descriptors(msghdr& message) {
-  std::vector<UniqueFd> taken;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
-      continue;
-    }
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
-      taken.emplace_back(descriptor);
-    }
-  }
-  return taken;
-}
 
 Error closed() {
   return Error(ErrorCode::kUnavailable, "cannot send a message: the channel is closed");
@@ -161,7 +106,7 @@ Status PosixFdChannel::send(std::string_view message, const std::vector<int>& de
   if (!waiting_.empty()) {
     return queue(message, descriptors);
   }
-  const int problem = send_now(socket_.get(), message, descriptors);
+  const int problem = send_fd_message(socket_.get(), message, descriptors);
   switch (problem) {
     case 0:
       return ok_status();
@@ -201,7 +146,7 @@ Status PosixFdChannel::queue(std::string_view message, const std::vector<int>& d
 void PosixFdChannel::flush() {
   while (!waiting_.empty()) {
     const Outgoing& next = waiting_.front();
-    const int problem = send_now(socket_.get(), next.text, numbers_of(next.descriptors));
+    const int problem = send_fd_message(socket_.get(), next.text, numbers_of(next.descriptors));
     if (problem == EAGAIN || problem == ENOBUFS || problem == ETOOMANYREFS) {
       flush_later(problem);
       return;
@@ -267,33 +212,22 @@ void PosixFdChannel::end() {
 }
 
 void PosixFdChannel::receive() {
-  buffer_.resize(kMaxChannelMessage);
-  iovec part{buffer_.data(), buffer_.size()};
-  ControlBuffer control;
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  const ssize_t count = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (count < 0) {
-    // A reset is told once and before the messages that still wait; the end itself reads as 0.
-    if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET) {
+  ReceivedFdMessage received = receive_fd_message(socket_.get(), buffer_);
+  switch (received.kind) {
+    case ReceivedFdMessage::Kind::kNothing:
+      return;
+    case ReceivedFdMessage::Kind::kCut:
+      // Going on would let the two ends disagree about what was said.
+    case ReceivedFdMessage::Kind::kEnd:
       end();
-    }
-    return;
-  }
-  std::vector<UniqueFd> descriptors = take_descriptors(message);
-  // A message that is too long, or whose descriptors found no room in this process, has lost a
-  // part; going on would let the two ends disagree about what was said.
-  if (count == 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    end();
-    return;
+      return;
+    case ReceivedFdMessage::Kind::kMessage:
+      break;
   }
   // A copy: the handler may destroy the channel.
   const auto on_message = handlers_.on_message;
   if (on_message) {
-    on_message(buffer_.substr(0, static_cast<std::size_t>(count)), std::move(descriptors));
+    on_message(std::move(received.text), std::move(received.descriptors));
   }
 }
 

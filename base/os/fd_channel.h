@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,16 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/os/fd_message.h"
 #include "base/os/reactor.h"
 #include "base/os/unique_fd.h"
 #include "base/result.h"
 
 namespace voicectl {
-
-/// Longest message, in bytes, and most descriptors in one message. Longer lists are paged by the
-/// protocol; the kernel's own bound for descriptors is 253 (unix(7), SCM_MAX_FD).
-inline constexpr std::size_t kMaxChannelMessage = 128 * 1024;
-inline constexpr std::size_t kMaxChannelDescriptors = 253;
 
 /// One end of a connection that carries messages with descriptors, in order, whole or not at all
 /// (SOCK_SEQPACKET and SCM_RIGHTS on the real side).

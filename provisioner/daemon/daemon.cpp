@@ -29,7 +29,7 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
              seams_.random,
              TenantFiles::Options{options_.paths, options_.launch.user,
                                   options_.edge.plain_http == PlainHttp::kServe}),
-      bank_(seams_.listeners, seams_.files),
+      bank_(seams_.listeners, seams_.files, seams_.descriptors),
       certificates_(seams_.files,
                     CertificateFolders{options_.paths.state + "/certs",
                                        edge_certificate_folder(options_.edge.folders),
@@ -102,7 +102,7 @@ void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& ou
   events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
 }
 
-Status Daemon::start(std::function<void()> done) {
+Status Daemon::make_folders() {
   const DaemonPaths& paths = options_.paths;
   for (const std::string& folder : {paths.state, paths.state + "/certs"}) {
     VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
@@ -117,12 +117,40 @@ Status Daemon::start(std::function<void()> done) {
        {paths.run, paths.run + "/tenants", paths.run + "/domains", paths.run + "/instances"}) {
     VC_TRY(seams_.files.make_directory(folder, kSharedDirectory));
   }
-  VC_TRY(seams_.files.make_directory(paths.log, kPrivateDirectory));
-  loop_->start(std::move(open_intents_), [this, done = std::move(done)] {
-    keys_->publish_all();
-    done();
+  return seams_.files.make_directory(paths.log, kPrivateDirectory);
+}
+
+Status Daemon::start(std::function<void()> done) {
+  VC_TRY(make_folders());
+  take_back_listeners([this, done = std::move(done)] {
+    loop_->start(std::move(open_intents_), [this, done] {
+      keys_->publish_all();
+      done();
+    });
   });
   return ok_status();
+}
+
+void Daemon::take_back_listeners(std::function<void()> done) {
+  DescriptorStore::Handlers handlers;
+  handlers.on_empty = [this] { bank_.keep_all(); };
+  handlers.on_error = [this](const Error& error) {
+    seams_.log.warn("listeners.not_kept", {{"error", error}});
+  };
+  // What was bound and never recorded is bound anew, by a step that knows of it.
+  const auto is_recorded = [this](const TenantId& name, const ListenerPlaces& places) {
+    const RecordedTenant* const tenant = recorded_.find_tenant(name);
+    return tenant != nullptr && tenant->has_listener && tenant->port &&
+           places.tcp_listener == "127.0.0.1:" + tenant->port->str() &&
+           places.unix_listener == "unix:" + options_.paths.tenant_socket(name);
+  };
+  seams_.descriptors.open(std::move(handlers), [this, is_recorded, done = std::move(done)](
+                                                   std::vector<KeptDescriptors> kept) {
+    if (const std::size_t taken = bank_.take_back(std::move(kept), is_recorded); taken > 0) {
+      seams_.log.info("listeners.taken_back", {{"tenants", taken}});
+    }
+    done();
+  });
 }
 
 }  // namespace voicectl

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/os/descriptor_store.h"
 #include "base/os/fd_channel.h"
 #include "base/os/file_system.h"
 #include "base/os/listener_factory.h"
@@ -32,6 +33,8 @@ struct DaemonSeams {
   FileSystem& files;
   ProcessSpawner& processes;
   ListenerFactory& listeners;
+  /// Where the tenants' listeners are kept while no process of ours lives.
+  DescriptorStore& descriptors;
   FdChannelFactory& channels;
   LogPipeFactory& log_pipes;
   Random& random;
@@ -93,6 +96,9 @@ class Daemon {
  private:
   InstanceCallbacks callbacks();
   void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
+  Status make_folders();
+  /// Takes back the listeners that an earlier run kept; then `done`.
+  void take_back_listeners(std::function<void()> done);
 
   DaemonSeams seams_;
   DaemonOptions options_;

@@ -5,6 +5,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <exception>
+#include <map>
+#include <string>
 
 #include "base/os/own_log.h"
 #include "base/os/service_notify.h"
@@ -36,6 +38,13 @@ class Logging {
   SystemWallClock clock_;
   std::unique_ptr<LogSink> stderr_ = make_stderr_sink();
   std::unique_ptr<OwnLog> file_;
+};
+
+const std::map<std::string, DescriptorKeeper> kKeepers = {
+    {"auto", DescriptorKeeper::kAuto},
+    {"systemd", DescriptorKeeper::kSystemd},
+    {"holder", DescriptorKeeper::kHolder},
+    {"none", DescriptorKeeper::kNone},
 };
 
 int serve(const HostOptions& options, Logging& logging) {
@@ -93,6 +102,11 @@ int run(int argc, char** argv) {
   app.add_option("--log", options.paths.log, "folder of logs")->capture_default_str();
   app.add_option("--runtime", options.runtime, "program of the instances")->required();
   app.add_option("--nginx", options.nginx, "nginx")->capture_default_str();
+  app.add_option("--descriptor-store", options.keeper,
+                 "what keeps listeners open while daemon and instances are dead")
+      ->transform(CLI::CheckedTransformer(kKeepers).description(""))
+      ->option_text("auto|systemd|holder|none");
+  app.add_option("--holder", options.holder, "program of the holder; default beside --runtime");
   app.add_option("--control", options.control, "control socket; default <run>/control.sock");
   app.add_option("--instance-user", options.instance_user, "user of the instances (root only)");
   app.add_option("--edge-user", options.edge_user, "user of nginx's workers (root only)");

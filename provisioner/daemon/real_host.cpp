@@ -18,6 +18,9 @@
 #include "base/os/posix_listener_factory.h"
 #include "base/os/posix_log_files.h"
 #include "base/os/posix_process_spawner.h"
+#include "base/os/process_identity.h"
+#include "base/os/service_descriptor_store.h"
+#include "base/os/service_notify.h"
 #include "base/os/system_clock.h"
 #include "monitor/procfs_load_source.h"
 #include "provisioner/certs/dev_authority.h"
@@ -27,6 +30,8 @@
 #include "provisioner/daemon/program_fingerprint.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/edge/nginx_edge.h"
+#include "provisioner/holder/holder_store.h"
+#include "provisioner/holder/moved_store.h"
 #include "provisioner/instances/posix_log_pipe.h"
 #include "provisioner/registry/sqlite_registry.h"
 
@@ -89,20 +94,6 @@ void raise_descriptor_limit() {
   }
 }
 
-std::string render_identity(const ProcessIdentity& who) {
-  return dump_json({{"pid", who.pid}, {"start_ticks", who.start_ticks}, {"boot_id", who.boot_id}});
-}
-
-std::optional<ProcessIdentity> parse_identity(const std::optional<std::string>& text) {
-  const Result<Json> parsed = text ? parse_json(*text) : Result<Json>(Json());
-  if (!text || parsed.has_error() || !parsed->is_object()) {
-    return std::nullopt;
-  }
-  return ProcessIdentity{static_cast<int>(integer_or(*parsed, "pid", 0)),
-                         static_cast<std::uint64_t>(integer_or(*parsed, "start_ticks", 0)),
-                         string_or(*parsed, "boot_id", "")};
-}
-
 constexpr const char* kEdgeNote = "edge.process";
 
 }  // namespace
@@ -116,6 +107,10 @@ struct RealHost::Inner {
 
   NginxEdgeOptions edge_options() const;
   DaemonOptions daemon_options() const;
+  std::unique_ptr<DescriptorStore> make_descriptor_store();
+  std::unique_ptr<DescriptorStore> make_holder_store();
+  /// Whether an earlier run has left one.
+  bool has_holder();
   DaemonSeams seams();
   void adopt_edge(Completion<bool> done);
   void remember_edge();
@@ -138,6 +133,7 @@ struct RealHost::Inner {
   PosixProcessSpawner processes{reactor, reactor};
   PosixFdChannelFactory channels{reactor, reactor};
   PosixLogPipeFactory log_pipes{reactor, log_files, wall};
+  std::unique_ptr<DescriptorStore> descriptors = make_descriptor_store();
   UnixEdgeStatusSource edge_status{reactor, reactor};
   std::unique_ptr<NginxEdge> edge;
   // Helper threads end before what they work on.
@@ -176,6 +172,55 @@ DaemonOptions RealHost::Inner::daemon_options() const {
   return out;
 }
 
+std::unique_ptr<DescriptorStore> RealHost::Inner::make_descriptor_store() {
+  // Taken in any case, so that no child inherits them.
+  std::vector<ServiceDescriptor> given = take_service_descriptors();
+  const std::optional<std::size_t> room = service_descriptor_room();
+  DescriptorKeeper keeper = options.keeper;
+  if (keeper == DescriptorKeeper::kAuto) {
+    keeper = room.value_or(0) > 0 ? DescriptorKeeper::kSystemd : DescriptorKeeper::kHolder;
+  }
+  const bool has_other = keeper == DescriptorKeeper::kHolder ? !given.empty() : has_holder();
+  const auto of_service = [&] {
+    return std::make_unique<ServiceDescriptorStore>(
+        reactor, ServiceDescriptorStore::Service{.given = std::move(given), .room = room});
+  };
+  std::unique_ptr<DescriptorStore> store;
+  if (keeper == DescriptorKeeper::kHolder) {
+    store = make_holder_store();
+  } else if (keeper == DescriptorKeeper::kSystemd) {
+    store = of_service();
+  } else {
+    store = std::make_unique<NoDescriptorStore>(
+        [this](std::function<void()> task) { reactor.post(std::move(task)); });
+  }
+  if (!has_other) {
+    return store;
+  }
+  std::unique_ptr<DescriptorStore> before;
+  if (keeper == DescriptorKeeper::kHolder) {
+    before = of_service();
+  } else {
+    before = make_holder_store();
+  }
+  return std::make_unique<MovedStore>(std::move(store), std::move(before));
+}
+
+bool RealHost::Inner::has_holder() {
+  const auto noted = files.read(HolderStore::identity_file(options.paths.run), 1);
+  return noted.has_error() || noted->has_value();
+}
+
+std::unique_ptr<DescriptorStore> RealHost::Inner::make_holder_store() {
+  const std::string beside = options.runtime.substr(0, options.runtime.rfind('/') + 1);
+  return std::make_unique<HolderStore>(
+      HolderStore::Deps{reactor, processes, listeners, channels, files},
+      HolderStore::Options{
+          .program = options.holder.empty() ? beside + "voicectl-holder" : options.holder,
+          .run = options.paths.run,
+          .own_uid = ::geteuid()});
+}
+
 DaemonSeams RealHost::Inner::seams() {
   return DaemonSeams{reactor,
                      registry_offload,
@@ -183,6 +228,7 @@ DaemonSeams RealHost::Inner::seams() {
                      files,
                      processes,
                      listeners,
+                     *descriptors,
                      channels,
                      log_pipes,
                      random,
@@ -248,7 +294,7 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
   VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
   VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));
   VC_TRY(const std::optional<std::string> note, inner->registry->find_note(kEdgeNote));
-  inner->recorded_edge = parse_identity(note);
+  inner->recorded_edge = note ? parse_identity(*note) : std::nullopt;
   inner->authority = std::make_unique<DevAuthority>(
       inner->files, inner->key_offload, inner->wall,
       DevAuthorityOptions{inner->options.paths.state + "/authority.pem",
@@ -275,8 +321,10 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(), *inner->status,
       inner->wall, inner->options.paths, ::geteuid(), [raw] { return raw->load->view(); },
       [raw] {
-        // Later, so that the end of the answer still leaves.
-        raw->reactor.call_after(std::chrono::milliseconds(50), [raw] { raw->stop(); });
+        raw->descriptors->clear([raw] {
+          // Later, so that the end of the answer still leaves.
+          raw->reactor.call_after(std::chrono::milliseconds(50), [raw] { raw->stop(); });
+        });
       }});
   return std::unique_ptr<RealHost>(new RealHost(std::move(inner)));
 }

@@ -12,11 +12,22 @@
 
 namespace voicectl {
 
+/// Where listeners are kept while no process of ours lives.
+enum class DescriptorKeeper {
+  kAuto,     ///< systemd if it says that it keeps descriptors of ours, else the holder
+  kSystemd,  ///< its FD store
+  kHolder,   ///< voicectl-holder
+  kNone,
+};
+
 /// What voicectld is started with; see provisioner/daemon/README.md.
 struct HostOptions {
   DaemonPaths paths{"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
   std::string runtime;
   std::string nginx = "/usr/sbin/nginx";
+  /// Empty: voicectl-holder beside `runtime`.
+  std::string holder;
+  DescriptorKeeper keeper = DescriptorKeeper::kAuto;
   /// Empty: `<run>/control.sock`.
   std::string control;
   std::string instance_user;

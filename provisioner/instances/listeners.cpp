@@ -3,9 +3,53 @@
 
 #include <fmt/core.h>
 
+#include <string_view>
 #include <utility>
 
 namespace voicectl {
+namespace {
+
+constexpr std::string_view kNamePrefix = "tenant/";
+
+std::string kept_name(const TenantId& tenant) {
+  return std::string(kNamePrefix) + tenant.str();
+}
+
+std::optional<TenantId> tenant_of(std::string_view name) {
+  if (!name.starts_with(kNamePrefix)) {
+    return std::nullopt;
+  }
+  const Result<TenantId> tenant = TenantId::parse(std::string(name.substr(kNamePrefix.size())));
+  return tenant.has_value() ? std::optional(*tenant) : std::nullopt;
+}
+
+}  // namespace
+
+std::size_t ListenerBank::take_back(std::vector<KeptDescriptors> kept, const IsWanted& is_wanted) {
+  std::size_t taken = 0;
+  for (KeptDescriptors& one : kept) {
+    const std::optional<TenantId> tenant = tenant_of(one.name);
+    const bool is_pair = tenant && one.descriptors.size() == 2;
+    if (!is_pair || !is_wanted(*tenant, ListenerPlaces{factory_.describe(one.descriptors[0]),
+                                                       factory_.describe(one.descriptors[1])})) {
+      store_.drop(one.name);
+      continue;
+    }
+    held_.try_emplace(*tenant, Pair{std::move(one.descriptors[0]), std::move(one.descriptors[1])});
+    ++taken;
+  }
+  return taken;
+}
+
+void ListenerBank::keep_all() {
+  for (const auto& [tenant, pair] : held_) {
+    keep(tenant, pair);
+  }
+}
+
+void ListenerBank::keep(const TenantId& tenant, const Pair& pair) {
+  store_.put(kept_name(tenant), {pair.unix_listener.get(), pair.tcp_listener.get()});
+}
 
 Status ListenerBank::bind(const TenantId& tenant,
                           const std::string& unix_path,
@@ -32,14 +76,20 @@ Status ListenerBank::bind(const TenantId& tenant,
     (void)files_.remove(unix_path);  // the reason to tell is the port
     return tcp_listener.error().with_context("binding tenant '" + tenant.str() + "'");
   }
-  held_.emplace(tenant, Pair{std::move(*unix_listener), std::move(*tcp_listener)});
+  const auto held_now =
+      held_.emplace(tenant, Pair{std::move(*unix_listener), std::move(*tcp_listener)}).first;
+  keep(tenant, held_now->second);
   return ok_status();
 }
 
 void ListenerBank::take_over(const TenantId& tenant,
                              UniqueFd unix_listener,
                              UniqueFd tcp_listener) {
-  held_.try_emplace(tenant, Pair{std::move(unix_listener), std::move(tcp_listener)});
+  const auto [held, is_new] =
+      held_.try_emplace(tenant, Pair{std::move(unix_listener), std::move(tcp_listener)});
+  if (is_new) {
+    keep(tenant, held->second);
+  }
 }
 
 bool ListenerBank::holds(const TenantId& tenant) const {
@@ -56,6 +106,7 @@ std::optional<ListenerDescriptors> ListenerBank::descriptors(const TenantId& ten
 
 Status ListenerBank::release(const TenantId& tenant, const std::string& unix_path) {
   held_.erase(tenant);
+  store_.drop(kept_name(tenant));
   return files_.remove(unix_path);
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/os/descriptor_store.h"
 #include "base/os/file_system.h"
 #include "base/os/listener_factory.h"
 #include "base/os/unique_fd.h"
@@ -22,16 +24,33 @@ struct ListenerDescriptors {
   int tcp_listener = -1;
 };
 
+/// Where a tenant's two listeners are bound, as ListenerFactory::describe says.
+struct ListenerPlaces {
+  std::string unix_listener;
+  std::string tcp_listener;
+};
+
 /// Keeps every tenant's two listening sockets for the tenant's whole life, whichever instance
-/// accepts on them: connections that come while none does wait in the kernel.
+/// accepts on them: connections that come while none does wait in the kernel. A second copy is in a
+/// store outside of this process, so that they wait also while no process of ours lives.
 ///
 /// THREADS: loop thread only.
 class ListenerBank {
  public:
-  /// OWNS nothing: both must outlive the bank.
-  ListenerBank(ListenerFactory& factory, FileSystem& files) : factory_(factory), files_(files) {}
+  /// OWNS nothing: all must outlive the bank.
+  ListenerBank(ListenerFactory& factory, FileSystem& files, DescriptorStore& store)
+      : factory_(factory), files_(files), store_(store) {}
 
-  /// Binds both sockets of `tenant`, or neither. Holding them already is success.
+  /// Whether a tenant is to have listeners at those places.
+  using IsWanted = std::function<bool(const TenantId&, const ListenerPlaces&)>;
+  /// Takes over what an earlier run left in the store; what is not wanted is closed there too.
+  /// Returns how many tenants' it took.
+  std::size_t take_back(std::vector<KeptDescriptors> kept, const IsWanted& is_wanted);
+  /// Puts everything into the store again, which has lost it.
+  void keep_all();
+
+  /// Binds both sockets of `tenant`, or neither; from then on the store has them too. Holding them
+  /// already is success.
   /// ERRORS: kAlreadyExists if somebody else listens there; kConflict if the bank holds the tenant
   /// on another port; those of ListenerFactory.
   Status bind(const TenantId& tenant,
@@ -62,8 +81,11 @@ class ListenerBank {
     UniqueFd tcp_listener;
   };
 
+  void keep(const TenantId& tenant, const Pair& pair);
+
   ListenerFactory& factory_;
   FileSystem& files_;
+  DescriptorStore& store_;
   std::map<TenantId, Pair> held_;
 };
 

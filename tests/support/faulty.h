@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/os/descriptor_store.h"
 #include "base/os/file_system.h"
 #include "base/os/listener_factory.h"
 #include "base/os/process_spawner.h"
@@ -156,6 +157,36 @@ class FaultyListenerFactory final : public ListenerFactory {
 
  private:
   ListenerFactory& inner_;
+  FaultPlan& plan_;
+};
+
+class FaultyDescriptorStore final : public DescriptorStore {
+ public:
+  FaultyDescriptorStore(DescriptorStore& inner, FaultPlan& plan) : inner_(inner), plan_(plan) {}
+
+  void open(Handlers handlers, std::function<void(std::vector<KeptDescriptors>)> done) override {
+    run("open kept", [&] { inner_.open(std::move(handlers), std::move(done)); });
+  }
+  void put(const std::string& name, const std::vector<int>& descriptors) override {
+    run("keep " + name, [&] { inner_.put(name, descriptors); });
+  }
+  void drop(const std::string& name) override {
+    run("drop " + name, [&] { inner_.drop(name); });
+  }
+  void clear(std::function<void()> done) override {
+    run("clear kept", [&] { inner_.clear(std::move(done)); });
+  }
+
+ private:
+  template <typename Call>
+  void run(const std::string& name, Call call) {
+    (void)plan_.run(name, [&]() -> Status {
+      call();
+      return ok_status();
+    });
+  }
+
+  DescriptorStore& inner_;
   FaultPlan& plan_;
 };
 

@@ -19,6 +19,7 @@
 #include "base/os/system_clock.h"
 #include "provisioner/instances/posix_log_pipe.h"
 #include "runtime/control/protocol.h"
+#include "tests/support/fake_descriptor_store.h"
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -136,7 +137,9 @@ class RealDaemon {
   SystemWallClock wall_clock;
   PosixLogPipeFactory log_pipes{reactor, log_files, wall_clock};
   SystemRandom random;
-  ListenerBank bank{listeners, files};
+  FakeKept kept;
+  FakeDescriptorStore store{reactor, kept};
+  ListenerBank bank{listeners, files, store};
   int restarts = 0;
   InstanceManager manager;
 };

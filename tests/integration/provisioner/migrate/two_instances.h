@@ -15,6 +15,7 @@
 #include "provisioner/migrate/session_migrator.h"
 #include "tests/integration/runtime/byte_peer.h"
 #include "tests/integration/runtime/runtime_fixture.h"
+#include "tests/support/fake_descriptor_store.h"
 
 namespace voicectl {
 
@@ -68,7 +69,9 @@ class TwoInstances {
   SystemWallClock wall_;
   PosixLogPipeFactory log_pipes_{world.reactor(), log_files_, wall_};
   SystemRandom random_;
-  ListenerBank bank_{listeners_, files_};
+  FakeKept kept_;
+  FakeDescriptorStore store_{world.reactor(), kept_};
+  ListenerBank bank_{listeners_, files_, store_};
   std::map<InstanceId, Port> admin_ports_;
   std::optional<InstanceManager> manager_;
   std::optional<SessionMigrator> migrator_;

@@ -184,7 +184,8 @@ TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
 TEST_F(DaemonSim, ReplacesInstancesWhenTheirProgramHasChanged) {
   const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
   apply(desired);
-  const std::vector<ProcessIdentity> before = machine.processes.running();
+  std::vector<ProcessIdentity> before = machine.processes.running();
+  std::erase(before, machine.holder.identity());
   kill_daemon();
   program_fingerprint = "program-2";
 
@@ -368,7 +369,8 @@ TEST_P(StoppedApply, LeavesNothingRunning) {
   machine.sim.advance(std::chrono::milliseconds(GetParam()));
   bool is_stopped = false;
 
-  daemon().daemon->loop().stop_everything([](const std::string&) {}, [&] { is_stopped = true; });
+  daemon().daemon->loop().stop_everything(
+      [](const std::string&) {}, [&] { daemon().descriptors.clear([&] { is_stopped = true; }); });
   machine.sim.advance(120s);
 
   EXPECT_TRUE(is_finished);

@@ -43,6 +43,9 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
       faulty_spawner(spawner, plan),
       faulty_listeners(listeners, plan),
       channels(machine.hub),
+      holder({loop, faulty_spawner, faulty_listeners, channels, files},
+             {.program = "/usr/lib/voicectl/voicectl-holder", .run = "/run/voicectl"}),
+      descriptors(holder, plan),
       sink(machine.log_lines),
       log(sink, machine.wall),
       authority(loop, machine.wall),
@@ -59,6 +62,7 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
                           files,
                           faulty_spawner,
                           faulty_listeners,
+                          descriptors,
                           channels,
                           machine.log_pipes,
                           random,
@@ -79,6 +83,18 @@ void DaemonWorld::start_daemon(Duration limit) {
   ASSERT_TRUE(daemon_->is_started);
 }
 
+bool DaemonWorld::start_and_die(std::size_t n, KillPoint point) {
+  daemon_ = std::make_unique<SimDaemon>(machine, program_fingerprint);
+  daemon_->plan.kill_at(daemon_->plan.calls() + n, point);
+  try {
+    (void)daemon_->daemon->start([] {});  // whether it can is told by the next start
+    machine.sim.advance(60s);
+  } catch (const DaemonKilled&) {
+    return true;
+  }
+  return false;
+}
+
 void DaemonWorld::kill_daemon() {
   if (daemon_ != nullptr) {
     daemon_->plan.kill();
@@ -91,6 +107,7 @@ void DaemonWorld::lose_the_machine() {
   kill_daemon();
   machine.instances.crash("shared-0");
   machine.instances.crash("shared-1");
+  machine.holder.crash();
   machine.sim.settle();
   machine.processes.reboot();
   machine.edge.served.reset();

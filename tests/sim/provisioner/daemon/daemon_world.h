@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "provisioner/daemon/daemon.h"
+#include "provisioner/holder/holder_store.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "tests/support/edge/fake_edge.h"
 #include "tests/support/edge/faulty_edge.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_file_system.h"
+#include "tests/support/fake_holder.h"
 #include "tests/support/fake_instance.h"
 #include "tests/support/fake_listener_factory.h"
 #include "tests/support/fake_log_pipe.h"
@@ -49,6 +51,7 @@ struct SimMachine {
   FakeProcesses processes{sim};
   FakeChannelHub hub{sim, &network};
   FakeInstances instances{sim, processes, hub, network};
+  FakeHolder holder{sim, processes, hub, network};
   FakeLogPipes log_pipes;
   FakeEdgeState edge;
   std::shared_ptr<RegistryStore> registry = std::make_shared<RegistryStore>();
@@ -79,6 +82,8 @@ class SimDaemon {
   FaultyProcessSpawner faulty_spawner;
   FaultyListenerFactory faulty_listeners;
   FakeFdChannelFactory channels;
+  HolderStore holder;
+  FaultyDescriptorStore descriptors;
   SeededRandom random{7};
   LineSink sink;
   Log log;
@@ -104,6 +109,8 @@ class DaemonWorld : public ::testing::Test {
 
   /// Within `limit` it must be ready to answer.
   void start_daemon(Duration limit = 60s);
+  /// Starts it with call `n` being its death. Whether it died.
+  bool start_and_die(std::size_t n, KillPoint point);
   /// As SIGKILL does: nothing that the daemon's objects do while they die has an effect.
   void kill_daemon();
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "provisioner/instances/instance_manager.h"
+#include "tests/support/fake_descriptor_store.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_file_system.h"
 #include "tests/support/fake_instance.h"
@@ -45,6 +46,7 @@ struct Machine {
   FakeChannelHub hub{sim, &network};
   FakeInstances instances{sim, processes, hub, network};
   FakeLogPipes log_pipes;
+  FakeKept kept;
 
   Machine() { (void)files.make_directory("/run/voicectl/tenants", kPrivateDirectory); }
 };
@@ -60,7 +62,8 @@ class DaemonRun {
         faulty_spawner(spawner, plan),
         faulty_listeners(listeners, plan),
         channels(machine.hub),
-        bank(faulty_listeners, faulty_files),
+        kept(loop, machine.kept),
+        bank(faulty_listeners, faulty_files, kept),
         manager(InstanceManager::Deps{loop, faulty_spawner, faulty_listeners, bank, channels,
                                       faulty_files, machine.log_pipes, random},
                 settings(epoch),
@@ -106,6 +109,7 @@ class DaemonRun {
   SeededRandom random{1};
   std::vector<std::string> told;
   std::vector<Duration> waits;
+  FakeDescriptorStore kept;
   ListenerBank bank;
   InstanceManager manager;
 };

@@ -162,7 +162,8 @@ TEST(TemplateEngineTest, StopsAtAnOutputThatIsTooLong) {
               FailsWith(ErrorCode::kResourceExhausted));
 }
 
-TEST(TemplateEngineTest, RendersTheUnitOfTheDaemon) {
+/// The daemon's unit, for a systemd that knows the newer settings or one that does not.
+Result<std::string> render_unit(bool is_new) {
   const Json values = {{"name", "voicectl"},
                        {"program", "/usr/local/bin/voicectld"},
                        {"runtime", "/usr/local/bin/voice-runtime"},
@@ -170,15 +171,25 @@ TEST(TemplateEngineTest, RendersTheUnitOfTheDaemon) {
                        {"instance_user", "voicectl"},
                        {"edge_user", "www-data"},
                        {"max_descriptors", 65536},
-                       {"notify_reload", false},
+                       {"notify_reload", is_new},
+                       {"preserve_descriptors", is_new},
                        {"read_write_paths", {"/srv/backup 100%"}}};
+  return render("voicectld.service.tmpl",
+                read_source_file("templates/process/voicectld.service.tmpl"), values);
+}
 
-  const Result<std::string> unit =
-      render("voicectld.service.tmpl", read_source_file("templates/process/voicectld.service.tmpl"),
-             values);
+TEST(TemplateEngineTest, RendersTheUnitOfTheDaemon) {
+  const Result<std::string> unit = render_unit(false);
 
   ASSERT_THAT(unit, IsOk());
   expect_golden("templates/voicectld.service", *unit);
+}
+
+TEST(TemplateEngineTest, RendersTheUnitOfTheDaemonForANewerSystemd) {
+  const Result<std::string> unit = render_unit(true);
+
+  ASSERT_THAT(unit, IsOk());
+  expect_golden("templates/voicectld-254.service", *unit);
 }
 
 TEST(TemplateEngineTest, RendersTheRotationOfLogs) {

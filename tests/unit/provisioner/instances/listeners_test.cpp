@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_descriptor_store.h"
 #include "tests/support/fake_file_system.h"
 #include "tests/support/fake_listener_factory.h"
 #include "tests/support/matchers.h"
+#include "tests/support/sim_reactor.h"
 
 namespace voicectl {
 namespace {
@@ -27,7 +29,10 @@ class ListenerBankTest : public ::testing::Test {
   FakeFileSystem files;
   FakeNetwork network{files};
   FakeListenerFactory factory{network};
-  ListenerBank bank{factory, files};
+  SimReactor sim;
+  FakeKept kept;
+  FakeDescriptorStore store{sim, kept};
+  ListenerBank bank{factory, files, store};
 };
 
 TEST_F(ListenerBankTest, HoldsBothListenersOfATenant) {
@@ -110,6 +115,59 @@ TEST_F(ListenerBankTest, RemovesTheFileOfATenantThatItNeverHeld) {
   EXPECT_THAT(bank.release(id("acme"), path("acme")), IsOk());
 
   EXPECT_EQ(files.find(path("acme")), nullptr);
+}
+
+TEST_F(ListenerBankTest, KeepsWhatItBindsOutsideToo) {
+  ASSERT_THAT(bind("acme", 21000), IsOk());
+
+  ASSERT_TRUE(kept.contains("tenant/acme"));
+  EXPECT_EQ(network.address_of(kept["tenant/acme"].at(0).get()), "unix:/run/t/acme.sock");
+  EXPECT_EQ(network.address_of(kept["tenant/acme"].at(1).get()), "127.0.0.1:21000");
+
+  EXPECT_THAT(bank.release(id("acme"), path("acme")), IsOk());
+
+  EXPECT_THAT(kept, IsEmpty());
+}
+
+TEST_F(ListenerBankTest, KeepsNothingOfWhatItCouldNotBind) {
+  network.occupy(*Port::make(21000));
+  ASSERT_THAT(bind("acme", 21000), FailsWith(ErrorCode::kAlreadyExists));
+
+  EXPECT_THAT(kept, IsEmpty());
+}
+
+TEST_F(ListenerBankTest, TakesBackWhatIsWantedAndLetsGoOfTheRest) {
+  ASSERT_THAT(bind("acme", 21000), IsOk());
+  ASSERT_THAT(bind("beta", 21001), IsOk());
+  kept["tenant/Not A Name"].push_back(kept["tenant/acme"].at(0).duplicate());
+  kept["tenant/half"].push_back(kept["tenant/acme"].at(0).duplicate());
+  kept["other"].push_back(kept["tenant/acme"].at(0).duplicate());
+  std::vector<KeptDescriptors> found;
+  store.open({}, [&](std::vector<KeptDescriptors> all) { found = std::move(all); });
+  sim.settle();
+  ListenerBank next(factory, files, store);
+
+  const std::size_t taken =
+      next.take_back(std::move(found), [&](const TenantId& tenant, const ListenerPlaces& places) {
+        return tenant == id("acme") && places.tcp_listener == "127.0.0.1:21000" &&
+               places.unix_listener == "unix:/run/t/acme.sock";
+      });
+
+  EXPECT_EQ(taken, 1U);
+  EXPECT_THAT(next.tenants(), ElementsAre(id("acme")));
+  EXPECT_EQ(kept.size(), 1U);
+  EXPECT_TRUE(kept.contains("tenant/acme"));
+}
+
+TEST_F(ListenerBankTest, PutsEverythingAgainIntoAStoreThatLostIt) {
+  ASSERT_THAT(bind("acme", 21000), IsOk());
+  bank.take_over(id("beta"), *factory.bind_unix(path("beta"), SocketAccess{}),
+                 *factory.bind_tcp(*Port::make(21001)));
+  kept.clear();
+
+  bank.keep_all();
+
+  EXPECT_EQ(kept.size(), 2U);
 }
 
 }  // namespace

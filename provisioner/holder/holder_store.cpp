@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/holder/holder_store.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <tuple>
+
+#include "base/check.h"
+#include "base/os/process_identity.h"
+#include "provisioner/holder/protocol.h"
+#include "provisioner/holder/words.h"
+
+namespace voicectl {
+namespace {
+
+constexpr std::size_t kMaxIdentity = 4096;
+
+/// Until the holder has read some of what waits for it.
+constexpr Duration kSendWait = std::chrono::milliseconds(5);
+
+std::optional<std::size_t> number_of(std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = problem == std::errc() && end == text.data() + text.size();
+  return is_whole && !text.empty() ? std::optional(number) : std::nullopt;
+}
+
+std::string message(std::string_view word, const std::string& name) {
+  return fmt::format("{} {}", word, name);
+}
+
+}  // namespace
+
+HolderStore::HolderStore(const Deps& deps, Options options)
+    : deps_(deps), options_(std::move(options)) {}
+
+HolderStore::~HolderStore() {
+  cancel_timer();
+}
+
+void HolderStore::open(Handlers handlers, std::function<void(std::vector<KeptDescriptors>)> done) {
+  VC_CHECK(!handlers_.on_empty, "a store is opened once");
+  handlers_ = std::move(handlers);
+  on_open_ = std::move(done);
+  adopt_process();
+  if (connect().has_error()) {
+    // The usual case: there is none yet.
+    end_process();
+    answer_open();
+    return start();
+  }
+  set_timer(options_.list_limit, &HolderStore::on_list_overdue);
+}
+
+void HolderStore::adopt_process() {
+  const Result<std::optional<std::string>> text = deps_.files.read(identity_path(), kMaxIdentity);
+  const std::optional<ProcessIdentity> known =
+      text.has_value() && *text ? parse_identity(**text) : std::nullopt;
+  if (known &&
+      deps_.processes
+          .adopt(*known, guarded([this, who = *known](const ProcessExit&) { on_exit(who); }))
+          .has_value()) {
+    process_ = known;
+  }
+}
+
+Status HolderStore::connect() {
+  VC_TRY(std::unique_ptr<FdChannel> channel, deps_.channels.connect(socket_path()));
+  if (channel->peer_uid() != options_.own_uid) {
+    return Error(ErrorCode::kPermissionDenied, fmt::format("cannot use '{}': it belongs to user {}",
+                                                           socket_path(), channel->peer_uid()));
+  }
+  channel_ = std::move(channel);
+  channel_->start({guarded([this](const std::string& text, std::vector<UniqueFd> descriptors) {
+                     take(text, std::move(descriptors));
+                   }),
+                   guarded([this] { replace("it ended"); })});
+  send(std::string(holder::kList), {});
+  return ok_status();
+}
+
+void HolderStore::take(const std::string& text, std::vector<UniqueFd> descriptors) {
+  std::string_view rest = text;
+  const std::string_view word = holder::cut_word(rest);
+  if (word == holder::kKept) {
+    if (on_open_) {
+      found_.push_back({std::string(rest), std::move(descriptors)});
+    }
+  } else if (word == holder::kEnd) {
+    take_end(rest);
+  } else if (word == holder::kRefused) {
+    handlers_.on_error(Error(ErrorCode::kResourceExhausted,
+                             fmt::format("cannot keep a descriptor: the holder says: {}", rest)));
+  }
+}
+
+void HolderStore::take_end(std::string_view words) {
+  const std::optional<std::size_t> count = number_of(holder::cut_word(words));
+  const std::optional<std::size_t> version = number_of(holder::cut_word(words));
+  const bool is_whole = count && (!on_open_ || *count == found_.size());
+  cancel_timer();
+  attempt_ = 0;
+  answer_open();
+  if (!is_whole || version != static_cast<std::size_t>(holder::kVersion)) {
+    replace(is_whole ? "it is of another version" : "it lost something on the way");
+  }
+}
+
+void HolderStore::answer_open() {
+  if (!on_open_) {
+    return;
+  }
+  // In a later turn also when nothing had to be asked.
+  deps_.reactor.post(guarded([done = std::exchange(on_open_, nullptr),
+                              found = std::make_shared<std::vector<KeptDescriptors>>(
+                                  std::exchange(found_, {}))] { done(std::move(*found)); }));
+}
+
+void HolderStore::on_list_overdue() {
+  replace("it does not answer");
+}
+
+void HolderStore::replace(const std::string& why) {
+  cancel_timer();
+  channel_.reset();
+  waiting_.clear();
+  if (on_clear_) {
+    if (!process_) {
+      finish_clear();
+    } else {
+      set_timer(options_.stop_limit, &HolderStore::on_stop_overdue);
+    }
+    return;
+  }
+  handlers_.on_error(Error(
+      ErrorCode::kUnavailable,
+      fmt::format("cannot go on with the holder of descriptors: {}; another is started", why)));
+  end_process();
+  answer_open();
+  start_later();
+}
+
+void HolderStore::start_later() {
+  set_timer(backoff_without_jitter(options_.wait, ++attempt_), &HolderStore::start);
+}
+
+void HolderStore::start() {
+  Status begun = spawn();
+  if (begun.has_value()) {
+    begun = connect();
+  }
+  if (begun.has_error()) {
+    handlers_.on_error(begun.error().with_context("starting the holder of descriptors"));
+    end_process();
+    return start_later();
+  }
+  // The first start of all has nothing to put yet; then this puts nothing.
+  deps_.reactor.post(guarded([this] { handlers_.on_empty(); }));
+}
+
+Status HolderStore::spawn() {
+  VC_TRY(const UniqueFd listener,
+         deps_.listeners.bind_unix_packets(socket_path(), SocketAccess{FileMode{0600}, {}}));
+  LaunchSpec spec;
+  spec.argv = {options_.program, "--socket", socket_path()};
+  spec.descriptors = {FdGrant{listener.get(), holder::kListenerDescriptor}};
+  spec.before_run = [this](const ProcessIdentity& who) {
+    return deps_.files.replace_atomically(identity_path(), render_identity(who), kPrivateFile);
+  };
+  const auto who = std::make_shared<ProcessIdentity>();
+  VC_TRY(*who,
+         deps_.processes.spawn(spec, guarded([this, who](const ProcessExit&) { on_exit(*who); })));
+  process_ = *who;
+  return ok_status();
+}
+
+void HolderStore::put(const std::string& name, const std::vector<int>& descriptors) {
+  VC_CHECK(!descriptors.empty() && descriptors.size() <= kMaxKeptTogether &&
+               name.size() <= holder::kMaxName,
+           "what is kept has a name and something to keep");
+  send(message(holder::kPut, name), descriptors);
+}
+
+void HolderStore::drop(const std::string& name) {
+  send(message(holder::kDrop, name), {});
+}
+
+void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
+  if (!channel_) {
+    return;  // the next one is told everything
+  }
+  if (waiting_.empty()) {
+    const Status sent = channel_->send(text, descriptors);
+    if (sent.has_value() || sent.error().code() != ErrorCode::kResourceExhausted) {
+      return;  // a channel that is closed says so by itself
+    }
+  }
+  Waiting waiting{text, {}};
+  for (const int descriptor : descriptors) {
+    UniqueFd borrowed(descriptor);
+    waiting.descriptors.push_back(borrowed.duplicate());
+    std::ignore = borrowed.release();
+  }
+  waiting_.push_back(std::move(waiting));
+  send_waiting();
+}
+
+void HolderStore::send_waiting() {
+  while (
+      channel_ && !waiting_.empty() &&
+      channel_->send(waiting_.front().text, numbers_of(waiting_.front().descriptors)).has_value()) {
+    waiting_.pop_front();
+  }
+  if (channel_ && !waiting_.empty() && !is_sending_later_) {
+    is_sending_later_ = true;
+    deps_.reactor.call_after(kSendWait, guarded([this] {
+                               is_sending_later_ = false;
+                               send_waiting();
+                             }));
+  }
+}
+
+void HolderStore::end_process() {
+  if (process_) {
+    // Gone already is the usual case; what it kept, the owner has or puts again.
+    (void)deps_.processes.signal_group(*std::exchange(process_, std::nullopt), SIGKILL);
+  }
+}
+
+void HolderStore::on_exit(const ProcessIdentity& who) {
+  if (process_ != who) {
+    return;
+  }
+  process_.reset();
+  if (on_clear_) {
+    finish_clear();
+  }
+}
+
+void HolderStore::clear(std::function<void()> done) {
+  on_clear_ = std::move(done);
+  cancel_timer();
+  waiting_.clear();
+  if (channel_) {
+    send(std::string(holder::kStop), {});
+    set_timer(options_.stop_limit, &HolderStore::on_stop_overdue);
+  } else {
+    on_stop_overdue();
+  }
+}
+
+void HolderStore::on_stop_overdue() {
+  end_process();
+  finish_clear();
+}
+
+void HolderStore::finish_clear() {
+  cancel_timer();
+  channel_.reset();
+  for (const std::string& path : {socket_path(), identity_path()}) {
+    if (const Status removed = deps_.files.remove(path); removed.has_error()) {
+      handlers_.on_error(removed.error());
+    }
+  }
+  deps_.reactor.post(std::exchange(on_clear_, nullptr));
+}
+
+void HolderStore::set_timer(Duration wait, void (HolderStore::*then)()) {
+  cancel_timer();
+  timer_ = deps_.reactor.call_after(wait, [this, then] {
+    timer_.reset();
+    (this->*then)();
+  });
+}
+
+void HolderStore::cancel_timer() {
+  if (timer_) {
+    deps_.reactor.cancel(*std::exchange(timer_, std::nullopt));
+  }
+}
+
+}  // namespace voicectl

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/os/descriptor_store.h"
+#include "base/os/fd_channel.h"
+#include "base/os/file_system.h"
+#include "base/os/listener_factory.h"
+#include "base/os/process_spawner.h"
+#include "base/os/reactor.h"
+
+namespace voicectl {
+
+/// Keeps descriptors in voicectl-holder, a process of ours that outlives the daemon: started when
+/// there is none, taken over from an earlier run, started anew when it dies.
+///
+/// On disk: `<run>/holder.sock` where it listens, `<run>/holder.json` who it is, written before it
+/// runs.
+class HolderStore final : public DescriptorStore {
+ public:
+  struct Deps {
+    Reactor& reactor;
+    ProcessSpawner& processes;
+    ListenerFactory& listeners;
+    FdChannelFactory& channels;
+    FileSystem& files;
+  };
+  struct Options {
+    std::string program;
+    /// The daemon's run folder; it must be there when `open` is called.
+    std::string run;
+    std::uint32_t own_uid = 0;
+    /// For an earlier run's holder to say what it has.
+    Duration list_limit = std::chrono::seconds(2);
+    /// For one that was told to stop.
+    Duration stop_limit = std::chrono::seconds(2);
+    /// Waits before it is started anew.
+    BackoffPolicy wait{.first = std::chrono::milliseconds(100), .cap = std::chrono::seconds(60)};
+  };
+
+  HolderStore(const Deps& deps, Options options);
+  /// Touches no process: the holder goes on.
+  ~HolderStore() override;
+  HolderStore(const HolderStore&) = delete;
+  HolderStore& operator=(const HolderStore&) = delete;
+
+  /// Where a holder of that run folder is noted.
+  static std::string identity_file(const std::string& run) { return run + "/holder.json"; }
+
+  void open(Handlers handlers, std::function<void(std::vector<KeptDescriptors>)> done) override;
+  void put(const std::string& name, const std::vector<int>& descriptors) override;
+  void drop(const std::string& name) override;
+  void clear(std::function<void()> done) override;
+
+ private:
+  struct Waiting {
+    std::string text;
+    std::vector<UniqueFd> descriptors;
+  };
+
+  std::string socket_path() const { return options_.run + "/holder.sock"; }
+  std::string identity_path() const { return identity_file(options_.run); }
+
+  void adopt_process();
+  Status connect();
+  Status spawn();
+  void take(const std::string& text, std::vector<UniqueFd> descriptors);
+  void take_end(std::string_view words);
+  /// Gives what was found to whoever waits for it.
+  void answer_open();
+  /// It is gone or useless: ends what is left of it, and starts another.
+  void replace(const std::string& why);
+  void start();
+  void start_later();
+  void send(const std::string& text, const std::vector<int>& descriptors);
+  void send_waiting();
+  void end_process();
+  void on_exit(const ProcessIdentity& who);
+  void finish_clear();
+  void set_timer(Duration wait, void (HolderStore::*then)());
+  void cancel_timer();
+  void on_list_overdue();
+  void on_stop_overdue();
+
+  /// `task` as one that does nothing once this is gone.
+  template <typename Task>
+  auto guarded(Task task) const {
+    return [task = std::move(task), alive = std::weak_ptr<int>(alive_)](auto&&... arguments) {
+      if (!alive.expired()) {
+        task(std::forward<decltype(arguments)>(arguments)...);
+      }
+    };
+  }
+
+  Deps deps_;
+  Options options_;
+  Handlers handlers_;
+  std::unique_ptr<FdChannel> channel_;
+  std::optional<ProcessIdentity> process_;
+  std::function<void(std::vector<KeptDescriptors>)> on_open_;
+  std::vector<KeptDescriptors> found_;
+  std::function<void()> on_clear_;
+  /// More than the channel takes at once.
+  std::deque<Waiting> waiting_;
+  bool is_sending_later_ = false;
+  std::optional<TimerId> timer_;
+  int attempt_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace voicectl

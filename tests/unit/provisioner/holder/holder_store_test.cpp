@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/holder/holder_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/os/process_identity.h"
+#include "provisioner/holder/moved_store.h"
+#include "tests/support/fake_descriptor_store.h"
+#include "tests/support/fake_file_system.h"
+#include "tests/support/fake_holder.h"
+#include "tests/support/matchers.h"
+#include "tests/support/sim_reactor.h"
+
+namespace voicectl {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class HolderStoreTest : public ::testing::Test {
+ protected:
+  HolderStoreTest() {
+    (void)files.make_directory("/run", kPrivateDirectory);
+    restart();
+  }
+
+  /// The owner dies without a word and begins again.
+  void restart() {
+    if (loop) {
+      loop->kill();
+    }
+    store.reset();
+    spawner = std::make_unique<FakeProcessSpawner>(processes);
+    loop = std::make_unique<SimReactorView>(sim);
+    store = std::make_unique<HolderStore>(
+        HolderStore::Deps{*loop, *spawner, listeners, channels, files},
+        HolderStore::Options{.program = "/bin/voicectl-holder", .run = "/run", .own_uid = 7});
+    names.clear();
+    store->open({[this] { ++emptied; }, [this](const Error& error) { errors.push_back(error); }},
+                [this](const std::vector<KeptDescriptors>& kept) {
+                  ++opened;
+                  for (const KeptDescriptors& one : kept) {
+                    names.push_back(one.name);
+                  }
+                });
+  }
+  void put(const std::string& name) { store->put(name, {STDIN_FILENO}); }
+  std::vector<ProcessIdentity> holders() const { return processes.running(); }
+
+  SimReactor sim;
+  FakeFileSystem files;
+  FakeNetwork network{files};
+  FakeProcesses processes{sim};
+  FakeChannelHub hub{sim, &network};
+  FakeHolder holder{sim, processes, hub, network};
+  FakeListenerFactory listeners{network};
+  FakeFdChannelFactory channels = [this] {
+    hub.set_listener_uid(7);
+    return FakeFdChannelFactory(hub, 7);
+  }();
+  std::unique_ptr<FakeProcessSpawner> spawner;
+  std::unique_ptr<SimReactorView> loop;
+  std::unique_ptr<HolderStore> store;
+  std::vector<std::string> names;
+  std::vector<Error> errors;
+  int opened = 0;
+  int emptied = 0;
+};
+
+TEST_F(HolderStoreTest, StartsAHolderThatIsNotedBeforeItRuns) {
+  EXPECT_EQ(parse_identity(files.content_of("/run/holder.json").value_or("")),
+            processes.spawned().front());
+  EXPECT_EQ(files.find("/run/holder.sock")->mode, FileMode{0600});
+
+  sim.settle();
+
+  EXPECT_TRUE(holder.is_running());
+  EXPECT_THAT(errors, IsEmpty());
+  EXPECT_EQ(opened, 1);
+}
+
+TEST_F(HolderStoreTest, FindsItAgainAndStartsNoSecond) {
+  put("a");
+  sim.settle();
+
+  restart();
+  sim.settle();
+
+  EXPECT_THAT(names, ElementsAre("a"));
+  EXPECT_THAT(holders(), SizeIs(1));
+  EXPECT_EQ(holder.starts(), 1);
+}
+
+TEST_F(HolderStoreTest, WhatWasSentBeforeTheOwnerDiedIsKept) {
+  sim.settle();
+  put("a");
+  restart();  // nothing was delivered yet
+
+  sim.advance(1s);
+
+  EXPECT_THAT(names, ElementsAre("a"));
+}
+
+TEST_F(HolderStoreTest, StartsAnotherWhenItDiesAndAsksForEverything) {
+  put("a");
+  sim.advance(1s);
+  emptied = 0;
+
+  holder.crash();
+  sim.advance(1s);
+
+  EXPECT_EQ(emptied, 1);
+  EXPECT_EQ(holder.starts(), 2);
+  EXPECT_THAT(holders(), SizeIs(1));
+}
+
+TEST_F(HolderStoreTest, AHolderThatDiesTogetherWithItsOwnerIsReplaced) {
+  put("a");
+  sim.settle();
+  holder.crash();
+  sim.settle();
+
+  restart();
+  sim.advance(1s);
+
+  EXPECT_THAT(names, IsEmpty());
+  EXPECT_EQ(holder.starts(), 2);
+}
+
+TEST_F(HolderStoreTest, AHolderThatStandsStillIsKilledAndReplaced) {
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  holder.freeze();
+
+  restart();
+  sim.advance(5s);
+
+  EXPECT_EQ(opened, 2);
+  EXPECT_FALSE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 2);
+  EXPECT_THAT(errors, SizeIs(::testing::Ge(1U)));
+  EXPECT_THAT(errors.front().text(), HasSubstr("does not answer"));
+}
+
+TEST_F(HolderStoreTest, AHolderOfAnotherVersionIsEmptiedAndReplaced) {
+  put("a");
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  holder.set_version(99);
+  emptied = 0;
+
+  restart();
+  sim.advance(2s);
+
+  EXPECT_THAT(names, ElementsAre("a"));
+  EXPECT_FALSE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 2);
+  EXPECT_EQ(emptied, 1);
+}
+
+TEST_F(HolderStoreTest, AProgramThatIsMissingIsToldAndTriedAgain) {
+  sim.settle();
+  processes.uninstall("/bin/voicectl-holder");
+  holder.crash();
+  sim.advance(10s);
+  EXPECT_FALSE(holder.is_running());
+  EXPECT_THAT(errors, ::testing::Not(IsEmpty()));
+
+  processes.install("/bin/voicectl-holder");
+  sim.advance(60s);
+
+  EXPECT_TRUE(holder.is_running());
+}
+
+TEST_F(HolderStoreTest, NeverTrustsAStrangersSocket) {
+  sim.settle();
+  hub.set_listener_uid(1000);
+
+  restart();
+  sim.advance(1s);
+
+  EXPECT_THAT(names, IsEmpty());
+  EXPECT_THAT(errors, ::testing::Not(IsEmpty()));
+}
+
+TEST_F(HolderStoreTest, NeverHitsAProcessThatGotItsNumber) {
+  sim.settle();
+  holder.crash();
+  sim.settle();
+  files.put("/run/holder.json", render_identity({4242, 1, "boot-1"}));
+  const ProcessIdentity stranger = processes.start_foreign(4242);
+
+  restart();
+  sim.advance(1s);
+
+  EXPECT_TRUE(processes.is_alive(stranger));
+  EXPECT_TRUE(holder.is_running());
+}
+
+TEST_F(HolderStoreTest, LeavesNothingBehindWhenItIsCleared) {
+  put("a");
+  sim.settle();
+  bool is_cleared = false;
+
+  store->clear([&] { is_cleared = true; });
+  sim.advance(1s);
+
+  EXPECT_TRUE(is_cleared);
+  EXPECT_THAT(holders(), IsEmpty());
+  EXPECT_EQ(files.find("/run/holder.json"), nullptr);
+  EXPECT_EQ(files.find("/run/holder.sock"), nullptr);
+}
+
+TEST_F(HolderStoreTest, ClearsAlsoOneThatStandsStill) {
+  sim.settle();
+  holder.freeze();
+  bool is_cleared = false;
+
+  store->clear([&] { is_cleared = true; });
+  sim.advance(5s);
+
+  EXPECT_TRUE(is_cleared);
+  EXPECT_THAT(holders(), IsEmpty());
+}
+
+TEST_F(HolderStoreTest, ClearingWhileThereIsNoneEndsAtOnce) {
+  sim.settle();
+  processes.uninstall("/bin/voicectl-holder");
+  holder.crash();
+  sim.settle();
+  bool is_cleared = false;
+
+  store->clear([&] { is_cleared = true; });
+  sim.advance(60s);
+
+  EXPECT_TRUE(is_cleared);
+  EXPECT_THAT(holders(), IsEmpty());
+}
+
+TEST_F(HolderStoreTest, AnotherKeeperTakesOverWhatItHasAndEndsIt) {
+  put("a");
+  put("b");
+  sim.settle();
+  loop->kill();
+  store.reset();
+  spawner = std::make_unique<FakeProcessSpawner>(processes);
+  loop = std::make_unique<SimReactorView>(sim);
+  FakeKept kept;
+  kept["b"].push_back(UniqueFd());
+  MovedStore moved(std::make_unique<FakeDescriptorStore>(*loop, kept),
+                   std::make_unique<HolderStore>(
+                       HolderStore::Deps{*loop, *spawner, listeners, channels, files},
+                       HolderStore::Options{.program = "/x", .run = "/run", .own_uid = 7}));
+
+  moved.open({[] {}, [](const Error&) {}}, [this](const std::vector<KeptDescriptors>& all) {
+    for (const KeptDescriptors& one : all) {
+      names.push_back(one.name);
+    }
+  });
+  sim.advance(1s);
+
+  EXPECT_THAT(names, ::testing::UnorderedElementsAre("a", "b"));
+  EXPECT_EQ(kept.size(), 2U);
+  EXPECT_THAT(holders(), IsEmpty());
+  EXPECT_EQ(files.find("/run/holder.json"), nullptr);
+}
+
+}  // namespace
+}  // namespace voicectl
