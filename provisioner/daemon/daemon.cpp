@@ -106,7 +106,6 @@ void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& ou
 
 Status Daemon::start(std::function<void()> done) {
   const DaemonPaths& paths = options_.paths;
-  // Made by us, so that whoever imports or exports as root does not make what is root's.
   // Instances of another user must be able to pass through to their own tenants' folders. They run
   // already, so the mode is never another one in between.
   const bool is_shared = options_.launch.user.has_value();
