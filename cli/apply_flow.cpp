@@ -81,10 +81,13 @@ Result<ExitCode> apply_plan(CommandContext& context,
                             DaemonClient& daemon,
                             const Json& plan,
                             const DesiredState& desired,
+                            const ApplyOptions& options,
                             Progress progress) {
+  const std::int64_t base =
+      options.base_generation.value_or(integer_or(plan, "base_generation", 0));
   const Json request = {{"document", render_desired_state(desired)},
                         {"plan_id", string_or(plan, "id", "")},
-                        {"base_generation", integer_or(plan, "base_generation", 0)},
+                        {"base_generation", base},
                         {"who", context.surroundings.user}};
   return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
 }
@@ -102,10 +105,16 @@ Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired) {
 }
 
 Result<DesiredState> fetch_desired(DaemonClient& daemon) {
+  VC_TRY(DesiredAt desired, fetch_desired_at(daemon));
+  return std::move(desired.state);
+}
+
+Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
   VC_TRY(const Json answer, daemon.get("/v1/desired"));
   const std::string document = string_or(answer, "document", "");
+  const std::int64_t generation = integer_or(answer, "generation", 0);
   if (document.empty()) {
-    return DesiredState{};
+    return DesiredAt{DesiredState{}, generation};
   }
   ParsedState parsed =
       parse_desired_state({{"the daemon's desired state", document}}, nullptr, kOwnDocumentBudget);
@@ -113,7 +122,7 @@ Result<DesiredState> fetch_desired(DaemonClient& daemon) {
     return Error(ErrorCode::kCorrupt,
                  "cannot read the daemon's desired state: " + parsed.problems.front().str());
   }
-  return std::move(parsed.state);
+  return DesiredAt{std::move(parsed.state), generation};
 }
 
 Result<ExitCode> follow_progress(CommandContext& context,
@@ -165,7 +174,7 @@ Result<ExitCode> apply_desired(CommandContext& context,
   }
   if (count_steps(plan) == 0) {
     // The document is accepted all the same: it may differ in what needs no step.
-    return apply_plan(context, *daemon, plan, desired,
+    return apply_plan(context, *daemon, plan, desired, options,
                       is_json ? Progress::kJson : Progress::kSilent);
   }
   const Answer answer = agree(context.console, plan, options);
@@ -174,8 +183,8 @@ Result<ExitCode> apply_desired(CommandContext& context,
     // With --detailed-exitcode the number of a usage error says that changes were made.
     return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
   }
-  VC_TRY(const ExitCode code,
-         apply_plan(context, *daemon, plan, desired, is_json ? Progress::kJson : Progress::kText));
+  VC_TRY(const ExitCode code, apply_plan(context, *daemon, plan, desired, options,
+                                         is_json ? Progress::kJson : Progress::kText));
   return code == ExitCode::kOk ? options.code_when_changed : code;
 }
 

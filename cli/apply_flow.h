@@ -18,6 +18,8 @@ struct ApplyOptions {
   OutputFormat format = OutputFormat::kTable;
   /// Tenants that may be deleted without a question that names them.
   std::size_t allow_delete = 0;
+  /// The generation that the desired state was made from; absent: that of the plan.
+  std::optional<std::int64_t> base_generation{};
   /// With --detailed-exitcode: kChanges instead of kOk when something was done.
   ExitCode code_when_changed = ExitCode::kOk;
 };
@@ -27,6 +29,13 @@ Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired);
 
 /// Desired state as last applied; the defaults before the first apply.
 Result<DesiredState> fetch_desired(DaemonClient& daemon);
+
+/// The same, and as of which generation of the platform.
+struct DesiredAt {
+  DesiredState state;
+  std::int64_t generation = 0;
+};
+Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 
 /// Plans, shows the plan, asks, applies exactly that plan, and shows its progress.
 ///

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
@@ -15,17 +17,32 @@ constexpr Duration kLookInterval = std::chrono::milliseconds(500);
 /// An answer carries the tenant's document.
 constexpr std::size_t kMostSaid = 64U << 20;
 
-ErrorCode code_named(const std::string& name) {
-  for (const ErrorCode code :
-       {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kAlreadyExists,
-        ErrorCode::kConflict, ErrorCode::kFenced, ErrorCode::kResourceExhausted,
-        ErrorCode::kPermissionDenied, ErrorCode::kUnavailable, ErrorCode::kTimeout,
-        ErrorCode::kCancelled, ErrorCode::kCorrupt}) {
-    if (name_of(code) == name) {
-      return code;
+/// The process that a file is of: "export-acme.4711.log" is of 4711.
+std::optional<int> process_of(std::string_view file) {
+  const std::size_t ending = file.rfind('.');
+  const std::size_t number = ending == std::string_view::npos || ending == 0
+                                 ? std::string_view::npos
+                                 : file.rfind('.', ending - 1);
+  if (number == std::string_view::npos) {
+    return std::nullopt;
+  }
+  int process = 0;
+  const char* const end = file.data() + ending;
+  const auto [last, problem] = std::from_chars(file.data() + number + 1, end, process);
+  return problem == std::errc() && last == end && process > 0 ? std::optional(process)
+                                                              : std::nullopt;
+}
+
+/// Who is interrupted leaves its files.
+Status remove_leavings(CommandContext& context, const PlatformPaths& paths) {
+  VC_TRY(const std::vector<std::string> names, context.files.list(paths.transfer()));
+  for (const std::string& name : names) {
+    const std::optional<int> process = process_of(name);
+    if (process && !context.programs.is_in_use(*process)) {
+      VC_TRY(context.files.remove(paths.transfer() + "/" + name));
     }
   }
-  return ErrorCode::kInternal;
+  return ok_status();
 }
 
 /// The last whole line of what the program has said; an empty object if there is none.
@@ -61,7 +78,7 @@ Result<Json> outcome_of(Json line) {
     return line;
   }
   if (type == "error") {
-    return Error(code_named(string_or(line, "code", "")), string_or(line, "message", ""));
+    return Error(error_code_named(string_or(line, "code", "")), string_or(line, "message", ""));
   }
   return Error(
       ErrorCode::kInternal,
@@ -77,12 +94,19 @@ Result<PlatformPaths> fetch_paths(DaemonClient& daemon) {
   return PlatformPaths{std::move(state)};
 }
 
+std::string run_file(CommandContext& context,
+                     const PlatformPaths& paths,
+                     const std::string& name,
+                     std::string_view ending) {
+  return fmt::format("{}/{}.{}.{}", paths.transfer(), name, context.programs.own_pid(), ending);
+}
+
 Result<Json> run_archive(CommandContext& context,
                          const PlatformPaths& paths,
                          const std::string& name,
                          std::vector<std::string> words) {
-  VC_TRY(context.files.make_directory(paths.transfer(), kPrivateDirectory));
-  const std::string log = paths.transfer() + "/" + name + ".log";
+  VC_TRY(remove_leavings(context, paths));
+  const std::string log = run_file(context, paths, name, "log");
   VC_TRY(context.files.remove(log));
   LaunchSpec spec;
   spec.argv = {context.surroundings.program_directory + std::string(kProgram)};
@@ -98,16 +122,29 @@ Result<Json> run_archive(CommandContext& context,
     context.console.err << "\r              \r";
   }
   Json said = last_line(context, log);
-  (void)context.files.remove(log);  // the next run does it otherwise
+  (void)context.files.remove(log);  // a later run does it otherwise
   return outcome_of(std::move(said));
 }
 
-std::vector<std::string> store_words(const DesiredState& desired, const PlatformPaths& paths) {
-  if (desired.platform.store.kind == SessionStoreKind::kEmbedded) {
-    return {};
+Result<std::vector<std::string>> store_words(CommandContext& context,
+                                             const StoreSpec& store,
+                                             const PlatformPaths& paths) {
+  if (store.kind == SessionStoreKind::kEmbedded) {
+    return std::vector<std::string>();
   }
-  return {"--redis-url", desired.platform.store.redis_url, "--redis-password-file",
-          paths.state + "/keys/redis.password"};
+  std::vector<std::string> words = {"--redis-url", store.redis_url};
+  std::string password = store.password_file;
+  if (password.empty()) {
+    const std::string keys = paths.state + "/keys";
+    VC_TRY(const std::vector<std::string> names, context.files.list(keys));
+    constexpr std::string_view kUsual = "redis.password";
+    const bool has_one = std::find(names.begin(), names.end(), kUsual) != names.end();
+    password = has_one ? keys + "/" + std::string(kUsual) : "";
+  }
+  if (!password.empty()) {
+    words.insert(words.end(), {"--redis-password-file", password});
+  }
+  return words;
 }
 
 std::string describe_rows(const Json& rows) {

@@ -17,16 +17,22 @@ struct PlatformPaths {
   std::string state;
 
   std::string tenant(const std::string& slug) const { return state + "/tenants/" + slug; }
-  /// Where data wait that go into the platform or out of it.
+  /// Where data wait that go into the platform or out of it. The daemon makes it.
   std::string transfer() const { return state + "/transfer"; }
-  std::string stage(const std::string& slug) const { return transfer() + "/" + slug; }
 };
 Result<PlatformPaths> fetch_paths(DaemonClient& daemon);
+
+/// A file of this run beside those of others that do the same at the same time. What runs that are
+/// gone have left is removed with the next one. `name` says what it is for: "export-mario-pizza".
+std::string run_file(CommandContext& context,
+                     const PlatformPaths& paths,
+                     const std::string& name,
+                     std::string_view ending);
 
 /// Runs voicectl-archive, which works on tenants' data, and waits for its end. How far it is is
 /// shown where somebody watches.
 ///
-/// `words` are its arguments; `name` tells this run from others at the same time.
+/// `words` are its arguments; `name` says what the run is for.
 /// ERRORS: what the program says of its failure; kInternal if it ends without a word.
 Result<Json> run_archive(CommandContext& context,
                          const PlatformPaths& paths,
@@ -34,7 +40,9 @@ Result<Json> run_archive(CommandContext& context,
                          std::vector<std::string> words);
 
 /// Words that tell the program where the platform's sessions are, if not in files.
-std::vector<std::string> store_words(const DesiredState& desired, const PlatformPaths& paths);
+Result<std::vector<std::string>> store_words(CommandContext& context,
+                                             const StoreSpec& store,
+                                             const PlatformPaths& paths);
 
 /// "1,234 rows: 12 sessions, 1,222 events".
 std::string describe_rows(const Json& rows);

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -36,27 +37,50 @@ Status PosixProgramHost::signal(const ProcessIdentity& who, int number) {
   return spawner_.signal_group(who, number);
 }
 
+Result<std::shared_ptr<bool>> PosixProgramHost::watch(const ProcessIdentity& who) {
+  const auto known = std::find_if(watched_.begin(), watched_.end(),
+                                  [&](const auto& watched) { return watched.first == who; });
+  if (known != watched_.end()) {
+    return known->second;
+  }
+  auto has_ended = std::make_shared<bool>(false);
+  VC_TRY(spawner_.adopt(who, [this, has_ended](const ProcessExit&) {
+    *has_ended = true;
+    reactor_.stop();
+  }));
+  watched_.emplace_back(who, has_ended);
+  return has_ended;
+}
+
 WaitOutcome PosixProgramHost::wait_for_end(const ProcessIdentity& who, Duration limit) {
-  // The watch outlives this call if the program does; it must not end a later wait then.
-  const auto has_ended = std::make_shared<bool>(false);
-  const std::weak_ptr<bool> still_waiting = has_ended;
-  const Status adopted = spawner_.adopt(who, [this, still_waiting](const ProcessExit&) {
-    if (const std::shared_ptr<bool> flag = still_waiting.lock()) {
-      *flag = true;
-      reactor_.stop();
-    }
-  });
-  if (adopted.has_error()) {
+  const Result<std::shared_ptr<bool>> has_ended = watch(who);
+  if (has_ended.has_error() && has_ended.error().code() == ErrorCode::kNotFound) {
     return WaitOutcome::kEnded;
   }
-  const TimerId timer = reactor_.call_after(limit, [this] { reactor_.stop(); });
-  reactor_.run();
-  reactor_.cancel(timer);
-  return *has_ended ? WaitOutcome::kEnded : WaitOutcome::kStillRunning;
+  // One that cannot be watched just now, for want of descriptors, runs all the same.
+  const auto is_over = [&] { return has_ended.has_value() && **has_ended; };
+  const MonoTime end = reactor_.now() + limit;
+  do {
+    // The end of another program that was once waited for ends a turn, too.
+    const TimerId timer = reactor_.call_after(end - reactor_.now(), [this] { reactor_.stop(); });
+    if (!is_over()) {
+      reactor_.run();
+    }
+    reactor_.cancel(timer);
+  } while (!is_over() && reactor_.now() < end);
+  return is_over() ? WaitOutcome::kEnded : WaitOutcome::kStillRunning;
 }
 
 Result<FileLock> PosixProgramHost::lock(const std::string& path) {
   return FileLock::take(path);
+}
+
+int PosixProgramHost::own_pid() {
+  return ::getpid();
+}
+
+bool PosixProgramHost::is_in_use(int pid) {
+  return spawner_.identify(pid).has_value();
 }
 
 MonoTime PosixProgramHost::now() {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "base/os/asio_reactor.h"
 #include "base/os/posix_process_spawner.h"
 #include "cli/program_host.h"
@@ -17,12 +21,19 @@ class PosixProgramHost final : public ProgramHost {
   Status signal(const ProcessIdentity& who, int number) override;
   WaitOutcome wait_for_end(const ProcessIdentity& who, Duration limit) override;
   Result<FileLock> lock(const std::string& path) override;
+  int own_pid() override;
+  bool is_in_use(int pid) override;
   MonoTime now() override;
   void pause(Duration length) override;
 
  private:
+  /// Whether it has ended. One watch for each program, however often it is waited for: a watch
+  /// holds a descriptor until the program ends.
+  Result<std::shared_ptr<bool>> watch(const ProcessIdentity& who);
+
   AsioReactor reactor_;
   PosixProcessSpawner spawner_;
+  std::vector<std::pair<ProcessIdentity, std::shared_ptr<bool>>> watched_;
 };
 
 }  // namespace voicectl

@@ -35,6 +35,10 @@ class ProgramHost {
   /// ERRORS: kConflict if another program has it, naming it; kPermissionDenied.
   virtual Result<FileLock> lock(const std::string& path) = 0;
 
+  virtual int own_pid() = 0;
+  /// Whether there is a process of that number, whoever it is.
+  virtual bool is_in_use(int pid) = 0;
+
   virtual MonoTime now() = 0;
   /// Lets time pass, for asking again what cannot tell by itself.
   virtual void pause(Duration length) = 0;

@@ -137,6 +137,12 @@ verify "no request failed" grep -q '"failed":0' "$keys/moves"
 verify "nginx was not reloaded" test "$(reloads)" = "$before"
 voicectl events | grep handed_over | tail -n 2 || true
 
+step "7. Take a backup of a tenant while it is served, and look whether all of its data are sound"
+show "voicectl tenant export mario-pizza --file mario-pizza.tar.zst"
+verify "the archive is written" voicectl tenant export mario-pizza --file "$keys/mario-pizza.tar.zst"
+show "voicectl tenant check mario-pizza"
+verify "the data are sound" voicectl tenant check mario-pizza
+
 if [ "$failures" -gt 0 ]; then
   printf '\n%s checks failed\n' "$failures"
   exit 1

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,6 +24,22 @@ std::string holder_of(int fd) {
   return digits.empty() ? "another process" : fmt::format("the process with pid {}", digits);
 }
 
+/// Opens the lock's file, or makes it. One that root makes in another user's folder is that user's,
+/// who could not use the lock any more otherwise.
+UniqueFd open_or_make(const std::string& path) {
+  UniqueFd made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!made.is_open()) {
+    return UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  }
+  struct stat folder {};
+  if (::geteuid() == 0 && ::stat(path.substr(0, path.rfind('/') + 1).c_str(), &folder) == 0 &&
+      folder.st_uid != 0) {
+    // Where it cannot be given away it is ours, as if this had not been tried.
+    (void)!::fchown(made.get(), folder.st_uid, folder.st_gid);
+  }
+  return made;
+}
+
 Status write_own_pid(int fd, const std::string& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
   const bool is_written = ::ftruncate(fd, 0) == 0 && ::pwrite(fd, text.data(), text.size(), 0) ==
@@ -38,7 +55,7 @@ Status write_own_pid(int fd, const std::string& path) {
 }  // namespace
 
 Result<FileLock> FileLock::take(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  UniqueFd fd = open_or_make(path);
   if (!fd.is_open()) {
     const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted
                                                               : ErrorCode::kPermissionDenied;

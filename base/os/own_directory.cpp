@@ -44,8 +44,7 @@ Status claim_directory(FileSystem& files, const std::string& path, FileMode mode
       return posix_error(fmt::format("look at folder '{}'", path), errno);
     }
   }
-  VC_TRY(check_trusted(path, about));
-  return files.make_directory(path, mode);
+  return check_trusted(path, about);
 }
 
 }  // namespace voicectl

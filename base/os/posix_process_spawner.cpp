@@ -135,10 +135,19 @@ struct PosixProcessSpawner::Inner {
 
   /// A pidfd of exactly that process; empty if it is gone. The descriptor comes first: from then
   /// on the process behind it cannot change, and the comparison is about it.
-  UniqueFd open_exactly(const ProcessIdentity& who) const {
+  /// ERRORS: kResourceExhausted without descriptors, when nobody can tell whether it is gone.
+  Result<UniqueFd> open_exactly(const ProcessIdentity& who) const {
     UniqueFd pidfd = open_pidfd(who.pid);
-    const bool is_same = pidfd.is_open() && identity_of(who.pid) == who;
-    return is_same ? std::move(pidfd) : UniqueFd();
+    if (!pidfd.is_open()) {
+      const bool is_gone = errno == ESRCH || errno == EINVAL;
+      return is_gone ? Result<UniqueFd>(UniqueFd())
+                     : posix_error(fmt::format("watch process {}", who.pid), errno);
+    }
+    const std::optional<ProcessIdentity> now = identity_of(who.pid);
+    if (!now && signal_through(pidfd, 0, 0) == 0) {
+      return posix_error(fmt::format("look at process {}", who.pid), EMFILE);
+    }
+    return now == who ? std::move(pidfd) : UniqueFd();
   }
 
   void watch(const ProcessIdentity& who, UniqueFd pidfd, OnExit on_exit) {
@@ -211,7 +220,7 @@ Result<ProcessIdentity> PosixProcessSpawner::spawn(const LaunchSpec& spec, OnExi
 }
 
 Status PosixProcessSpawner::adopt(const ProcessIdentity& who, OnExit on_exit) {
-  UniqueFd pidfd = inner_->open_exactly(who);
+  VC_TRY(UniqueFd pidfd, inner_->open_exactly(who));
   if (!pidfd.is_open()) {
     return Error(ErrorCode::kNotFound, fmt::format("cannot adopt process {}: it is gone", who.pid));
   }
@@ -221,8 +230,14 @@ Status PosixProcessSpawner::adopt(const ProcessIdentity& who, OnExit on_exit) {
 
 Status PosixProcessSpawner::signal_group(const ProcessIdentity& who, int signal_number) {
   const Inner::Held* held = inner_->find(who);
-  const UniqueFd opened = held == nullptr ? inner_->open_exactly(who) : UniqueFd();
-  const UniqueFd* pidfd = held == nullptr ? &opened : &held->pidfd;
+  Result<UniqueFd> opened = UniqueFd();
+  if (held == nullptr) {
+    opened = inner_->open_exactly(who);
+  }
+  if (opened.has_error()) {
+    return opened.error();
+  }
+  const UniqueFd* pidfd = held == nullptr ? &*opened : &held->pidfd;
   if (!pidfd->is_open()) {
     return ok_status();
   }

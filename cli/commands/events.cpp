@@ -32,11 +32,15 @@ Result<ExitCode> show_events(CommandContext& context, const Options& options) {
   const std::string target =
       fmt::format("/v1/events?after={}{}", options.after, options.is_following ? "&follow=1" : "");
   VC_TRY(daemon_of(context)->stream("GET", target, "", [&](std::string_view line) -> Status {
+    VC_TRY(const Json event, parse_json(line));
+    if (const auto error = event.find("error"); error != event.end() && error->is_object()) {
+      return Error(error_code_named(string_or(*error, "code", "internal")),
+                   string_or(*error, "message", "cannot read on: the daemon gave no reason"));
+    }
     if (options.format == OutputFormat::kJson) {
       console.out << line << '\n' << std::flush;
       return ok_status();
     }
-    VC_TRY(const Json event, parse_json(line));
     console.out << event_line(event, console.out_palette) << std::flush;
     return ok_status();
   }));

@@ -17,7 +17,22 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
+Status require_instance(DaemonClient& daemon, const std::string& name) {
+  VC_TRY(const Json answer, daemon.get("/v1/instances"));
+  for (const Json& instance : answer.value("instances", Json::array())) {
+    if (string_or(instance, "instance", "") == name) {
+      return ok_status();
+    }
+  }
+  return Error(ErrorCode::kNotFound,
+               fmt::format("cannot replace instance '{}': there is none of that name; see "
+                           "'voicectl ps'",
+                           name));
+}
+
 Result<ExitCode> restart_instance(CommandContext& context, const Options& options) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(require_instance(*daemon, options.instance));
   const Answer answer = ask_yes_no(
       context.console,
       fmt::format(
@@ -27,7 +42,6 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
   if (answer != Answer::kYes) {
     return exit_code_of_refusal(context.console, answer);
   }
-  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   return follow_progress(context, *daemon,
                          "/v1/instances/" + percent_encoded(options.instance) + "/restart",
                          dump_json(Json{{"who", context.surroundings.user}}),

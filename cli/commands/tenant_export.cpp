@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -26,12 +25,17 @@ struct Options {
 
 /// An archive that somebody keeps is not replaced by a slip of the hand.
 Status check_free(CommandContext& context, const Options& options, const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  VC_TRY(const std::vector<std::string> names,
-         context.files.list(slash == 0 ? "/" : path.substr(0, slash)));
-  const bool is_there =
-      std::find(names.begin(), names.end(), path.substr(slash + 1)) != names.end();
-  if (is_there && !options.overwrites) {
+  if (options.overwrites) {
+    return ok_status();
+  }
+  // Not more of it than shows that it is there. The folder may be reached by a link.
+  const Result<std::optional<std::string>> known = context.files.read(path, 0);
+  const bool is_too_long =
+      known.has_error() && known.error().code() == ErrorCode::kResourceExhausted;
+  if (known.has_error() && !is_too_long) {
+    return known.error();
+  }
+  if (is_too_long || known->has_value()) {
     return Error(ErrorCode::kAlreadyExists,
                  fmt::format("cannot write '{}': there is such a file; take another name, or add "
                              "--overwrite",
@@ -42,8 +46,9 @@ Status check_free(CommandContext& context, const Options& options, const std::st
 
 Result<std::string> document_of(DaemonClient& daemon, const std::string& slug) {
   VC_TRY(const DesiredState desired, fetch_desired(daemon));
-  for (const TenantSpec& tenant : desired.tenants) {
+  for (TenantSpec tenant : desired.tenants) {
     if (tenant.tenant.str() == slug) {
+      tenant.import_id.clear();  // of this platform
       return render_tenant(tenant);
     }
   }
@@ -68,9 +73,8 @@ Result<ExitCode> export_tenant(CommandContext& context, const Options& options) 
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const std::string document, document_of(*daemon, options.slug));
   VC_TRY(const PlatformPaths paths, fetch_paths(*daemon));
-  VC_TRY(context.files.make_directory(paths.transfer(), kPrivateDirectory));
   const std::string name = "export-" + options.slug;
-  const std::string document_path = paths.transfer() + "/" + name + ".json";
+  const std::string document_path = run_file(context, paths, name, "json");
   VC_TRY(context.files.replace_atomically(document_path, document, kPrivateFile));
   std::vector<std::string> words = {"export",
                                     "--config",
@@ -85,7 +89,7 @@ Result<ExitCode> export_tenant(CommandContext& context, const Options& options) 
     words.insert(words.end(), {"--secrets", paths.tenant(options.slug) + "/secrets.json"});
   }
   const Result<Json> outcome = run_archive(context, paths, name, std::move(words));
-  (void)context.files.remove(document_path);  // the next export does it otherwise
+  (void)context.files.remove(document_path);  // a later run does it otherwise
   if (outcome.has_error()) {
     return outcome.error();
   }

@@ -51,20 +51,63 @@ Json chosen_of(const Json& retired, const Options& options, WallTime now) {
   return chosen;
 }
 
-Status purge_one(CommandContext& context,
-                 DaemonClient& daemon,
-                 const PlatformPaths& paths,
-                 const Json& one) {
+bool is_for_people(OutputFormat format) {
+  return format == OutputFormat::kTable || format == OutputFormat::kWide;
+}
+
+/// Erases what one deleted tenant has left; returns it with what was erased. Its folder goes last:
+/// as long as that is there a purge that was cut off is found again, and begun anew.
+Result<Json> purge_one(CommandContext& context,
+                       DaemonClient& daemon,
+                       const PlatformPaths& paths,
+                       Json one) {
   const std::string name = string_or(one, "name", "");
   const std::string tenant = string_or(one, "tenant", "");
-  VC_TRY(const Json outcome, run_archive(context, paths, "purge",
-                                         {"purge", "--folder", paths.state + "/retired/" + name}));
   VC_TRY(const Json forgotten, daemon.call("DELETE", "/v1/retired/" + percent_encoded(tenant), ""));
-  const std::int64_t keys = integer_or(outcome, "redis_keys", 0);
-  context.console.out << fmt::format("Purged {}, deleted {}: {}{}.\n", tenant,
-                                     cell(one, "retired_at"), bytes_cell(one, "bytes"),
-                                     keys > 0 ? fmt::format(" and {} keys on Redis", keys) : "");
-  return ok_status();
+  VC_TRY(const Json outcome, run_archive(context, paths, "purge-" + tenant,
+                                         {"purge", "--folder", paths.state + "/retired/" + name}));
+  one["redis_keys"] = integer_or(outcome, "redis_keys", 0);
+  return one;
+}
+
+void print_purged(Console& console, const Json& one) {
+  const std::int64_t keys = integer_or(one, "redis_keys", 0);
+  console.out << fmt::format("Purged {}, deleted {}: {}{}.\n", cell(one, "tenant"),
+                             cell(one, "retired_at"), bytes_cell(one, "bytes"),
+                             keys > 0 ? fmt::format(" and {} keys on Redis", keys) : "");
+}
+
+/// All of them, also if one cannot be purged.
+Result<ExitCode> purge_all(CommandContext& context,
+                           DaemonClient& daemon,
+                           const PlatformPaths& paths,
+                           const Json& chosen,
+                           OutputFormat format) {
+  Json purged = Json::array();
+  Json problems = Json::array();
+  for (const Json& one : chosen) {
+    Result<Json> outcome = purge_one(context, daemon, paths, one);
+    if (outcome.has_error() && chosen.size() == 1) {
+      return outcome.error();
+    }
+    if (outcome.has_error()) {
+      context.console.err << "voicectl: " << safe_for_terminal(outcome.error().text()) << '\n';
+      problems.push_back(outcome.error().text());
+      continue;
+    }
+    if (is_for_people(format)) {
+      print_purged(context.console, *outcome);
+    }
+    purged.push_back(std::move(*outcome));
+  }
+  if (!is_for_people(format)) {
+    print_list(context.console, {{"retired", purged}, {"problems", problems}}, retired_view(),
+               format);
+  }
+  if (problems.empty()) {
+    return ExitCode::kOk;
+  }
+  return purged.empty() ? ExitCode::kFailure : ExitCode::kPartial;
 }
 
 Result<Json> list_retired(CommandContext& context, const PlatformPaths& paths) {
@@ -91,7 +134,9 @@ Result<ExitCode> purge(CommandContext& context, const Options& options) {
         "cannot purge: no such deleted tenant has left anything; see 'voicectl tenant purge "
         "--list', and 'voicectl tenant delete' for one that is served");
   }
-  print_list(context.console, {{"retired", chosen}}, retired_view(), OutputFormat::kTable);
+  if (is_for_people(options.format)) {
+    print_list(context.console, {{"retired", chosen}}, retired_view(), options.format);
+  }
   const std::string word = options.slug.empty() ? std::to_string(chosen.size()) : options.slug;
   const Answer answer =
       ask_for_word(context.console,
@@ -100,10 +145,7 @@ Result<ExitCode> purge(CommandContext& context, const Options& options) {
   if (answer != Answer::kYes) {
     return exit_code_of_refusal(context.console, answer);
   }
-  for (const Json& one : chosen) {
-    VC_TRY(purge_one(context, *daemon, paths, one));
-  }
-  return ExitCode::kOk;
+  return purge_all(context, *daemon, paths, chosen, options.format);
 }
 
 CommandBody declare(CLI::App& app) {

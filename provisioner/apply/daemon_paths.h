@@ -33,9 +33,11 @@ struct DaemonPaths {
     return tenant_folder(tenant) + "/keys.json";
   }
   std::string tenant_data(const TenantId& tenant) const { return tenant_folder(tenant) + "/data"; }
-  /// Where the CLI puts an imported tenant's data for us.
-  std::string import_stage(const TenantId& tenant) const {
-    return state + "/transfer/" + tenant.str();
+  /// Where the CLI puts what goes into the platform and out of it.
+  std::string transfer() const { return state + "/transfer"; }
+  /// An imported tenant's data, until they become its folder.
+  std::string import_stage(const std::string& import_id) const {
+    return transfer() + "/" + import_id;
   }
   std::string tenant_socket(const TenantId& tenant) const {
     return run + "/tenants/" + tenant.str() + ".sock";

@@ -161,6 +161,7 @@ Result<LendOptions> PlacementActions::lend_options(const RecordedTenant& tenant,
     return Error(ErrorCode::kNotFound,
                  fmt::format("cannot lend tenant '{}': its listener is not bound", name.str()));
   }
+  VC_TRY(deps_.ensure_config(tenant));
   return LendOptions{instance,
                      name,
                      tenant.generation,
@@ -217,7 +218,10 @@ void PlacementActions::hand_over(const LendListener& action,
     return;
   }
   deps_.migrator.move(
-      Move{*action.from, *to, [this, tenant] { return next_token(tenant); }},
+      Move{*action.from, *to, [this, tenant] { return next_token(tenant); },
+           [this, tenant](Completion<void> taken) {
+             deps_.deliver_config(tenant, std::move(taken));
+           }},
       [this, action, tenant, done = std::move(done)](const MoveOutcome& outcome) {
         if (deps_.on_hand_over) {
           deps_.on_hand_over(action, outcome);

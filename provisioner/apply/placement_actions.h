@@ -29,6 +29,9 @@ class PlacementActions {
     /// How tenants' socket files are made reachable for nginx.
     SocketAccess socket_access;
     SessionMigrator& migrator;
+    /// As TenantActions has them.
+    std::function<Status(const RecordedTenant& tenant)> ensure_config;
+    std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
     /// Hears of every hand-over, also of one that was not carried out. May be empty.
     std::function<void(const LendListener& action, const MoveOutcome& outcome)> on_hand_over = {};
   };

@@ -130,6 +130,7 @@ Result<std::vector<RecordedTenant>> TenantActions::refresh_configs(const Platfor
     const Result<TenantFiles::Written> written =
         deps_.files.refresh_config(recorded.spec, platform, recorded.generation, deps_.keys);
     if (written.has_error()) {
+      restore_configs(out);
       return written.error().with_context(
           fmt::format("writing the configuration of '{}'", tenant.str()));
     }
@@ -139,6 +140,29 @@ Result<std::vector<RecordedTenant>> TenantActions::refresh_configs(const Platfor
     }
   }
   return out;
+}
+
+void TenantActions::restore_configs(const std::vector<RecordedTenant>& refreshed) {
+  for (const RecordedTenant& tenant : refreshed) {
+    // One that cannot be written now is before its tenant is given to an instance.
+    (void)ensure_config(*deps_.recorded.find_tenant(tenant.spec.tenant));
+  }
+}
+
+Status TenantActions::ensure_config(const RecordedTenant& tenant) {
+  VC_TRY(const PlatformSpec platform, this->platform());
+  return deps_.files.ensure_config(tenant, platform, deps_.keys);
+}
+
+void TenantActions::deliver_config(const RecordedTenant& tenant, Completion<void> done) {
+  const Status ensured = ensure_config(tenant);
+  if (ensured.has_error() || !tenant.placement) {
+    done(ensured);
+    return;
+  }
+  deps_.instances.reconfigure(*tenant.placement, tenant.spec.tenant, tenant.generation,
+                              deps_.files.paths().tenant_config(tenant.spec.tenant),
+                              std::move(done));
 }
 
 void TenantActions::perform(const InstallKey&, OnActionDone done) {
@@ -219,11 +243,14 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
     done(failed(tenant.has_error() ? tenant.error() : platform.error()));
     return;
   }
-  const Status adopted = deps_.files.adopt_import(action.tenant, deps_.wall.now());
-  const Status prepared =
-      adopted.has_error()
-          ? adopted
-          : deps_.files.prepare(tenant->spec, *platform, action.generation, deps_.keys);
+  // Recorded data are those of the import, and what they are now is newer.
+  const bool is_to_adopt = !tenant->has_data && !tenant->spec.import_id.empty();
+  const Status adopted =
+      is_to_adopt ? deps_.files.adopt_import(tenant->spec, platform->store.kind, deps_.wall.now())
+                  : ok_status();
+  const Status prepared = adopted.has_error() ? adopted
+                                              : deps_.files.prepare(tenant->spec, *platform,
+                                                                    action.generation, deps_.keys);
   if (prepared.has_error()) {
     done(failed(prepared.error()));
     return;

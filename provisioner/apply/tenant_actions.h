@@ -37,8 +37,16 @@ class TenantActions {
   void perform(const PrepareTenantData& action, OnActionDone done);
   void perform(const RetireTenantData& action, OnActionDone done);
 
+  /// The file that instances read says what is recorded, also after a change that was refused or
+  /// could not be recorded. Before a tenant is given to anybody.
+  Status ensure_config(const RecordedTenant& tenant);
+  /// Makes sure of that, and has the tenant's instance take it.
+  void deliver_config(const RecordedTenant& tenant, Completion<void> done);
+
  private:
   Result<PlatformSpec> platform() const;
+  /// Takes back what a change of the platform has written that is not made.
+  void restore_configs(const std::vector<RecordedTenant>& refreshed);
   /// The tenants whose configuration it wrote anew, with their new generation.
   Result<std::vector<RecordedTenant>> refresh_configs(const PlatformSpec& platform);
   /// ERRORS: kInvalidArgument if tenants have sessions in a store of another kind.

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -14,8 +15,9 @@ namespace {
 
 /// 40 characters of 36: more than 200 bits.
 constexpr std::size_t kSecretLength = 40;
-/// How long an import waits to be taken over. Longer than anybody takes to read a plan.
-constexpr std::chrono::hours kImportKept{1};
+
+/// Last of what an import puts down: it says that all is there, and whose.
+constexpr std::string_view kImportNote = "/import.json";
 
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
@@ -73,6 +75,10 @@ Status TenantFiles::write_owned(const std::string& path, const std::string& cont
 
 Status TenantFiles::make_owned_directory(const std::string& path) {
   VC_TRY(files_.make_directory(path, kPrivateDirectory));
+  return give_away(path);
+}
+
+Status TenantFiles::give_away(const std::string& path) {
   return options_.owner ? files_.set_owner(path, *options_.owner) : ok_status();
 }
 
@@ -89,6 +95,18 @@ Result<std::string> TenantFiles::load_or_make_secrets(const TenantId& tenant) {
                         {"store_owner", random_.token(kSecretLength)}};
   VC_TRY(write_owned(path, dump_json(secrets)));
   return dump_json(secrets);
+}
+
+/// Whoever may write a document must not have the platform's own secrets sent to a host of theirs.
+Status TenantFiles::refuse_own_file(const std::string& source) const {
+  const std::string plain = std::filesystem::path(source).lexically_normal().string();
+  return plain.starts_with(paths().state + "/")
+             ? Status(Error(ErrorCode::kInvalidArgument,
+                            fmt::format("cannot take the credentials in '{}': what is in the "
+                                        "daemon's state folder is the platform's own; put them "
+                                        "into a file elsewhere",
+                                        source)))
+             : ok_status();
 }
 
 /// Copies a file of secrets to where the instances may read it. One that cannot be read leaves what
@@ -110,34 +128,60 @@ Status TenantFiles::install_file(const std::string& source, const std::string& i
       fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
 }
 
-/// Moves a file to where the instance finds it, if it is there.
-Status TenantFiles::hand_over(const std::string& from, const std::string& to) {
-  const std::string folder = from.substr(0, from.rfind('/'));
+Result<bool> TenantFiles::is_there(const std::string& folder, const std::string& name) const {
   VC_TRY(const std::vector<std::string> names, files_.list(folder));
-  if (std::find(names.begin(), names.end(), from.substr(folder.size() + 1)) == names.end()) {
-    return ok_status();  // a try before this one has moved it
-  }
-  if (options_.owner) {
-    VC_TRY(files_.set_owner(from, *options_.owner));
-  }
-  return files_.move(from, to);
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Status TenantFiles::adopt_import(const TenantId& tenant, WallTime now) {
-  const std::string stage = paths().import_stage(tenant);
-  VC_TRY(const std::optional<std::string> text, files_.read(stage + "/import.json", kMaxKeyFile));
-  const Result<Json> note = parse_json(text.value_or("{}"));
-  const std::int64_t staged = note.has_value() ? integer_or(*note, "staged_at_ms", 0) : 0;
-  const bool is_for_us = note.has_value() && string_or(*note, "tenant", "") == tenant.str() &&
-                         now - WallTime(std::chrono::milliseconds(staged)) < kImportKept;
-  if (!is_for_us) {
-    return ok_status();
+/// What the import says of itself; an empty object if it says nothing.
+Result<Json> TenantFiles::read_import_note(const std::string& folder) const {
+  VC_TRY(const std::optional<std::string> text,
+         files_.read(folder + std::string(kImportNote), kMaxKeyFile));
+  Result<Json> note = parse_json(text.value_or("{}"));
+  return note.has_value() && note->is_object() ? std::move(*note) : Json::object();
+}
+
+/// Puts the rows where the instance looks for them, still within the stage.
+Status TenantFiles::arrange_stage(const std::string& stage) {
+  VC_TRY(make_owned_directory(stage + "/data"));
+  VC_TRY(const bool is_to_move, is_there(stage, "tenant.db"));
+  if (is_to_move) {
+    VC_TRY(files_.move(stage + "/tenant.db", stage + "/data/tenant.db"));
   }
-  VC_TRY(make_owned_directory(paths().tenant_folder(tenant)));
-  VC_TRY(make_owned_directory(paths().tenant_data(tenant)));
-  VC_TRY(hand_over(stage + "/secrets.json", paths().tenant_secrets(tenant)));
-  VC_TRY(hand_over(stage + "/tenant.db", paths().tenant_data(tenant) + "/tenant.db"));
-  return files_.remove(stage);
+  return ok_status();
+}
+
+Status TenantFiles::adopt_import(const TenantSpec& tenant, SessionStoreKind store, WallTime now) {
+  const std::string folder = paths().tenant_folder(tenant.tenant);
+  VC_TRY(const Json taken, read_import_note(folder));
+  if (string_or(taken, "import", "") == tenant.import_id) {
+    return ok_status();  // a try before this one has taken it over
+  }
+  const std::string stage = paths().import_stage(tenant.import_id);
+  VC_TRY(const Json note, read_import_note(stage));
+  const bool is_ours = string_or(note, "import", "") == tenant.import_id &&
+                       string_or(note, "tenant", "") == tenant.tenant.str() &&
+                       string_or(note, "store", "") == name_of(store);
+  if (is_ours) {
+    VC_TRY(arrange_stage(stage));
+  }
+  VC_TRY(const bool has_secrets, is_there(stage, "secrets.json"));
+  VC_TRY(const bool has_rows, is_there(stage + "/data", "tenant.db"));
+  if (!is_ours || !has_secrets || has_rows != (store == SessionStoreKind::kEmbedded)) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot create tenant '{0}' with the data of its import: they are not "
+                             "in '{1}' as they were put there; 'voicectl tenant delete {0}', then "
+                             "import it again",
+                             tenant.tenant.str(), stage));
+  }
+  VC_TRY(give_away(stage + "/secrets.json"));
+  if (has_rows) {
+    VC_TRY(give_away(stage + "/data/tenant.db"));
+  }
+  VC_TRY(make_owned_directory(stage));
+  // One step from nothing to everything. What a creation that failed has left is set aside.
+  VC_TRY(retire(tenant.tenant, now));
+  return files_.move(stage, folder);
 }
 
 Status TenantFiles::prepare(const TenantSpec& tenant,
@@ -155,6 +199,19 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
                                  const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(const std::string text, render_config(tenant, platform, generation, keys));
   return write_owned(paths().tenant_config(tenant.tenant), text);
+}
+
+Status TenantFiles::ensure_config(const RecordedTenant& tenant,
+                                  const PlatformSpec& platform,
+                                  const std::vector<ApiKeyRecord>& keys) {
+  VC_TRY(const std::optional<std::string> known,
+         files_.read(paths().tenant_config(tenant.spec.tenant), kMaxConfigFile));
+  // As render_config writes it: the keys of an object are sorted.
+  const std::string begin =
+      fmt::format(R"({{"apiVersion":"{}","generation":{},)", kApiVersion, tenant.generation.value);
+  return known && known->starts_with(begin)
+             ? ok_status()
+             : write_config(tenant.spec, platform, tenant.generation, keys);
 }
 
 Result<TenantFiles::Written> TenantFiles::refresh_config(const TenantSpec& tenant,
@@ -183,6 +240,8 @@ Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
   }
   VC_TRY(Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
   point_at_installed(document["backend"], tenant, paths());
+  document.erase("import");  // whence its data came is nothing that its instance does
+  VC_TRY(refuse_own_file(tenant.backend.credentials_file));
   VC_TRY(install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant)));
   VC_TRY(const Json store, store_document(platform.store));
   const Result<Written> written = write_keys(tenant.tenant, keys);

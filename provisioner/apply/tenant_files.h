@@ -39,16 +39,24 @@ class TenantFiles {
 
   const DaemonPaths& paths() const { return options_.paths; }
 
-  /// Takes over for a new tenant what `voicectl tenant import` left for it a short time ago: its
-  /// database and secrets. Older leavings are of an import that was given up, and are not touched.
-  /// Idempotent.
-  Status adopt_import(const TenantId& tenant, WallTime now);
+  /// Makes the stage of the import that `tenant` names the new tenant's folder, whole. Idempotent.
+  ///
+  /// REQUIRES: the tenant has no data yet. A folder that is there nevertheless is set aside.
+  /// ERRORS: kNotFound if the stage is not there as the import left it, or was made for another
+  /// tenant or store: a tenant that was to have data is never made without them.
+  Status adopt_import(const TenantSpec& tenant, SessionStoreKind store, WallTime now);
 
   /// Makes the folder, its secrets (once) and its configuration file. Idempotent.
   Status prepare(const TenantSpec& tenant,
                  const PlatformSpec& platform,
                  Generation generation,
                  const std::vector<ApiKeyRecord>& keys);
+
+  /// Writes the recorded configuration anew if the file is of another generation: a change that was
+  /// refused or could not be recorded may have left a newer one, which nobody must be given.
+  Status ensure_config(const RecordedTenant& tenant,
+                       const PlatformSpec& platform,
+                       const std::vector<ApiKeyRecord>& keys);
 
   enum class Written { kAnew, kAsBefore };
 
@@ -89,7 +97,12 @@ class TenantFiles {
  private:
   Status write_owned(const std::string& path, const std::string& content);
   Status make_owned_directory(const std::string& path);
-  Status hand_over(const std::string& from, const std::string& to);
+  /// To the user of the instances.
+  Status give_away(const std::string& path);
+  Result<bool> is_there(const std::string& folder, const std::string& name) const;
+  Result<Json> read_import_note(const std::string& folder) const;
+  Status arrange_stage(const std::string& stage);
+  Status refuse_own_file(const std::string& source) const;
   Status install_file(const std::string& source, const std::string& installed);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);
   /// The configuration file's text, after all that it names has been written.

@@ -16,7 +16,7 @@ std::map<TenantId, Generation> ConfigDelivery::outdated() const {
     for (const auto& [tenant, lent] : view.tenants) {
       const RecordedTenant* const recorded = deps_.recorded.find_tenant(tenant);
       if (recorded != nullptr && recorded->placement == view.instance &&
-          lent.generation < recorded->generation) {
+          lent.generation != recorded->generation) {
         out.emplace(tenant, lent.generation);
       }
     }
@@ -57,11 +57,9 @@ void ConfigDelivery::wait() {
 void ConfigDelivery::ask_all() {
   open_ = 1;  // so that no answer can be the last while we still ask
   for (const auto& [tenant, generation] : outdated()) {
-    const RecordedTenant& recorded = *deps_.recorded.find_tenant(tenant);
     ++open_;
-    deps_.instances.reconfigure(
-        *recorded.placement, tenant, recorded.generation, deps_.paths.tenant_config(tenant),
-        [this, name = tenant](const Status& taken) { take_answer(name, taken); });
+    deps_.deliver(*deps_.recorded.find_tenant(tenant),
+                  [this, name = tenant](const Status& taken) { take_answer(name, taken); });
   }
   finish_one();
 }

@@ -7,7 +7,6 @@
 
 #include "base/backoff.h"
 #include "base/os/reactor.h"
-#include "provisioner/apply/daemon_paths.h"
 #include "provisioner/apply/recorded_state.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/instances/instance_manager.h"
@@ -27,7 +26,8 @@ class ConfigDelivery {
     RecordedState& recorded;
     InstanceManager& instances;
     EventLog& events;
-    DaemonPaths paths;
+    /// Has a tenant's instance take its recorded configuration.
+    std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver;
     /// An apply may be changing the same tenants: meanwhile nothing is tried.
     std::function<bool()> is_applying;
   };
@@ -40,7 +40,8 @@ class ConfigDelivery {
   /// Begins to ask, unless nobody is outdated or it is being done already.
   void begin();
 
-  /// Tenants whose ready instance has an older configuration than the recorded one, and which.
+  /// Tenants whose ready instance has another configuration than the recorded one, and which. A
+  /// newer one is of a change that could not be recorded.
   std::map<TenantId, Generation> outdated() const;
   /// Why, as far as an instance has said; empty if nothing was said yet.
   std::string reason_of(const TenantId& tenant) const;

@@ -9,6 +9,7 @@
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/plan/open_imports.h"
 
 namespace voicectl {
 namespace {
@@ -64,10 +65,11 @@ void ControlServer::show_tenant(const Call& call) {
 
 void ControlServer::make_plan(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  const Result<DesiredState> desired =
+  Result<DesiredState> desired =
       body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
-  const Result<Plan> plan =
-      desired.has_error() ? Result<Plan>(desired.error()) : deps_.loop.plan(*desired);
+  const Result<Plan> plan = desired.has_error()
+                                ? Result<Plan>(desired.error())
+                                : deps_.loop.plan(with_imports(std::move(*desired)));
   if (plan.has_error()) {
     refuse(call, plan.error());
     return;
@@ -83,7 +85,11 @@ void ControlServer::apply(const Call& call) {
     refuse(call, desired.error());
     return;
   }
-  stream_apply(call, std::move(*desired), *body);
+  stream_apply(call, with_imports(std::move(*desired)), *body);
+}
+
+DesiredState ControlServer::with_imports(DesiredState desired) const {
+  return with_open_imports(std::move(desired), deps_.loop.desired(), deps_.recorded.snapshot());
 }
 
 void ControlServer::restart_instance(const Call& call) {
@@ -98,6 +104,12 @@ void ControlServer::restart_instance(const Call& call) {
            Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet"));
     return;
   }
+  if (deps_.recorded.find_instance(*instance) == nullptr) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot replace instance '{}': there is none of that name",
+                                   instance->str())));
+    return;
+  }
   const std::string who = string_or(*body, "who", "unknown");
   const Status begun =
       deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
@@ -105,14 +117,20 @@ void ControlServer::restart_instance(const Call& call) {
                               // What is recorded now is carried out by the next apply, whoever
                               // begins it.
                               noted.has_error() ? refuse(call, noted.error())
-                                                : stream_apply(call, *deps_.loop.desired(), body);
+                                                : stream_apply(call, *deps_.loop.desired(), body,
+                                                               "it is recorded that the instance "
+                                                               "is to be replaced, which the next "
+                                                               "apply or hourly look does");
                             });
   if (begun.has_error()) {
     refuse(call, begun.error());
   }
 }
 
-void ControlServer::stream_apply(const Call& call, DesiredState desired, const Json& body) {
+void ControlServer::stream_apply(const Call& call,
+                                 DesiredState desired,
+                                 const Json& body,
+                                 const std::string& if_refused) {
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
   ReconcileLoop::ApplyRequest request{
@@ -121,7 +139,7 @@ void ControlServer::stream_apply(const Call& call, DesiredState desired, const J
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
   const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
   if (begun.has_error()) {
-    refuse(call, begun.error());
+    refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));
   }
 }
 

@@ -87,7 +87,12 @@ class ControlServer {
   void apply(const Call& call);
   void stop(const Call& call);
   void restart_instance(const Call& call);
-  void stream_apply(const Call& call, DesiredState desired, const Json& body);
+  /// `if_refused` says what has been done all the same.
+  void stream_apply(const Call& call,
+                    DesiredState desired,
+                    const Json& body,
+                    const std::string& if_refused = "");
+  DesiredState with_imports(DesiredState desired) const;
 
   // control_moves.cpp
   void move_tenant(const Call& call);

@@ -47,6 +47,10 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       SessionMigrator::Deps{seams_.reactor, *instances_, seams_.channels});
   placement_actions_ = std::make_unique<PlacementActions>(PlacementActions::Deps{
       recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access, *migrator_,
+      [this](const RecordedTenant& tenant) { return tenant_actions_->ensure_config(tenant); },
+      [this](const RecordedTenant& tenant, Completion<void> delivered) {
+        tenant_actions_->deliver_config(tenant, std::move(delivered));
+      },
       [this](const LendListener& action, const MoveOutcome& outcome) {
         tell_of_hand_over(action, outcome);
       }});
@@ -59,6 +63,9 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       ReconcileLoop::Deps{seams_.reactor, registry_, recorded_, *executor_, *placement_actions_,
                           *edge_actions_, *instances_, bank_, seams_.edge, certificates_, events_,
                           seams_.log, seams_.wall, options_.edge, seams_.listeners, files_,
+                          [this](const RecordedTenant& tenant, Completion<void> delivered) {
+                            tenant_actions_->deliver_config(tenant, std::move(delivered));
+                          },
                           seams_.instance_fingerprint, seams_.adopt_edge},
       std::move(loaded.desired));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
@@ -104,13 +111,15 @@ void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& ou
 
 Status Daemon::make_folders() {
   const DaemonPaths& paths = options_.paths;
-  for (const std::string& folder : {paths.state, paths.state + "/certs"}) {
-    VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
-  }
-  // Instances of another user must be able to pass through to their own tenants' folders.
+  // Instances of another user must be able to pass through to their own tenants' folders. They run
+  // already, so the mode is never another one in between.
   const bool is_shared = options_.launch.user.has_value();
   VC_TRY(
       seams_.files.make_directory(paths.state, is_shared ? kSharedDirectory : kPrivateDirectory));
+  // The latter made by us, so that whoever imports or exports as root does not make what is root's.
+  for (const std::string& folder : {paths.state + "/certs", paths.transfer()}) {
+    VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
+  }
   VC_TRY(seams_.files.make_directory(paths.state + "/tenants",
                                      is_shared ? kSharedDirectory : kPrivateDirectory));
   for (const std::string& folder :

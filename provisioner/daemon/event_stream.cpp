@@ -60,8 +60,22 @@ void EventStream::read_on() {
       [last = last_](Registry& registry) { return registry.read_events(last, kEventsAtOnce); },
       [self = shared_from_this()](const Result<std::vector<EventRecord>>& events) {
         self->is_reading_ = false;
-        self->take_batch(events.has_value() ? *events : std::vector<EventRecord>());
+        if (events.has_error()) {
+          self->fail(events.error());
+        } else {
+          self->take_batch(*events);
+        }
       });
+}
+
+/// Whoever reads must not take a broken disk for "nothing happened": the stream ends without an
+/// end.
+void EventStream::fail(const Error& why) {
+  if (stream_->is_open()) {
+    stream_->write(
+        dump_json({{"error", {{"code", name_of(why.code())}, {"message", why.text()}}}}) + "\n");
+    stream_->end();
+  }
 }
 
 void EventStream::read_when_drained() {

@@ -34,6 +34,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
 
   void take(const EventRecord& event);
   void read_on();
+  void fail(const Error& why);
   void read_when_drained();
   void take_batch(const std::vector<EventRecord>& events);
   void write(const EventRecord& event);

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <map>
 #include <memory>
 #include <set>
 
@@ -34,7 +35,7 @@ ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
       relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
                                  deps_.bank, deps_.events, [this] { return executor_busy_; }}),
       delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
-                                     deps_.files.paths(), [this] { return executor_busy_; }}),
+                                     deps_.deliver_config, [this] { return executor_busy_; }}),
       ports_(deps_.listeners) {}
 
 Snapshot ReconcileLoop::snapshot() const {
@@ -131,8 +132,9 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
   const std::string plan_id = plan.id.substr(0, 12);
   if (has_work) {
     deps_.events.add("apply.started", "plan/" + plan_id, dump_json({{"steps", plan.steps.size()}}));
-    tell_new_ports(plan);
   }
+  const auto new_ports =
+      std::make_shared<const std::map<std::size_t, std::string>>(ports_lost_in(plan));
   const auto finished = [this, listener, has_work, plan_id](const api::ApplyOutcome& outcome) {
     executor_busy_ = false;  // before anyone is told, who may ask for the next apply at once
     if (has_work) {
@@ -148,7 +150,11 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
   };
   deps_.executor.run(
       std::move(plan),
-      [this, listener](const api::StepProgress& progress) {
+      [this, listener, new_ports](const api::StepProgress& progress) {
+        const auto lost = new_ports->find(progress.number);
+        if (progress.state == api::StepState::kDone && lost != new_ports->end()) {
+          deps_.events.add("tenant.port_lost", progress.subject, lost->second);
+        }
         if (progress.state == api::StepState::kFailed) {
           deps_.events.add("action.failed", progress.subject,
                            dump_json({{"action", progress.kind}, {"error", progress.error}}));
@@ -162,18 +168,20 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
       finished);
 }
 
-void ReconcileLoop::tell_new_ports(const Plan& plan) {
+/// What is told of tenants that get another port, when they have it.
+std::map<std::size_t, std::string> ReconcileLoop::ports_lost_in(const Plan& plan) const {
+  std::map<std::size_t, std::string> out;
   for (const Step& step : plan.steps) {
     const auto* const bind = std::get_if<BindListener>(&step.action);
     const RecordedTenant* const tenant =
         bind == nullptr ? nullptr : deps_.recorded.find_tenant(bind->tenant);
     if (tenant != nullptr && tenant->port && *tenant->port != bind->port) {
-      deps_.events.add("tenant.port_lost", subject_of(step.action),
-                       dump_json({{"port", tenant->port->value()},
-                                  {"next", bind->port.value()},
-                                  {"reason", step.reason}}));
+      out.emplace(step.number, dump_json({{"port", tenant->port->value()},
+                                          {"next", bind->port.value()},
+                                          {"reason", step.reason}}));
     }
   }
+  return out;
 }
 
 Status ReconcileLoop::run_single(const Action& action, std::string reason, Completion<void> done) {
@@ -230,13 +238,33 @@ void ReconcileLoop::converge_later() {
 }
 
 void ReconcileLoop::watch_key() {
-  deps_.reactor.call_after(kKeyInterval, [this] {
-    if (look_at_key() == TenantFiles::KeyState::kNew) {
-      converge("the Ultravox key has changed", [this] { watch_key(); });
+  const Duration wait =
+      key_failures_ == 0 ? kKeyInterval : backoff_without_jitter(kKeyWait, key_failures_);
+  deps_.reactor.call_after(wait, [this] {
+    if (look_at_key() == TenantFiles::KeyState::kNew && !executor_busy_ && !is_stopping_) {
+      install_key();
     } else {
       watch_key();
     }
   });
+}
+
+/// This alone: whatever else is to be done has its own time.
+void ReconcileLoop::install_key() {
+  const auto installed = [this](const Status& outcome) {
+    if (outcome.has_value()) {
+      key_failures_ = 0;
+      deps_.events.add("platform.key_installed", "platform");
+    } else if (++key_failures_ == 1) {
+      deps_.events.add("platform.key_not_installed", "platform",
+                       dump_json({{"error", outcome.error().text()}}));
+    }
+    watch_key();
+  };
+  if (const Status begun = run_single(InstallKey{}, "the Ultravox key has changed", installed);
+      begun.has_error()) {
+    watch_key();
+  }
 }
 
 void ReconcileLoop::tell_idle() {

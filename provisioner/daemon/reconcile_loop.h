@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/os/reactor.h"
 #include "base/result.h"
@@ -35,6 +37,9 @@ inline constexpr std::chrono::hours kConvergeInterval{1};
 /// wants the old one out of use soon.
 inline constexpr std::chrono::seconds kKeyInterval{15};
 
+/// How long it waits to try again a key that could not be installed.
+inline constexpr BackoffPolicy kKeyWait{.first = kKeyInterval, .cap = std::chrono::minutes(15)};
+
 /// How long the start of a daemon waits for everything to be as it should before it answers: an
 /// instance that does not become ready would hide it for its whole deadline. Shorter than 'voicectl
 /// up' waits.
@@ -63,6 +68,7 @@ class ReconcileLoop {
     EdgeSettings edge_settings;
     ListenerFactory& listeners;
     TenantFiles& files;
+    std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
     /// Hash of what an instance would be started with now.
     std::function<std::string()> instance_fingerprint;
     /// Takes over an edge of an earlier run.
@@ -146,8 +152,9 @@ class ReconcileLoop {
   void converge_later();
   /// The key's file may get a new content at any time, and nobody tells.
   void watch_key();
+  void install_key();
   void execute(Plan plan, const ApplyListener& listener);
-  void tell_new_ports(const Plan& plan);
+  std::map<std::size_t, std::string> ports_lost_in(const Plan& plan) const;
   /// Runs what waits for the end of an apply, unless the next one has begun.
   void tell_idle();
   void end_all(const std::function<void(const std::string&)>& on_progress,
@@ -160,6 +167,8 @@ class ReconcileLoop {
   PortProbe ports_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
+  /// Times in a row that a new key could not be installed.
+  int key_failures_ = 0;
   /// Waits for the end of the apply that runs.
   std::function<void()> when_idle_;
 };

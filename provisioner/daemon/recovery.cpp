@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/plan/plan_context.h"
 
 namespace voicectl {
 namespace {
@@ -49,16 +50,22 @@ void ReconcileLoop::start(std::vector<JournalEntry> open_intents, std::function<
 
 void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
                                     std::function<void()> done) {
-  std::vector<AdoptRecord> records;
+  std::map<InstanceId, AdoptRecord> known;
   for (const auto& [id, instance] : deps_.recorded.snapshot().instances) {
-    records.push_back(AdoptRecord{id, instance.kind, instance.admin_port});
+    known.emplace(id, AdoptRecord{id, instance.kind, instance.admin_port});
   }
   for (const JournalEntry& intent : open_intents) {
     const Result<Action> action = parse_action(intent.action);
     const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
-    if (start != nullptr && deps_.recorded.find_instance(start->instance) == nullptr) {
-      records.push_back(AdoptRecord{start->instance, start->kind, start->admin_port});
+    if (start != nullptr) {
+      // One that runs was started by this: on the port that it names, whatever was recorded before.
+      known.insert_or_assign(start->instance,
+                             AdoptRecord{start->instance, start->kind, start->admin_port});
     }
+  }
+  std::vector<AdoptRecord> records;
+  for (const auto& [id, record] : known) {
+    records.push_back(record);
   }
   deps_.instances.adopt(records, [this, open_intents = std::move(open_intents),
                                   done = std::move(done)](const Result<AdoptReport>& report) {
@@ -103,8 +110,12 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
     if (start != nullptr && is_adopted(report, start->instance)) {
       change.put_instances.push_back(RecordedInstance{
           start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now()});
-      change.put_leases.push_back(
-          PortLease{start->admin_port, "instance/" + start->instance.str(), std::nullopt});
+      const std::string holder = holder_of(start->instance);
+      const RecordedInstance* const before = deps_.recorded.find_instance(start->instance);
+      if (before != nullptr && before->admin_port != start->admin_port) {
+        change.put_leases.push_back(PortLease{before->admin_port, holder, deps_.wall.now()});
+      }
+      change.put_leases.push_back(PortLease{start->admin_port, holder, std::nullopt});
     }
   }
   return change;

@@ -105,8 +105,8 @@ std::vector<std::string> StatusView::problems(const Snapshot& snapshot) const {
   for (const auto& [name, generation] : snapshot.observed.outdated) {
     const std::string why = deps_.loop.why_outdated(name);
     out.push_back(
-        fmt::format("tenant '{}' goes on with configuration {} of {} until its instance "
-                    "takes the new one, which is asked again{}",
+        fmt::format("tenant '{}' goes on with configuration {} until its instance takes the "
+                    "recorded one ({}), which is asked again{}",
                     name.str(), generation.value, snapshot.tenants.at(name).generation.value,
                     why.empty() ? "" : ": " + why));
   }

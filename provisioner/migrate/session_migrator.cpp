@@ -9,12 +9,13 @@ struct SessionMigrator::Try {
   Move move;
   std::function<void(MoveOutcome)> done;
   std::size_t number = 0;
+  bool is_configured = false;
   std::optional<Result<handoff::HandOverReport>> source;
   std::optional<Status> target;
 };
 
 void SessionMigrator::move(Move what, std::function<void(MoveOutcome)> done) {
-  begin(std::make_shared<Try>(Try{std::move(what), std::move(done), 0, {}, {}}));
+  begin(std::make_shared<Try>(Try{std::move(what), std::move(done), 0, false, {}, {}}));
 }
 
 void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
@@ -23,8 +24,7 @@ void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
   Result<std::pair<UniqueFd, UniqueFd>> pair = deps_.channels.make_pair();
   if (pair.has_error()) {
     MoveOutcome outcome;
-    outcome.verdict = Verdict::kKept;
-    outcome.token = attempt->move.next_token();
+    outcome.verdict = Verdict::kKept;  // nobody was asked, so no token was met
     outcome.why = pair.error();
     deps_.reactor.post([attempt, outcome] { attempt->done(outcome); });
     return;
@@ -62,6 +62,9 @@ void SessionMigrator::take_answers(const std::shared_ptr<Try>& attempt) {
   outcome.why = why_not_moved(*attempt->source, *attempt->target);
   outcome.remedy = remedy_for(outcome.verdict, outcome.why);
   outcome.token = outcome.report.token;
+  if (outcome.remedy == Remedy::kConfigure) {
+    return configure(attempt, std::move(outcome));
+  }
   if (outcome.remedy != Remedy::kAgain || attempt->number + 1 == kPatience.size()) {
     return attempt->done(outcome);
   }
@@ -71,6 +74,26 @@ void SessionMigrator::take_answers(const std::shared_ptr<Try>& attempt) {
       begin(attempt);
     }
   });
+}
+
+void SessionMigrator::configure(const std::shared_ptr<Try>& attempt, MoveOutcome outcome) {
+  if (attempt->is_configured || !attempt->move.configure) {
+    outcome.remedy = Remedy::kLeave;
+    return attempt->done(outcome);
+  }
+  attempt->is_configured = true;
+  attempt->move.configure(
+      [this, attempt, outcome, alive = std::weak_ptr(alive_)](const Status& taken) mutable {
+        if (alive.expired()) {
+          return;
+        }
+        if (taken.has_value()) {
+          return begin(attempt);
+        }
+        outcome.remedy = Remedy::kLeave;
+        outcome.why = taken.error().with_context("giving its instance the recorded configuration");
+        attempt->done(outcome);
+      });
 }
 
 }  // namespace voicectl

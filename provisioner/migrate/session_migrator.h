@@ -22,6 +22,9 @@ struct Move {
   LendOptions to;
   /// Above every token of the tenant, each time.
   std::function<FencingToken()> next_token;
+  /// Gives `from` the recorded configuration of the tenant; done once, if the two turn out to have
+  /// different ones.
+  std::function<void(Completion<void> done)> configure = {};
 };
 
 struct MoveOutcome {
@@ -64,6 +67,7 @@ class SessionMigrator {
   struct Try;
   void begin(const std::shared_ptr<Try>& attempt);
   void take_answers(const std::shared_ptr<Try>& attempt);
+  void configure(const std::shared_ptr<Try>& attempt, MoveOutcome outcome);
 
   Deps deps_;
   std::shared_ptr<int> alive_;

@@ -32,6 +32,9 @@ Remedy remedy_for(Verdict verdict, const Error& why) {
   if (why.code() == ErrorCode::kTimeout) {
     return Remedy::kAgain;
   }
+  if (why.code() == handoff::kOtherGeneration) {
+    return Remedy::kConfigure;
+  }
   return why.code() == ErrorCode::kConflict ? Remedy::kLend : Remedy::kLeave;
 }
 

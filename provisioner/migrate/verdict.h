@@ -26,11 +26,13 @@ Error why_not_moved(const Result<handoff::HandOverReport>& source, const Status&
 /// What to do about a tenant that was not moved.
 ///
 ///   kept, its requests took too long        again, more patiently
+///   kept, the two have its configuration    the source is given the recorded one, then again
+///     in different generations
 ///   kept, the two do not understand each    the old way: its WebSockets are told to come again
 ///     other (another version)
 ///   kept for any other reason               nothing: it is served where it was
 ///   undecided                               the old way, which also finds out
-enum class Remedy { kAgain, kLend, kLeave };
+enum class Remedy { kAgain, kConfigure, kLend, kLeave };
 Remedy remedy_for(Verdict verdict, const Error& why);
 
 }  // namespace voicectl

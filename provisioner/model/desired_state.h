@@ -198,6 +198,9 @@ struct TenantSpec {
   std::vector<SupportCategory> support_categories{};
   std::vector<StaffMember> staff{};
   std::vector<KnowledgeArticle> knowledge_base{};
+  /// The import that its data come from, as 'voicectl tenant import' names it; empty: it begins
+  /// without data. Says nothing any more once the tenant has data.
+  std::string import_id{};
   friend bool operator==(const TenantSpec&, const TenantSpec&) = default;
 };
 

@@ -120,27 +120,32 @@ Json json_of(const TenantSpec& spec) {
   for (const HostName& domain : spec.domains) {
     domains.push_back(domain.str());
   }
-  return {{"slug", spec.tenant.str()},
-          {"name", spec.name},
-          {"business_type", name_of(spec.business_type)},
-          {"plan", name_of(spec.plan)},
-          {"tier", name_of(spec.tier)},
-          {"demo", spec.demo},
-          {"email", spec.email},
-          {"phone", spec.phone},
-          {"time_zone", spec.time_zone},
-          {"domains", std::move(domains)},
-          {"allowed_origins", spec.allowed_origins},
-          {"limits", json_of(spec.limits)},
-          {"retention", json_of(spec.retention)},
-          {"backend", json_of(spec.backend)},
-          {"voice", json_of(spec.voice)},
-          {"opening_hours", json_of(spec.opening_hours)},
-          {"menu", json_list(spec.menu)},
-          {"services", json_list(spec.services)},
-          {"support_categories", json_list(spec.support_categories)},
-          {"staff", json_list(spec.staff)},
-          {"knowledge_base", json_list(spec.knowledge_base)}};
+  Json out = {{"slug", spec.tenant.str()},
+              {"name", spec.name},
+              {"business_type", name_of(spec.business_type)},
+              {"plan", name_of(spec.plan)},
+              {"tier", name_of(spec.tier)},
+              {"demo", spec.demo},
+              {"email", spec.email},
+              {"phone", spec.phone},
+              {"time_zone", spec.time_zone},
+              {"domains", std::move(domains)},
+              {"allowed_origins", spec.allowed_origins},
+              {"limits", json_of(spec.limits)},
+              {"retention", json_of(spec.retention)},
+              {"backend", json_of(spec.backend)},
+              {"voice", json_of(spec.voice)},
+              {"opening_hours", json_of(spec.opening_hours)},
+              {"menu", json_list(spec.menu)},
+              {"services", json_list(spec.services)},
+              {"support_categories", json_list(spec.support_categories)},
+              {"staff", json_list(spec.staff)},
+              {"knowledge_base", json_list(spec.knowledge_base)}};
+  // Nobody writes it by hand.
+  if (!spec.import_id.empty()) {
+    out["import"] = spec.import_id;
+  }
+  return out;
 }
 
 Json json_of(const PlatformSpec& spec) {

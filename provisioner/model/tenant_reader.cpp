@@ -220,6 +220,20 @@ void read_origins(MapReader& map, TenantSpec& spec) {
   }
 }
 
+/// It becomes the name of a folder.
+std::string read_import(MapReader& map) {
+  const std::optional<ValueReader> value = map.find("import");
+  const std::string id = map.text("import", {.most = 64}, "");
+  const bool is_plain = std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!is_plain) {
+    value->refuse_value("what 'voicectl tenant import' has put there");
+    return "";
+  }
+  return id;
+}
+
 void read_contact(MapReader& map, TenantSpec& spec) {
   spec.email = map.text("email", {.form = TextForm::kEmail, .most = 254}, "");
   spec.phone = map.text("phone", {.form = TextForm::kPhone}, "");
@@ -315,6 +329,7 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
     draft.backend_url = backend->map().spot_of("url");
   }
   read_catalogue(map, files, spec);
+  spec.import_id = read_import(map);
   // What could not be read is missing too, and was reported already.
   if (value.problems().count() == before) {
     check_offer(spec, map);

@@ -15,11 +15,12 @@ namespace {
 void plan_platform(PlanContext& context) {
   const std::optional<PlatformSpec>& recorded = context.snapshot().platform;
   const PlatformSpec& desired = context.desired().platform;
+  // Whatever else is to change may fail, and must not keep an old key in use.
+  if (recorded && context.snapshot().observed.has_new_key) {
+    context.draft.add(InstallKey{},
+                      fmt::format("'{}' holds another key", recorded->ultravox.api_key_file));
+  }
   if (recorded == desired) {
-    if (context.snapshot().observed.has_new_key) {
-      context.draft.add(InstallKey{},
-                        fmt::format("'{}' holds another key", desired.ultravox.api_key_file));
-    }
     return;
   }
   context.draft.set_foundation(context.draft.add(

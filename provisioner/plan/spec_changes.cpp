@@ -51,6 +51,7 @@ std::string describe_changes(const TenantSpec& before, const TenantSpec& after) 
   changes.compare_whole("phone", before.phone, after.phone);
   changes.compare("time_zone", before.time_zone, after.time_zone);
   changes.compare_whole("domains", before.domains, after.domains);
+  changes.compare_whole("allowed_origins", before.allowed_origins, after.allowed_origins);
   changes.compare_whole("limits", before.limits, after.limits);
   changes.compare_whole("retention", before.retention, after.retention);
   changes.compare_whole("backend", before.backend, after.backend);
@@ -60,6 +61,8 @@ std::string describe_changes(const TenantSpec& before, const TenantSpec& after) 
   changes.compare_whole("services", before.services, after.services);
   changes.compare_whole("support_categories", before.support_categories, after.support_categories);
   changes.compare_whole("staff", before.staff, after.staff);
+  changes.compare_whole("knowledge_base", before.knowledge_base, after.knowledge_base);
+  changes.compare("import", before.import_id, after.import_id);
   return std::move(changes).text();
 }
 
@@ -74,6 +77,7 @@ std::string describe_changes(const PlatformSpec& before, const PlatformSpec& aft
   changes.compare("pool.size", std::to_string(before.pool_size), std::to_string(after.pool_size));
   changes.compare_whole("store", before.store, after.store);
   changes.compare_whole("ultravox", before.ultravox, after.ultravox);
+  changes.compare_whole("backend_networks", before.backend_networks, after.backend_networks);
   return std::move(changes).text();
 }
 

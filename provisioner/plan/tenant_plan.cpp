@@ -16,7 +16,16 @@ bool is_lent(const RecordedTenant* recorded) {
 }
 
 bool is_changed(const TenantSpec& spec, const RecordedTenant* recorded) {
-  return recorded != nullptr && !(recorded->spec == spec);
+  if (recorded == nullptr || recorded->spec == spec) {
+    return false;
+  }
+  if (!recorded->has_data || recorded->spec.import_id == spec.import_id) {
+    return true;
+  }
+  // Whence its data came: who writes the document needs not know it.
+  TenantSpec before = recorded->spec;
+  before.import_id = spec.import_id;
+  return !(before == spec);
 }
 
 Generation next(Generation generation) {
@@ -40,8 +49,8 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
     return context_.is_outdated(spec.tenant)
                ? std::optional(context_.draft.add(
                      UpdateTenant{spec, next(recorded->generation)},
-                     fmt::format("its instance goes on with an older configuration (generation {} "
-                                 "of {})",
+                     fmt::format("its instance goes on with another configuration (generation {}, "
+                                 "recorded is {})",
                                  context_.snapshot().observed.outdated.at(spec.tenant).value,
                                  recorded->generation.value)))
                : std::nullopt;

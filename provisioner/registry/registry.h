@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,10 @@ struct JournalEntry {
   std::string outcome;
   WallTime opened_at{};
 };
+
+/// Whether what the journal says of an action is about that tenant and not about another one whose
+/// name is like it.
+bool speaks_of(const TenantId& tenant, std::string_view subject, std::string_view outcome);
 
 /// How an action ended, and what it changed.
 struct ClosedAction {
@@ -132,9 +137,9 @@ class Registry {
   virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 
-  /// Removes what is still known of a tenant that was deleted: closed actions that are about it, with
-  /// their documents, its API keys, and its name at ports that are in quarantine. Events stay: they
-  /// are what tells who did what. Nothing of it stays in the file's free space either.
+  /// Removes what is still known of a tenant that was deleted: closed actions that are about it,
+  /// with their documents, its API keys, and its name at ports that are in quarantine. Events stay:
+  /// they are what tells who did what. Nothing of it stays in the file's free space either.
   virtual Status forget_tenant(const TenantId& tenant) = 0;
 
   /// Small texts that a restart must find again, such as the identity of nginx's process.

@@ -260,15 +260,23 @@ Result<std::vector<ApiKeyRecord>> SqliteRegistry::load_api_keys() {
 Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
   VC_TRY(transact([&]() -> Status {
     const std::string& slug = tenant.str();
-    VC_TRY(SqliteStatement journal,
-           database_.prepare("DELETE FROM journal WHERE state <> 'intent' AND "
-                             "instr(key || ' ' || subject || ' ' || action || ' ' || outcome, ?) "
-                             "> 0"));
-    // As a name, a host, the name of an instance, a subject; and in the words of an error.
-    for (const std::string& form :
-         {"\"" + slug + "\"", "\"" + slug + ".", "-" + slug + "\"", "/" + slug + "\"",
-          "tenant/" + slug + " ", "'" + slug + "'", "dedicated-" + slug + " "}) {
-      VC_TRY(journal.bind(1, form).run());
+    VC_TRY(SqliteStatement closed,
+           database_.prepare("SELECT number, subject, outcome FROM journal WHERE state <> 'intent' "
+                             "AND instr(subject || ' ' || outcome, ?) > 0"));
+    closed.bind(1, slug);
+    std::vector<std::int64_t> of_tenant;
+    while (true) {
+      VC_TRY(const bool row, closed.step());
+      if (!row) {
+        break;
+      }
+      if (speaks_of(tenant, closed.text(1), closed.text(2))) {
+        of_tenant.push_back(closed.integer(0));
+      }
+    }
+    VC_TRY(SqliteStatement journal, database_.prepare("DELETE FROM journal WHERE number = ?"));
+    for (const std::int64_t number : of_tenant) {
+      VC_TRY(journal.bind(1, number).run());
     }
     VC_TRY(SqliteStatement keys, database_.prepare("DELETE FROM api_keys WHERE tenant = ?"));
     VC_TRY(keys.bind(1, slug).run());

@@ -205,9 +205,13 @@ Result<RedisPlace> redis_place(const ArchiveDeps& deps,
   if (!request.redis_password_path.empty()) {
     VC_TRY(const std::optional<std::string> password,
            deps.files.read(request.redis_password_path, kMostSecrets));
-    if (password) {
-      address.password = Secret(password->substr(0, password->find_last_not_of(" \r\n") + 1));
+    if (!password || password->find_last_not_of(" \r\n") == std::string::npos) {
+      return Error(ErrorCode::kNotFound,
+                   fmt::format("cannot read the password of the session store: '{}' is missing or "
+                               "empty; write the password into it, mode 0600",
+                               request.redis_password_path));
     }
+    address.password = Secret(password->substr(0, password->find_last_not_of(" \r\n") + 1));
   }
   return RedisPlace{RedisOptions{.address = std::move(address)}, tenant, owner};
 }
@@ -223,6 +227,25 @@ Status put_on_redis(const ArchiveDeps& deps, const RedisPlace& place, const std:
     (void)purge_redis(place);  // the error that matters is the other one
   }
   return restored;
+}
+
+/// A deleted tenant's keys are on the server under its name until it is purged.
+Status make_room(const ArchiveDeps& deps, const ImportRequest& request, const RedisPlace& place) {
+  if (request.retired_folder.empty()) {
+    return ok_status();
+  }
+  VC_TRY(const std::vector<std::string> names, deps.files.list(request.retired_folder));
+  for (const std::string& name : names) {
+    const Result<TenantConfig> config =
+        name.starts_with(place.tenant.str() + "-")
+            ? load_tenant_config(deps.files, request.retired_folder + "/" + name + "/config.json")
+            : Result<TenantConfig>(bad("not of that name"));
+    // One whose configuration cannot be read is not known to be the owner of anything.
+    if (config.has_value() && config->tenant == place.tenant && !config->store.owner.empty()) {
+      VC_TRY(set_aside_redis({place.redis, place.tenant, config->store.owner}));
+    }
+  }
+  return ok_status();
 }
 
 Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request) {
@@ -242,12 +265,15 @@ Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request)
   if (!request.redis_url.empty()) {
     VC_TRY(const RedisPlace place,
            redis_place(deps, request, name, string_or(secrets, "store_owner", "")));
+    VC_TRY(make_room(deps, request, place));
     VC_TRY(put_on_redis(deps, place, rows_path));
     VC_TRY(deps.files.remove(rows_path));
   }
-  // Last: it says that all is there.
+  // Last: it says that all is there, and whose, so that nobody else takes it.
   const Json note = {{"kind", "TenantImport"},
+                     {"import", std::filesystem::path(request.stage).filename().string()},
                      {"tenant", name.str()},
+                     {"store", request.redis_url.empty() ? "embedded" : "redis"},
                      {"staged_at_ms", deps.clock.now().time_since_epoch().count()}};
   VC_TRY(
       deps.files.replace_atomically(request.stage + "/import.json", dump_json(note), kPrivateFile));
@@ -261,6 +287,32 @@ Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request)
               {"dead_entries", taken.renaming.dead_entries}};
 }
 
+/// The daemon takes the stage over, and may be an ordinary user while root imports. The folder
+/// around the stage is that user's, who must not be able to have anything else given away: by
+/// descriptor, and only what we have made.
+Status give_to_owner_of_parent(const std::string& stage) {
+  const std::string around = stage.substr(0, stage.rfind('/'));
+  const UniqueFd folder(::open(stage.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat parent {};
+  struct stat own {};
+  if (!folder.is_open() || ::stat(around.c_str(), &parent) != 0 ||
+      ::fstat(folder.get(), &own) != 0) {
+    return posix_error(fmt::format("look at '{}'", stage), errno);
+  }
+  if (parent.st_uid == own.st_uid || own.st_uid != ::geteuid()) {
+    return ok_status();
+  }
+  for (const char* name : {"tenant.db", "secrets.json", "target.json", "import.json"}) {
+    if (::fchownat(folder.get(), name, parent.st_uid, parent.st_gid, AT_SYMLINK_NOFOLLOW) != 0 &&
+        errno != ENOENT) {
+      return posix_error(fmt::format("give '{}/{}' to its platform's user", stage, name), errno);
+    }
+  }
+  return ::fchown(folder.get(), parent.st_uid, parent.st_gid) == 0
+             ? ok_status()
+             : Status(posix_error(fmt::format("give '{}' to its platform's user", stage), errno));
+}
+
 }  // namespace
 
 Result<Json> import_tenant(const ArchiveDeps& deps, const ImportRequest& request) {
@@ -268,6 +320,11 @@ Result<Json> import_tenant(const ArchiveDeps& deps, const ImportRequest& request
     return posix_error(fmt::format("make '{}'", request.stage), errno);
   }
   Result<Json> outcome = stage_import(deps, request);
+  if (const Status given =
+          outcome.has_error() ? ok_status() : give_to_owner_of_parent(request.stage);
+      given.has_error()) {
+    outcome = given.error();
+  }
   if (outcome.has_error()) {
     (void)deps.files.remove(request.stage);  // the error that matters is the other one
   }

@@ -87,6 +87,7 @@ int run_program(int argc, char** argv) {
   CLI::App* const discard = app.add_subcommand("discard", "Take a staged import back");
   in->add_option("--file", importing.archive_path)->required();
   in->add_option("--as", name);
+  in->add_option("--retired", importing.retired_folder);
   for (CLI::App* const one : {in, discard}) {
     one->add_option("--stage", importing.stage)->required();
     one->add_option("--redis-url", importing.redis_url);

@@ -48,6 +48,9 @@ struct ImportRequest {
   /// Empty for the embedded store.
   std::string redis_url = {};
   std::string redis_password_path = {};
+  /// Where the folders of deleted tenants are. The keys of one of that name are set aside; empty:
+  /// then they stand in the way.
+  std::string retired_folder = {};
 };
 /// Checks all of an archive and leaves in the stage what the daemon takes over for a new tenant:
 /// tenant.db (unless it was put on a Redis server), secrets.json, import.json.

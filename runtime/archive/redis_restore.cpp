@@ -193,6 +193,36 @@ Result<std::vector<std::string>> all_keys(BlockingRedis& redis, const RedisKeys&
   return names;
 }
 
+/// What the names of keys begin with that were set aside; empty without an owner to tell them by.
+std::string aside_prefix(const std::string& owner) {
+  const bool is_plain = !owner.empty() && std::all_of(owner.begin(), owner.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  return is_plain ? "retired:" + owner + ":" : "";
+}
+
+/// Copies for other programs, and answers to repeated requests.
+bool goes_away_by_itself(const RedisKeys& keys, const std::string& name) {
+  const std::string_view rest =
+      std::string_view(name).substr(std::min(name.size(), keys.business_prefix().size()));
+  return name.starts_with(keys.business_prefix()) &&
+         (rest.starts_with("session:") || rest.starts_with("context:") ||
+          rest.starts_with("requests:"));
+}
+
+Status remove_keys(BlockingRedis& redis, const std::vector<std::string>& names) {
+  for (std::size_t at = 0; at < names.size(); at += kKeysAtOnce) {
+    const std::size_t end = std::min(names.size(), at + kKeysAtOnce);
+    RedisCommands commands;
+    commands.begin(1 + end - at).word("UNLINK");
+    for (std::size_t i = at; i < end; ++i) {
+      commands.word(names[i]);
+    }
+    VC_TRY(redis.ask(std::move(commands)));
+  }
+  return ok_status();
+}
+
 Result<std::uint64_t> count_of(BlockingRedis& redis, std::string_view command, std::string key) {
   VC_TRY(const RedisReply count, redis.ask_one({command, key}));
   return static_cast<std::uint64_t>(count.integer);
@@ -217,12 +247,40 @@ Status restore_redis(const RedisPlace& place, SqliteDatabase& rows, const OnRows
   return to.flush();
 }
 
-Result<std::uint64_t> purge_redis(const RedisPlace& place) {
+Status set_aside_redis(const RedisPlace& place) {
   const RedisKeys keys(place.tenant);
   BlockingRedis redis(place.redis);
   VC_TRY(const RedisReply owner, redis.ask_one({"GET", keys.owner()}));
+  const std::string prefix = aside_prefix(place.owner);
+  if (owner.is_nil() || owner.text != place.owner || prefix.empty()) {
+    return ok_status();
+  }
+  VC_TRY(const std::vector<std::string> names, all_keys(redis, keys));
+  Pipeline to(redis);
+  for (const std::string& name : names) {
+    if (goes_away_by_itself(keys, name)) {
+      VC_TRY(to.add({"UNLINK", name}));  // it may be gone by now, and cannot be renamed then
+    } else if (name != keys.owner()) {
+      VC_TRY(to.add({"RENAME", name, prefix + name}));
+    }
+  }
+  // Last: as long as it is there the rest is known to be this owner's.
+  VC_TRY(to.add({"RENAME", keys.owner(), prefix + keys.owner()}));
+  return to.flush();
+}
+
+Result<std::uint64_t> purge_redis(const RedisPlace& place) {
+  const RedisKeys keys(place.tenant);
+  BlockingRedis redis(place.redis);
+  const std::string prefix = aside_prefix(place.owner);
+  std::vector<std::string> aside;
+  if (!prefix.empty()) {
+    VC_TRY(aside, redis.keys(prefix));
+  }
+  VC_TRY(remove_keys(redis, aside));
+  VC_TRY(const RedisReply owner, redis.ask_one({"GET", keys.owner()}));
   if (!owner.is_nil() && !place.owner.empty() && owner.text != place.owner) {
-    return std::uint64_t{0};
+    return std::uint64_t{aside.size()};
   }
   VC_TRY(std::vector<std::string> names, all_keys(redis, keys));
   // The owner's key last: a purge that is cut off can be told from a tenant of its own.
@@ -230,16 +288,8 @@ Result<std::uint64_t> purge_redis(const RedisPlace& place) {
   if (!owner.is_nil()) {
     names.push_back(keys.owner());
   }
-  for (std::size_t at = 0; at < names.size(); at += kKeysAtOnce) {
-    const std::size_t end = std::min(names.size(), at + kKeysAtOnce);
-    RedisCommands commands;
-    commands.begin(1 + end - at).word("UNLINK");
-    for (std::size_t i = at; i < end; ++i) {
-      commands.word(names[i]);
-    }
-    VC_TRY(redis.ask(std::move(commands)));
-  }
-  return std::uint64_t{names.size()};
+  VC_TRY(remove_keys(redis, names));
+  return std::uint64_t{aside.size() + names.size()};
 }
 
 Result<RedisFindings> check_redis(const RedisPlace& place) {

@@ -38,8 +38,13 @@ Result<RowCounts> dump_redis(const RedisPlace& place,
 /// back what was written.
 Status restore_redis(const RedisPlace& place, SqliteDatabase& rows, const OnRows& on_rows);
 
-/// Removes every key of the tenant, whatever it is; returns how many there were. Data of a later
-/// tenant of the name are left alone, and 0 is returned.
+/// Gives the keys of a deleted tenant other names, so that its name is free and nothing is lost:
+/// `purge_redis` with the same place finds them. Data of another owner, and none, are left alone.
+/// Repeatable. REQUIRES: nobody serves the tenant, and `place.owner` is told.
+Status set_aside_redis(const RedisPlace& place);
+
+/// Removes every key of the tenant, whatever it is, also where it was set aside; returns how many
+/// there were. Data of a later tenant of the name are left alone.
 Result<std::uint64_t> purge_redis(const RedisPlace& place);
 
 struct RedisFindings {

@@ -45,7 +45,7 @@ void HandoffSource::start() {
   if (own != order_.generation) {
     fail(
         SourceEvent::kCancelled,
-        Error(ErrorCode::kConflict,
+        Error(kOtherGeneration,
               fmt::format("cannot hand the tenant over: its configuration is of generation {} here "
                           "and was to be {}",
                           own.value, order_.generation.value)));

@@ -126,7 +126,9 @@ Status HandoffTarget::check_offer(const std::string& body) const {
     return unfit("the other instance offers another one");
   }
   if (offer.generation != own.generation.value) {
-    return unfit(fmt::format("its configuration is of generation {} here and {} there",
+    return Error(kOtherGeneration,
+                 fmt::format("cannot take the tenant over: its configuration is of generation {} "
+                             "here and {} there",
                              own.generation.value, offer.generation));
   }
   rlimit limit{};

@@ -14,6 +14,11 @@
 /// of the requests `hand_over` and `receive` (runtime/control/protocol.h).
 namespace voicectl::handoff {
 
+/// Code of a refusal because the two have the tenant's configuration in different generations. That
+/// can be mended, and then it is tried again: unlike kConflict, which stays as long as the two are
+/// of different versions.
+inline constexpr ErrorCode kOtherGeneration = ErrorCode::kInvalidArgument;
+
 /// To whoever has the tenant.
 struct HandOverOrder {
   TenantId tenant;

@@ -73,20 +73,33 @@ Running::~Running() {
   }
 }
 
-bool Running::wait_for_err(const std::string& text) {
+namespace {
+
+bool read_until(const UniqueFd& from, std::string& so_far, const std::string& text) {
   std::array<char, 4096> buffer{};
-  while (err_so_far_.find(text) == std::string::npos) {
-    const ssize_t count = ::read(err_.get(), buffer.data(), buffer.size());
+  while (so_far.find(text) == std::string::npos) {
+    const ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
     if (count <= 0) {
       return false;
     }
-    err_so_far_.append(buffer.data(), static_cast<std::size_t>(count));
+    so_far.append(buffer.data(), static_cast<std::size_t>(count));
   }
   return true;
 }
 
+}  // namespace
+
+bool Running::wait_for_err(const std::string& text) {
+  return read_until(err_, err_so_far_, text);
+}
+
+bool Running::wait_for_out(const std::string& text) {
+  return read_until(out_, out_so_far_, text);
+}
+
 Finished Running::finish() {
   Finished finished;
+  finished.out = std::exchange(out_so_far_, std::string());
   finished.err = std::exchange(err_so_far_, std::string());
   if (pid_ <= 0) {
     finished.err = "cannot start the program";

@@ -29,6 +29,8 @@ class Running {
 
   /// Reads its standard error until `text` has come; false if it ends before.
   bool wait_for_err(const std::string& text);
+  /// The same of its standard output.
+  bool wait_for_out(const std::string& text);
   /// Reads what it says until it ends.
   Finished finish();
   pid_t pid() const { return pid_; }
@@ -37,6 +39,7 @@ class Running {
   pid_t pid_ = -1;
   UniqueFd out_;
   UniqueFd err_;
+  std::string out_so_far_;
   std::string err_so_far_;
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "tests/e2e/platform.h"
 
@@ -146,10 +147,12 @@ TEST_F(HandOverE2e, ADaemonThatDiesMeanwhileCostsNothing) {
   ASSERT_TRUE(callers.wait_for_err("ready"));
 
   for (int i = 0; i < 3; ++i) {
+    const int daemon = platform.pid_of_daemon();
     Running promotion({Platform::bin("voicectl"), "--socket",
                        platform.run_folder() + "/control.sock", "tenant",
-                       i % 2 == 0 ? "promote" : "demote", "busy", "--yes"});
-    const int daemon = platform.pid_of_daemon();
+                       i % 2 == 0 ? "promote" : "demote", "busy", "--yes", "-o", "json"});
+    // Its intent is in the journal, and the instances are asked.
+    ASSERT_TRUE(promotion.wait_for_out("\"lend_listener\""));
     ASSERT_EQ(::kill(daemon, SIGKILL), 0);
     ASSERT_TRUE(wait_for_end(daemon));
     (void)promotion.finish();  // it may have come through or not
@@ -157,6 +160,17 @@ TEST_F(HandOverE2e, ADaemonThatDiesMeanwhileCostsNothing) {
   }
 
   expect_whole(callers.finish(), kConnections);
+  // At least one of the three died in the middle of it: otherwise this has shown nothing.
+  const Finished events = platform.voicectl({"events", "-o", "json"});
+  std::istringstream lines(events.out);
+  int examined = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const json event = json::parse(line, nullptr, false);
+    if (event.is_object() && event.value("name", "") == "daemon.started") {
+      examined += event["detail"].value("open_intents", 0);
+    }
+  }
+  EXPECT_GT(examined, 0) << events.out;
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ REFUSED = [
     ("check_seams", "runtime/x.cpp", 'std::ofstream out("x");'),
     ("check_seams", "runtime/x.cpp", 'getenv("HOME");'),
     ("check_events", "provisioner/daemon/x.cpp", 'events_.add("tenant.unheard_of", "x");'),
+    ("check_programs", "x/CMakeLists.txt",
+     "add_executable(voicectl-x main.cpp)\n"
+     "set_target_properties(voicectl-x PROPERTIES RUNTIME_OUTPUT_DIRECTORY bin)"),
     ("check_words", "runtime/x.cpp", "co_await f(Options{1, 2});"),
     ("check_words", "runtime/x.cpp", '// TODO: later'),
     ("check_words", "runtime/x.cpp", 'return Error(ErrorCode::kTimeout, "Failed to wait");'),
@@ -43,7 +46,7 @@ def run(lint: str, files: dict[str, str]) -> int:
 def main() -> int:
     failures = []
     clean = {"runtime/x.cpp": '#include "base/result.h"\nint x = 0;'}
-    for lint in ("check_events", "check_layers", "check_seams", "check_words"):
+    for lint in ("check_events", "check_layers", "check_programs", "check_seams", "check_words"):
         if run(lint, clean) != 0:
             failures.append(f"{lint} refuses a clean tree")
     for lint, name, line in REFUSED:

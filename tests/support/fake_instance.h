@@ -131,6 +131,8 @@ class FakeInstances {
     std::optional<Side> target;
     /// What the target was given.
     std::optional<Tenant> received;
+    /// Why the source does not even begin.
+    std::optional<Error> unfit;
     int step = -1;
   };
   struct Instance {

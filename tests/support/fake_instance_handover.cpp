@@ -54,6 +54,12 @@ Status FakeInstances::join_hand_over(const std::string& name,
   if (gives) {
     hand_over.back = FencingToken{static_cast<std::uint64_t>(integer_or(fields, "back", 0))};
     hand_over.source = side;
+    const auto asked = static_cast<std::uint64_t>(integer_or(fields, "generation", 0));
+    const std::uint64_t own = instance.tenants.at(tenant).lent.generation.value;
+    if (own != asked) {
+      hand_over.unfit = Error(handoff::kOtherGeneration,
+                              "cannot hand the tenant over: its configuration is another one here");
+    }
   } else {
     const Lent lent{Generation{static_cast<std::uint64_t>(integer_or(fields, "generation", 0))},
                     token,
@@ -79,7 +85,8 @@ void FakeInstances::advance_hand_over(const TenantId& tenant) {
     return;
   }
   HandOver& hand_over = found->second;
-  if (find_side(hand_over.source) == nullptr || find_side(hand_over.target) == nullptr) {
+  if (hand_over.unfit || find_side(hand_over.source) == nullptr ||
+      find_side(hand_over.target) == nullptr) {
     return end_hand_over(tenant);
   }
   ++hand_over.step;
@@ -114,7 +121,7 @@ void FakeInstances::end_hand_over(const TenantId& tenant) {
   if (Instance* const source = find_side(hand_over.source)) {
     handoff::HandOverReport report;
     report.is_handed_over = is_taken;
-    report.why = is_taken ? Error() : gone();
+    report.why = is_taken ? Error() : hand_over.unfit.value_or(gone());
     report.token = hand_over.token;
     if (!is_taken) {
       // What it has told its store it cannot take back: then it goes on with the newer token.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/os/file_lock.h"
 #include "base/os/posix_file_system.h"
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
@@ -34,6 +35,14 @@ TEST_F(OwnDirectoryTest, ClaimsAFolderThatIsNewOrItsOwn) {
   EXPECT_EQ(mode_of("a/b"), 0700U);
 }
 
+TEST_F(OwnDirectoryTest, AFolderThatIsThereKeepsItsMode) {
+  ASSERT_THAT(files_.make_directory(folder_.path("shared"), kSharedDirectory), IsOk());
+
+  EXPECT_THAT(claim("shared"), IsOk());
+
+  EXPECT_EQ(mode_of("shared"), 0711U);
+}
+
 TEST_F(OwnDirectoryTest, ClaimsNoFolderThatOthersMayHaveWrittenIn) {
   ASSERT_THAT(files_.make_directory(folder_.path("open"), FileMode{0777}), IsOk());
 
@@ -60,6 +69,25 @@ TEST_F(OwnDirectoryTest, ClaimsNoFolderThatAnotherUserMade) {
   ASSERT_EQ(::chown(folder_.path("foreign").c_str(), 65534, 65534), 0);
 
   EXPECT_THAT(claim("foreign"), FailsWith(ErrorCode::kPermissionDenied));
+}
+
+TEST_F(OwnDirectoryTest, ALockThatRootMakesInTheFolderOfAnotherIsThatUsers) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can make a folder of another user";
+  }
+  ASSERT_EQ(::mkdir(folder_.path("foreign").c_str(), 0700), 0);
+  ASSERT_EQ(::chown(folder_.path("foreign").c_str(), 65534, 65534), 0);
+
+  EXPECT_TRUE(FileLock::take(folder_.path("foreign/lock")).has_value());
+
+  struct stat about {};
+  ASSERT_EQ(::lstat(folder_.path("foreign/lock").c_str(), &about), 0);
+  EXPECT_EQ(about.st_uid, 65534U);
+  // What was there already stays whose it is: it could be a link to anything.
+  ASSERT_THAT(files_.replace_atomically(folder_.path("foreign/old"), "", kPrivateFile), IsOk());
+  EXPECT_TRUE(FileLock::take(folder_.path("foreign/old")).has_value());
+  ASSERT_EQ(::lstat(folder_.path("foreign/old").c_str(), &about), 0);
+  EXPECT_EQ(about.st_uid, 0U);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -15,6 +17,11 @@ std::string content_of(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
 LaunchSpec program(std::vector<std::string> argv) {
@@ -67,6 +74,37 @@ TEST_F(ProgramHostTest, AWaitThatGaveUpDoesNotEndALaterOne) {
 
   EXPECT_EQ(host_.wait_for_end(first, std::chrono::seconds(10)), WaitOutcome::kEnded);
   EXPECT_EQ(host_.wait_for_end(second, std::chrono::seconds(10)), WaitOutcome::kEnded);
+}
+
+TEST_F(ProgramHostTest, HoweverOftenOneLooksNoDescriptorIsLost) {
+  const ProcessIdentity who = start("exec sleep 60");
+  EXPECT_EQ(host_.wait_for_end(who, Duration::zero()), WaitOutcome::kStillRunning);
+  const std::size_t before = open_descriptors();
+
+  for (int look = 0; look < 2000; ++look) {
+    ASSERT_EQ(host_.wait_for_end(who, Duration::zero()), WaitOutcome::kStillRunning) << look;
+  }
+
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_TRUE(host_.signal(who, SIGTERM).has_value());
+  EXPECT_EQ(host_.wait_for_end(who, std::chrono::seconds(10)), WaitOutcome::kEnded);
+  EXPECT_EQ(host_.wait_for_end(who, std::chrono::seconds(10)), WaitOutcome::kEnded);
+}
+
+TEST_F(ProgramHostTest, AProgramThatCannotBeWatchedIsNotTakenForEnded) {
+  const ProcessIdentity who = start("exec sleep 60");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit full = before;
+  full.rlim_cur = open_descriptors() - 1;  // without the one that counts them
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
+
+  const WaitOutcome looked = host_.wait_for_end(who, Duration::zero());
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(looked, WaitOutcome::kStillRunning);
+  EXPECT_TRUE(host_.signal(who, SIGTERM).has_value());
+  EXPECT_EQ(host_.wait_for_end(who, std::chrono::seconds(10)), WaitOutcome::kEnded);
 }
 
 TEST_F(ProgramHostTest, ProgramsOutliveTheirHost) {

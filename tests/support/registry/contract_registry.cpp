@@ -391,26 +391,44 @@ TEST_P(RegistryContract, TakesTheKeysAlongWithTheirTenant) {
 }
 
 TEST_P(RegistryContract, ForgetsADeletedTenantAndNoOther) {
-  JournalEntry of_acme = an_intent("acme");
-  of_acme.subject = "tenant/acme";
-  of_acme.action = R"({"kind":"create_tenant","spec":{"slug":"acme","phone":"555-1234"}})";
-  JournalEntry of_other = an_intent("acme-2");
-  of_other.subject = "tenant/acme-2";
-  of_other.action = R"({"kind":"create_tenant","spec":{"slug":"acme-2"}})";
-  const auto numbers = registry_->open_actions({of_acme, of_other, of_acme});
-  ASSERT_THAT(numbers, IsOkAnd(SizeIs(3)));
-  ASSERT_THAT(registry_->close_actions({ClosedAction{(*numbers)[0], JournalState::kDone, "", {}}}),
-              IsOk());
-  ASSERT_THAT(registry_->put_api_keys({{"k1", tenant_id("acme"), "5f4d", "admin", kMorning},
-                                       {"k1", tenant_id("acme-2"), "77", "admin", kMorning}}),
+  const auto of = [](const std::string& subject, const std::string& action) {
+    JournalEntry entry = an_intent(subject);
+    entry.subject = subject;
+    entry.action = action;
+    return entry;
+  };
+  // The last two of each kind are of others, whatever they have in common with the first.
+  const auto numbers = registry_->open_actions({
+      of("tenant/pizza", R"({"kind":"create_tenant","spec":{"slug":"pizza","phone":"555-1234"}})"),
+      of("instance/dedicated-pizza", R"({"kind":"start_instance","instance":"dedicated-pizza"})"),
+      of("platform", R"({"kind":"set_platform"})"),
+      of("tenant/mario-pizza", R"({"kind":"create_tenant","spec":{"slug":"mario-pizza"}})"),
+      of("tenant/other", R"({"kind":"create_tenant","spec":{"business_type":"pizza"}})"),
+      of("instance/dedicated-mario-pizza", R"({"instance":"dedicated-mario-pizza"})"),
+      of("edge", R"({"kind":"publish_edge"})"),
+      of("tenant/pizza", R"({"kind":"delete_tenant","tenant":"pizza"})"),
+  });
+  ASSERT_THAT(numbers, IsOkAnd(SizeIs(8)));
+  std::vector<ClosedAction> closed;
+  for (std::size_t i = 0; i + 1 < numbers->size(); ++i) {
+    closed.push_back({(*numbers)[i], JournalState::kDone, "", {}});
+  }
+  closed[2].outcome = "writing the configuration of 'pizza': cannot write it";
+  closed[6].outcome = "cannot read '/var/lib/voicectl/tenants/pizza-2/config.json'";
+  ASSERT_THAT(registry_->close_actions(closed), IsOk());
+  ASSERT_THAT(registry_->put_api_keys({{"k1", tenant_id("pizza"), "5f4d", "admin", kMorning},
+                                       {"k1", tenant_id("pizza-2"), "77", "admin", kMorning}}),
               IsOk());
 
-  ASSERT_THAT(registry_->forget_tenant(tenant_id("acme")), IsOk());
+  ASSERT_THAT(registry_->forget_tenant(tenant_id("pizza")), IsOk());
   EXPECT_THAT(registry_->forget_tenant(tenant_id("nobody")), IsOk());
 
+  EXPECT_THAT(host_->closed_subjects(),
+              ::testing::ElementsAre("tenant/mario-pizza", "tenant/other",
+                                     "instance/dedicated-mario-pizza", "edge"));
   EXPECT_THAT(registry_->load_api_keys(), IsOkAnd(SizeIs(1)));
   // What is under way is nobody's past.
-  EXPECT_THAT(registry_->open_intents(), IsOkAnd(SizeIs(2)));
+  EXPECT_THAT(registry_->open_intents(), IsOkAnd(SizeIs(1)));
 }
 
 TEST_P(RegistryContract, FindsNotesAgain) {

@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "provisioner/registry/registry.h"
 
@@ -16,6 +18,8 @@ class RegistryHost {
   virtual ~RegistryHost() = default;
   /// A new opening; those before it are fenced by it even if they still live.
   virtual std::unique_ptr<Registry> open() = 0;
+  /// Subjects of the journal's closed entries, oldest first: nobody reads them but people.
+  virtual std::vector<std::string> closed_subjects() = 0;
 };
 
 using MakeRegistryHost = std::function<std::unique_ptr<RegistryHost>()>;

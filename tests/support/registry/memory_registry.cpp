@@ -128,11 +128,9 @@ class MemoryRegistry final : public Registry {
 
   Status forget_tenant(const TenantId& tenant) override {
     VC_TRY(check_write());
-    const std::string quoted = "\"" + tenant.str() + "\"";
     std::erase_if(store_->journal, [&](const JournalEntry& entry) {
       return entry.state != JournalState::kIntent &&
-             (entry.subject == "tenant/" + tenant.str() ||
-              entry.action.find(quoted) != std::string::npos);
+             speaks_of(tenant, entry.subject, entry.outcome);
     });
     std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
     for (PortLease& lease : store_->recorded.leases) {

@@ -152,6 +152,8 @@ class FakeProgramHost final : public ProgramHost {
     }
     return FileLock(UniqueFd());
   }
+  int own_pid() override { return 50; }
+  bool is_in_use(int pid) override { return pid == 50 || programs.contains(pid); }
   MonoTime now() override { return now_; }
   void pause(Duration length) override { now_ += length; }
 

@@ -130,6 +130,9 @@ TEST_F(ViewCommandsTest, RestartingAnInstanceIsAgreedToAndFollowed) {
       R"("text":"move acme from shared-0 to shared-1","took_ms":12})",
       R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
 
+  daemon_.answer("GET /v1/instances", Json{{"instances", {instance_json()}}});
+
+  EXPECT_EQ(run({"instance", "restart", "shared-7", "--yes"}), ExitCode::kNotFound);
   EXPECT_EQ(run({"instance", "restart", "shared-0"}), ExitCode::kUsage);
   EXPECT_EQ(out(), "");
 
@@ -180,6 +183,17 @@ TEST_F(ViewCommandsTest, EventsArePrintedAsTheyCome) {
   EXPECT_EQ(run({"events", "-f", "--after", "4"}), ExitCode::kOk);
 
   EXPECT_EQ(out(), "     5  2026  tenant.created           tenant/acme\n");
+}
+
+TEST_F(ViewCommandsTest, EventsThatCannotBeReadAreNoSuccess) {
+  daemon_.streams["GET /v1/events?after=0"] = {
+      R"({"number":1,"at":"2026-11-25T10:00:00Z","name":"daemon.started","subject":"daemon"})",
+      R"({"error":{"code":"internal","message":"cannot read the registry: its disk is broken"}})"};
+
+  EXPECT_EQ(run({"events"}), ExitCode::kFailure);
+
+  EXPECT_THAT(out(), HasSubstr("daemon.started"));
+  EXPECT_THAT(err(), HasSubstr("its disk is broken"));
 }
 
 }  // namespace

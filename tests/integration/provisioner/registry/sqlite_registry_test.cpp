@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/contract_registry.h"
@@ -23,6 +24,19 @@ class SqliteHost final : public RegistryHost {
     Result<std::unique_ptr<Registry>> registry = open_sqlite_registry(folder_.path("registry.db"));
     EXPECT_THAT(registry, IsOk());
     return *std::move(registry);
+  }
+  std::vector<std::string> closed_subjects() override {
+    SqliteDatabase database =
+        SqliteDatabase::open_to_read(folder_.path("registry.db"), SqliteDatabase::Origin::kOurs)
+            .value();
+    SqliteStatement rows =
+        database.prepare("SELECT subject FROM journal WHERE state <> 'intent' ORDER BY number")
+            .value();
+    std::vector<std::string> out;
+    while (rows.step().value()) {
+      out.push_back(rows.text(0));
+    }
+    return out;
   }
 
  private:

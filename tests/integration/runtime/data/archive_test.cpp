@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -189,6 +190,39 @@ TEST_F(ArchiveTest, PurgeLeavesNothingOfARetiredTenant) {
   EXPECT_GT(listed["retired"][0]["bytes"].get<int>(), 10'000);
   EXPECT_THAT(files_below(folder_.path("retired")), IsEmpty());
   EXPECT_THAT(purge_retired(deps_, retired), IsOk()) << "it can be repeated";
+}
+
+TEST_F(ArchiveTest, AStageSaysWhoseItIsAndOfWhichImport) {
+  fill("acme", 4);
+  ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
+
+  ASSERT_THAT(import_tenant(deps_, import_of("acme.tar.zst", "copy")), IsOk());
+
+  const Json note = *parse_json(*files_.read(folder_.path("stage/import.json"), 4096).value());
+  EXPECT_EQ(note["import"], "stage") << "the name of its folder";
+  EXPECT_EQ(note["tenant"], "copy");
+  EXPECT_EQ(note["store"], "embedded");
+}
+
+TEST_F(ArchiveTest, WhatRootStagesIsTheUsersWhoseFolderItIsIn) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can give files away";
+  }
+  fill("acme", 4);
+  ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
+  const std::string around = folder_.path("transfer");
+  ASSERT_EQ(::mkdir(around.c_str(), 0700), 0);
+  ASSERT_EQ(::chown(around.c_str(), 65534, 65534), 0);
+  ImportRequest request = import_of("acme.tar.zst");
+  request.stage = around + "/import-1-2";
+
+  ASSERT_THAT(import_tenant(deps_, request), IsOk());
+
+  for (const char* name : {"", "/tenant.db", "/secrets.json", "/import.json", "/target.json"}) {
+    struct stat about {};
+    ASSERT_EQ(::lstat((request.stage + name).c_str(), &about), 0) << name;
+    EXPECT_EQ(about.st_uid, 65534U) << name;
+  }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr const char* kOwner = "owner-of-acme-0123456789";
 
@@ -108,6 +109,64 @@ TEST_F(RedisArchiveTest, DoesNotMixATenantWithKeysThatAreThere) {
   EXPECT_THAT(imported, FailsWith(ErrorCode::kAlreadyExists));
   EXPECT_EQ(console_.keys(), before);
   EXPECT_FALSE(std::filesystem::exists(folder_.path("stage")));
+}
+
+TEST_F(RedisArchiveTest, APasswordThatIsNamedAndMissingIsAnErrorOfItsOwn) {
+  fill("acme", 4);
+  ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
+  ImportRequest request = import_of("acme.tar.zst");
+  request.redis_url = server_.url();
+  request.redis_password_path = folder_.path("no.password");
+
+  const Result<Json> imported = import_tenant(deps_, request);
+
+  ASSERT_THAT(imported, FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(imported.error().text(), HasSubstr("no.password"));
+}
+
+TEST_F(RedisArchiveTest, ADeletedTenantIsRestoredBesideItsOldDataWhichAPurgeStillFinds) {
+  fill_redis(30);
+  ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
+  const std::size_t keys_before = console_.keys().size();
+  // As the daemon deletes a tenant: its folder is set aside, its keys stay.
+  ASSERT_THAT(files_.make_directory(folder_.path("retired"), kPrivateDirectory), IsOk());
+  ASSERT_THAT(files_.move(tenant_folder("acme"), folder_.path("retired/acme-77")), IsOk());
+  ImportRequest request = import_of("acme.tar.zst");
+  request.redis_url = server_.url();
+  request.retired_folder = folder_.path("retired");
+
+  ASSERT_THAT(import_tenant(deps_, request), IsOk());
+
+  const std::string owner = owner_of_stage();
+  const auto store = make_store("acme", owner);
+  const Result<StoreContents> contents = open(*store);
+  ASSERT_THAT(contents, IsOk());
+  EXPECT_EQ(contents->last_tenant_seq, 30U);
+  const std::size_t keys_of_both = console_.keys().size();
+  EXPECT_GT(keys_of_both, keys_before) << "nothing was erased";
+  const Json purged = purge_retired(deps_, folder_.path("retired/acme-77")).value();
+  EXPECT_GT(purged["redis_keys"].get<int>(), 10);
+  EXPECT_EQ(console_.keys().size(), keys_of_both - purged["redis_keys"].get<std::size_t>());
+  for (const std::string& key : console_.keys()) {
+    EXPECT_THAT(key, Not(HasSubstr("retired:")));
+  }
+}
+
+TEST_F(RedisArchiveTest, KeysOfATenantThatIsServedAreNotSetAside) {
+  fill_redis(5);
+  ASSERT_THAT(export_to("acme", "acme.tar.zst"), IsOk());
+  const std::vector<std::string> before = console_.keys();
+  // A tenant of that name was deleted before the one that is served now was made.
+  write_config("acme", server_.url(), "otherowner");
+  ASSERT_THAT(files_.make_directory(folder_.path("retired"), kPrivateDirectory), IsOk());
+  ASSERT_THAT(files_.move(tenant_folder("acme"), folder_.path("retired/acme-77")), IsOk());
+  ImportRequest request = import_of("acme.tar.zst");
+  request.redis_url = server_.url();
+  request.retired_folder = folder_.path("retired");
+
+  EXPECT_THAT(import_tenant(deps_, request), FailsWith(ErrorCode::kAlreadyExists));
+
+  EXPECT_EQ(console_.keys(), before);
 }
 
 TEST_F(RedisArchiveTest, AnImportThatIsTakenBackLeavesNoKey) {

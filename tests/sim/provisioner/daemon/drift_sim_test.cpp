@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "tests/sim/provisioner/daemon/daemon_world.h"
 
 namespace voicectl {
@@ -103,6 +106,40 @@ TEST_F(DriftSim, AnInstanceWhosePortAStrangerTookStartsOnAnother) {
   expect_converged(desired);
 }
 
+TEST_F(DriftSim, ADaemonThatDiedBeforeItRecordedANewPortIsNotTakenBackToTheOldOne) {
+  const InstanceId shared = *InstanceId::parse("shared-0");
+  const DesiredState desired = platform_with({"alpha"});
+  apply(desired);
+  const Port lost = seen().instances.at(shared).admin_port;
+  lose_the_machine();
+  machine.network.occupy(lost);
+  bool has_failed = false;
+  machine.instances.on_request =
+      [&](const std::string&,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kHello && !std::exchange(has_failed, true)) {
+      machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
+    }
+    return std::nullopt;
+  };
+  start_daemon();
+  ASSERT_TRUE(has_failed) << "it runs, and nothing says so";
+  ASSERT_TRUE(machine.instances.is_running("shared-0"));
+  kill_daemon();
+  machine.registry->failure.reset();
+
+  start_daemon();
+
+  EXPECT_NE(seen().instances.at(shared).admin_port, lost);
+  for (const InstanceView& view : daemon().daemon->instances().observe()) {
+    EXPECT_EQ(view.admin_port, seen().instances.at(view.instance).admin_port);
+  }
+  for (const PortLease& lease : seen().leases) {
+    EXPECT_TRUE(lease.port != lost || lease.released_at) << "the lost port is still leased";
+  }
+  expect_converged(desired);
+}
+
 TEST_F(DriftSim, ARangeThatStrangersFillIsToldAsFullAndNotTriedPortByPort) {
   DesiredState desired = platform_with({"alpha"});
   for (std::uint32_t number = desired.platform.first_port; number <= desired.platform.last_port;
@@ -169,6 +206,89 @@ TEST_F(DriftSim, ANewContentOfTheKeyFileIsTakenWithoutARestartOrAnEdit) {
 
   EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("second\n")));
   expect_converged(desired);
+}
+
+TEST_F(DriftSim, ANewKeyIsInstalledAlsoWhileSomethingElseKeepsFailing) {
+  DesiredState desired = platform_with({"alpha"});
+  machine.files.put(kKeyFile, "first\n");
+  desired.platform.ultravox.api_key_file = kKeyFile;
+  apply(desired);
+  DesiredState refused = desired;
+  refused.platform.store = {SessionStoreKind::kRedis, "redis://127.0.0.1:6379", ""};
+  EXPECT_GT(apply(refused).outcome.failed, 0U) << "it has data in the other store";
+  const auto applies = [this] {
+    return std::count_if(
+        machine.log_lines.begin(), machine.log_lines.end(),
+        [](const std::string& line) { return line.find("apply.started") != std::string::npos; });
+  };
+  const auto before = applies();
+
+  machine.files.put(kKeyFile, "second\n");
+  machine.sim.advance(kKeyInterval + 1s);
+
+  EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("second\n")));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("platform.key_installed")));
+  machine.sim.advance(10 * kKeyInterval);
+  EXPECT_EQ(applies(), before) << "the rest has its own time";
+}
+
+TEST_F(DriftSim, AKeyThatCannotBeInstalledIsTriedLessAndLessOften) {
+  DesiredState desired = platform_with({"alpha"});
+  machine.files.put(kKeyFile, "first\n");
+  desired.platform.ultravox.api_key_file = kKeyFile;
+  apply(desired);
+  machine.files.put(kKeyFile, "second\n");
+  machine.files.fill_disk();
+  const std::size_t before = machine.registry->journal.size();
+
+  machine.sim.advance(45min);
+
+  EXPECT_LT(machine.registry->journal.size() - before, 10U);
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("platform.key_not_installed")));
+  machine.files.free_space();
+  machine.sim.advance(15min);
+  EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("second\n")));
+}
+
+TEST_F(DriftSim, SettingsThatCouldNotBeWrittenForAllAreLeftInNoFile) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const auto config = [this](const std::string& name) {
+    return machine.files.content_of("/var/lib/voicectl/tenants/" + name + "/config.json");
+  };
+  const auto alpha = config("alpha");
+  machine.files.damage("/var/lib/voicectl/tenants/beta/secrets.json", "no JSON");
+
+  const Applied applied = apply(with_endpoint(desired, "http://127.0.0.1:4200/api"));
+
+  EXPECT_GT(applied.outcome.failed, 0U);
+  EXPECT_EQ(config("alpha"), alpha);
+}
+
+TEST_F(DriftSim, SettingsThatCouldNotBeRecordedAreTakenBackFromInstances) {
+  const DesiredState desired = platform_with({"alpha"});
+  apply(desired);
+  const std::string home = machine.instances.holders(tenant("alpha")).front();
+  bool is_disk_full = false;
+  machine.instances.on_request =
+      [&](const std::string&,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReconfigure && !std::exchange(is_disk_full, true)) {
+      machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
+    }
+    return std::nullopt;
+  };
+
+  EXPECT_GT(apply(with_endpoint(desired, "http://127.0.0.1:4200/api")).outcome.failed, 0U);
+  machine.registry->failure.reset();
+  machine.sim.advance(120s);
+
+  EXPECT_EQ(machine.instances.find(home, tenant("alpha"))->generation,
+            recorded("alpha").generation);
+  EXPECT_THAT(seen().observed.outdated, IsEmpty());
+  EXPECT_THAT(
+      machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json"),
+      Optional(HasSubstr(fmt::format("\"generation\":{},", recorded("alpha").generation.value))));
 }
 
 TEST_F(DriftSim, AKeyFileThatIsBeingWrittenTakesNoKeyAway) {

@@ -94,6 +94,79 @@ TEST_F(HandOverSim, InstancesThatDoNotUnderstandEachOtherUseTheOldWay) {
   EXPECT_THAT(machine.log_lines, Contains(HasSubstr("another version")));
 }
 
+/// The settings of a tenant change while its instance cannot be told of it.
+class OutdatedSim : public HandOverSim {
+ protected:
+  /// `alpha` is recorded with a generation that its instance has not taken.
+  void leave_alpha_behind() {
+    apply(wanted_);
+    machine.instances.on_request =
+        [this](const std::string& name,
+               const control::Message& question) -> std::optional<Result<std::string>> {
+      const bool is_refused = question.type == control::request::kReconfigure && refuses_;
+      return is_refused ? std::optional(Result<std::string>(
+                              Error(ErrorCode::kInternal, "cannot read it in " + name)))
+                        : std::nullopt;
+    };
+    wanted_.platform.ultravox.endpoint = "http://127.0.0.1:4200/api";
+    refuses_ = true;
+    apply(wanted_);
+    ASSERT_FALSE(daemon().daemon->loop().snapshot().observed.outdated.empty());
+    wanted_.tenants[0].tier = Tier::kDedicated;
+  }
+  std::string config_of_alpha() {
+    return machine.files.content_of("/var/lib/voicectl/tenants/alpha/config.json").value_or("");
+  }
+
+  DesiredState wanted_ = tier_of_alpha(Tier::kAuto);
+  bool refuses_ = false;
+};
+
+TEST_F(OutdatedSim, AnInstanceWithAnOlderConfigurationIsGivenTheNewOneAndNoWebSocketIsEnded) {
+  leave_alpha_behind();
+  const std::string home = holders().front();
+  refuses_ = false;
+
+  const Applied applied = apply(wanted_);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_THAT(holders(), ElementsAre("dedicated-alpha"));
+  EXPECT_THAT(asked(home), Not(Contains(HasSubstr("reclaim"))));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.handed_over")));
+  expect_converged(wanted_);
+}
+
+TEST_F(OutdatedSim, AnInstanceThatGoesOnRefusingKeepsItsTenantAndItsWebSockets) {
+  leave_alpha_behind();
+  const std::string home = holders().front();
+
+  const Applied applied = apply(wanted_);
+
+  EXPECT_GT(applied.outcome.failed, 0U);
+  EXPECT_THAT(holders(), ElementsAre(home));
+  EXPECT_THAT(asked(home), Not(Contains(HasSubstr("reclaim"))));
+  EXPECT_THAT(machine.log_lines,
+              Contains(AllOf(HasSubstr("tenant.not_handed_over"), HasSubstr("cannot read it"))));
+}
+
+TEST_F(OutdatedSim, AFileOfAChangeThatWasNotRecordedIsGivenToNobody) {
+  apply(wanted_);
+  const std::string recorded = config_of_alpha();
+  ASSERT_THAT(recorded, HasSubstr(R"("generation":1,)"));
+  // As a daemon leaves it that is killed between the file and the record.
+  machine.files.put("/var/lib/voicectl/tenants/alpha/config.json",
+                    R"({"apiVersion":"voicectl/v1","generation":2,"refused":true})");
+
+  wanted_.tenants[0].tier = Tier::kDedicated;
+  std::string given;
+  at(Step::kOffered, [&](const std::string&, const std::string&) { given = config_of_alpha(); });
+  const Applied applied = apply(wanted_);
+
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_EQ(given, recorded);
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.handed_over")));
+}
+
 TEST_F(HandOverSim, AnInstanceThatDoesNotKnowHandOversIsAskedTheOldWay) {
   apply(tier_of_alpha(Tier::kAuto));
   machine.instances.on_request =

@@ -257,33 +257,127 @@ TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
   EXPECT_EQ(files.find("/state/retired/alpha-5/keys.json"), nullptr);
 }
 
-TEST_F(TenantFilesTest, TakesOverAnImportOnceAndOnlyAFreshOne) {
-  const TenantId alpha = *TenantId::parse("alpha");
-  const WallTime staged{std::chrono::milliseconds(10'000'000)};
-  const auto stage = [&] {
-    ASSERT_THAT(files.make_directory("/state/transfer/alpha", kPrivateDirectory), IsOk());
-    for (const auto& [name, text] :
-         {std::pair("import.json", R"({"tenant":"alpha","staged_at_ms":10000000})"),
-          std::pair("tenant.db", "rows"),
-          std::pair("secrets.json", R"({"webhook_secrets":["w"],"tool_secret":"t"})")}) {
-      ASSERT_THAT(files.replace_atomically(std::string("/state/transfer/alpha/") + name, text,
-                                           kPrivateFile),
-                  IsOk());
-    }
-  };
+class ImportTest : public TenantFilesTest {
+ protected:
+  ImportTest() { (void)files.make_directory(kStage, kPrivateDirectory); }
+
+  static TenantSpec an_imported_tenant() {
+    TenantSpec tenant = a_tenant();
+    tenant.import_id = "import-1-2";
+    return tenant;
+  }
+  void put(const std::string& name, std::string_view text) {
+    files.put(std::string(kStage) + "/" + name, text);
+  }
+  /// What the CLI leaves for the daemon.
+  void stage(std::string_view tenant = "alpha", std::string_view store = "embedded") {
+    put("tenant.db", "rows");
+    put("secrets.json", R"({"webhook_secrets":["w"],"tool_secret":"t"})");
+    put("target.json", R"({"tenant":"alpha"})");
+    put("import.json",
+        dump_json(Json{{"import", "import-1-2"}, {"tenant", tenant}, {"store", store}}));
+  }
+  Status adopt(SessionStoreKind store = SessionStoreKind::kEmbedded) {
+    return tenant_files.adopt_import(an_imported_tenant(), store,
+                                     WallTime(std::chrono::milliseconds(9)));
+  }
+  /// What an import must never end as.
+  void expect_no_empty_tenant() { EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr); }
+
+  static constexpr const char* kStage = "/state/transfer/import-1-2";
+};
+
+TEST_F(ImportTest, TheStageBecomesTheTenantsFolder) {
   stage();
 
-  EXPECT_THAT(tenant_files.adopt_import(alpha, staged + std::chrono::hours(2)), IsOk());
-  EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr) << "of an import that was given up";
-  EXPECT_THAT(tenant_files.adopt_import(*TenantId::parse("beta"), staged), IsOk());
-  EXPECT_THAT(tenant_files.adopt_import(alpha, staged), IsOk());
-  EXPECT_THAT(tenant_files.adopt_import(alpha, staged), IsOk());
-  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  EXPECT_THAT(adopt(), IsOk());
+  EXPECT_THAT(adopt(), IsOk()) << "what was taken over is not missed";
+  ASSERT_THAT(tenant_files.prepare(an_imported_tenant(), platform, Generation{1}, {}), IsOk());
 
-  EXPECT_EQ(files.find("/state/tenants/alpha/data/tenant.db")->content, "rows");
-  EXPECT_NE(files.find("/state/tenants/alpha/config.json")->content.find(R"("tool_secret":"t")"),
-            std::string::npos);
-  EXPECT_EQ(files.find("/state/transfer/alpha"), nullptr);
+  EXPECT_EQ(files.content_of("/state/tenants/alpha/data/tenant.db"), "rows");
+  EXPECT_EQ(config()["secrets"]["tool_secret"], "t");
+  EXPECT_FALSE(config()["tenant"].contains("import"));
+  EXPECT_EQ(files.find(kStage), nullptr);
+  for (const char* path :
+       {"/state/tenants/alpha", "/state/tenants/alpha/data", "/state/tenants/alpha/data/tenant.db",
+        "/state/tenants/alpha/secrets.json"}) {
+    EXPECT_EQ(files.find(path)->owner, (UserIds{77, 78})) << path;
+  }
+}
+
+TEST_F(ImportTest, AnImportWhoseDataAreGoneIsRefusedAndNotMadeEmpty) {
+  EXPECT_THAT(adopt(), FailsWith(ErrorCode::kNotFound));
+  stage();
+  ASSERT_THAT(files.remove(std::string(kStage) + "/tenant.db"), IsOk());
+  EXPECT_THAT(adopt(), FailsWith(ErrorCode::kNotFound));
+  stage();
+  ASSERT_THAT(files.remove(std::string(kStage) + "/secrets.json"), IsOk());
+  EXPECT_THAT(adopt(), FailsWith(ErrorCode::kNotFound));
+
+  expect_no_empty_tenant();
+}
+
+TEST_F(ImportTest, DataOfAnotherTenantOrStoreAreNotTaken) {
+  stage("beta");
+  EXPECT_THAT(adopt(), FailsWith(ErrorCode::kNotFound));
+  stage("alpha", "redis");
+  EXPECT_THAT(adopt(), FailsWith(ErrorCode::kNotFound));
+  stage();
+  EXPECT_THAT(adopt(SessionStoreKind::kRedis), FailsWith(ErrorCode::kNotFound));
+
+  expect_no_empty_tenant();
+}
+
+TEST_F(ImportTest, DataOnRedisNeedNoFile) {
+  stage("alpha", "redis");
+  ASSERT_THAT(files.remove(std::string(kStage) + "/tenant.db"), IsOk());
+
+  EXPECT_THAT(adopt(SessionStoreKind::kRedis), IsOk());
+
+  EXPECT_NE(files.find("/state/tenants/alpha/secrets.json"), nullptr);
+}
+
+TEST_F(ImportTest, WhatACreationThatFailedLeftIsSetAside) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  stage();
+
+  EXPECT_THAT(adopt(), IsOk());
+
+  EXPECT_EQ(files.content_of("/state/tenants/alpha/data/tenant.db"), "rows");
+  EXPECT_NE(files.find("/state/retired/alpha-9/secrets.json"), nullptr);
+}
+
+TEST_F(ImportTest, WhereverTakingOverFailsTheNextTryHasEverything) {
+  for (std::size_t call = 1;; ++call) {
+    SCOPED_TRACE(call);
+    ASSERT_THAT(files.remove("/state/tenants/alpha"), IsOk());
+    ASSERT_THAT(files.make_directory(kStage, kPrivateDirectory), IsOk());
+    stage();
+    files.fail_at(call, Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full"));
+
+    const bool has_failed = adopt().has_error();
+
+    if (has_failed) {
+      EXPECT_EQ(files.find("/state/tenants/alpha"), nullptr) << "half a tenant";
+      EXPECT_THAT(adopt(), IsOk());
+    }
+    EXPECT_EQ(files.content_of("/state/tenants/alpha/data/tenant.db"), "rows");
+    EXPECT_NE(files.find("/state/tenants/alpha/secrets.json"), nullptr);
+    if (!has_failed) {
+      EXPECT_GT(call, 8U);
+      break;
+    }
+  }
+}
+
+TEST_F(TenantFilesTest, CredentialsAreNotTakenFromThePlatformsOwnFiles) {
+  TenantSpec tenant = a_tenant();
+  for (const char* path : {"/state/tenants/beta/erpnext.credentials", "/state/../state/keys/x"}) {
+    tenant.backend = {BackendKind::kErpnext, "https://erp.example.com", "", path};
+
+    EXPECT_THAT(tenant_files.prepare(tenant, platform, Generation{1}, {}),
+                FailsWith(ErrorCode::kInvalidArgument));
+  }
 }
 
 }  // namespace

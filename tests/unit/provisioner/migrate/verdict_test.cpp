@@ -51,6 +51,8 @@ TEST(Remedies, FollowFromWhoHasItAndWhy) {
   EXPECT_EQ(remedy_for(Verdict::kUndecided, because(ErrorCode::kTimeout)), Remedy::kLend);
   EXPECT_EQ(remedy_for(Verdict::kKept, because(ErrorCode::kTimeout)), Remedy::kAgain);
   EXPECT_EQ(remedy_for(Verdict::kKept, because(ErrorCode::kConflict)), Remedy::kLend);
+  EXPECT_EQ(remedy_for(Verdict::kKept, because(handoff::kOtherGeneration)), Remedy::kConfigure);
+  EXPECT_EQ(remedy_for(Verdict::kUndecided, because(handoff::kOtherGeneration)), Remedy::kLend);
   EXPECT_EQ(remedy_for(Verdict::kKept, because(ErrorCode::kCorrupt)), Remedy::kLeave);
   EXPECT_EQ(remedy_for(Verdict::kKept, because(ErrorCode::kResourceExhausted)), Remedy::kLeave);
 }

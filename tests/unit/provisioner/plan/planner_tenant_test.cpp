@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "provisioner/plan/open_imports.h"
 #include "tests/support/matchers.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
@@ -78,6 +79,35 @@ TEST(PlannerTest, UpdatesAChangedTenantAndSaysWhatChanged) {
   EXPECT_THAT(texts(plan), ElementsAre("update tenant acme to generation 2"));
   EXPECT_EQ(plan.steps[0].reason, "changed: plan starter -> enterprise; menu");
   EXPECT_EQ(plan.summary.tenants_changed, 1U);
+}
+
+TEST(PlannerTest, WhereItsDataCameFromIsNoChangeOfATenantThatHasThem) {
+  TenantSpec imported = a_tenant("acme");
+  imported.import_id = "import-1-2";
+  Snapshot snapshot = settled(a_desired_state({imported}));
+  const DesiredState kept_by_hand = a_desired_state({a_tenant("acme")});
+
+  EXPECT_THAT(texts(plan_of(kept_by_hand, snapshot)), IsEmpty());
+
+  snapshot.tenants.at(tenant_id("acme")).has_data = false;
+  EXPECT_THAT(texts(plan_of(kept_by_hand, snapshot)),
+              Contains("update tenant acme to generation 2"));
+}
+
+TEST(OpenImports, AreNotForgottenByADocumentThatDoesNotKnowThem) {
+  TenantSpec imported = a_tenant("acme");
+  imported.import_id = "import-1-2";
+  const DesiredState before = a_desired_state({imported});
+  const DesiredState kept_by_hand = a_desired_state({a_tenant("acme"), a_tenant("other")});
+  const Snapshot served = settled(before);
+
+  const DesiredState open = with_open_imports(kept_by_hand, before, Snapshot{});
+  const DesiredState closed = with_open_imports(kept_by_hand, before, served);
+
+  EXPECT_EQ(open.tenants[0].import_id, "import-1-2");
+  EXPECT_EQ(open.tenants[1].import_id, "");
+  EXPECT_EQ(closed, kept_by_hand);
+  EXPECT_EQ(with_open_imports(kept_by_hand, std::nullopt, Snapshot{}), kept_by_hand);
 }
 
 TEST(PlannerTest, TakesADeletedTenantApartInOrder) {

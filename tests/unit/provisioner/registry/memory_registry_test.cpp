@@ -10,6 +10,15 @@ namespace {
 class MemoryHost final : public RegistryHost {
  public:
   std::unique_ptr<Registry> open() override { return open_memory_registry(store_); }
+  std::vector<std::string> closed_subjects() override {
+    std::vector<std::string> out;
+    for (const JournalEntry& entry : store_->journal) {
+      if (entry.state != JournalState::kIntent) {
+        out.push_back(entry.subject);
+      }
+    }
+    return out;
+  }
 
  private:
   std::shared_ptr<RegistryStore> store_ = std::make_shared<RegistryStore>();
