@@ -240,7 +240,7 @@ TEST_F(ArchiveCommandsTest, WhatOthersAskForWhileAnArchiveIsUnpackedStays) {
 
   ASSERT_EQ(applied().size(), 3U);
   EXPECT_EQ(applied()[1].tenant.str(), "bobs");
-  EXPECT_THAT(daemon_.body_of("POST /v1/apply").dump(), HasSubstr("\\" size\\":3"));
+  EXPECT_THAT(daemon_.body_of("POST /v1/apply").dump(), HasSubstr(R"(\"size\":3)"));
   EXPECT_EQ(daemon_.body_of("POST /v1/apply")["base_generation"], 9);
 }
 
