@@ -111,7 +111,6 @@ class ErpnextStandInTest : public ::testing::Test {
                           told_.push_back(request);
                           to->send({told_.size() == 1 ? 503 : 204, {}, {}});
                         },
-                        {},
                         {}}};
   std::string webhook_;
   UniqueFd out_;
