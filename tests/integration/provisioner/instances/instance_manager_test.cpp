@@ -90,11 +90,11 @@ class RealDaemon {
 
   template <typename T>
   Result<T> await(const std::function<void(Completion<T>)>& begin) {
-    auto kept = std::make_shared<std::optional<Result<T>>>();
+    auto result_of = std::make_shared<std::optional<Result<T>>>();
     reactor.post(
-        [&begin, kept] { begin([kept](Result<T> result) { *kept = std::move(result); }); });
-    EXPECT_TRUE(run_until([kept] { return kept->has_value(); }));
-    return kept->value_or(Error(ErrorCode::kTimeout, "cannot wait longer"));
+        [&begin, result_of] { begin([result_of](Result<T> result) { *result_of = std::move(result); }); });
+    EXPECT_TRUE(run_until([result_of] { return result_of->has_value(); }));
+    return result_of->value_or(Error(ErrorCode::kTimeout, "cannot wait longer"));
   }
 
   Result<InstanceReady> start(Port admin_port) {
