@@ -90,6 +90,8 @@ TEST_F(PassageTest, WhateverPeersDoAtAnyStepNothingIsLost) {
       EXPECT_EQ(talker->received(), "");
     } else {
       EXPECT_TRUE(comes(talker, pong("meanwhile")));
+      EXPECT_TRUE(ends(closer));
+      closer->hang_up();
     }
     passage.finish();
     expect_moved();
@@ -98,7 +100,7 @@ TEST_F(PassageTest, WhateverPeersDoAtAnyStepNothingIsLost) {
 
     EXPECT_TRUE(comes(dribbler, pong("after all")));
     EXPECT_TRUE(comes(talker, pong("meanwhile")));
-    EXPECT_TRUE(ends(closer));
+    EXPECT_TRUE(!is_frozen || ends(closer));
     EXPECT_THAT(closer->received(), HasSubstr("\x88\x02\x03\xe8"));
     expect_served(quiet);
     EXPECT_TRUE(passage.world.run_until([&] {
