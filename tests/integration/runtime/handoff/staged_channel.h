@@ -25,6 +25,11 @@ class Stage {
   /// From now on nothing is passed on from the first message of that type on, in both directions.
   void stop_at(PeerMessage type) { stop_ = type; }
   bool is_stopped() const { return is_stopped_; }
+  /// Passes on what waits, and what follows before the next message of that type.
+  void go_on_to(PeerMessage type) {
+    go_on();
+    stop_ = type;
+  }
   /// Passes on what waits, and whatever follows. Whoever is gone hears nothing.
   void go_on() {
     stop_.reset();
