@@ -82,15 +82,15 @@ Status clear_leavings(CommandContext& context,
 /// The archive names a file of the host that it comes from; here it could name any, and the host
 /// that its content is sent to.
 Status take_credentials(Json& document, const std::string& name, const std::string& path) {
-  Json& backend = document["backend"];
-  const bool needs_them =
-      backend.is_object() && !string_or(backend, "credentials_file", "").empty();
+  const auto backend = document.find("backend");
+  const bool needs_them = backend != document.end() && backend->is_object() &&
+                          !string_or(*backend, "credentials_file", "").empty();
   if (needs_them && path.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot import tenant '{}': its backend is the site '{}', to which "
                              "credentials are sent; if that is right, name the file that holds "
                              "them here with --credentials-file",
-                             name, string_or(backend, "url", "")));
+                             name, string_or(*backend, "url", "")));
   }
   if (!needs_them && !path.empty()) {
     return Error(ErrorCode::kInvalidArgument,
@@ -99,7 +99,7 @@ Status take_credentials(Json& document, const std::string& name, const std::stri
                              name));
   }
   if (needs_them) {
-    backend["credentials_file"] = path;
+    (*backend)["credentials_file"] = path;
   }
   return ok_status();
 }

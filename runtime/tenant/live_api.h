@@ -45,6 +45,12 @@ class LiveApi {
 
   /// Closes what the present keys and the present time no longer allow.
   void review();
+  /// The same, unless held: what has an end then is looked at by `go`.
+  void review_if_serving() {
+    if (!is_held_) {
+      review();
+    }
+  }
 
   /// Goes on with a WebSocket that another process served: `tag` and `note` are what its LiveApi
   /// gave it. REQUIRES: held.

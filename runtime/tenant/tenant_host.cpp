@@ -345,6 +345,7 @@ Status TenantHost::reload_keys() {
   }
   VC_TRY(std::vector<ApiKey> keys, load_keys(inner_->deps.files, present));
   if (keys == present.api_keys) {
+    inner_->live.review_if_serving();
     return ok_status();
   }
   auto next = std::make_shared<TenantConfig>(present);

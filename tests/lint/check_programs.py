@@ -10,7 +10,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-MADE = re.compile(r"add_executable\((\S+)")
+MADE = re.compile(r"add_executable\(\s*(\S+)")
 PLACED = re.compile(r"set_target_properties\((\S+)\s+PROPERTIES\s+RUNTIME_OUTPUT_DIRECTORY")
 LISTED = re.compile(r"^readonly programs=\(([^)]*)\)", re.MULTILINE)
 NOT_OURS = {"build", "tests"}
