@@ -98,10 +98,14 @@ void FakeHolder::tell_list(std::uint64_t visitor, std::size_t told) {
   }
   for (auto one = std::next(kept_.begin(), static_cast<std::ptrdiff_t>(told)); one != kept_.end();
        ++one) {
-    if (found->second->send(std::string(holder::kKept) + " " + one->first, numbers_of(one->second))
-            .has_error()) {
-      // It has as much before it as it can have: the rest when it has read some.
-      reactor_.post([this, visitor, told] { tell_list(visitor, told); });
+    const Status sent =
+        found->second->send(std::string(holder::kKept) + " " + one->first, numbers_of(one->second));
+    if (sent.has_error()) {
+      if (sent.error().code() == ErrorCode::kResourceExhausted) {
+        // It has as much before it as it can have: the rest when it has read some.
+        reactor_.call_after(std::chrono::milliseconds(1),
+                            [this, visitor, told] { tell_list(visitor, told); });
+      }
       return;
     }
     ++told;
