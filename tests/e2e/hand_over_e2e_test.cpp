@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <memory>
 #include <sstream>
 
 #include "tests/e2e/platform.h"
@@ -14,6 +15,9 @@ namespace voicectl::e2e {
 namespace {
 
 using ::testing::HasSubstr;
+
+/// Exit code of who was too early or too late.
+constexpr int kConflict = 4;
 
 class HandOverE2e : public ::testing::Test {
  protected:
@@ -148,14 +152,23 @@ TEST_F(HandOverE2e, ADaemonThatDiesMeanwhileCostsNothing) {
 
   for (int i = 0; i < 3; ++i) {
     const int daemon = platform.pid_of_daemon();
-    Running promotion({Platform::bin("voicectl"), "--socket",
-                       platform.run_folder() + "/control.sock", "tenant",
-                       i % 2 == 0 ? "promote" : "demote", "busy", "--yes", "-o", "json"});
-    // Its intent is in the journal, and the instances are asked.
-    ASSERT_TRUE(promotion.wait_for_out("\"lend_listener\""));
+    std::unique_ptr<Running> promotion;
+    Finished refused;
+    do {
+      promotion = std::make_unique<Running>(std::vector<std::string>{
+          Platform::bin("voicectl"), "--socket", platform.run_folder() + "/control.sock", "tenant",
+          i % 2 == 0 ? "promote" : "demote", "busy", "--yes", "-o", "json"});
+      // Then its intent is in the journal, and the instances are asked.
+      if (promotion->wait_for_out("\"lend_listener\"")) {
+        break;
+      }
+      // The daemon that has just started may still be at what the one before has left.
+      refused = promotion->finish();
+      ASSERT_EQ(refused.code, kConflict) << refused.out << refused.err;
+    } while (true);
     ASSERT_EQ(::kill(daemon, SIGKILL), 0);
     ASSERT_TRUE(wait_for_end(daemon));
-    (void)promotion.finish();  // it may have come through or not
+    (void)promotion->finish();  // it may have come through or not
     platform.restart_daemon();
   }
 
