@@ -69,7 +69,9 @@ std::vector<Row> commands_of(const CLI::App& app) {
 std::string usage_of(const CLI::App& app, std::string_view path) {
   std::string out = path.empty() ? "voicectl" : fmt::format("voicectl {}", path);
   if (!commands_of(app).empty()) {
-    return out + " COMMAND [flags]";
+    // One that has flags beside --help does something by itself, too.
+    const bool is_command = !path.empty() && app.get_options().size() > 1;
+    return out + (is_command ? " [COMMAND] [flags]" : " COMMAND [flags]");
   }
   for (const CLI::Option* option : app.get_options()) {
     if (!option->nonpositional()) {

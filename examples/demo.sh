@@ -64,6 +64,8 @@ step "1. Start daemon, nginx and the Ultravox stand-in, and apply examples/qastc
 show "voicectl up --workspace $workspace -f examples/qastco.yaml"
 "$bin/voicectl" up --workspace "$workspace" -f "$here/qastco.yaml"
 run_folder=$(sed -n 's/.*"run" *: *"\([^"]*\)".*/\1/p' "$workspace/workspace.json")
+# A workspace of an earlier build runs that build's program until it is told otherwise.
+voicectl upgrade --watch 1s --allow-drops --yes >/dev/null
 show "voicectl tenant list"
 voicectl tenant list
 show "voicectl ps"

@@ -29,11 +29,15 @@ Command apply_command();
 Command ps_command();
 Command logs_command();
 Command events_command();
+Command metrics_command();
 Command version_command();
 
 // Instances.
 Command instance_restart_command();
 Command pool_rebalance_command();
+Command upgrade_command();
+Command upgrade_status_command();
+Command upgrade_abort_command();
 
 // Tenants.
 Command tenant_list_command();

@@ -16,6 +16,7 @@
 /// {"error":{"code","message"}} with the codes of base/result.h.
 ///
 ///   GET    /v1/version    {"version","api","epoch","pid"}
+///   GET    /v1/metrics    the text form of Prometheus (0.0.4); everything else is JSON
 ///   GET    /v1/status     see `voicectl status -o json`
 ///                         {"daemon":{"version","pid","epoch","uptime_s","user","state","run","log"},
 ///                          "platform":{"domain","ultravox"}|null,"generation",
@@ -35,6 +36,13 @@
 ///                         else a stream like apply's. With "moves" and "base_generation" those
 ///                         moves, or 409 when the platform is not at that generation any more
 ///   POST   /v1/pool/rebalance  {"max_moves"?,"who"} likewise
+///   GET    /v1/upgrade    {"programs":[{"fingerprint","version","hand_over","taken_at","role",
+///                         "instances"}],"installed":{"path","fingerprint"},"upgrade":{...}|null,
+///                         "last":{...}|null}: see `voicectl upgrade status -o json`
+///   POST   /v1/upgrade    {"runtime"?|"rollback"?,"canary"?,"watch_s"?,"batch"?,"allow_drops"?,
+///                         "who"} -> stream like apply's. With "dry_run" {"from","to","canary",
+///                         "instances":[...],"tenants","websockets","drops","hands_over"}
+///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
 ///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
 ///                         document as text; "document" is null before the first apply
 ///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing

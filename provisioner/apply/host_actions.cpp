@@ -17,6 +17,7 @@ void HostActions::perform(const Action& action, OnActionDone done) {
                       [&](const StartInstance& a) { by_placement(a); },
                       [&](const StopInstance& a) { by_placement(a); },
                       [&](const RetireInstance& a) { by_placement(a); },
+                      [&](const SetPrograms& a) { by_placement(a); },
                       [&](const BindListener& a) { by_placement(a); },
                       [&](const ReleaseListener& a) { by_placement(a); },
                       [&](const LendListener& a) { by_placement(a); },

@@ -31,16 +31,18 @@ void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
   const FirstFailure first_failure = deps_.recorded.find_instance(action.instance) == nullptr
                                          ? FirstFailure::kForget
                                          : FirstFailure::kKeepTrying;
-  const InstanceOptions options{action.instance, action.kind, action.admin_port, first_failure};
+  const InstanceOptions options{action.instance, action.kind, action.admin_port, first_failure,
+                                program_of(action.fingerprint)};
   deps_.instances.start(options, [this, action, done](const Result<InstanceReady>& ready) {
     if (ready.has_error()) {
       done(failed(ready.error()));
       return;
     }
     RecordedChange change;
-    change.put_instances.push_back(RecordedInstance{action.instance, action.kind, action.admin_port,
-                                                    action.fingerprint, deps_.wall.now()});
     const RecordedInstance* const known = deps_.recorded.find_instance(action.instance);
+    change.put_instances.push_back(RecordedInstance{
+        action.instance, action.kind, action.admin_port, action.fingerprint, deps_.wall.now(),
+        known == nullptr ? InstanceFate::kServing : known->fate});
     if (known != nullptr && known->admin_port != action.admin_port) {
       change.put_leases.push_back(
           PortLease{known->admin_port, lease_holder(action.instance), deps_.wall.now()});
@@ -79,8 +81,25 @@ void PlacementActions::perform(const RetireInstance& action, OnActionDone done) 
   }
   RecordedChange change;
   change.put_instances.push_back(*recorded);
-  change.put_instances.back().fingerprint.clear();
+  change.put_instances.back().fate = InstanceFate::kRetired;
   done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+void PlacementActions::perform(const SetPrograms& action, OnActionDone done) {
+  RecordedChange change;
+  change.programs = action.programs;
+  for (const auto& [instance, fate] : action.fates) {
+    const RecordedInstance* const recorded = deps_.recorded.find_instance(instance);
+    if (recorded != nullptr) {  // one that has stopped meanwhile has no fate any more
+      change.put_instances.push_back(*recorded);
+      change.put_instances.back().fate = fate;
+    }
+  }
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+std::string PlacementActions::program_of(const std::string& fingerprint) const {
+  return deps_.programs.find(fingerprint).value_or("");
 }
 
 void PlacementActions::perform(const BindListener& action, OnActionDone done) {

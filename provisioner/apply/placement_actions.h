@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "provisioner/apply/executor.h"
+#include "provisioner/apply/program_store.h"
 #include "provisioner/apply/recorded_state.h"
 #include "provisioner/apply/tenant_files.h"
 #include "provisioner/instances/instance_manager.h"
@@ -29,6 +30,7 @@ class PlacementActions {
     /// How tenants' socket files are made reachable for nginx.
     SocketAccess socket_access;
     SessionMigrator& migrator;
+    const ProgramStore& programs;
     /// As TenantActions has them.
     std::function<Status(const RecordedTenant& tenant)> ensure_config;
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
@@ -40,6 +42,7 @@ class PlacementActions {
   void perform(const StartInstance& action, OnActionDone done);
   void perform(const StopInstance& action, OnActionDone done);
   void perform(const RetireInstance& action, OnActionDone done);
+  void perform(const SetPrograms& action, OnActionDone done);
   void perform(const BindListener& action, OnActionDone done);
   void perform(const ReleaseListener& action, OnActionDone done);
   /// With `from`: the tenant is handed over with its connections. Where that cannot be, because the
@@ -51,6 +54,10 @@ class PlacementActions {
   /// Lends a recorded tenant to the instance that it is placed on, with its recorded token: after
   /// the instance has started anew.
   void lend_again(const RecordedTenant& tenant, Completion<void> done);
+
+  /// Path of the program that an instance is started with; empty, which is the one that the daemon
+  /// was started with, while there is no copy of it.
+  std::string program_of(const std::string& fingerprint) const;
 
   /// Closes the listener of a tenant that nobody recorded.
   void forget_listener(const TenantId& tenant);

@@ -43,12 +43,16 @@ void apply_change(Snapshot& snapshot, const RecordedChange& change) {
   if (change.edge_fingerprint) {
     snapshot.edge_fingerprint = *change.edge_fingerprint;
   }
+  if (change.programs) {
+    snapshot.programs = *change.programs;
+  }
 }
 
 bool is_empty(const RecordedChange& change) {
   return !change.platform && change.put_tenants.empty() && change.drop_tenants.empty() &&
          change.put_instances.empty() && change.drop_instances.empty() &&
-         change.put_leases.empty() && change.drop_leases.empty() && !change.edge_fingerprint;
+         change.put_leases.empty() && change.drop_leases.empty() && !change.edge_fingerprint &&
+         !change.programs;
 }
 
 void RecordedState::acknowledge(const RecordedChange& change, Generation generation) {

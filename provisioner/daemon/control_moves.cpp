@@ -112,6 +112,12 @@ void ControlServer::show_or_run(
                  "cannot do this: the platform has changed since it was planned; plan again"));
     return;
   }
+  if (snapshot.programs.upgrade) {
+    refuse(call, Error(ErrorCode::kConflict,
+                       "cannot move tenants now: an upgrade is under way; see 'voicectl upgrade "
+                       "status'"));
+    return;
+  }
   const Status begun = deps_.loop.carry_out(std::move(*plan), progress_stream(call.responder));
   if (begun.has_error()) {
     refuse(call, begun.error());

@@ -38,6 +38,10 @@ Result<DesiredState> parse_document(const Json& body) {
 void ControlServer::show_version(const Call& call) {
   answer(call, deps_.status.version());
 }
+void ControlServer::show_metrics(const Call& call) {
+  call.responder->send(HttpResponse{
+      200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, deps_.metrics()});
+}
 void ControlServer::show_status(const Call& call) {
   answer(call, deps_.status.status());
 }

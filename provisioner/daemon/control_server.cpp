@@ -66,6 +66,7 @@ void ControlServer::serve(UniqueFd listener) {
 const std::vector<ControlServer::Route>& ControlServer::routes() {
   static const std::vector<Route> kRoutes = {
       {"GET", "/v1/version", &ControlServer::show_version},
+      {"GET", "/v1/metrics", &ControlServer::show_metrics},
       {"GET", "/v1/status", &ControlServer::show_status},
       {"GET", "/v1/instances", &ControlServer::list_instances},
       {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance},
@@ -73,6 +74,9 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant},
       {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool},
+      {"GET", "/v1/upgrade", &ControlServer::show_upgrade},
+      {"POST", "/v1/upgrade", &ControlServer::begin_upgrade},
+      {"POST", "/v1/upgrade/abort", &ControlServer::abort_upgrade},
       {"GET", "/v1/desired", &ControlServer::show_desired},
       {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant},
       {"POST", "/v1/plan", &ControlServer::make_plan},

@@ -13,6 +13,7 @@
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
+#include "provisioner/daemon/upgrade_driver.h"
 #include "provisioner/plan/pool_moves.h"
 #include "runtime/net/http_server.h"
 
@@ -32,6 +33,9 @@ class ControlServer {
     InstanceManager& instances;
     ApiKeys& keys;
     EventLog& events;
+    UpgradeDriver& upgrade;
+    /// For Prometheus, as text.
+    std::function<std::string()> metrics;
     const StatusView& status;
     const WallClock& wall;
     DaemonPaths paths;
@@ -78,6 +82,7 @@ class ControlServer {
 
   // control_routes.cpp
   void show_version(const Call& call);
+  void show_metrics(const Call& call);
   void show_status(const Call& call);
   void list_instances(const Call& call);
   void list_tenants(const Call& call);
@@ -103,6 +108,11 @@ class ControlServer {
       const Call& call,
       const std::string& note,
       const std::function<Result<std::vector<PoolMove>>(const Snapshot&, const Json&)>& choose);
+
+  // control_upgrade.cpp
+  void show_upgrade(const Call& call);
+  void begin_upgrade(const Call& call);
+  void abort_upgrade(const Call& call);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

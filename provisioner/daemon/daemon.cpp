@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "provisioner/daemon/tenant_stats.h"
+#include "runtime/control/protocol.h"
 
 namespace voicectl {
 
@@ -33,7 +35,10 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       certificates_(seams_.files,
                     CertificateFolders{options_.paths.state + "/certs",
                                        edge_certificate_folder(options_.edge.folders),
-                                       options_.certificate_owner}) {
+                                       options_.certificate_owner}),
+      programs_({seams_.files, seams_.program_offload, seams_.inspector, seams_.wall},
+                options_.paths.state + "/programs",
+                folder_mode()) {
   instances_ = std::make_unique<InstanceManager>(
       InstanceManager::Deps{seams_.reactor, seams_.processes, seams_.listeners, bank_,
                             seams_.channels, seams_.files, seams_.log_pipes, seams_.random},
@@ -47,6 +52,7 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       SessionMigrator::Deps{seams_.reactor, *instances_, seams_.channels});
   placement_actions_ = std::make_unique<PlacementActions>(PlacementActions::Deps{
       recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access, *migrator_,
+      programs_,
       [this](const RecordedTenant& tenant) { return tenant_actions_->ensure_config(tenant); },
       [this](const RecordedTenant& tenant, Completion<void> delivered) {
         tenant_actions_->deliver_config(tenant, std::move(delivered));
@@ -66,14 +72,22 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                           [this](const RecordedTenant& tenant, Completion<void> delivered) {
                             tenant_actions_->deliver_config(tenant, std::move(delivered));
                           },
-                          seams_.instance_fingerprint, seams_.adopt_edge},
+                          seams_.adopt_edge},
       std::move(loaded.desired));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});
+  upgrade_ = std::make_unique<UpgradeDriver>(UpgradeDriver::Deps{
+      seams_.reactor, *loop_, recorded_, *instances_, programs_, seams_.probe, events_, seams_.wall,
+      options_.paths, options_.launch.program, seams_.installed_fingerprint});
 }
 
 Daemon::~Daemon() = default;
+
+FileMode Daemon::folder_mode() const {
+  // Instances of another user must be able to pass through to what is theirs.
+  return options_.launch.user ? kSharedDirectory : kPrivateDirectory;
+}
 
 InstanceCallbacks Daemon::callbacks() {
   return InstanceCallbacks{[this](const InstanceId& instance, ReadyCause cause) {
@@ -88,40 +102,60 @@ InstanceCallbacks Daemon::callbacks() {
 }
 
 void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome) {
+  hand_overs_.note(outcome);
   const handoff::HandOverReport& report = outcome.report;
-  Json detail = {
-      {"from", action.from->str()}, {"to", action.instance.str()}, {"tries", outcome.tries}};
-  if (outcome.verdict == Verdict::kMoved) {
-    detail.update({{"connections", report.connections},
-                   {"websockets", report.websockets},
-                   {"dropped", report.dropped},
-                   {"copied", report.copied},
-                   {"told_late", report.told_late},
-                   {"pause_us", report.pause.count()},
-                   {"wait_us", report.wait.count()},
-                   {"took_us", report.took.count()}});
-    events_.add("tenant.handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
+  if (outcome.verdict != Verdict::kMoved) {
+    tell_of_no_hand_over(action, outcome);
     return;
   }
-  detail["error"] = outcome.why.text();
-  detail["refused"] = report.refused;
-  detail["instead"] = outcome.remedy == Remedy::kLend ? "lent, WebSockets come again" : "it stays";
-  events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(), dump_json(detail));
+  upgrade_->note_moved(report.websockets);
+  events_.add("tenant.handed_over", "tenant/" + action.tenant.str(),
+              dump_json({{"from", action.from->str()},
+                         {"to", action.instance.str()},
+                         {"tries", outcome.tries},
+                         {"connections", report.connections},
+                         {"websockets", report.websockets},
+                         {"dropped", report.dropped},
+                         {"copied", report.copied},
+                         {"told_late", report.told_late},
+                         {"pause_us", report.pause.count()},
+                         {"wait_us", report.wait.count()},
+                         {"took_us", report.took.count()}}));
+}
+
+void Daemon::tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome) {
+  // Asked before anything else is: what is about to be closed is still open when it answers.
+  instances_->request(
+      *action.from, control::request::kStats, "{}", std::chrono::seconds(5),
+      [this, action, outcome](const Result<std::string>& stats) {
+        const OpenConnections open =
+            stats.has_error() ? OpenConnections{} : open_connections(*stats, action.tenant);
+        const bool is_lent = outcome.remedy == Remedy::kLend;
+        if (is_lent) {
+          hand_overs_.note_dropped(open.websockets);
+          upgrade_->note_dropped(open.websockets);
+        }
+        events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(),
+                    dump_json({{"from", action.from->str()},
+                               {"to", action.instance.str()},
+                               {"tries", outcome.tries},
+                               {"error", outcome.why.text()},
+                               {"websockets", open.websockets},
+                               {"refused", outcome.report.refused},
+                               {"instead", is_lent ? "lent, WebSockets come again" : "it stays"}}));
+      });
 }
 
 Status Daemon::make_folders() {
   const DaemonPaths& paths = options_.paths;
   // Instances of another user must be able to pass through to their own tenants' folders. They run
   // already, so the mode is never another one in between.
-  const bool is_shared = options_.launch.user.has_value();
-  VC_TRY(
-      seams_.files.make_directory(paths.state, is_shared ? kSharedDirectory : kPrivateDirectory));
+  VC_TRY(seams_.files.make_directory(paths.state, folder_mode()));
   // The latter made by us, so that whoever imports or exports as root does not make what is root's.
   for (const std::string& folder : {paths.state + "/certs", paths.transfer()}) {
     VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
   }
-  VC_TRY(seams_.files.make_directory(paths.state + "/tenants",
-                                     is_shared ? kSharedDirectory : kPrivateDirectory));
+  VC_TRY(seams_.files.make_directory(paths.state + "/tenants", folder_mode()));
   for (const std::string& folder :
        {paths.run, paths.run + "/tenants", paths.run + "/domains", paths.run + "/instances"}) {
     VC_TRY(seams_.files.make_directory(folder, kSharedDirectory));
@@ -129,15 +163,48 @@ Status Daemon::make_folders() {
   return seams_.files.make_directory(paths.log, kPrivateDirectory);
 }
 
+void Daemon::take_first_program(std::function<void()> done) {
+  if (!recorded_.snapshot().programs.current.empty()) {
+    done();
+    return;
+  }
+  programs_.take_in(options_.launch.program, [this, done](const Result<ProgramRecord>& taken) {
+    if (taken.has_error()) {
+      // Instances are started with the file itself meanwhile; the next start tries again.
+      seams_.log.error("program.not_taken_in", {{"error", taken.error()}});
+      done();
+      return;
+    }
+    Programs programs = recorded_.snapshot().programs;
+    programs.current = taken->fingerprint;
+    programs.known.insert_or_assign(taken->fingerprint, *taken);
+    const Status begun = loop_->run_single(
+        SetPrograms{programs, {}}, "the first program", [this, done](const Status& recorded) {
+          if (recorded.has_error()) {
+            seams_.log.error("program.not_recorded", {{"error", recorded.error()}});
+          }
+          done();
+        });
+    if (begun.has_error()) {
+      done();
+    }
+  });
+}
+
 Status Daemon::start(std::function<void()> done) {
   VC_TRY(make_folders());
-  take_back_listeners([this, done = std::move(done)] {
-    loop_->start(std::move(open_intents_), [this, done] {
-      keys_->publish_all();
-      done();
-    });
-  });
+  VC_TRY(programs_.look());
+  take_back_listeners(
+      [this, done = std::move(done)] { take_first_program([this, done] { start_loop(done); }); });
   return ok_status();
+}
+
+void Daemon::start_loop(const std::function<void()>& done) {
+  loop_->start(std::move(open_intents_), [this, done] {
+    keys_->publish_all();
+    upgrade_->resume();
+    done();
+  });
 }
 
 void Daemon::take_back_listeners(std::function<void()> done) {

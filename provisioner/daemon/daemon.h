@@ -19,7 +19,9 @@
 #include "provisioner/certs/certificates.h"
 #include "provisioner/daemon/api_keys.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/hand_over_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/daemon/upgrade_driver.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/registry/registry.h"
 
@@ -44,8 +46,12 @@ struct DaemonSeams {
   EdgeProxy& edge;
   /// Takes over an edge of an earlier run.
   std::function<void(Completion<bool>)> adopt_edge;
-  /// Hash of what an instance would be started with now.
-  std::function<std::string()> instance_fingerprint;
+  /// Copies programs off the loop, and runs them once.
+  Offload& program_offload;
+  ProgramInspector& inspector;
+  HttpProbe& probe;
+  /// Of the program file that the daemon was started with, as it is now.
+  std::function<std::string()> installed_fingerprint;
 };
 
 struct DaemonOptions {
@@ -92,13 +98,21 @@ class Daemon {
   EventLog& events() { return events_; }
   ApiKeys& keys() { return *keys_; }
   EdgeProxy& edge() { return seams_.edge; }
+  UpgradeDriver& upgrade() { return *upgrade_; }
+  /// For Prometheus.
+  std::string metrics() const { return hand_overs_.render(recorded_.snapshot()); }
 
  private:
   InstanceCallbacks callbacks();
+  FileMode folder_mode() const;
+  /// Instances run copies of the program that the daemon was started with, from the first start on.
+  void take_first_program(std::function<void()> done);
   void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
+  void tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome);
   Status make_folders();
   /// Takes back the listeners that an earlier run kept; then `done`.
   void take_back_listeners(std::function<void()> done);
+  void start_loop(const std::function<void()>& done);
 
   DaemonSeams seams_;
   DaemonOptions options_;
@@ -110,6 +124,7 @@ class Daemon {
   TenantFiles files_;
   ListenerBank bank_;
   CertificateStore certificates_;
+  ProgramStore programs_;
   std::unique_ptr<InstanceManager> instances_;
   std::unique_ptr<TenantActions> tenant_actions_;
   std::unique_ptr<SessionMigrator> migrator_;
@@ -119,6 +134,8 @@ class Daemon {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ReconcileLoop> loop_;
   std::unique_ptr<ApiKeys> keys_;
+  std::unique_ptr<UpgradeDriver> upgrade_;
+  HandOverMetrics hand_overs_;
 };
 
 }  // namespace voicectl

@@ -5,6 +5,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -120,6 +121,11 @@ int run(int argc, char** argv) {
     return 2;
   }
   options.log_level = *parsed;
+  // Copies are made of a file, not of a link to one. One that is missing is told when it is needed.
+  std::error_code missing;
+  if (const auto real = std::filesystem::canonical(options.runtime, missing); !missing) {
+    options.runtime = real.string();
+  }
   Logging logging;
   if (const Status opened = logging.open(log_file); opened.has_error()) {
     std::fprintf(stderr, "voicectld: %s\n", opened.error().text().c_str());

@@ -24,9 +24,11 @@
 #include "base/os/system_clock.h"
 #include "monitor/procfs_load_source.h"
 #include "provisioner/certs/dev_authority.h"
+#include "provisioner/daemon/client_http_probe.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/daemon.h"
 #include "provisioner/daemon/load_feed.h"
+#include "provisioner/daemon/process_inspector.h"
 #include "provisioner/daemon/program_fingerprint.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/edge/nginx_edge.h"
@@ -139,6 +141,9 @@ struct RealHost::Inner {
   // Helper threads end before what they work on.
   ThreadOffload registry_offload{reactor};
   ThreadOffload key_offload{reactor};
+  ThreadOffload program_offload{reactor};
+  ProcessInspector inspector{reactor, processes, users.instances};
+  ClientHttpProbe probe{reactor};
   std::unique_ptr<DevAuthority> authority;
   ProgramFingerprint fingerprint;
   std::unique_ptr<Daemon> daemon;
@@ -237,6 +242,9 @@ DaemonSeams RealHost::Inner::seams() {
                      *authority,
                      *edge,
                      [this](Completion<bool> done) { adopt_edge(std::move(done)); },
+                     program_offload,
+                     inspector,
+                     probe,
                      [this] { return fingerprint.of(options.runtime); }};
 }
 
@@ -318,7 +326,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
                        [raw] { return raw->load->view(); }});
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
-      inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(), *inner->status,
+      inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),
+      inner->daemon->upgrade(), [raw] { return raw->daemon->metrics(); }, *inner->status,
       inner->wall, inner->options.paths, ::geteuid(), [raw] { return raw->load->view(); },
       [raw] {
         raw->descriptors->clear([raw] {

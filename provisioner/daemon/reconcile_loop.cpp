@@ -59,7 +59,7 @@ Snapshot ReconcileLoop::snapshot() const {
 
 Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
   PlanInputs inputs;
-  inputs.instance_fingerprint = deps_.instance_fingerprint();
+  inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
   VC_TRY(const std::optional<EdgeConfig> edge,
          make_edge_config(deps_.edge_settings, desired.platform, desired.tenants));
   if (edge) {
@@ -267,9 +267,32 @@ void ReconcileLoop::install_key() {
   }
 }
 
+Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {
+  if (executor_busy_ || is_stopping_) {
+    return Error(ErrorCode::kConflict, "cannot do this now: an apply is running");
+  }
+  if (!desired_) {
+    deps_.reactor.post([listener] { listener.on_finished({}); });
+    return ok_status();
+  }
+  VC_TRY(Plan plan, this->plan(*desired_));
+  executor_busy_ = true;
+  deps_.log.info("converge", {{"reason", who}, {"action", plan.steps.size()}});
+  execute(std::move(plan), listener);
+  return ok_status();
+}
+
+void ReconcileLoop::when_idle(std::function<void()> act) {
+  when_idle_.push_back(std::move(act));
+  tell_idle();
+}
+
 void ReconcileLoop::tell_idle() {
-  if (!executor_busy_ && when_idle_) {
-    std::exchange(when_idle_, nullptr)();
+  // Posted: whoever waits may begin the next apply, and the last one still has to be told.
+  if (!executor_busy_ && !when_idle_.empty()) {
+    for (std::function<void()>& act : std::exchange(when_idle_, {})) {
+      deps_.reactor.post(std::move(act));
+    }
   }
 }
 
@@ -290,7 +313,7 @@ void ReconcileLoop::stop_everything(std::function<void(const std::string& what)>
     // A step that was under way may have started something meanwhile.
     const auto once_more = [this, on_progress, done] { end_all(on_progress, done); };
     if (executor_busy_) {
-      when_idle_ = once_more;
+      when_idle_.push_back(once_more);
     } else {
       once_more();
     }

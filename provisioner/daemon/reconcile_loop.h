@@ -69,8 +69,6 @@ class ReconcileLoop {
     ListenerFactory& listeners;
     TenantFiles& files;
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
-    /// Hash of what an instance would be started with now.
-    std::function<std::string()> instance_fingerprint;
     /// Takes over an edge of an earlier run.
     std::function<void(Completion<bool>)> adopt_edge;
   };
@@ -116,6 +114,13 @@ class ReconcileLoop {
   /// Plans again for the desired state and carries the plan out, if there is anything to do and
   /// no apply runs. `who` is for the log.
   void converge(const std::string& who, std::function<void()> done);
+
+  /// As converge(), for somebody who listens.
+  /// ERRORS: kConflict if an apply runs or everything is being stopped.
+  Status settle(const std::string& who, ApplyListener listener);
+  /// Runs `act` once, when no apply runs any more. It may find that another one has begun.
+  void when_idle(std::function<void()> act);
+  bool is_stopping() const { return is_stopping_; }
 
   /// Ends all instances and the edge, touching no record: the next start brings them back. An apply
   /// that runs is cut short first, so that it starts nothing behind our back.
@@ -169,8 +174,8 @@ class ReconcileLoop {
   bool is_stopping_ = false;
   /// Times in a row that a new key could not be installed.
   int key_failures_ = 0;
-  /// Waits for the end of the apply that runs.
-  std::function<void()> when_idle_;
+  /// Wait for the end of the apply that runs.
+  std::vector<std::function<void()>> when_idle_;
 };
 
 }  // namespace voicectl

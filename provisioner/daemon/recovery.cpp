@@ -52,7 +52,8 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
                                     std::function<void()> done) {
   std::map<InstanceId, AdoptRecord> known;
   for (const auto& [id, instance] : deps_.recorded.snapshot().instances) {
-    known.emplace(id, AdoptRecord{id, instance.kind, instance.admin_port});
+    known.emplace(id, AdoptRecord{id, instance.kind, instance.admin_port,
+                                  deps_.placement.program_of(instance.fingerprint)});
   }
   for (const JournalEntry& intent : open_intents) {
     const Result<Action> action = parse_action(intent.action);
@@ -60,7 +61,8 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
     if (start != nullptr) {
       // One that runs was started by this: on the port that it names, whatever was recorded before.
       known.insert_or_assign(start->instance,
-                             AdoptRecord{start->instance, start->kind, start->admin_port});
+                             AdoptRecord{start->instance, start->kind, start->admin_port,
+                                         deps_.placement.program_of(start->fingerprint)});
     }
   }
   std::vector<AdoptRecord> records;
@@ -108,10 +110,11 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
     const Result<Action> action = parse_action(intent.action);
     const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
     if (start != nullptr && is_adopted(report, start->instance)) {
-      change.put_instances.push_back(RecordedInstance{
-          start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now()});
-      const std::string holder = holder_of(start->instance);
       const RecordedInstance* const before = deps_.recorded.find_instance(start->instance);
+      change.put_instances.push_back(RecordedInstance{
+          start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now(),
+          before == nullptr ? InstanceFate::kServing : before->fate});
+      const std::string holder = holder_of(start->instance);
       if (before != nullptr && before->admin_port != start->admin_port) {
         change.put_leases.push_back(PortLease{before->admin_port, holder, deps_.wall.now()});
       }

@@ -268,7 +268,7 @@ std::optional<InstanceOptions> Adoption::options_of(const InstanceId& id,
                                                     const Candidate& candidate) const {
   if (candidate.record) {
     return InstanceOptions{id, candidate.record->kind, candidate.record->admin_port,
-                           FirstFailure::kKeepTrying};
+                           FirstFailure::kKeepTrying, candidate.record->program};
   }
   if (candidate.file) {
     return InstanceOptions{id, InstanceKind::kShared, candidate.file->admin_port,

@@ -30,6 +30,8 @@ struct InstanceOptions {
   /// Port of its health and metrics on 127.0.0.1.
   Port admin_port;
   FirstFailure first_failure = FirstFailure::kForget;
+  /// Program that it runs, now and after each restart; empty: that of the launch template.
+  std::string program{};
 };
 
 struct InstanceReady {
@@ -117,6 +119,8 @@ struct AdoptRecord {
   InstanceId instance;
   InstanceKind kind = InstanceKind::kShared;
   Port admin_port;
+  /// Program that it is started with again; empty: that of the launch template.
+  std::string program{};
 };
 
 /// A tenant whose listeners came back from a running instance into the ListenerBank.

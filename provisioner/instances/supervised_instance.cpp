@@ -140,14 +140,17 @@ Status SupervisedInstance::spawn(const UniqueFd& control_listener) {
   start_step_ = "spawning its program";
   const InstanceDescriptors descriptors{control_listener.get(), admin_listener_.get(),
                                         log_->descriptor()};
-  VC_TRY(process_,
-         supervision_.deps.processes.spawn(
-             make_launch_spec(supervision_.settings.launch, options_.instance, descriptors),
-             guarded([this, mine = incarnation_](const ProcessExit& exit) {
-               if (mine == incarnation_) {
-                 take_exit(exit);
-               }
-             })));
+  LaunchTemplate launch = supervision_.settings.launch;
+  if (!options_.program.empty()) {
+    launch.program = options_.program;
+  }
+  VC_TRY(process_, supervision_.deps.processes.spawn(
+                       make_launch_spec(launch, options_.instance, descriptors),
+                       guarded([this, mine = incarnation_](const ProcessExit& exit) {
+                         if (mine == incarnation_) {
+                           take_exit(exit);
+                         }
+                       })));
   return ok_status();
 }
 

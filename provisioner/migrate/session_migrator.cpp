@@ -8,6 +8,7 @@ namespace voicectl {
 struct SessionMigrator::Try {
   Move move;
   std::function<void(MoveOutcome)> done;
+  MonoTime began{};
   std::size_t number = 0;
   bool is_configured = false;
   std::optional<Result<handoff::HandOverReport>> source;
@@ -15,7 +16,8 @@ struct SessionMigrator::Try {
 };
 
 void SessionMigrator::move(Move what, std::function<void(MoveOutcome)> done) {
-  begin(std::make_shared<Try>(Try{std::move(what), std::move(done), 0, false, {}, {}}));
+  begin(std::make_shared<Try>(
+      Try{std::move(what), std::move(done), deps_.reactor.now(), 0, false, {}, {}}));
 }
 
 void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
@@ -52,6 +54,7 @@ void SessionMigrator::take_answers(const std::shared_ptr<Try>& attempt) {
   MoveOutcome outcome;
   outcome.verdict = judge(*attempt->source, *attempt->target);
   outcome.tries = static_cast<int>(attempt->number) + 1;
+  outcome.took = deps_.reactor.now() - attempt->began;
   if (attempt->source->has_value()) {
     outcome.report = **attempt->source;
   }

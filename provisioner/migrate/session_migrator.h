@@ -36,6 +36,8 @@ struct MoveOutcome {
   Remedy remedy = Remedy::kLeave;
   handoff::HandOverReport report;
   int tries = 0;
+  /// All tries and the waits between them.
+  Duration took{};
 };
 
 /// Moves tenants from one running instance to another with their connections open.

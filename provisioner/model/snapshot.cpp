@@ -13,6 +13,18 @@ std::string_view name_of(InstanceKind kind) {
   return "";
 }
 
+std::string_view name_of(InstanceFate fate) {
+  switch (fate) {
+    case InstanceFate::kServing:
+      return "serving";
+    case InstanceFate::kWayBack:
+      return "way_back";
+    case InstanceFate::kRetired:
+      return "retired";
+  }
+  return "";
+}
+
 std::string_view name_of(TenantPhase phase) {
   switch (phase) {
     case TenantPhase::kCreating:

@@ -11,11 +11,20 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/model/programs.h"
 
 namespace voicectl {
 
 enum class InstanceKind { kShared, kDedicated };
 std::string_view name_of(InstanceKind kind);
+
+/// What is to become of an instance.
+enum class InstanceFate {
+  kServing,  ///< it is there to stay
+  kWayBack,  ///< replaced; it stays, empty, until what replaced it has proven itself
+  kRetired,  ///< replaced; it stops when its last tenant has left
+};
+std::string_view name_of(InstanceFate fate);
 
 /// How far a tenant has come. Recorded, so that a restart goes on from there.
 enum class TenantPhase {
@@ -52,9 +61,10 @@ struct RecordedInstance {
   InstanceKind kind = InstanceKind::kShared;
   /// Port of its health and metrics.
   Port admin_port;
-  /// Hash of all that it was started with (program, options): another one means replace.
+  /// Of the program that it runs.
   std::string fingerprint;
   WallTime started_at{};
+  InstanceFate fate = InstanceFate::kServing;
 };
 
 struct RecordedCertificate {
@@ -110,6 +120,7 @@ struct Snapshot {
   std::map<TenantId, RecordedTenant> tenants;
   std::map<InstanceId, RecordedInstance> instances;
   std::vector<PortLease> leases;
+  Programs programs;
   /// Fingerprint of the edge configuration last published; empty for none.
   std::string edge_fingerprint;
   ObservedState observed;

@@ -22,6 +22,14 @@ std::string describe_lend(const LendListener& a) {
   return fmt::format("lend listener of {} to {}", a.tenant.str(), a.instance.str());
 }
 
+std::string describe_programs(const SetPrograms& a) {
+  if (!a.programs.upgrade) {
+    return fmt::format("record program {} as that of instances", a.programs.current);
+  }
+  return fmt::format("record that the upgrade to program {} is {}", a.programs.upgrade->target,
+                     name_of(a.programs.upgrade->phase));
+}
+
 std::string describe_edge(const PublishEdge& a) {
   if (a.fingerprint.empty()) {
     return "stop the edge";
@@ -71,6 +79,7 @@ std::string_view kind_of(const Action& action) {
                              [](const StartInstance&) { return Name("start_instance"); },
                              [](const StopInstance&) { return Name("stop_instance"); },
                              [](const RetireInstance&) { return Name("retire_instance"); },
+                             [](const SetPrograms&) { return Name("set_programs"); },
                              [](const BindListener&) { return Name("bind_listener"); },
                              [](const ReleaseListener&) { return Name("release_listener"); },
                              [](const LendListener&) { return Name("lend_listener"); },
@@ -86,23 +95,26 @@ std::string_view kind_of(const Action& action) {
 ActionSymbol symbol_of(const Action& action) {
   using enum ActionSymbol;
   return std::visit(
-      Overload{
-          [](const SetPlatform&) { return kChange; }, [](const InstallKey&) { return kChange; },
-          [](const CreateTenant&) { return kCreate; }, [](const UpdateTenant&) { return kChange; },
-          [](const DeleteTenant&) { return kRemove; },
-          [](const PrepareTenantData&) { return kCreate; },
-          [](const RetireTenantData&) { return kRemove; },
-          [](const StartInstance&) { return kCreate; }, [](const StopInstance&) { return kRemove; },
-          [](const RetireInstance&) { return kChange; },
-          [](const BindListener&) { return kCreate; },
-          [](const ReleaseListener&) { return kRemove; },
-          [](const LendListener& a) { return a.from ? kMove : kCreate; },
-          [](const ReclaimListener&) { return kRemove; },
-          [](const IssueCertificate&) { return kCreate; },
-          [](const RemoveCertificate&) { return kRemove; },
-          [](const PublishEdge& a) { return a.fingerprint.empty() ? kRemove : kChange; },
-          [](const PublishRoute&) { return kCreate; },
-          [](const WithdrawRoute&) { return kRemove; }},
+      Overload{[](const SetPlatform&) { return kChange; },
+               [](const InstallKey&) { return kChange; },
+               [](const CreateTenant&) { return kCreate; },
+               [](const UpdateTenant&) { return kChange; },
+               [](const DeleteTenant&) { return kRemove; },
+               [](const PrepareTenantData&) { return kCreate; },
+               [](const RetireTenantData&) { return kRemove; },
+               [](const StartInstance&) { return kCreate; },
+               [](const StopInstance&) { return kRemove; },
+               [](const RetireInstance&) { return kChange; },
+               [](const SetPrograms&) { return kChange; },
+               [](const BindListener&) { return kCreate; },
+               [](const ReleaseListener&) { return kRemove; },
+               [](const LendListener& a) { return a.from ? kMove : kCreate; },
+               [](const ReclaimListener&) { return kRemove; },
+               [](const IssueCertificate&) { return kCreate; },
+               [](const RemoveCertificate&) { return kRemove; },
+               [](const PublishEdge& a) { return a.fingerprint.empty() ? kRemove : kChange; },
+               [](const PublishRoute&) { return kCreate; },
+               [](const WithdrawRoute&) { return kRemove; }},
       action);
 }
 
@@ -117,6 +129,7 @@ std::string subject_of(const Action& action) {
                              [](const StartInstance& a) { return instance_subject(a.instance); },
                              [](const StopInstance& a) { return instance_subject(a.instance); },
                              [](const RetireInstance& a) { return instance_subject(a.instance); },
+                             [](const SetPrograms&) { return std::string("programs"); },
                              [](const BindListener& a) { return tenant_subject(a.tenant); },
                              [](const ReleaseListener& a) { return tenant_subject(a.tenant); },
                              [](const LendListener& a) { return tenant_subject(a.tenant); },
@@ -152,6 +165,7 @@ std::string describe(const Action& action) {
           [](const RetireInstance& a) {
             return fmt::format("record that instance {} is to be replaced", a.instance.str());
           },
+          [](const SetPrograms& a) { return describe_programs(a); },
           [](const BindListener& a) {
             return fmt::format("bind listener of {} on port {}", a.tenant.str(), a.port.value());
           },

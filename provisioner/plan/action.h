@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,11 +58,16 @@ struct StartInstance {
 struct StopInstance {
   InstanceId instance;
 };
-/// Record that the instance is to be replaced: its fingerprint is forgotten, so that the next plan
-/// starts another beside it, hands its tenants over and stops it. Nothing outside the registry
-/// changes.
+/// Record that the instance is to be replaced: the next plan starts another beside it, hands its
+/// tenants over and stops it. Nothing outside the registry changes.
 struct RetireInstance {
   InstanceId instance;
+};
+/// Record which programs there are and how far an upgrade is, and what becomes of the instances
+/// that are named. Nothing outside the registry changes.
+struct SetPrograms {
+  Programs programs;
+  std::map<InstanceId, InstanceFate> fates;
 };
 /// Lease `port`, bind it and the unix socket, and keep both for the tenant's life. A listener that
 /// is bound anew is lent to nobody: a recorded placement is cleared. A port that the tenant had
@@ -121,6 +127,7 @@ using Action = std::variant<SetPlatform,
                             StartInstance,
                             StopInstance,
                             RetireInstance,
+                            SetPrograms,
                             BindListener,
                             ReleaseListener,
                             LendListener,
@@ -148,7 +155,8 @@ char character_of(ActionSymbol symbol);
 /// Stable name of the kind, such as "bind_listener": in JSON, journal and events.
 std::string_view kind_of(const Action& action);
 ActionSymbol symbol_of(const Action& action);
-/// "tenant/mario-pizza", "instance/shared-0", "edge", "certificate/*.example.com", "platform".
+/// "tenant/mario-pizza", "instance/shared-0", "edge", "certificate/*.example.com", "platform",
+/// "programs".
 std::string subject_of(const Action& action);
 /// One line for people: "bind listener of mario-pizza on port 21000".
 std::string describe(const Action& action);

@@ -25,6 +25,14 @@ Json of_lend(const LendListener& a) {
   return out;
 }
 
+Json of_programs(const SetPrograms& a) {
+  Json fates = Json::object();
+  for (const auto& [instance, fate] : a.fates) {
+    fates[instance.str()] = name_of(fate);
+  }
+  return {{"programs", render_programs(a.programs)}, {"fates", fates}};
+}
+
 /// What the handler needs. Documents stay text: they have their own reader, with its own checks.
 Json content_of(const Action& action) {
   return std::visit(
@@ -55,6 +63,7 @@ Json content_of(const Action& action) {
                [](const RetireInstance& a) {
                  return Json{{"instance", a.instance.str()}};
                },
+               [](const SetPrograms& a) { return of_programs(a); },
                [](const BindListener& a) {
                  return Json{{"tenant", a.tenant.str()}, {"port", a.port.value()}};
                },
@@ -158,6 +167,32 @@ Result<Action> read_retire_instance(const Json& json) {
   return Action(RetireInstance{std::move(instance)});
 }
 
+Result<InstanceFate> fate_of(const Json& json) {
+  for (const InstanceFate fate :
+       {InstanceFate::kServing, InstanceFate::kWayBack, InstanceFate::kRetired}) {
+    if (json.is_string() && json.get<std::string>() == name_of(fate)) {
+      return fate;
+    }
+  }
+  return Error(ErrorCode::kCorrupt, "cannot read an action: a fate of an instance is unknown");
+}
+
+Result<Action> read_set_programs(const Json& json) {
+  SetPrograms out;
+  VC_TRY(const std::string text, require_string(json, "programs"));
+  VC_TRY(out.programs, parse_programs(text));
+  const auto fates = json.find("fates");
+  if (fates == json.end() || !fates->is_object()) {
+    return Error(ErrorCode::kCorrupt, "cannot read an action: 'fates' must be an object");
+  }
+  for (const auto& [name, value] : fates->items()) {
+    VC_TRY(const InstanceId instance, InstanceId::parse(name));
+    VC_TRY(const InstanceFate fate, fate_of(value));
+    out.fates.emplace(instance, fate);
+  }
+  return Action(std::move(out));
+}
+
 Result<Action> read_bind_listener(const Json& json) {
   VC_TRY(TenantId tenant, tenant_in(json));
   VC_TRY(const Port port, port_in(json, "port"));
@@ -229,6 +264,7 @@ constexpr Reader kReaders[] = {
     {"start_instance", read_start_instance},
     {"stop_instance", read_stop_instance},
     {"retire_instance", read_retire_instance},
+    {"set_programs", read_set_programs},
     {"bind_listener", read_bind_listener},
     {"release_listener", read_tenant_action<ReleaseListener>},
     {"lend_listener", read_lend_listener},

@@ -27,8 +27,8 @@ std::string facts_of_instance(const Snapshot& snapshot, const InstanceId& instan
     return "absent";
   }
   const RecordedInstance& i = found->second;
-  return fmt::format("{} {} {} {}", name_of(i.kind), i.admin_port.value(), i.fingerprint,
-                     i.started_at.time_since_epoch().count());
+  return fmt::format("{} {} {} {} {}", name_of(i.kind), i.admin_port.value(), i.fingerprint,
+                     i.started_at.time_since_epoch().count(), name_of(i.fate));
 }
 
 std::string facts_of_certificate(const Snapshot& snapshot, const std::string& name) {
@@ -61,6 +61,7 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                [&](const StartInstance& a) { return instance(a.instance); },
                [&](const StopInstance& a) { return instance(a.instance); },
                [&](const RetireInstance& a) { return instance(a.instance); },
+               [&](const SetPrograms&) { return sha256_hex(render_programs(snapshot.programs)); },
                [&](const BindListener& a) { return tenant(a.tenant); },
                [&](const ReleaseListener& a) { return tenant(a.tenant); },
                [&](const LendListener& a) { return tenant(a.tenant); },

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "provisioner/plan/instance_names.h"
+#include "provisioner/plan/program_choice.h"
 
 namespace voicectl {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 Result<StepRef> start(PlanContext& context,
                       const InstanceId& instance,
                       InstanceKind kind,
+                      const std::string& program,
                       std::string reason) {
   const RecordedInstance* const recorded = context.find_recorded(instance);
   std::optional<Port> port;
@@ -27,21 +29,19 @@ Result<StepRef> start(PlanContext& context,
   if (recorded != nullptr && recorded->admin_port != *port) {
     reason += fmt::format("; another program holds its port {}", recorded->admin_port.value());
   }
-  return context.draft.add(
-      StartInstance{instance, kind, *port, context.inputs().instance_fingerprint},
-      std::move(reason));
+  return context.draft.add(StartInstance{instance, kind, *port, program}, std::move(reason));
 }
 
-/// A recorded instance of the right fingerprint: started again only if nobody else does it. One
-/// that is merely restarting is left to its supervisor.
+/// A recorded instance: started again, with its own program, only if nobody else does it. One that
+/// is merely restarting is left to its supervisor.
 Result<Home> keep(PlanContext& context, const RecordedInstance& recorded) {
   const ObservedInstance* const observed = context.find_observed(recorded.instance);
-  Home home{recorded.instance, std::nullopt, true, 0};
+  Home home{recorded.instance, std::nullopt, true, 0, recorded.fingerprint};
   if (observed == nullptr) {
-    VC_TRY(home.start, start(context, recorded.instance, recorded.kind,
+    VC_TRY(home.start, start(context, recorded.instance, recorded.kind, recorded.fingerprint,
                              "it is recorded and the machine does not show it"));
   } else if (observed->failed) {
-    VC_TRY(home.start, start(context, recorded.instance, recorded.kind,
+    VC_TRY(home.start, start(context, recorded.instance, recorded.kind, recorded.fingerprint,
                              "it failed and its restart budget is spent"));
   } else {
     home.is_ready = observed->ready;
@@ -49,15 +49,11 @@ Result<Home> keep(PlanContext& context, const RecordedInstance& recorded) {
   return home;
 }
 
-bool is_current(const PlanContext& context, const RecordedInstance& recorded) {
-  return recorded.fingerprint == context.inputs().instance_fingerprint;
-}
-
-/// Pool members of the right fingerprint, lowest number first.
+/// Pool members that are there to stay, lowest number first.
 std::vector<const RecordedInstance*> current_pool(const PlanContext& context) {
   std::vector<const RecordedInstance*> out;
   for (const auto& [name, recorded] : context.snapshot().instances) {
-    if (recorded.kind == InstanceKind::kShared && is_current(context, recorded)) {
+    if (recorded.kind == InstanceKind::kShared && recorded.fate == InstanceFate::kServing) {
       out.push_back(&recorded);
     }
   }
@@ -73,36 +69,28 @@ std::size_t count_shared(const PlanContext& context) {
                     [](const auto& entry) { return entry.second.kind == InstanceKind::kShared; }));
 }
 
-/// Shared instances that somebody asked to be replaced.
-std::size_t count_retired(const PlanContext& context) {
-  return static_cast<std::size_t>(std::count_if(
-      context.snapshot().instances.begin(), context.snapshot().instances.end(),
-      [](const auto& entry) {
-        return entry.second.kind == InstanceKind::kShared && entry.second.fingerprint.empty();
-      }));
-}
-
 /// Why a tenant gets a dedicated instance of that number.
-std::string why_dedicated(const PlanContext& context,
-                          const TenantId& tenant,
-                          const RecordedTenant* recorded,
-                          std::uint32_t number) {
+std::string why_dedicated(const TenantId& tenant, std::uint32_t number) {
   if (number == 1) {
     return fmt::format("tenant {} has tier dedicated", tenant.str());
   }
-  const RecordedInstance* const before = recorded != nullptr && recorded->placement
-                                             ? context.find_recorded(*recorded->placement)
-                                             : nullptr;
-  return fmt::format("the instance of tenant {} {}", tenant.str(),
-                     before != nullptr && before->fingerprint.empty()
-                         ? "is to be replaced, as was asked"
-                         : "was started with another program or options");
+  return fmt::format("the instance of tenant {} is to be replaced, as was asked", tenant.str());
+}
+
+/// How many of them run what an upgrade goes to.
+std::size_t count_on_target(const PlanContext& context, const std::map<InstanceId, Home>& homes) {
+  const std::optional<UpgradeRecord>& upgrade = context.snapshot().programs.upgrade;
+  return static_cast<std::size_t>(std::count_if(homes.begin(), homes.end(), [&](const auto& entry) {
+    return upgrade && entry.second.program == upgrade->target;
+  }));
 }
 
 }  // namespace
 
 Status Homes::plan_pool(PlanContext& context) {
-  const std::size_t wanted = context.desired().platform.pool_size;
+  const ProgramChoice programs(context.snapshot(), context.inputs());
+  const std::size_t wanted =
+      context.desired().platform.pool_size + programs.beside_pool(context.desired());
   const std::size_t recorded = count_shared(context);
   const std::vector<const RecordedInstance*> current = current_pool(context);
   for (std::size_t i = 0; i < std::min(wanted, current.size()); ++i) {
@@ -111,16 +99,15 @@ Status Homes::plan_pool(PlanContext& context) {
   }
   const std::string reason =
       recorded > current.size()
-          ? fmt::format("{} of {} shared instances {}", recorded - current.size(), recorded,
-                        count_retired(context) == recorded - current.size()
-                            ? "are to be replaced, as was asked"
-                            : "were started with another program or options")
+          ? fmt::format("{} of {} shared instances are to be replaced, as was asked",
+                        recorded - current.size(), recorded)
           : fmt::format("the pool has {} of {} instances", current.size(), wanted);
   for (std::uint32_t number = 0; shared_.size() < wanted; ++number) {
     const InstanceId name = shared_instance_name(number);
     if (context.find_recorded(name) == nullptr) {
-      VC_TRY(const StepRef step, start(context, name, InstanceKind::kShared, reason));
-      shared_.emplace(name, Home{name, step, true, 0});
+      const std::string& program = programs.of_shared(count_on_target(context, shared_));
+      VC_TRY(const StepRef step, start(context, name, InstanceKind::kShared, program, reason));
+      shared_.emplace(name, Home{name, step, true, 0, program});
     }
   }
   return ok_status();
@@ -130,7 +117,8 @@ Status Homes::plan_dedicated(PlanContext& context) {
   std::map<std::string, std::vector<const RecordedInstance*>> recorded;
   for (const auto& [name, instance] : context.snapshot().instances) {
     const std::optional<std::string> tail = dedicated_tail(name);
-    if (tail && instance.kind == InstanceKind::kDedicated && is_current(context, instance)) {
+    if (tail && instance.kind == InstanceKind::kDedicated &&
+        instance.fate == InstanceFate::kServing) {
       recorded[*tail].push_back(&instance);
     }
   }
@@ -153,9 +141,11 @@ Status Homes::plan_dedicated(PlanContext& context) {
       ++number;
     }
     const InstanceId name = dedicated_instance_name(spec.tenant, number);
-    const std::string reason = why_dedicated(context, spec.tenant, tenant, number);
-    VC_TRY(const StepRef step, start(context, name, InstanceKind::kDedicated, reason));
-    dedicated_.emplace(spec.tenant, Home{name, step, true, 0});
+    const std::string& program =
+        ProgramChoice(context.snapshot(), context.inputs()).of_dedicated(spec.tenant);
+    const std::string reason = why_dedicated(spec.tenant, number);
+    VC_TRY(const StepRef step, start(context, name, InstanceKind::kDedicated, program, reason));
+    dedicated_.emplace(spec.tenant, Home{name, step, true, 0, program});
   }
   return ok_status();
 }
@@ -170,10 +160,13 @@ Result<Homes> Homes::plan(PlanContext& context) {
   return homes;
 }
 
-Placement Homes::place_in_pool(const RecordedTenant* recorded) {
-  const auto before = [](const auto& a, const auto& b) {
-    return std::make_tuple(!a.second.is_ready, a.second.tenants) <
-           std::make_tuple(!b.second.is_ready, b.second.tenants);
+Placement Homes::place_in_pool(const RecordedTenant* recorded, const std::string& program) {
+  const auto order = [&](const Home& home) {
+    return std::make_tuple(!home.is_ready, !program.empty() && home.program != program,
+                           home.tenants);
+  };
+  const auto before = [&](const auto& a, const auto& b) {
+    return order(a.second) < order(b.second);
   };
   // The map is in the order of names and the first of equals wins: ties go by name.
   Home& home = std::min_element(shared_.begin(), shared_.end(), before)->second;
@@ -189,6 +182,7 @@ Placement Homes::place_in_pool(const RecordedTenant* recorded) {
 }
 
 Result<std::map<TenantId, Placement>> Homes::place(const PlanContext& context) {
+  const ProgramChoice programs(context.snapshot(), context.inputs());
   std::map<TenantId, Placement> out;
   std::vector<const TenantSpec*> homeless;
   for (const TenantSpec& spec : context.desired().tenants) {
@@ -201,7 +195,9 @@ Result<std::map<TenantId, Placement>> Homes::place(const PlanContext& context) {
     const auto stays = recorded != nullptr && recorded->placement
                            ? shared_.find(*recorded->placement)
                            : shared_.end();
-    if (stays == shared_.end()) {
+    const bool must_go = stays != shared_.end() && programs.is_canary(spec.tenant) &&
+                         stays->second.program != programs.of_homeless(spec.tenant);
+    if (stays == shared_.end() || must_go) {
       homeless.push_back(&spec);
       continue;
     }
@@ -216,7 +212,10 @@ Result<std::map<TenantId, Placement>> Homes::place(const PlanContext& context) {
                                "pool.size or give it tier dedicated",
                                spec->tenant.str()));
     }
-    out.emplace(spec->tenant, place_in_pool(context.find_recorded(spec->tenant)));
+    out.emplace(spec->tenant,
+                place_in_pool(
+                    context.find_recorded(spec->tenant),
+                    programs.is_upgrading() ? programs.of_homeless(spec->tenant) : std::string()));
   }
   return out;
 }

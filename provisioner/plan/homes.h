@@ -20,6 +20,8 @@ struct Home {
   bool is_ready = false;
   /// Tenants that stay or were sent here.
   std::size_t tenants = 0;
+  /// What it runs.
+  std::string program{};
 };
 
 /// The home of one tenant, and why it is that one.
@@ -34,13 +36,14 @@ struct Placement {
 class Homes {
  public:
   /// Adds the steps that start what is missing: the pool, and an instance for each tenant of tier
-  /// dedicated. One with another fingerprint than the desired one is no home: a new one is started
-  /// beside it.
+  /// dedicated. One that is to be replaced is no home: a new one is started beside it, with the
+  /// program that program_choice.h says.
   /// ERRORS: kResourceExhausted when the port range is full.
   static Result<Homes> plan(PlanContext& context);
 
   /// Sends every desired tenant to a home: who is in a home that suits its tier stays; others go to
-  /// the shared instance with the fewest tenants, ties by name, those that are ready first.
+  /// the shared instance with the fewest tenants, ties by name, those that are ready first, and
+  /// during an upgrade those of the program that they belong on.
   /// ERRORS: kInvalidArgument if the pool is empty and a tenant needs it.
   Result<std::map<TenantId, Placement>> place(const PlanContext& context);
 
@@ -51,7 +54,8 @@ class Homes {
  private:
   Status plan_pool(PlanContext& context);
   Status plan_dedicated(PlanContext& context);
-  Placement place_in_pool(const RecordedTenant* recorded);
+  /// `program`: that of the instances to prefer; empty for any.
+  Placement place_in_pool(const RecordedTenant* recorded, const std::string& program);
 
   std::map<InstanceId, Home> shared_;
   std::map<TenantId, Home> dedicated_;

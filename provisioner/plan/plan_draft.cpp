@@ -34,23 +34,29 @@ PlanSummary summary_of(const std::vector<Step>& steps, const Snapshot& snapshot)
   PlanSummary out;
   const bool edge_runs = !snapshot.observed.edge_fingerprint.empty();
   for (const Step& step : steps) {
-    std::visit(
-        Overload{
-            [](const SetPlatform&) {}, [](const InstallKey&) {},
-            [&](const CreateTenant&) { ++out.tenants_created; },
-            [&](const UpdateTenant&) { ++out.tenants_changed; },
-            [&](const DeleteTenant&) { ++out.tenants_deleted; }, [](const PrepareTenantData&) {},
-            [](const RetireTenantData&) {}, [&](const StartInstance&) { ++out.instances_started; },
-            [&](const StopInstance&) { ++out.instances_stopped; }, [](const RetireInstance&) {},
-            [](const BindListener&) {}, [](const ReleaseListener&) {},
-            [&](const LendListener& a) { out.tenants_moved += a.from ? 1 : 0; },
-            [](const ReclaimListener&) {}, [&](const IssueCertificate&) { ++out.certificates; },
-            [](const RemoveCertificate&) {},
-            [&](const PublishEdge& a) {
-              out.edge_reloads += edge_runs && !a.fingerprint.empty() ? 1 : 0;
-            },
-            [](const PublishRoute&) {}, [](const WithdrawRoute&) {}},
-        step.action);
+    std::visit(Overload{[](const SetPlatform&) {},
+                        [](const InstallKey&) {},
+                        [&](const CreateTenant&) { ++out.tenants_created; },
+                        [&](const UpdateTenant&) { ++out.tenants_changed; },
+                        [&](const DeleteTenant&) { ++out.tenants_deleted; },
+                        [](const PrepareTenantData&) {},
+                        [](const RetireTenantData&) {},
+                        [&](const StartInstance&) { ++out.instances_started; },
+                        [&](const StopInstance&) { ++out.instances_stopped; },
+                        [](const RetireInstance&) {},
+                        [](const SetPrograms&) {},
+                        [](const BindListener&) {},
+                        [](const ReleaseListener&) {},
+                        [&](const LendListener& a) { out.tenants_moved += a.from ? 1 : 0; },
+                        [](const ReclaimListener&) {},
+                        [&](const IssueCertificate&) { ++out.certificates; },
+                        [](const RemoveCertificate&) {},
+                        [&](const PublishEdge& a) {
+                          out.edge_reloads += edge_runs && !a.fingerprint.empty() ? 1 : 0;
+                        },
+                        [](const PublishRoute&) {},
+                        [](const WithdrawRoute&) {}},
+               step.action);
   }
   return out;
 }

@@ -29,11 +29,8 @@ void plan_platform(PlanContext& context) {
 }
 
 std::string why_stop(const PlanContext& context, const RecordedInstance& instance) {
-  if (instance.fingerprint.empty()) {
-    return "it is to be replaced, as was asked";
-  }
-  if (instance.fingerprint != context.inputs().instance_fingerprint) {
-    return "it was started with another program or options";
+  if (instance.fate != InstanceFate::kServing) {
+    return "it was replaced, as was asked";
   }
   if (instance.kind == InstanceKind::kShared) {
     return fmt::format("the pool needs no more than {}", context.desired().platform.pool_size);
@@ -57,7 +54,8 @@ Status plan_tenants(PlanContext& context, Homes& homes, EdgePlan& edge, TenantPl
 
 void plan_stops(PlanContext& context, const Homes& homes, TenantPlan& tenants) {
   for (const auto& [name, instance] : context.snapshot().instances) {
-    if (!homes.contains(name)) {
+    // The way back stays, empty, until it is not needed any more.
+    if (!homes.contains(name) && instance.fate != InstanceFate::kWayBack) {
       context.draft.add(StopInstance{name}, why_stop(context, instance), tenants.departures(name));
     }
   }

@@ -14,7 +14,8 @@ inline constexpr std::chrono::minutes kPortQuarantine{10};
 
 /// What the planner must know of the machine beside the snapshot. Values, so that a plan repeats.
 struct PlanInputs {
-  /// Hash of what a new instance would be started with; another than the recorded one: replace.
+  /// Of the program that new instances are started with while no upgrade says otherwise. Instances
+  /// of another one go on: an upgrade replaces them, and nothing else does.
   std::string instance_fingerprint;
   /// Hash of the edge configuration that the desired platform (in static mode: and the tenants)
   /// gives; empty for edge mode none.

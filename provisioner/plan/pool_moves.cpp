@@ -19,7 +19,7 @@ bool is_ready(const Snapshot& snapshot, const InstanceId& instance) {
 
 /// Takes new tenants: a shared instance that runs and is not to be replaced.
 bool can_take(const Snapshot& snapshot, const RecordedInstance& instance) {
-  return instance.kind == InstanceKind::kShared && !instance.fingerprint.empty() &&
+  return instance.kind == InstanceKind::kShared && instance.fate == InstanceFate::kServing &&
          is_ready(snapshot, instance.instance);
 }
 
@@ -66,7 +66,7 @@ Status check_target(const Snapshot& snapshot, const TenantId& tenant, const Inst
                               "for this tenant",
                               tenant.str()));
   }
-  if (found->second.fingerprint.empty()) {
+  if (found->second.fate != InstanceFate::kServing) {
     return not_to(tenant, to, ErrorCode::kConflict, "it is being replaced");
   }
   if (!is_ready(snapshot, to)) {

@@ -57,6 +57,16 @@ std::optional<InstanceKind> kind_named(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<InstanceFate> fate_named(std::string_view name) {
+  using enum InstanceFate;
+  for (const InstanceFate fate : {kServing, kWayBack, kRetired}) {
+    if (name_of(fate) == name) {
+      return fate;
+    }
+  }
+  return std::nullopt;
+}
+
 std::uint64_t unsigned_of(std::int64_t number) {
   return static_cast<std::uint64_t>(number);
 }
@@ -122,14 +132,18 @@ Result<RecordedInstance> read_instance(const SqliteStatement& row) {
   if (!kind) {
     return Error(ErrorCode::kCorrupt, fmt::format("cannot know kind '{}'", row.text(1)));
   }
+  const std::optional<InstanceFate> fate = fate_named(row.text(5));
+  if (!fate) {
+    return corrupt("instances", row.text(0), "its fate is unknown");
+  }
   VC_TRY(const Port port, Port::make(row.integer(2)));
-  return RecordedInstance{std::move(instance), *kind, port, row.text(3),
-                          wall_time_of(row.integer(4))};
+  return RecordedInstance{std::move(instance),          *kind, port, row.text(3),
+                          wall_time_of(row.integer(4)), *fate};
 }
 
 Status load_instances(SqliteDatabase& database, Snapshot& snapshot) {
   VC_TRY(SqliteStatement row,
-         database.prepare("SELECT instance, kind, admin_port, fingerprint, started_at "
+         database.prepare("SELECT instance, kind, admin_port, fingerprint, started_at, fate "
                           "FROM instances"));
   while (true) {
     VC_TRY(const bool more, row.step());
@@ -204,12 +218,14 @@ Status drop_tenants(SqliteDatabase& database, const std::vector<TenantId>& tenan
 Status write_instances(SqliteDatabase& database, const RecordedChange& change) {
   for (const RecordedInstance& instance : change.put_instances) {
     VC_TRY(SqliteStatement row,
-           database.prepare("INSERT OR REPLACE INTO instances VALUES (?,?,?,?,?)"));
+           database.prepare("INSERT OR REPLACE INTO instances (instance, kind, admin_port, "
+                            "fingerprint, started_at, fate) VALUES (?,?,?,?,?,?)"));
     VC_TRY(row.bind(1, instance.instance.str())
                .bind(2, name_of(instance.kind))
                .bind(3, std::int64_t{instance.admin_port.value()})
                .bind(4, instance.fingerprint)
                .bind(5, to_row(instance.started_at))
+               .bind(6, name_of(instance.fate))
                .run());
   }
   for (const InstanceId& instance : change.drop_instances) {
@@ -299,6 +315,10 @@ Status write_change(SqliteDatabase& database, const RecordedChange& change) {
   if (change.edge_fingerprint) {
     VC_TRY(SqliteStatement row, database.prepare("UPDATE platform_state SET edge_fingerprint = ?"));
     VC_TRY(row.bind(1, *change.edge_fingerprint).run());
+  }
+  if (change.programs) {
+    VC_TRY(SqliteStatement row, database.prepare("UPDATE platform_state SET programs = ?"));
+    VC_TRY(row.bind(1, render_programs(*change.programs)).run());
   }
   VC_TRY(put_tenants(database, change.put_tenants));
   VC_TRY(drop_tenants(database, change.drop_tenants));

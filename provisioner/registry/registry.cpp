@@ -50,7 +50,8 @@ bool speaks_of(const TenantId& tenant, std::string_view subject, std::string_vie
 bool has_changes(const RecordedChange& change) {
   return change.platform || !change.put_tenants.empty() || !change.drop_tenants.empty() ||
          !change.put_instances.empty() || !change.drop_instances.empty() ||
-         !change.put_leases.empty() || !change.drop_leases.empty() || change.edge_fingerprint;
+         !change.put_leases.empty() || !change.drop_leases.empty() || change.edge_fingerprint ||
+         change.programs;
 }
 
 }  // namespace voicectl

@@ -25,6 +25,7 @@ struct RecordedChange {
   std::vector<PortLease> put_leases;
   std::vector<Port> drop_leases;
   std::optional<std::string> edge_fingerprint;
+  std::optional<Programs> programs{};
 };
 
 /// Whether recording it raises the generation.

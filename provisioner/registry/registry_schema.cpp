@@ -90,6 +90,12 @@ ALTER TABLE api_keys ADD COLUMN expires_at INTEGER;
 ALTER TABLE api_keys ADD COLUMN revoked_at INTEGER;
 ALTER TABLE api_keys ADD COLUMN replaced_by TEXT NOT NULL DEFAULT '';
 )sql"},
+    SqliteMigration{3, R"sql(
+ALTER TABLE platform_state ADD COLUMN programs TEXT;
+ALTER TABLE instances ADD COLUMN fate TEXT NOT NULL DEFAULT 'serving';
+-- Who was to be replaced had its fingerprint taken away.
+UPDATE instances SET fate = 'retired' WHERE fingerprint = '';
+)sql"},
 };
 
 }  // namespace

@@ -125,7 +125,8 @@ Result<T> SqliteRegistry::transact_for(const std::function<Result<T>()>& body) {
 
 Status SqliteRegistry::load_platform_state(Snapshot& snapshot) {
   VC_TRY(SqliteStatement row,
-         database_.prepare("SELECT generation, edge_fingerprint, platform FROM platform_state"));
+         database_.prepare("SELECT generation, edge_fingerprint, platform, programs FROM "
+                           "platform_state"));
   VC_TRY(const bool has_row, row.step());
   if (!has_row) {
     return Error(ErrorCode::kCorrupt, "cannot load the platform's state: it is missing");
@@ -139,6 +140,9 @@ Status SqliteRegistry::load_platform_state(Snapshot& snapshot) {
       return Error(ErrorCode::kCorrupt, platform.error().text());
     }
     snapshot.platform = *platform;
+  }
+  if (!row.is_null(3)) {
+    VC_TRY(snapshot.programs, parse_programs(row.text(3)));
   }
   return ok_status();
 }

@@ -9,12 +9,14 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "base/random.h"
 #include "runtime/control/protocol.h"
+#include "runtime/handoff/peer_channel.h"
 #include "runtime/net/http_client.h"
 #include "runtime/service/service.h"
 
@@ -73,6 +75,13 @@ Status run(const Options& options) {
   return ok_status();
 }
 
+/// Two programs that say the same of `hand_over` hand tenants over to each other.
+std::string describe_program() {
+  constexpr std::size_t kDigits = 16;
+  return fmt::format(R"({{"version":"{}","hand_over":"{}-{}"}})", VOICECTL_VERSION,
+                     handoff::kPeerVersion, sha256_hex(handoff::peer_layout()).substr(0, kDigits));
+}
+
 int run_program(int argc, char** argv) {
   CLI::App app("Serves the tenants that voicectld lends to it.", "voice-runtime");
   std::string instance;
@@ -80,6 +89,9 @@ int run_program(int argc, char** argv) {
   app.add_option("--instance", instance, "Name of this instance")->required();
   app.add_option("--log-level", level, "debug, info, warn or error");
   app.set_version_flag("--version", VOICECTL_VERSION);
+  app.add_flag_callback(
+      "--describe", [] { throw CLI::CallForVersion(describe_program(), 0); },
+      "Say version and layout of hand-overs as JSON, and exit");
   CLI11_PARSE(app, argc, argv);
   const Result<InstanceId> id = InstanceId::parse(instance);
   const Result<LogLevel> threshold = parse_log_level(level);

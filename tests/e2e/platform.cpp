@@ -12,7 +12,7 @@ std::string Platform::bin(const std::string& program) {
   return std::string(VOICECTL_BIN) + "/" + program;
 }
 
-Platform::Platform() {
+Platform::Platform(int ports) : ports_(ports), first_port_(free_port_range(ports)) {
   std::filesystem::copy(std::string(VOICECTL_SOURCE) + "/examples/qastco",
                         folder_.path() + "/qastco");
   write_file();
@@ -75,7 +75,7 @@ tenants:
     demo: true
     support_categories_file: qastco/support-categories.yaml
 {})",
-                      edge_mode_, http_port_, https_port_, first_port_, first_port_ + kPorts - 1,
+                      edge_mode_, http_port_, https_port_, first_port_, first_port_ + ports_ - 1,
                       pool_size_, standin_port_, platform_line_, extra);
   return path;
 }

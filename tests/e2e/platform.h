@@ -18,7 +18,8 @@ using nlohmann::json;
 /// demo businesses; brought down when the test ends, whatever came of it.
 class Platform {
  public:
-  Platform();
+  /// `ports`: how many the platform may lease. One that was given back rests for ten minutes.
+  explicit Platform(int ports = 40);
   ~Platform();
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
@@ -73,9 +74,8 @@ class Platform {
   int http_port_ = free_port();
   int https_port_ = free_port();
   int standin_port_ = free_port();
-  int first_port_ = free_port_range(kPorts);
-
-  static constexpr int kPorts = 40;
+  int ports_;
+  int first_port_;
 };
 
 }  // namespace voicectl::e2e

@@ -64,7 +64,10 @@ void FakeInstances::begin(const LaunchSpec& spec, const ProcessIdentity& who) {
   VC_CHECK(address.starts_with("unix:"), "an instance inherits its control socket");
   Instance instance;
   instance.who = who;
-  instance.script = scripts_.contains(name) ? scripts_.at(name) : default_script_;
+  const auto of_program = programs_.find(spec.argv.front());
+  instance.script = scripts_.contains(name)         ? scripts_.at(name)
+                    : of_program != programs_.end() ? of_program->second
+                                                    : default_script_;
   instance.control_path = address.substr(5);
   const InstanceScript script = instance.script;
   running_.insert_or_assign(name, std::move(instance));
@@ -135,6 +138,13 @@ std::optional<ProcessIdentity> FakeInstances::identity(const std::string& name) 
 int FakeInstances::starts(const std::string& name) const {
   const auto found = starts_.find(name);
   return found == starts_.end() ? 0 : found->second;
+}
+
+std::string FakeInstances::program_of(const std::string& name) const {
+  const auto found = running_.find(name);
+  const LaunchSpec* const spec =
+      found == running_.end() ? nullptr : processes_.spec_of(found->second.who);
+  return spec == nullptr ? "" : spec->argv.front();
 }
 
 std::vector<std::string> FakeInstances::holders(const TenantId& tenant) const {

@@ -68,6 +68,8 @@ class FakeInstances {
 
   /// How instances of that name behave from their next start on.
   void script(const std::string& name, InstanceScript script) { scripts_[name] = script; }
+  /// How instances of that program file behave, when nothing is said of their name.
+  void script_program(const std::string& path, InstanceScript script) { programs_[path] = script; }
   /// How all others do.
   void script_all(InstanceScript script) { default_script_ = script; }
   /// Changes how the running instance behaves.
@@ -110,6 +112,8 @@ class FakeInstances {
   std::vector<std::string> holders(const TenantId& tenant) const;
   /// nullptr if it does not hold the tenant.
   const Lent* find(const std::string& name, const TenantId& tenant) const;
+  /// What the running instance of that name was started with; empty if none runs.
+  std::string program_of(const std::string& name) const;
 
  private:
   struct Tenant {
@@ -190,6 +194,7 @@ class FakeInstances {
   FakeNetwork& network_;
   InstanceScript default_script_;
   std::map<std::string, InstanceScript> scripts_;
+  std::map<std::string, InstanceScript> programs_;
   std::map<std::string, Instance> running_;
   std::map<std::string, int> starts_;
   std::map<TenantId, HandOver> hand_overs_;

@@ -69,7 +69,13 @@ class Effects {
     forget_observed(a.instance);
   }
   void operator()(const RetireInstance& a) {
-    snapshot_.instances.at(a.instance).fingerprint.clear();
+    snapshot_.instances.at(a.instance).fate = InstanceFate::kRetired;
+  }
+  void operator()(const SetPrograms& a) {
+    snapshot_.programs = a.programs;
+    for (const auto& [instance, fate] : a.fates) {
+      snapshot_.instances.at(instance).fate = fate;
+    }
   }
   void operator()(const BindListener& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);

@@ -127,6 +127,20 @@ void PlanGenerator::disturb(Snapshot& snapshot) {
       observed.foreign_ports.insert(port);
     }
   }
+  for (auto& [name, instance] : snapshot.instances) {
+    if (chance(15)) {
+      instance.fate = chance(50) ? InstanceFate::kWayBack : InstanceFate::kRetired;
+    }
+  }
+  if (chance(30) && !snapshot.tenants.empty()) {
+    UpgradeRecord& upgrade = snapshot.programs.upgrade.emplace();
+    upgrade.from = "program-1";
+    upgrade.target = "program-2";
+    upgrade.phase = static_cast<UpgradePhase>(random_.below(3));
+    if (chance(40)) {
+      upgrade.canary_tenant = snapshot.tenants.begin()->first;
+    }
+  }
   observed.has_new_key = chance(10);
   if (chance(15)) {
     observed.edge_fingerprint.clear();

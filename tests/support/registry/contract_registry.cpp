@@ -125,6 +125,32 @@ TEST_P(RegistryContract, GivesBackEveryFieldOfATenantAfterAReopening) {
   expect_equal(snapshot->tenants.at(tenant.spec.tenant), tenant);
 }
 
+TEST_P(RegistryContract, GivesBackProgramsAndWhatBecomesOfInstances) {
+  RecordedChange change;
+  Programs& programs = change.programs.emplace();
+  programs.current = "abc";
+  programs.previous = "old";
+  programs.known.emplace("abc", ProgramRecord{"abc", "1.0 \"x\"", "1-f", kMorning});
+  UpgradeRecord& upgrade = programs.upgrade.emplace();
+  upgrade.target = "new";
+  upgrade.from = "abc";
+  upgrade.phase = UpgradePhase::kRolling;
+  upgrade.canary_tenant = tenant_id("acme");
+  upgrade.began = kMorning;
+  programs.last = UpgradeOutcome{"abc", "old", "why", "ann", kMorning, kMorning, 1, 2};
+  RecordedInstance instance = a_recorded_instance("shared-0");
+  instance.fate = InstanceFate::kWayBack;
+  change.put_instances.push_back(instance);
+  ASSERT_THAT(record(change), IsOkAnd(Eq(Generation{1})));
+
+  reopen();
+
+  const Result<Snapshot> snapshot = registry_->load();
+  ASSERT_THAT(snapshot, IsOk());
+  EXPECT_EQ(snapshot->programs, programs);
+  EXPECT_EQ(snapshot->instances.at(instance.instance).fate, InstanceFate::kWayBack);
+}
+
 TEST_P(RegistryContract, GivesBackWhatATenantDoesNotHaveYet) {
   RecordedTenant tenant = a_recorded_tenant("acme");
   tenant.phase = TenantPhase::kCreating;

@@ -186,6 +186,7 @@ class MemoryRegistry final : public Registry {
     Snapshot& recorded = store.recorded;
     recorded.platform = change.platform ? change.platform : recorded.platform;
     recorded.edge_fingerprint = change.edge_fingerprint.value_or(recorded.edge_fingerprint);
+    recorded.programs = change.programs.value_or(recorded.programs);
     for (const RecordedTenant& tenant : change.put_tenants) {
       recorded.tenants.insert_or_assign(tenant.spec.tenant, tenant);
     }

@@ -181,20 +181,38 @@ TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
   expect_converged(desired);
 }
 
-TEST_F(DaemonSim, ReplacesInstancesWhenTheirProgramHasChanged) {
+TEST_F(DaemonSim, AProgramThatMerelyChangesOnDiskReplacesNobody) {
   const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
   apply(desired);
   std::vector<ProcessIdentity> before = machine.processes.running();
   std::erase(before, machine.holder.identity());
+  const std::string program = machine.instances.program_of("shared-0");
   kill_daemon();
-  program_fingerprint = "program-2";
+  install(kProgram, "2.0 layout-1");
 
   start_daemon();
 
   expect_converged(desired);
   for (const ProcessIdentity& who : before) {
-    EXPECT_FALSE(machine.processes.is_alive(who)) << who.pid;
+    EXPECT_TRUE(machine.processes.is_alive(who)) << who.pid;
   }
+  machine.instances.crash("shared-0");
+  machine.sim.advance(60s);
+  EXPECT_EQ(machine.instances.program_of("shared-0"), program);
+  EXPECT_NE(program, kProgram);
+}
+
+TEST_F(DaemonSim, AProgramThatCannotBeTakenInIsRunFromWhereItIs) {
+  kill_daemon();
+  machine.registry = std::make_shared<RegistryStore>();
+  ASSERT_THAT(machine.files.remove(kProgram), IsOk());
+  start_daemon();
+  const DesiredState desired = platform_with({"alpha"});
+
+  apply(desired);
+
+  EXPECT_EQ(machine.instances.program_of("shared-0"), kProgram);
+  expect_converged(desired);
 }
 
 TEST_F(DaemonSim, AnswersSoonAlsoWhenAnInstanceDoesNotBecomeReady) {

@@ -33,7 +33,25 @@ void FakeAuthority::issue(CertificateRequest request, Completion<Certificate> do
   reactor_.post([made, done] { done(made); });
 }
 
-SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint)
+void FakeInspector::inspect(const std::string& path, Completion<ProgramFacts> done) {
+  const Result<std::optional<std::string>> text = files_.read(path, 1U << 20);
+  const bool is_broken = text.has_error() || !*text || **text == "broken";
+  const std::string said = is_broken ? "" : **text;
+  const std::size_t space = said.find(' ');
+  const Result<ProgramFacts> facts =
+      is_broken
+          ? Result<ProgramFacts>(Error(ErrorCode::kInvalidArgument, "cannot use it: exited with 1"))
+          : Result<ProgramFacts>(ProgramFacts{
+                said.substr(0, space), space == std::string::npos ? "" : said.substr(space + 1)});
+  reactor_.post([facts, done = std::move(done)] { done(facts); });
+}
+
+void FakeProbe::ask(const ProbeTarget& target, Duration, Completion<void> done) {
+  reactor_.post(
+      [this, target, done = std::move(done)] { done(hook_ ? hook_(target) : ok_status()); });
+}
+
+SimDaemon::SimDaemon(SimMachine& machine)
     : loop(machine.sim),
       offload(loop),
       registry(open_memory_registry(machine.registry)),
@@ -50,10 +68,12 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
       log(sink, machine.wall),
       authority(loop, machine.wall),
       edge(machine.edge, loop),
-      faulty_edge(edge, loop, plan) {
+      faulty_edge(edge, loop, plan),
+      inspector(loop, machine.files),
+      probe(loop, machine.on_probe) {
   DaemonOptions options;
   options.paths = {"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
-  options.launch.program = "/usr/lib/voicectl/voice-runtime";
+  options.launch.program = "/usr/lib/voicectl/voice-runtime";  // as kProgram
   options.edge.folders = {"/run/voicectl", "/var/log/voicectl"};
   options.restart.wait.jitter = 0;
   const DaemonSeams seams{loop,
@@ -71,20 +91,23 @@ SimDaemon::SimDaemon(SimMachine& machine, const std::string& program_fingerprint
                           authority,
                           faulty_edge,
                           [this](Completion<bool> done) { loop.post([done] { done(true); }); },
-                          [program_fingerprint] { return program_fingerprint; }};
+                          offload,
+                          inspector,
+                          probe,
+                          [] { return std::string("as installed"); }};
   daemon = std::make_unique<Daemon>(seams, std::move(options),
                                     *load_state(*registry, registry->epoch()));
 }
 
 void DaemonWorld::start_daemon(Duration limit) {
-  daemon_ = std::make_unique<SimDaemon>(machine, program_fingerprint);
+  daemon_ = std::make_unique<SimDaemon>(machine);
   ASSERT_THAT(daemon_->daemon->start([this] { daemon_->is_started = true; }), IsOk());
   machine.sim.advance(limit);
   ASSERT_TRUE(daemon_->is_started);
 }
 
 bool DaemonWorld::start_and_die(std::size_t n, KillPoint point) {
-  daemon_ = std::make_unique<SimDaemon>(machine, program_fingerprint);
+  daemon_ = std::make_unique<SimDaemon>(machine);
   daemon_->plan.kill_at(daemon_->plan.calls() + n, point);
   try {
     (void)daemon_->daemon->start([] {});  // whether it can is told by the next start
@@ -93,6 +116,13 @@ bool DaemonWorld::start_and_die(std::size_t n, KillPoint point) {
     return true;
   }
   return false;
+}
+
+std::string DaemonWorld::install(const std::string& path, const std::string& content) {
+  EXPECT_THAT(machine.files.make_directory(path.substr(0, path.rfind('/')), kSharedDirectory),
+              IsOk());
+  EXPECT_THAT(machine.files.replace_atomically(path, content, FileMode{0755}), IsOk());
+  return fingerprint_of_program(content);
 }
 
 void DaemonWorld::kill_daemon() {

@@ -42,6 +42,30 @@ class FakeAuthority final : public CertificateSource {
   const WallClock& wall_;
 };
 
+/// A program on the simulated machine, as its file says: "<version> <hand-over layout>", or
+/// "broken".
+class FakeInspector final : public ProgramInspector {
+ public:
+  FakeInspector(Reactor& reactor, FileSystem& files) : reactor_(reactor), files_(files) {}
+  void inspect(const std::string& path, Completion<ProgramFacts> done) override;
+
+ private:
+  Reactor& reactor_;
+  FileSystem& files_;
+};
+
+/// Instances are well while they run, unless a test says otherwise.
+class FakeProbe final : public HttpProbe {
+ public:
+  using Hook = std::function<Status(const ProbeTarget&)>;
+  FakeProbe(Reactor& reactor, const Hook& hook) : reactor_(reactor), hook_(hook) {}
+  void ask(const ProbeTarget& target, Duration timeout, Completion<void> done) override;
+
+ private:
+  Reactor& reactor_;
+  const Hook& hook_;
+};
+
 /// What stays when the daemon is killed: the machine, its disk and its processes.
 struct SimMachine {
   SimReactor sim;
@@ -56,6 +80,8 @@ struct SimMachine {
   FakeEdgeState edge;
   std::shared_ptr<RegistryStore> registry = std::make_shared<RegistryStore>();
   std::vector<std::string> log_lines;
+  /// Answers probes; empty: all are well.
+  FakeProbe::Hook on_probe;
 };
 
 class LineSink final : public LogSink {
@@ -70,7 +96,7 @@ class LineSink final : public LogSink {
 /// One run of the whole daemon on the simulated machine.
 class SimDaemon {
  public:
-  explicit SimDaemon(SimMachine& machine, const std::string& program_fingerprint);
+  explicit SimDaemon(SimMachine& machine);
 
   FaultPlan plan;
   SimReactorView loop;
@@ -90,6 +116,8 @@ class SimDaemon {
   FakeAuthority authority;
   FakeEdgeProxy edge;
   FaultyEdgeProxy faulty_edge;
+  FakeInspector inspector;
+  FakeProbe probe;
   std::unique_ptr<Daemon> daemon;
   bool is_started = false;
 };
@@ -104,7 +132,10 @@ struct Applied {
 /// A machine with a daemon that can be killed and started again at will.
 class DaemonWorld : public ::testing::Test {
  protected:
-  DaemonWorld() { start_daemon(); }
+  DaemonWorld() {
+    install(kProgram, "1.0 layout-1");
+    start_daemon();
+  }
   ~DaemonWorld() override { kill_daemon(); }
 
   /// Within `limit` it must be ready to answer.
@@ -128,7 +159,10 @@ class DaemonWorld : public ::testing::Test {
   SimDaemon& daemon() { return *daemon_; }
 
   SimMachine machine;
-  std::string program_fingerprint = "program-1";
+  /// The file that the daemon is started with.
+  static constexpr const char* kProgram = "/usr/lib/voicectl/voice-runtime";
+  /// Puts another program at `path`; its fingerprint.
+  std::string install(const std::string& path, const std::string& content);
 
  private:
   std::unique_ptr<SimDaemon> daemon_;

@@ -11,6 +11,27 @@
 namespace voicectl {
 namespace {
 
+Programs a_lot_of_programs() {
+  Programs out;
+  out.current = "abc";
+  out.previous = "old";
+  out.known.emplace("abc", ProgramRecord{"abc", "1.0", "1-f", kNoon});
+  UpgradeRecord& upgrade = out.upgrade.emplace();
+  upgrade.target = "new";
+  upgrade.from = "abc";
+  upgrade.phase = UpgradePhase::kReversing;
+  upgrade.canary = "tenant/acme";
+  upgrade.canary_tenant = tenant_id("acme");
+  upgrade.batch = 3;
+  upgrade.who = "ann@host";
+  upgrade.began = kNoon;
+  upgrade.why = "a probe failed";
+  upgrade.moved = 7;
+  upgrade.dropped = 2;
+  out.last = UpgradeOutcome{"abc", "old", "", "ann@host", kNoon, kNoon, 5, 0};
+  return out;
+}
+
 const std::vector<Action>& one_of_each() {
   static const std::vector<Action> actions = {
       SetPlatform{PlatformSpec{}},
@@ -22,6 +43,7 @@ const std::vector<Action>& one_of_each() {
       StartInstance{instance_id("shared-0"), InstanceKind::kShared, port(21000), "abc"},
       StopInstance{instance_id("shared-0")},
       RetireInstance{instance_id("shared-0")},
+      SetPrograms{a_lot_of_programs(), {{instance_id("shared-0"), InstanceFate::kWayBack}}},
       BindListener{tenant_id("acme"), port(21001)},
       ReleaseListener{tenant_id("acme")},
       LendListener{tenant_id("acme"), instance_id("shared-1"), instance_id("shared-0")},

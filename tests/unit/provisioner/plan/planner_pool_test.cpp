@@ -52,24 +52,48 @@ TEST(PlannerPoolTest, EmptiesASurplusInstanceBeforeItStops) {
   EXPECT_THAT(plan.steps[2].needs, ElementsAre(1));
 }
 
-TEST(PlannerPoolTest, ReplacesAnInstanceOfAnotherProgramMakeBeforeBreak) {
-  const DesiredState desired = a_pool(1, {a_tenant("a")});
+TEST(PlannerPoolTest, LeavesInstancesOfAnotherProgramAlone) {
+  const DesiredState desired = a_pool(1, {a_tenant("a"), a_dedicated_tenant("big")});
   const Snapshot snapshot = settled(desired);
+  PlanInputs inputs = plan_inputs();
+  inputs.instance_fingerprint = "program-2";
+
+  EXPECT_THAT(texts(plan_of(desired, snapshot, inputs)), IsEmpty());
+}
+
+TEST(PlannerPoolTest, StartsAnInstanceAgainWithItsOwnProgram) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  Snapshot snapshot = settled(desired);
+  lose_instance(snapshot, "shared-0");
   PlanInputs inputs = plan_inputs();
   inputs.instance_fingerprint = "program-2";
 
   const Plan plan = plan_of(desired, snapshot, inputs);
 
-  EXPECT_THAT(texts(plan),
-              ElementsAre("start shared instance shared-1 (health on port 21002)",
-                          "move a from shared-0 to shared-1", "stop instance shared-0"));
-  EXPECT_EQ(plan.steps[2].reason, "it was started with another program or options");
+  ASSERT_EQ(plan.steps.size(), 1U);
+  EXPECT_EQ(std::get<StartInstance>(plan.steps[0].action).fingerprint, "program-1");
+}
+
+TEST(PlannerPoolTest, KeepsTheWayBackUntilItIsRetired) {
+  const DesiredState desired = a_pool(1, {a_tenant("a")});
+  Snapshot snapshot = settled(desired);
+  RecordedInstance& old = snapshot.instances.at(instance_id("shared-0"));
+  old.fate = InstanceFate::kWayBack;
+
+  const Plan plan = plan_of(desired, snapshot);
+
+  EXPECT_THAT(texts(plan), ElementsAre("start shared instance shared-1 (health on port 21002)",
+                                       "move a from shared-0 to shared-1"));
+  apply_plan(snapshot, plan, kNoon);
+  EXPECT_THAT(texts(plan_of(desired, snapshot)), IsEmpty());
+  snapshot.instances.at(instance_id("shared-0")).fate = InstanceFate::kRetired;
+  EXPECT_THAT(texts(plan_of(desired, snapshot)), ElementsAre("stop instance shared-0"));
 }
 
 TEST(PlannerPoolTest, ReplacesAnInstanceThatIsToBeReplaced) {
   const DesiredState desired = a_pool(2, {a_tenant("a"), a_tenant("b")});
   Snapshot snapshot = settled(desired);
-  snapshot.instances.at(instance_id("shared-0")).fingerprint.clear();
+  snapshot.instances.at(instance_id("shared-0")).fate = InstanceFate::kRetired;
 
   const Plan plan = plan_of(desired, snapshot);
 
@@ -77,18 +101,17 @@ TEST(PlannerPoolTest, ReplacesAnInstanceThatIsToBeReplaced) {
   EXPECT_THAT(texts(plan)[1], HasSubstr("from shared-0 to shared-2"));
   EXPECT_EQ(texts(plan)[2], "stop instance shared-0");
   EXPECT_EQ(plan.steps[0].reason, "1 of 2 shared instances are to be replaced, as was asked");
-  EXPECT_EQ(plan.steps[2].reason, "it is to be replaced, as was asked");
+  EXPECT_EQ(plan.steps[2].reason, "it was replaced, as was asked");
 }
 
 TEST(PlannerPoolTest, ReplacesADedicatedInstanceUnderAnotherName) {
   const DesiredState desired = a_pool(1, {a_dedicated_tenant("big")});
   Snapshot snapshot = settled(desired);
-  PlanInputs inputs = plan_inputs();
-  inputs.instance_fingerprint = "program-2";
-  apply_plan(snapshot, plan_of(desired, snapshot, inputs), kNoon);
+  snapshot.instances.at(instance_id("dedicated-big")).fate = InstanceFate::kRetired;
+  apply_plan(snapshot, plan_of(desired, snapshot), kNoon);
   const std::string second = placement(snapshot, "big");
-  inputs.instance_fingerprint = "program-3";
-  apply_plan(snapshot, plan_of(desired, snapshot, inputs), kNoon);
+  snapshot.instances.at(instance_id("dedicated2-big")).fate = InstanceFate::kRetired;
+  apply_plan(snapshot, plan_of(desired, snapshot), kNoon);
 
   EXPECT_EQ(second, "dedicated2-big");
   EXPECT_EQ(placement(snapshot, "big"), "dedicated-big");

@@ -113,7 +113,7 @@ TEST(PoolMovesTest, WhatCannotBeMovedIsRefusedWithWhatToDo) {
   EXPECT_THAT(choose_move(snapshot, tenant_id("t000"), std::nullopt),
               FailsWith(ErrorCode::kUnavailable));
   observed_instance(snapshot, "shared-1").ready = true;
-  snapshot.instances.at(instance_id("shared-1")).fingerprint.clear();
+  snapshot.instances.at(instance_id("shared-1")).fate = InstanceFate::kRetired;
   EXPECT_THAT(why("t000", "shared-1"), HasSubstr("being replaced"));
 }
 

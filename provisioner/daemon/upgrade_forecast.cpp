@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an upgrade would do, and how it stands.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "provisioner/daemon/tenant_stats.h"
+#include "provisioner/daemon/upgrade_driver.h"
+#include "runtime/control/protocol.h"
+
+namespace voicectl {
+namespace {
+
+constexpr Duration kStatsTimeout = std::chrono::seconds(5);
+
+Json describe_program(const ProgramRecord& program) {
+  return {{"fingerprint", program.fingerprint},
+          {"version", program.version},
+          {"hand_over", program.hand_over},
+          {"taken_at", format_wall_time(program.taken_at)}};
+}
+
+/// A program that the registry does not know, as one from before programs were recorded.
+ProgramRecord find_program(const Programs& programs, const std::string& fingerprint) {
+  const ProgramRecord* const known = programs.find(fingerprint);
+  return known != nullptr ? *known : ProgramRecord{fingerprint, "", "", {}};
+}
+
+Json describe_upgrade(const UpgradeRecord& upgrade, const Snapshot& snapshot) {
+  return {{"phase", name_of(upgrade.phase)},
+          {"from", upgrade.from},
+          {"to", upgrade.target},
+          {"canary", upgrade.canary},
+          {"watch_s", upgrade.watch.count()},
+          {"batch", upgrade.batch},
+          {"who", upgrade.who},
+          {"began", format_wall_time(upgrade.began)},
+          {"why", upgrade.why},
+          {"upgraded", upgraded_instances(snapshot).size()},
+          {"left", instances_to_upgrade(snapshot, upgrade.target).size()},
+          {"websockets_moved", upgrade.moved},
+          {"websockets_dropped", upgrade.dropped}};
+}
+
+Json describe_outcome(const UpgradeOutcome& last) {
+  return {{"from", last.from},
+          {"to", last.target},
+          {"result", last.why.empty() ? "finished" : "reversed"},
+          {"why", last.why},
+          {"who", last.who},
+          {"began", format_wall_time(last.began)},
+          {"ended", format_wall_time(last.ended)},
+          {"websockets_moved", last.moved},
+          {"websockets_dropped", last.dropped}};
+}
+
+}  // namespace
+
+void UpgradeDriver::take_target(const UpgradeRequest& request, Completion<ProgramRecord> done) {
+  if (!under_way()) {
+    // What an earlier look took in and nobody went to.
+    deps_.programs.keep_only(programs_in_use(deps_.recorded.snapshot()));
+  }
+  if (!request.is_rollback) {
+    deps_.programs.take_in(request.runtime.empty() ? deps_.installed : request.runtime,
+                           std::move(done));
+    return;
+  }
+  const Programs& programs = deps_.recorded.snapshot().programs;
+  const ProgramRecord* const previous = programs.find(programs.previous);
+  const bool is_there = previous != nullptr && deps_.programs.find(previous->fingerprint);
+  Result<ProgramRecord> target =
+      is_there ? Result<ProgramRecord>(*previous)
+               : Result<ProgramRecord>(
+                     Error(ErrorCode::kNotFound, "cannot roll back: no earlier program was kept"));
+  deps_.reactor.post([target = std::move(target), done = std::move(done)] { done(target); });
+}
+
+void UpgradeDriver::count_websockets(std::function<void()> done) {
+  websockets_.clear();
+  auto left = std::make_shared<std::size_t>(1);
+  const auto one_less = [left, done = std::move(done), alive = std::weak_ptr(alive_)] {
+    if (--*left == 0 && !alive.expired()) {
+      done();
+    }
+  };
+  for (const InstanceView& view : deps_.instances.observe()) {
+    if (view.state != InstanceState::kReady) {
+      continue;
+    }
+    ++*left;
+    deps_.instances.request(
+        view.instance, control::request::kStats, "{}", kStatsTimeout,
+        [this, one_less, alive = std::weak_ptr(alive_)](const Result<std::string>& stats) {
+          if (!alive.expired() && stats.has_value()) {
+            for (const auto& [tenant, open] : open_connections(*stats)) {
+              websockets_[tenant] = open.websockets;
+            }
+          }
+          one_less();
+        });
+  }
+  one_less();
+}
+
+Result<SetPrograms> UpgradeDriver::first_action(const UpgradeRequest& request,
+                                                const ProgramRecord& target) {
+  Snapshot snapshot = deps_.recorded.snapshot();
+  snapshot.programs.known.insert_or_assign(target.fingerprint, target);
+  UpgradeWish wish = request.wish;
+  wish.target = target.fingerprint;
+  return begin_upgrade(snapshot, wish, deps_.wall.now());
+}
+
+Result<UpgradeForecast> UpgradeDriver::forecast_of(const UpgradeRequest& request,
+                                                   const ProgramRecord& target) {
+  VC_TRY(const SetPrograms first, first_action(request, target));
+  const Snapshot& snapshot = deps_.recorded.snapshot();
+  UpgradeForecast out;
+  out.from = find_program(snapshot.programs, snapshot.programs.current);
+  out.to = target;
+  out.canary = first.programs.upgrade ? first.programs.upgrade->canary : "";
+  out.instances = instances_to_upgrade(snapshot, target.fingerprint);
+  for (const InstanceId& instance : out.instances) {
+    const ProgramRecord runs =
+        find_program(snapshot.programs, snapshot.instances.at(instance).fingerprint);
+    const bool is_understood = can_hand_over(runs, target);
+    out.is_understood = out.is_understood && is_understood;
+    for (const TenantId& tenant : deps_.recorded.tenants_of(instance)) {
+      const auto open = websockets_.find(tenant);
+      const std::uint64_t count = open == websockets_.end() ? 0 : open->second;
+      ++out.tenants;
+      out.websockets += count;
+      out.drops += is_understood ? 0 : count;
+    }
+  }
+  return out;
+}
+
+void UpgradeDriver::forecast(UpgradeRequest request, Completion<UpgradeForecast> done) {
+  take_target(request, [this, request, done](const Result<ProgramRecord>& target) {
+    if (target.has_error()) {
+      done(target.error());
+      return;
+    }
+    count_websockets(
+        [this, request, done, target = *target] { done(forecast_of(request, target)); });
+  });
+}
+
+Json UpgradeDriver::status() const {
+  const Snapshot snapshot = counted();
+  const Programs& programs = snapshot.programs;
+  Json list = Json::array();
+  for (const auto& [fingerprint, program] : programs.known) {
+    Json each = describe_program(program);
+    each["role"] = fingerprint == programs.current    ? "current"
+                   : fingerprint == programs.previous ? "previous"
+                                                      : "other";
+    each["instances"] =
+        std::count_if(snapshot.instances.begin(), snapshot.instances.end(),
+                      [&](const auto& entry) { return entry.second.fingerprint == fingerprint; });
+    list.push_back(std::move(each));
+  }
+  return {
+      {"programs", list},
+      {"installed", {{"path", deps_.installed}, {"fingerprint", deps_.installed_fingerprint()}}},
+      {"upgrade", programs.upgrade ? describe_upgrade(*programs.upgrade, snapshot) : Json()},
+      {"last", programs.last ? describe_outcome(*programs.last) : Json()}};
+}
+
+Json render_forecast(const UpgradeForecast& forecast) {
+  Json instances = Json::array();
+  for (const InstanceId& instance : forecast.instances) {
+    instances.push_back(instance.str());
+  }
+  return {{"from", describe_program(forecast.from)},
+          {"to", describe_program(forecast.to)},
+          {"canary", forecast.canary},
+          {"instances", instances},
+          {"tenants", forecast.tenants},
+          {"websockets", forecast.websockets},
+          {"drops", forecast.drops},
+          {"hands_over", forecast.is_understood}};
+}
+
+}  // namespace voicectl

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program is rolled through the instances, and daemon, program and probes fail on the way.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr const char* kNext = "/opt/next/voice-runtime";
+
+struct Upgraded {
+  std::optional<Error> refused;
+  bool is_finished = false;
+  api::ApplyOutcome outcome;
+  std::vector<std::string> lines;
+};
+
+class UpgradeSim : public DaemonWorld {
+ protected:
+  UpgradeSim() { fingerprint = install(kNext, "2.0 layout-1"); }
+
+  static DesiredState three_and_one() {
+    DesiredState desired = platform_with({"alpha", "beta", "big", "gamma"});
+    desired.tenants[2].tier = Tier::kDedicated;
+    return desired;
+  }
+  static UpgradeRequest to_next() {
+    UpgradeRequest request;
+    request.runtime = kNext;
+    request.wish.who = "test";
+    return request;
+  }
+  std::shared_ptr<Upgraded> begin(const UpgradeRequest& request = to_next()) {
+    auto out = std::make_shared<Upgraded>();
+    daemon().daemon->upgrade().begin(
+        request,
+        {[](const Plan&) {},
+         [out](const api::StepProgress& step) {
+           out->lines.push_back(step.text + (step.error.empty() ? "" : ": " + step.error));
+         },
+         [out](const api::ApplyOutcome& outcome) {
+           out->is_finished = true;
+           out->outcome = outcome;
+         }},
+        [out](const Error& error) { out->refused = error; });
+    return out;
+  }
+  Upgraded upgrade(const UpgradeRequest& request = to_next()) {
+    const auto out = begin(request);
+    machine.sim.advance(300s);
+    return *out;
+  }
+  const Programs& programs() { return daemon().daemon->recorded().snapshot().programs; }
+  /// Programs that instances run.
+  std::set<std::string> running() {
+    std::set<std::string> out;
+    for (const auto& [name, instance] : daemon().daemon->recorded().snapshot().instances) {
+      out.insert(machine.instances.program_of(name.str()));
+    }
+    return out;
+  }
+  static std::string copy_of(const std::string& program) {
+    return "/var/lib/voicectl/programs/" + program + "/voice-runtime";
+  }
+  std::string old_copy() { return copy_of(fingerprint_of_program("1.0 layout-1")); }
+  std::string new_copy() { return copy_of(fingerprint); }
+  std::vector<std::string> copies() { return *machine.files.list("/var/lib/voicectl/programs"); }
+
+  std::string fingerprint;
+};
+
+TEST_F(UpgradeSim, EveryInstanceIsReplacedAndNobodyIsTakenBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+
+  const Upgraded done = upgrade();
+
+  ASSERT_TRUE(done.is_finished);
+  EXPECT_EQ(done.outcome.failed, 0U);
+  EXPECT_THAT(running(), ElementsAre(new_copy()));
+  EXPECT_EQ(programs().current, fingerprint);
+  EXPECT_THAT(machine.log_lines, Not(Contains(HasSubstr("tenant.not_handed_over"))));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("upgrade.finished")));
+  EXPECT_THAT(copies(), SizeIs(2)) << "the one before is kept for going back";
+  expect_converged(desired);
+  // Once more is nothing.
+  EXPECT_TRUE(upgrade().lines.empty());
+}
+
+TEST_F(UpgradeSim, TheProgramBeforeTheLastIsForgotten) {
+  apply(three_and_one());
+  upgrade();
+  install(kNext, "3.0 layout-1");
+
+  upgrade();
+
+  EXPECT_THAT(copies(), SizeIs(2));
+  EXPECT_THAT(copies(), Not(Contains(fingerprint_of_program("1.0 layout-1"))));
+}
+
+TEST_F(UpgradeSim, AProgramThatDoesNotRunIsRefusedAndLeavesNothing) {
+  apply(three_and_one());
+  install(kNext, "broken");
+
+  const Upgraded done = upgrade();
+
+  ASSERT_TRUE(done.refused);
+  EXPECT_EQ(done.refused->code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(copies(), SizeIs(1));
+  EXPECT_FALSE(programs().upgrade);
+}
+
+TEST_F(UpgradeSim, AProgramThatIsNotThereIsRefused) {
+  UpgradeRequest request = to_next();
+  request.runtime = "/nowhere/voice-runtime";
+
+  EXPECT_EQ(upgrade(request).refused->code(), ErrorCode::kNotFound);
+}
+
+TEST_F(UpgradeSim, AProgramThatDoesNotGetReadyIsTurnedBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const std::vector<ProcessIdentity> before = machine.processes.running();
+  InstanceScript never_ready;
+  never_ready.ready_after = std::nullopt;
+  machine.instances.script_program(new_copy(), never_ready);
+
+  const Upgraded done = upgrade();
+
+  ASSERT_TRUE(done.is_finished);
+  EXPECT_EQ(done.outcome.failed, 1U);
+  EXPECT_THAT(done.outcome.remedy, HasSubstr("the upgrade was reversed"));
+  EXPECT_EQ(machine.processes.running(), before) << "the old ones served all the time";
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("upgrade.reversed")));
+  EXPECT_EQ(programs().current, fingerprint_of_program("1.0 layout-1"));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, AProgramThatEndsAtOnceIsTurnedBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  InstanceScript ends;
+  ends.ready_after = std::nullopt;
+  ends.ends_after = 10ms;
+  machine.instances.script_program(new_copy(), ends);
+
+  const Upgraded done = upgrade();
+
+  EXPECT_EQ(done.outcome.failed, 1U);
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, ATenantThatDoesNotAnswerTurnsItBackByHandOver) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const std::vector<ProcessIdentity> before = machine.processes.running();
+  machine.on_probe = [](const ProbeTarget& target) {
+    return target.socket.empty() ? ok_status()
+                                 : Status(Error(ErrorCode::kUnavailable, "cannot call it well"));
+  };
+
+  const Upgraded done = upgrade();
+
+  EXPECT_EQ(done.outcome.failed, 1U);
+  EXPECT_THAT(done.outcome.remedy, HasSubstr("cannot call it well"));
+  EXPECT_EQ(machine.processes.running(), before);
+  EXPECT_THAT(machine.log_lines, Not(Contains(HasSubstr("tenant.not_handed_over"))));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, OneBadAnswerIsAskedAgain) {
+  apply(three_and_one());
+  bool was_bad = false;
+  machine.on_probe = [&](const ProbeTarget&) {
+    return std::exchange(was_bad, true) ? ok_status()
+                                        : Status(Error(ErrorCode::kTimeout, "cannot wait"));
+  };
+
+  EXPECT_EQ(upgrade().outcome.failed, 0U);
+  EXPECT_EQ(programs().current, fingerprint);
+}
+
+TEST_F(UpgradeSim, ACanaryThatEndsWhileItIsWatchedTurnsItBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const auto running_upgrade = begin();
+  machine.sim.advance(4s);
+  const std::vector<InstanceId> upgraded =
+      upgraded_instances(daemon().daemon->recorded().snapshot());
+  ASSERT_THAT(upgraded, SizeIs(1));
+
+  machine.instances.crash(upgraded.front().str());
+  machine.sim.advance(300s);
+
+  EXPECT_EQ(running_upgrade->outcome.failed, 1U);
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, TheOthersFollowOnlyWhenTheWatchIsOver) {
+  apply(three_and_one());
+  UpgradeRequest request = to_next();
+  request.wish.watch = std::chrono::seconds(60);
+  begin(request);
+
+  machine.sim.advance(59s);
+  EXPECT_EQ(programs().upgrade->phase, UpgradePhase::kCanary);
+  EXPECT_THAT(running(), SizeIs(2));
+  machine.sim.advance(30s);
+  EXPECT_EQ(programs().current, fingerprint);
+}
+
+TEST_F(UpgradeSim, ItIsTurnedBackWhenSomebodySaysSo) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const auto running_upgrade = begin();
+  machine.sim.advance(4s);
+
+  bool is_told = false;
+  daemon().daemon->upgrade().abort("ann", [&](const Status& done) {
+    EXPECT_THAT(done, IsOk());
+    is_told = true;
+  });
+  machine.sim.advance(300s);
+
+  EXPECT_TRUE(is_told);
+  EXPECT_THAT(running_upgrade->outcome.remedy, HasSubstr("aborted by ann"));
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+  daemon().daemon->upgrade().abort(
+      "ann", [](const Status& done) { EXPECT_THAT(done, FailsWith(ErrorCode::kNotFound)); });
+  machine.sim.settle();
+}
+
+TEST_F(UpgradeSim, ItGoesBackToTheProgramBefore) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  upgrade();
+  UpgradeRequest back;
+  back.is_rollback = true;
+
+  const Upgraded done = upgrade(back);
+
+  EXPECT_EQ(done.outcome.failed, 0U);
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  EXPECT_EQ(programs().previous, fingerprint);
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, WithoutAProgramBeforeThereIsNoWayBack) {
+  apply(three_and_one());
+  UpgradeRequest back;
+  back.is_rollback = true;
+
+  EXPECT_EQ(upgrade(back).refused->code(), ErrorCode::kNotFound);
+}
+
+TEST_F(UpgradeSim, WebSocketsAreDroppedOnlyWhenThatIsAllowed) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  install(kNext, "2.0 layout-2");
+
+  UpgradeRequest request = to_next();
+  const Upgraded refused = upgrade(request);
+  request.drops = Drops::kAllow;
+  const Upgraded done = upgrade(request);
+
+  ASSERT_TRUE(refused.refused);
+  EXPECT_EQ(refused.refused->code(), ErrorCode::kConflict);
+  EXPECT_THAT(refused.refused->text(), HasSubstr("--allow-drops"));
+  EXPECT_EQ(done.outcome.failed, 0U);
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, AnInstanceThatDoesNotLetGoIsEndedOnTheWayBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const auto running_upgrade = begin();
+  machine.sim.advance(4s);
+  const std::string canary =
+      upgraded_instances(daemon().daemon->recorded().snapshot()).front().str();
+  machine.instances.script_of_running(canary).is_mute = true;
+  machine.instances.script_of_running(canary).stops_after = std::nullopt;
+
+  daemon().daemon->upgrade().abort("ann", [](const Status&) {});
+  machine.sim.advance(900s);
+
+  EXPECT_TRUE(running_upgrade->is_finished);
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, AnApplyMeanwhileIsNotHeldUp) {
+  DesiredState desired = three_and_one();
+  apply(desired);
+  const auto running_upgrade = begin();
+  machine.sim.advance(4s);
+  desired.tenants.push_back(platform_with({"newcomer"}).tenants.front());
+
+  EXPECT_EQ(apply(desired).outcome.failed, 0U);
+  machine.sim.advance(300s);
+
+  EXPECT_TRUE(running_upgrade->is_finished);
+  EXPECT_EQ(programs().current, fingerprint);
+  expect_converged(desired);
+}
+
+/// The daemon dies at every call of an upgrade through a seam, before and after its effect.
+class UpgradeCrashPoints : public UpgradeSim, public ::testing::WithParamInterface<bool> {
+ protected:
+  void advance_until(const std::function<bool()>& condition) {
+    for (int i = 0; i < 400 && !condition(); ++i) {
+      machine.sim.advance(1s);
+    }
+  }
+  void check_points(KillPoint point) {
+    for (std::size_t n = 1;; ++n) {
+      SCOPED_TRACE(fmt::format("killed {} call {}",
+                               point == KillPoint::kBeforeEffect ? "before" : "after", n));
+      fingerprint = install(kNext, fmt::format("{}-{} layout-1", static_cast<int>(point), n));
+      const std::string before = programs().current;
+      daemon().plan.kill_at(daemon().plan.calls() + n, point);
+      bool died = false;
+      try {
+        UpgradeRequest request = to_next();
+        request.wish.watch = std::chrono::seconds(1);
+        const auto running_upgrade = begin(request);
+        advance_until([&] { return running_upgrade->is_finished; });
+      } catch (const DaemonKilled&) {
+        died = true;
+      }
+      for (const TenantSpec& spec : desired.tenants) {
+        EXPECT_LE(machine.instances.holders(spec.tenant).size(), 1U) << spec.tenant.str();
+      }
+      kill_daemon();
+      start_daemon();
+      advance_until([&] { return !programs().upgrade; });
+      EXPECT_FALSE(programs().upgrade);
+      machine.sim.advance(20s);
+      EXPECT_TRUE(programs().current == fingerprint || programs().current == before);
+      EXPECT_THAT(running(), SizeIs(1));
+      EXPECT_THAT(running(), ElementsAre(copy_of(programs().current)));
+      EXPECT_LE(copies().size(), 2U);
+      expect_converged(desired);
+      if (!died || HasFailure()) {
+        break;
+      }
+      ++points;
+    }
+  }
+
+  DesiredState desired = three_and_one();
+  std::size_t points = 0;
+};
+
+TEST_P(UpgradeCrashPoints, EndInOneProgramWhereverTheDaemonDies) {
+  apply(desired);
+  if (GetParam()) {
+    machine.on_probe = [](const ProbeTarget& target) {
+      return target.socket.empty() ? ok_status()
+                                   : Status(Error(ErrorCode::kUnavailable, "cannot call it well"));
+    };
+  }
+
+  check_points(KillPoint::kBeforeEffect);
+  check_points(KillPoint::kAfterEffect);
+
+  EXPECT_GT(points, 20U);
+  RecordProperty("points", static_cast<int>(points));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways,
+                         UpgradeCrashPoints,
+                         ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& is_reversed) {
+                           return is_reversed.param ? "Reversed" : "CarriedThrough";
+                         });
+
+}  // namespace
+}  // namespace voicectl
