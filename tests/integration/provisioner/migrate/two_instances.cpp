@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -38,7 +39,7 @@ TwoInstances::TwoInstances() {
   manager_.emplace(InstanceManager::Deps{world.reactor(), spawner_, listeners_, bank_, channels_,
                                          files_, log_pipes_, random_},
                    settings, InstanceCallbacks{});
-  migrator_.emplace(SessionMigrator::Deps{world.reactor(), *manager_, channels_});
+  migrator_.emplace(SessionMigrator::Deps{world.reactor(), *manager_, relay_});
   world.limits = R"({"concurrent_sessions":3,"api_requests":100000,"api_requests_per_key":100000})";
   world.prepare("acme");
   const Port own = free_port();
@@ -89,6 +90,23 @@ Status TwoInstances::lend(const InstanceId& instance) {
     home_ = instance;
   }
   return *lent;
+}
+
+void TwoInstances::await_ready(const InstanceId& instance) {
+  EXPECT_TRUE(run_until([this, &instance] {
+    const std::vector<InstanceView> views = manager_->observe();
+    return std::any_of(views.begin(), views.end(), [&](const InstanceView& view) {
+      return view.instance == instance && view.state == InstanceState::kReady;
+    });
+  }));
+}
+
+Status TwoInstances::reclaim(const InstanceId& instance) {
+  std::optional<Status> done;
+  manager_->reclaim(instance, tenant_, FencingToken{++last_token},
+                    [&done](const Status& outcome) { done = outcome; });
+  VC_CHECK(run_until([&done] { return done.has_value(); }), "a request is answered");
+  return *done;
 }
 
 const InstanceId& TwoInstances::other() const {

@@ -13,6 +13,7 @@
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/posix_log_pipe.h"
 #include "provisioner/migrate/session_migrator.h"
+#include "tests/integration/provisioner/migrate/relayed_channels.h"
 #include "tests/integration/runtime/byte_peer.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/fake_descriptor_store.h"
@@ -40,6 +41,11 @@ class TwoInstances {
   ProcessIdentity process(const InstanceId& instance);
   void signal(const InstanceId& instance, int number);
   Status lend(const InstanceId& instance);
+  /// Until it is ready, which it may have to become again.
+  void await_ready(const InstanceId& instance);
+  Status reclaim(const InstanceId& instance);
+  /// See RelayedChannels: what the two say to each other passes through there.
+  std::function<void(std::size_t number)>& on_message() { return relay_.on_message; }
 
   /// Has the instance wait for the tenant from whoever has the socket that is returned, instead of
   /// the other instance; `outcome` is set when that is over. The token is `last_token`.
@@ -65,6 +71,7 @@ class TwoInstances {
   PosixListenerFactory listeners_;
   PosixFileSystem files_;
   PosixFdChannelFactory channels_{world.reactor(), world.reactor()};
+  RelayedChannels relay_{channels_};
   PosixLogFiles log_files_;
   SystemWallClock wall_;
   PosixLogPipeFactory log_pipes_{world.reactor(), log_files_, wall_};
