@@ -59,6 +59,7 @@ class PosixFdChannel final : public FdChannel {
   }
 
   Status send(std::string_view message, const std::vector<int>& descriptors) override;
+  Status send_now(std::string_view message) override;
   std::uint32_t peer_uid() const override { return peer_uid_; }
 
  private:
@@ -124,6 +125,29 @@ Status PosixFdChannel::send(std::string_view message, const std::vector<int>& de
       return closed();
     default:
       return posix_error("send a message", problem);
+  }
+}
+
+Status PosixFdChannel::send_now(std::string_view message) {
+  if (message.empty() || message.size() > kMaxChannelMessage) {
+    return send(message, {});  // which says what is wrong with it
+  }
+  if (!socket_.is_open()) {
+    return closed();
+  }
+  const int problem =
+      waiting_.empty() ? send_fd_message(socket_.get(), message, std::vector<int>()) : EAGAIN;
+  switch (problem) {
+    case 0:
+      return ok_status();
+    case EPIPE:
+    case ECONNRESET:
+    case ENOTCONN:
+      return closed();
+    default:
+      return Error(ErrorCode::kResourceExhausted,
+                   fmt::format("cannot send a message: the kernel does not take it now ({})",
+                               std::strerror(problem)));
   }
 }
 

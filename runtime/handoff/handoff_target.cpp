@@ -233,7 +233,13 @@ void HandoffTarget::serve() {
   // This is the instant. The word lies in the other one's socket before a byte is read or written
   // here, so that it learns of it even if we die the next moment; and if it is the one that has
   // died, nobody else has the tenant.
-  (void)peer_.send(PeerMessage::kTaken, {});
+  const Status said = peer_.send_now(PeerMessage::kTaken);
+  if (said.has_error() && said.error().code() != ErrorCode::kUnavailable) {
+    // The other one would go on as well.
+    why_ = said.error();
+    state_ = TargetState::kDropped;
+    return drop();
+  }
   host_->go();
   finish(Taken{std::move(host_), tally_.connections(), tally_.websockets()});
 }

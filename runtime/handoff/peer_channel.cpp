@@ -103,6 +103,10 @@ Status PeerChannel::send(PeerMessage type, std::string_view body, const std::vec
   }
 }
 
+Status PeerChannel::send_now(PeerMessage type) {
+  return channel_->send_now(std::string{static_cast<char>(type), 0});
+}
+
 void PeerChannel::take(std::string_view piece, std::vector<UniqueFd> sockets) {
   const bool fits = piece.size() >= kPieceHead && is_known(static_cast<std::uint8_t>(piece[0])) &&
                     (piece[1] == 0 || (piece[1] == 1 && sockets.empty())) &&

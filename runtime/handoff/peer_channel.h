@@ -107,6 +107,8 @@ class PeerChannel {
   void start(Handlers handlers);
   /// REQUIRES: no more sockets than a message of the channel carries. They stay the caller's.
   Status send(PeerMessage type, std::string_view body, const std::vector<int>& sockets = {});
+  /// A message without a body, for which FdChannel::send_now holds.
+  Status send_now(PeerMessage type);
 
  private:
   void take(std::string_view piece, std::vector<UniqueFd> sockets);

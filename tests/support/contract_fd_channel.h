@@ -94,6 +94,24 @@ TEST_P(FdChannelContract, CarriesMessagesBothWays) {
   EXPECT_THAT(client_seen_.messages, ::testing::ElementsAre("answer"));
 }
 
+TEST_P(FdChannelContract, WhatIsSentNowIsThereWhenTheSenderIsGone) {
+  ASSERT_THAT(ends_.client->send("first", {}), IsOk());
+  ASSERT_THAT(ends_.client->send_now("last word"), IsOk());
+  ends_.client.reset();
+
+  ends_.server->start(recorder(server_seen_));
+  run_until_messages(server_seen_, 2);
+
+  EXPECT_THAT(server_seen_.messages, ::testing::ElementsAre("first", "last word"));
+}
+
+TEST_P(FdChannelContract, NothingIsSentNowToAnEndThatIsGone) {
+  ends_.server.reset();
+  world_->settle();
+
+  EXPECT_THAT(ends_.client->send_now("anybody?"), FailsWith(ErrorCode::kUnavailable));
+}
+
 TEST_P(FdChannelContract, KeepsMessagesUntilTheOtherEndStarts) {
   ASSERT_THAT(ends_.client->send("early", {}), IsOk());
   world_->settle();

@@ -96,6 +96,8 @@ class FakeFdChannel final : public FdChannel {
     return ok_status();
   }
 
+  Status send_now(std::string_view message) override { return send(message, {}); }
+
   std::uint32_t peer_uid() const override { return end_->peer_uid; }
 
  private:

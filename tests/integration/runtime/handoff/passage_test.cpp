@@ -215,6 +215,17 @@ TEST_F(PassageTest, ACancelledHandOverGoesOnAtOnce) {
   }
 }
 
+TEST_F(PassageTest, WhoCannotSayThatItHasTheTenantDoesNotTakeIt) {
+  const auto staff = passage.follower();
+  passage.stage.is_full = true;
+
+  passage.finish();
+
+  expect_kept();
+  staff->send(ping("still"));
+  EXPECT_TRUE(comes(staff, pong("still")));
+}
+
 TEST_F(PassageTest, ASourceThatLosesPatienceWhileFrozenLearnsTheTruth) {
   passage.times.freeze = std::chrono::milliseconds(20);
   const auto staff = passage.follower();

@@ -47,6 +47,9 @@ class Stage {
     return static_cast<std::size_t>(std::count(said_.begin(), said_.end(), type));
   }
 
+  /// The kernel takes no message that cannot wait.
+  bool is_full = false;
+
  private:
   friend class StagedChannel;
   std::optional<PeerMessage> stop_;
@@ -89,6 +92,11 @@ class StagedChannel final : public FdChannel {
            }
          }});
     return ok_status();
+  }
+  Status send_now(std::string_view message) override {
+    return stage_.is_full
+               ? Error(ErrorCode::kResourceExhausted, "cannot send a message: it is full")
+               : send(message, {});
   }
   std::uint32_t peer_uid() const override { return channel_->peer_uid(); }
 
