@@ -55,7 +55,7 @@ struct LendOptions {
 
 /// How long the two instances of a hand-over may take beyond the patience with requests. Longer
 /// than their own bounds (runtime/handoff/handoff_source.h) together.
-inline constexpr Duration kHandOverGrace = std::chrono::seconds(35);
+inline constexpr Duration kHandOverGrace = std::chrono::seconds(25);
 
 /// A tenant as lent to an instance.
 struct LentTenant {

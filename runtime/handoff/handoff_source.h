@@ -22,7 +22,7 @@ struct HandoffTimes {
   Duration offer = std::chrono::seconds(2);
   /// For connections to be copied, and requests to be taken as ever; then it goes on with what is
   /// left.
-  Duration copy = std::chrono::seconds(10);
+  Duration copy = std::chrono::seconds(6);
   /// For the other one to take one batch of them.
   Duration batch = std::chrono::seconds(2);
   /// Between two looks whether connections have changed, while something else is waited for.
@@ -39,7 +39,7 @@ struct HandoffTimes {
   Duration quiet_check = std::chrono::microseconds(250);
   /// For whoever gets the tenant: from the order to the end, if the daemon is not there to say
   /// more.
-  Duration whole = std::chrono::seconds(95);
+  Duration whole = std::chrono::seconds(85);
 };
 
 /// Gives one tenant to another process. Whatever goes wrong before the other one has it, the tenant
