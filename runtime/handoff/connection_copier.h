@@ -25,6 +25,10 @@ class ConnectionCopier {
   /// Changes that do not stop anybody for long.
   static constexpr std::size_t kFew = 32;
 
+  /// How often each connection is told of, on average, before more of it is no use: those that
+  /// change all the time change again.
+  static constexpr std::size_t kMostRounds = 4;
+
   /// REQUIRES: both outlive it.
   ConnectionCopier(runtime::TenantHost& host, PeerChannel& peer) : host_(host), peer_(peer) {}
 
@@ -34,6 +38,7 @@ class ConnectionCopier {
   Status take_copied();
   bool is_idle() const { return under_way_ == 0; }
   bool is_little_left() const { return host_.changes() <= kFew; }
+  bool is_no_use() const { return told_ >= kMostRounds * (tally_.connections() + kMostInBatch); }
 
   /// Sends all that is left, and the end. REQUIRES: the tenant is frozen.
   Status finish();

@@ -157,7 +157,7 @@ void HandoffSource::copy() {
 void HandoffSource::copy_more() {
   // Where little is waited for, the last of it is not sent: something would always be under way.
   const bool is_waiting = state_ == SourceState::kCopying || state_ == SourceState::kCatchingUp;
-  if (is_over(state_) || (is_waiting && (is_impatient_ || copier_.is_little_left()))) {
+  if (is_over(state_) || (is_waiting && has_copied_enough())) {
     return;
   }
   if (const Status sent = copier_.copy_more(); sent.has_error()) {
@@ -165,9 +165,14 @@ void HandoffSource::copy_more() {
   }
 }
 
-/// Goes on when little is left, or nobody waits for that any longer.
+/// Little is left, or that is not waited for any longer.
+bool HandoffSource::has_copied_enough() const {
+  return is_impatient_ || copier_.is_little_left() ||
+         (state_ == SourceState::kCopying && copier_.is_no_use());
+}
+
 void HandoffSource::end_copying() {
-  if (!copier_.is_idle() || !(is_impatient_ || copier_.is_little_left())) {
+  if (!copier_.is_idle() || !has_copied_enough()) {
     return;
   }
   if (state_ == SourceState::kCopying) {

@@ -20,8 +20,9 @@ namespace voicectl::handoff {
 struct HandoffTimes {
   /// For the other one to say that it understands us.
   Duration offer = std::chrono::seconds(2);
-  /// For connections to be copied while they are served; then it goes on with what is left.
-  Duration copy = std::chrono::seconds(2);
+  /// For connections to be copied, and requests to be taken as ever; then it goes on with what is
+  /// left.
+  Duration copy = std::chrono::seconds(6);
   /// For the other one to take one batch of them.
   Duration batch = std::chrono::seconds(2);
   /// Between two looks whether connections have changed, while something else is waited for.
@@ -79,6 +80,7 @@ class HandoffSource {
   void catch_up();
   void copy_more();
   void copy_again();
+  bool has_copied_enough() const;
   void end_copying();
   void lose_patience_after(Duration length);
   void take_copied();

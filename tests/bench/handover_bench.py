@@ -3,13 +3,15 @@
 """Measures what callers see while their tenant changes its instance, and prints one table.
 
     handover_bench.py BIN [--beside BIN] [--connections 200,2000] [--moves N] [--rounds N]
-                      [--only WORD,...] [--json FILE]
+                      [--direct] [--only WORD,...] [--json FILE]
 
 The same load runs against: nothing (what the machine costs by itself), hand-overs back and forth, a
 reload of nginx to the same configuration, an instance that is restarted the plain way (SIGTERM to it,
 its supervisor starts it again), and a two-worker cluster of Node.js under `pm2 reload`, if npm can
 give us pm2. With --beside the hand-overs of another build are measured in turn with this one's. Of
-several rounds the table shows medians. Everything runs on the loopback address and ends by itself.
+several rounds the table shows medians. With --direct callers connect to the tenant's own port, without
+nginx, which takes 8,192 connections per process and hands a burst on more slowly than an instance
+makes it. Everything runs on the loopback address and ends by itself.
 """
 import argparse
 import contextlib
@@ -52,7 +54,7 @@ COLUMNS = [*COUNTS, "pause_p50_us", "pause_p99_us", "pause_max_us", "request_p99
 INNER = ["pause_us", "wait_us", "took_us", "copied", "told_late"]
 # Messages that all followers together get in a second, at most: more than that is what the clients
 # would wait for, moves or not.
-MOST_MESSAGES = 40_000
+MOST_MESSAGES = 4_000
 
 
 def say(text):
@@ -81,6 +83,10 @@ class Platform:
         self.key = self.folder / "key"
         made = self.voicectl("tenant", "key", "create", "t1", "--scope", "admin", "-o", "json")
         self.key.write_text(json.loads(made)["key"])
+
+    def port(self, is_direct):
+        return json.loads(self.voicectl("tenant", "show", "t1", "-o", "json"))["port"] \
+            if is_direct else self.http
 
     def close(self):
         subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge",
@@ -114,7 +120,7 @@ class Platform:
 
 def load(platform, port, connections, seconds, act, times, pause):
     pings = min(4000, connections * 4)  # a peer may send six a second
-    sessions = max(1, min(10, MOST_MESSAGES // (2 * connections)))  # each makes two events for all
+    sessions = min(10, MOST_MESSAGES / (2 * connections))  # each makes two events for all
     command = [platform.bin / "voicectl-handover-load", "--port", str(port), "--host", HOST,
                "--key-file", platform.key, "--connections", str(connections), "--seconds",
                str(seconds), "--pings", str(pings), "--sessions", str(sessions)]
@@ -133,24 +139,25 @@ def load(platform, port, connections, seconds, act, times, pause):
     return seen
 
 
-def hand_over(platform, connections, length, moves):
+def hand_over(platform, port, connections, length, moves):
     before = len(platform.hand_overs())
-    seen = load(platform, platform.http, connections, length, platform.move, moves, 1)
+    seen = load(platform, port, connections, length, platform.move, moves, 1)
     inner = platform.hand_overs()[before:]
     seen["inner"] = {key: [one[key] for one in inner if key in one] for key in INNER}
     return seen
 
 
-def rows(platform, beside, connections, moves):
+def rows(platform, beside, is_direct, connections, moves):
     """Name and measurement of each row, to be called."""
     length = 3 + moves * 1.5
-    edge = (platform, platform.http, connections, length)
+    edge = (platform, platform.port(is_direct), connections, length)
     table = {"nothing": lambda: load(*edge, lambda _: None, 0, 1),
-             "hand-over": lambda: hand_over(platform, connections, length, moves),
+             "hand-over": lambda: hand_over(*edge, moves),
              "nginx reload": lambda: load(*edge, platform.reload_nginx, moves, 1),
              "plain restart": lambda: load(*edge, platform.restart, moves, 1)}
     if beside:
-        table["hand-over beside"] = lambda: hand_over(beside, connections, length, moves)
+        table["hand-over beside"] = lambda: hand_over(
+            beside, beside.port(is_direct), connections, length, moves)
     return table
 
 
@@ -221,6 +228,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin")
     parser.add_argument("--beside")
+    parser.add_argument("--direct", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--connections", default="200,2000")
     parser.add_argument("--moves", type=int, default=6)
@@ -239,7 +247,7 @@ def main():
             contextlib.closing(Platform(options.beside, folder + "/b")))
         pm2 = stack.enter_context(contextlib.closing(Pm2(folder + "/pm2")))
         for connections in [int(n) for n in options.connections.split(",")]:
-            table = rows(platform, beside, connections, options.moves)
+            table = rows(platform, beside, options.direct, connections, options.moves)
             table["pm2 reload"] = lambda: pm2.measure(platform, connections, options.moves)
             seen = {name: [] for name in table if not wanted or name in wanted}
             for _ in range(options.rounds):
