@@ -61,13 +61,20 @@ class HolderProgramTest : public ::testing::Test {
 TEST_F(HolderProgramTest, HoldsNoDescriptorThatItWasNotGiven) {
   const ProcessIdentity who = *world.identity();
   std::vector<std::string> open;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(who.pid) + "/fd")) {
-    const std::string what = std::filesystem::read_symlink(entry.path()).string();
-    if (what != "/dev/null") {
-      open.push_back(what.substr(0, what.find(':')));
+  const auto look = [&] {
+    open.clear();
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(who.pid) + "/fd")) {
+      std::error_code gone;
+      const std::string what = std::filesystem::read_symlink(entry.path(), gone).string();
+      if (!gone && what != "/dev/null") {
+        open.push_back(what.substr(0, what.find(':')));
+      }
     }
-  }
+    return open.size() == 3;
+  };
+  // Whoever asked before us is let go a moment later.
+  (void)world.run_until(look);
   // Its listener, its clock, and us.
   EXPECT_THAT(open, ::testing::UnorderedElementsAre("socket", "anon_inode", "socket"));
 }
