@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fmt/core.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -21,6 +22,9 @@ BytePeer::BytePeer(AsioReactor& reactor, std::uint16_t port)
   VC_CHECK(
       ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
       "the listener's queue takes the connection");
+  // Or the second of two small pieces waits for the kernel to hear that the first one has come.
+  const int is_wanted = 1;
+  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &is_wanted, sizeof is_wanted);
   watch_ = reactor_.watch_readable(socket_.get(), [this] { read(); });
 }
 
