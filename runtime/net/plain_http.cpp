@@ -12,6 +12,7 @@
 #include "runtime/net/http_call_text.h"
 #include "runtime/net/http_text.h"
 #include "runtime/net/plain_connection.h"
+#include "runtime/net/poll_set.h"
 
 namespace voicectl {
 namespace {
@@ -84,7 +85,10 @@ std::optional<PlainTarget> plain_target_of(const HttpCall& call) {
 /// The connections: those that carry a call, and by authority those that wait for one.
 struct PlainHttp::Inner final : PlainConnection::Pool,
                                 std::enable_shared_from_this<PlainHttp::Inner> {
-  explicit Inner(AsioReactor& loop) : reactor(loop) {}
+  explicit Inner(AsioReactor& loop) : reactor(loop) {
+    // Now, while there is a descriptor for it.
+    PollSet::common_to(loop.context());
+  }
 
   void stop() {
     is_stopped = true;

@@ -152,6 +152,7 @@ Result<std::unique_ptr<TenantHost>> TenantHost::prepare(const TenantDeps& deps,
                                                         TenantLease lease,
                                                         Notice notice) {
   VC_TRY(LoadedConfig loaded, load_config(deps.files, lease.config_path));
+  VC_TRY(require_descriptors(lease));
   std::unique_ptr<TenantHost> host(new TenantHost(std::make_unique<Inner>(
       deps, offload, std::move(lease), std::move(notice), std::move(loaded))));
   host->inner_->server.hold();

@@ -71,6 +71,21 @@ Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
   return LoadedConfig{std::move(config), std::move(zone), std::move(clocks)};
 }
 
+Status require_descriptors(const TenantLease& lease) {
+  // Two to accept with, one to wait with, and one to spare. They are free again at once.
+  constexpr std::size_t kNeeded = 4;
+  const UniqueFd& any = lease.tcp_listener.is_open() ? lease.tcp_listener : lease.unix_listener;
+  std::vector<UniqueFd> free;
+  for (std::size_t i = 0; any.is_open() && i < kNeeded; ++i) {
+    free.push_back(any.duplicate());
+    if (!free.back().is_open()) {
+      return Error(ErrorCode::kResourceExhausted,
+                   "cannot serve the tenant: this process has no descriptors left");
+    }
+  }
+  return ok_status();
+}
+
 TenantHost::Inner::Inner(
     const TenantDeps& of, Offload& offload, TenantLease with, Notice tell, LoadedConfig loaded)
     : deps(of),
@@ -289,6 +304,9 @@ void TenantHost::open(const TenantDeps& deps,
                       Notice notice,
                       Completion<std::unique_ptr<TenantHost>> done) {
   Result<LoadedConfig> loaded = load_config(deps.files, lease.config_path);
+  if (const Status possible = require_descriptors(lease); possible.has_error()) {
+    loaded = possible.error();
+  }
   if (loaded.has_error()) {
     deps.reactor.post([done = std::move(done), error = loaded.error()] { done(error); });
     return;

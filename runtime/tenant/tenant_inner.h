@@ -33,6 +33,9 @@ struct LoadedConfig {
 
 Result<LoadedConfig> load_config(FileSystem& files, const std::string& path);
 
+/// What a tenant cannot be served without, beside its store's own. ERRORS: kResourceExhausted.
+Status require_descriptors(const TenantLease& lease);
+
 struct TenantHost::Inner {
   /// Until when a closing tenant waits for each kind of connection.
   struct Deadlines {

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "runtime/tenant/routes.h"
 #include "tests/integration/runtime/runtime_fixture.h"
@@ -47,6 +49,58 @@ class TenantHostTest : public ::testing::Test {
   RuntimeFixture world_;
   RuntimeFixture::Served acme_;
 };
+
+/// Takes the descriptors of this process away while it lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    // Numbers below are taken, or are taken now.
+    while (true) {
+      const int number = ::dup(STDIN_FILENO);
+      if (number < 0 || taken_.size() > 2000) {
+        break;
+      }
+      taken_.emplace_back(number);
+      rlimit now = before_;
+      now.rlim_cur = static_cast<rlim_t>(number) + 1;
+      EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &now), 0);
+    }
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+  void free(std::size_t count) { taken_.resize(taken_.size() - count); }
+
+ private:
+  rlimit before_{};
+  std::vector<UniqueFd> taken_;
+};
+
+TEST_F(TenantHostTest, AProcessWithoutDescriptorsRefusesATenantAndGoesOn) {
+  world_.prepare("other");
+  FreePort port = bind_free_port();
+  std::optional<Result<std::unique_ptr<TenantHost>>> opened;
+  {
+    // One for the configuration's file.
+    NoDescriptors none;
+    none.free(1);
+    TenantHost::open(
+        world_.deps(), world_.offload(),
+        {{1},
+         world_.config_path("other"),
+         world_.data_folder("other"),
+         {},
+         std::move(port.listener)},
+        [](const std::optional<Error>&) {},
+        [&](Result<std::unique_ptr<TenantHost>> host) { opened.emplace(std::move(host)); });
+    ASSERT_TRUE(world_.run_until([&] { return opened.has_value(); }));
+  }
+
+  EXPECT_THAT(*opened, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_EQ(world_.create_session(acme_).status, 201);
+}
 
 TEST_F(TenantHostTest, CarriesACallFromCreationToItsEnd) {
   const HttpResponse created = world_.create_session(acme_);
