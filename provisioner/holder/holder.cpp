@@ -40,9 +40,21 @@ bool is_ours(int socket) {
          (peer.uid == ::geteuid() || peer.uid == 0);
 }
 
-bool is_gone(const std::string& path) {
+/// The file at `path`; nullopt if there is none, or it cannot be looked at.
+std::optional<Holder::FileId> file_at(const std::string& path) {
   struct stat about {};
-  return ::stat(path.c_str(), &about) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  return ::stat(path.c_str(), &about) == 0
+             ? std::optional(Holder::FileId{about.st_dev, about.st_ino})
+             : std::nullopt;
+}
+
+/// Whether nobody finds us at `path` any more: it is gone, or somebody else has bound it since.
+bool is_lost(const std::string& path, const std::optional<Holder::FileId>& ours) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) != 0) {
+    return errno == ENOENT || errno == ENOTDIR;
+  }
+  return ours && (about.st_dev != ours->device || about.st_ino != ours->inode);
 }
 
 }  // namespace
@@ -50,6 +62,7 @@ bool is_gone(const std::string& path) {
 Holder::Holder(UniqueFd listener, Options options)
     : listener_(std::move(listener)),
       options_(std::move(options)),
+      socket_file_(file_at(options_.socket_path)),
       clock_(make_clock(options_.check_seconds)),
       reserve_(open_reserve()) {}
 
@@ -192,7 +205,7 @@ void Holder::refuse(Visitor& visitor, std::string_view why) {
 }
 
 bool Holder::is_needed() {
-  if (is_gone(options_.socket_path)) {
+  if (is_lost(options_.socket_path, socket_file_)) {
     return false;
   }
   idle_ = visitors_.empty() && kept_.empty() ? idle_ + 1 : 0;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,12 +22,18 @@ namespace voicectl::holder {
 class Holder {
  public:
   struct Options {
-    /// Where its socket is bound: when the file is gone, nobody can come any more.
+    /// Where its socket is bound: when the file is gone, or another one, nobody can come any more.
     std::string socket_path;
     /// How often it looks for that, in seconds.
     unsigned check_seconds = 10;
     /// Looks without a visitor and with nothing to keep before it ends.
     unsigned idle_checks = 60;
+  };
+
+  /// Which file something is, whatever its name leads to later.
+  struct FileId {
+    dev_t device = 0;
+    ino_t inode = 0;
   };
 
   Holder(UniqueFd listener, Options options);
@@ -59,6 +66,7 @@ class Holder {
 
   UniqueFd listener_;
   Options options_;
+  std::optional<FileId> socket_file_;
   UniqueFd clock_;
   /// Given up to accept, and turn away, a visitor when there are no descriptors left.
   UniqueFd reserve_;

@@ -203,15 +203,27 @@ void HolderStore::send(const std::string& text, const std::vector<int>& descript
     UniqueFd borrowed(descriptor);
     waiting.descriptors.push_back(borrowed.duplicate());
     std::ignore = borrowed.release();
+    if (!waiting.descriptors.back().is_open()) {
+      handlers_.on_error(Error(ErrorCode::kResourceExhausted,
+                               fmt::format("cannot keep '{}': no descriptor is left", text)));
+      return;
+    }
   }
   waiting_.push_back(std::move(waiting));
   send_waiting();
 }
 
 void HolderStore::send_waiting() {
-  while (
-      channel_ && !waiting_.empty() &&
-      channel_->send(waiting_.front().text, numbers_of(waiting_.front().descriptors)).has_value()) {
+  while (channel_ && !waiting_.empty()) {
+    const Waiting& next = waiting_.front();
+    const Status sent = channel_->send(next.text, numbers_of(next.descriptors));
+    if (sent.has_error() && sent.error().code() == ErrorCode::kResourceExhausted) {
+      break;
+    }
+    if (sent.has_error() && sent.error().code() != ErrorCode::kUnavailable) {
+      // What can never be sent must not hold up the rest.
+      handlers_.on_error(sent.error());
+    }
     waiting_.pop_front();
   }
   if (channel_ && !waiting_.empty() && !is_sending_later_) {

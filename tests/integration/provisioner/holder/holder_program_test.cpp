@@ -158,6 +158,28 @@ TEST_F(HolderProgramTest, EndsWhenItsRunFolderIsGone) {
   EXPECT_TRUE(has_ended);
 }
 
+TEST_F(HolderProgramTest, EndsWhenAnotherIsFoundInItsPlace) {
+  const ProcessIdentity who = *world.identity();
+  ASSERT_EQ(::kill(who.pid, 0), 0);
+  // Another one, which looks every second.
+  TempDir folder;
+  PosixListenerFactory factory;
+  PosixProcessSpawner spawner(world.loop().reactor(), world.loop().reactor());
+  const UniqueFd listener = *factory.bind_unix_packets(folder.path("h.sock"), SocketAccess{});
+  LaunchSpec spec;
+  spec.argv = {VOICECTL_HOLDER, "--socket", folder.path("h.sock"), "--check-seconds", "1"};
+  spec.descriptors = {FdGrant{listener.get(), holder::kListenerDescriptor}};
+  bool has_ended = false;
+  ASSERT_THAT(spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; }),
+              IsOk());
+
+  std::filesystem::remove(folder.path("h.sock"));
+  const UniqueFd another = *factory.bind_unix_packets(folder.path("h.sock"), SocketAccess{});
+
+  world.run_until([&] { return has_ended; });
+  EXPECT_TRUE(has_ended);
+}
+
 TEST_F(HolderProgramTest, EndsWhenNobodyNeedsIt) {
   TempDir folder;
   PosixListenerFactory factory;
