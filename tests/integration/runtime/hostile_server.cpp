@@ -104,7 +104,8 @@ HostileServer::HostileServer(AsioReactor& reactor, Misdeed misdeed)
 HostileServer::~HostileServer() {
   reactor_.unwatch(watch_);
   while (!peers_.empty()) {
-    drop(peers_.begin()->second);
+    const std::shared_ptr<Peer> peer = peers_.begin()->second;  // the list's own goes with it
+    drop(peer);
   }
 }
 
