@@ -173,8 +173,8 @@ TEST_F(HolderProgramTest, EndsWhenAnotherIsFoundInItsPlace) {
   ASSERT_THAT(spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; }),
               IsOk());
 
-  std::filesystem::remove(folder.path("h.sock"));
-  const UniqueFd another = *factory.bind_unix_packets(folder.path("h.sock"), SocketAccess{});
+  const UniqueFd another = *factory.bind_unix_packets(folder.path("other.sock"), SocketAccess{});
+  std::filesystem::rename(folder.path("other.sock"), folder.path("h.sock"));
 
   world.run_until([&] { return has_ended; });
   EXPECT_TRUE(has_ended);
