@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HolderStore and the real program.
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -170,8 +172,17 @@ TEST_F(HolderProgramTest, EndsWhenAnotherIsFoundInItsPlace) {
   spec.argv = {VOICECTL_HOLDER, "--socket", folder.path("h.sock"), "--check-seconds", "1"};
   spec.descriptors = {FdGrant{listener.get(), holder::kListenerDescriptor}};
   bool has_ended = false;
-  ASSERT_THAT(spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; }),
-              IsOk());
+  const Result<ProcessIdentity> second =
+      spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; });
+  ASSERT_THAT(second, IsOk());
+  // It has its clock: by then it has looked which file is its own.
+  world.run_until([&] {
+    std::error_code gone;
+    const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", second->pid), gone);
+    return !gone && std::any_of(begin(all), end(all), [&gone](const auto& entry) {
+      return std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:[timerfd]";
+    });
+  });
 
   const UniqueFd another = *factory.bind_unix_packets(folder.path("other.sock"), SocketAccess{});
   std::filesystem::rename(folder.path("other.sock"), folder.path("h.sock"));
