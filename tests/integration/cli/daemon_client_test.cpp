@@ -52,6 +52,10 @@ class OneAnswer {
       // A client that has seen enough may be gone.
       (void)::send(peer.get(), piece.data(), piece.size(), MSG_NOSIGNAL);
     }
+    // A body that is still on its way would turn the end into a reset, and the answer be lost.
+    ::shutdown(peer.get(), SHUT_WR);
+    while (::recv(peer.get(), buffer, sizeof(buffer), 0) > 0) {
+    }
   }
 
   UniqueFd listener_;
