@@ -55,6 +55,12 @@ std::optional<std::string> Child::read_line() {
   }
 }
 
+void Child::fall_silent() const {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGSTOP);
+  }
+}
+
 void Child::kill_now() {
   if (pid_ > 0) {
     ::kill(pid_, SIGKILL);

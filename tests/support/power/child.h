@@ -22,6 +22,11 @@ class Child {
   /// The next line of its standard output, without the line end; waits for it. nullopt at the end.
   std::optional<std::string> read_line();
 
+  /// SIGSTOP: it says nothing more, but what the kernel is at for it goes on. Loss of power ends
+  /// both at one instant; the emulated one takes milliseconds, and a flush that begins meanwhile
+  /// succeeds.
+  void fall_silent() const;
+
   /// SIGKILL, and waits until it is gone.
   void kill_now();
 

@@ -98,6 +98,7 @@ TEST_F(PowerLossTest, TheRegistryLosesNothingThatItAcknowledged) {
     Child writer({VOICECTL_REGISTRY_WRITER, path});
     ASSERT_EQ(read_turns(writer, cut_after), cut_after);
 
+    writer.fall_silent();
     ASSERT_NO_FATAL_FAILURE(cut_power());
     if (IsSkipped()) {
       return;

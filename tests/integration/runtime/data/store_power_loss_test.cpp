@@ -54,6 +54,7 @@ TEST_F(TenantPowerLoss, TheEmbeddedStoreLosesAndDoublesNothingThatWasAcknowledge
     Child writer({VOICECTL_TENANT_WRITER, path});
     ASSERT_GE(read_turns(writer, cut_after), 1U);
 
+    writer.fall_silent();
     ASSERT_NO_FATAL_FAILURE(cut_power());
     if (IsSkipped()) {
       return;
@@ -94,6 +95,7 @@ TEST_F(TenantPowerLoss, TheRedisStoreLosesNothingWhenTheServerSyncsAlways) {
     Child writer({VOICECTL_TENANT_WRITER, server.url()});
     ASSERT_GE(read_turns(writer, cut_after), 1U);
 
+    writer.fall_silent();
     ASSERT_NO_FATAL_FAILURE(cut_power());
     if (IsSkipped()) {
       return;
