@@ -34,10 +34,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebI
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
 if(VOICECTL_SANITIZE STREQUAL "address")
-  # Without those that look at every access through a pointer: AddressSanitizer finds a null or dead
-  # one anyway, and they double the time of a compilation.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize=null,alignment,vptr,object-size
-                      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 elseif(VOICECTL_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
