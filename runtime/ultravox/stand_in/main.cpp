@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
-
 #include <CLI/CLI.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -16,9 +12,8 @@
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "base/random.h"
+#include "runtime/net/development_server.h"
 #include "runtime/net/http_client.h"
-#include "runtime/net/http_server.h"
-#include "runtime/net/loopback_listener.h"
 #include "runtime/ultravox/stand_in/stand_in.h"
 #include "runtime/ultravox/ultravox_client.h"
 
@@ -123,17 +118,7 @@ Status serve(const CommandLine& line) {
   handlers.on_request = [&](const HttpRequest& request, std::shared_ptr<Responder> responder) {
     stand_in.answer(request, std::move(responder));
   };
-  HttpServer server(reactor, std::move(handlers));
-  server.serve(std::move(listener.socket));
-  boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT);
-  signals.async_wait([&](const auto& failure, int) {
-    if (!failure) {
-      reactor.stop();
-    }
-  });
-  std::printf("{\"listening\":\"%s\"}\n", listener.address.c_str());
-  std::fflush(stdout);
-  reactor.run();
+  serve_until_stopped(reactor, std::move(listener), std::move(handlers));
   return ok_status();
 }
 
