@@ -146,18 +146,7 @@ class Restorer {
   }
 
   Status put_outbox(const SqliteStatement& row) {
-    OutboxEntry entry;
-    entry.id = static_cast<std::uint64_t>(row.integer(0));
-    entry.session = row.text(1);
-    entry.kind = row.text(2);
-    entry.idempotency_key = row.text(3);
-    entry.payload = row.text(4);
-    entry.state = row.text(5) == name_of(OutboxEntry::State::kDead) ? OutboxEntry::State::kDead
-                                                                    : OutboxEntry::State::kPending;
-    entry.created_at = time_of_stored(row.integer(6));
-    entry.next_attempt = time_of_stored(row.integer(7));
-    entry.attempts = static_cast<std::uint32_t>(row.integer(8));
-    entry.last_error = row.text(9);
+    const OutboxEntry entry = outbox_entry_of(row);
     VC_TRY(to_.add({"HSET", keys_.outbox(), row.text(0), to_redis_text(entry)}));
     return to_.add({"ZADD", keys_.outbox_with(entry.state), row.text(0), row.text(0)});
   }

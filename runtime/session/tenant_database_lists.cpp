@@ -20,20 +20,8 @@ constexpr std::string_view kOutboxColumns =
 constexpr std::string_view kRecordColumns =
     "SELECT id, kind, session, at, data, external_id, start_at, end_at, staff FROM records ";
 
-Result<OutboxEntry> outbox_entry_of(const SqliteStatement& row) {
-  OutboxEntry entry;
-  entry.id = static_cast<std::uint64_t>(row.integer(0));
-  entry.session = row.text(1);
-  entry.kind = row.text(2);
-  entry.idempotency_key = row.text(3);
-  entry.payload = row.text(4);
-  entry.state = row.text(5) == name_of(OutboxEntry::State::kDead) ? OutboxEntry::State::kDead
-                                                                  : OutboxEntry::State::kPending;
-  entry.created_at = time_of_stored(row.integer(6));
-  entry.next_attempt = time_of_stored(row.integer(7));
-  entry.attempts = static_cast<std::uint32_t>(row.integer(8));
-  entry.last_error = row.text(9);
-  return entry;
+Result<OutboxEntry> read_entry(const SqliteStatement& row) {
+  return outbox_entry_of(row);
 }
 
 Result<KeptRecord> kept_record_of(const SqliteStatement& row) {
@@ -88,14 +76,14 @@ Result<std::vector<OutboxEntry>> TenantDatabase::list_outbox(const OutboxQuery& 
   statement.bind(1, query.state ? name_of(*query.state) : std::string_view())
       .bind(2, static_cast<std::int64_t>(query.after))
       .bind(3, static_cast<std::int64_t>(query.limit));
-  return rows_of<OutboxEntry>(statement, outbox_entry_of);
+  return rows_of<OutboxEntry>(statement, read_entry);
 }
 
 Result<std::optional<OutboxEntry>> TenantDatabase::find_outbox(std::uint64_t id) {
   VC_TRY(SqliteStatement statement,
          database_.prepare(std::string(kOutboxColumns) + "WHERE id = ?"));
   statement.bind(1, static_cast<std::int64_t>(id));
-  return first_of(rows_of<OutboxEntry>(statement, outbox_entry_of));
+  return first_of(rows_of<OutboxEntry>(statement, read_entry));
 }
 
 Result<std::vector<KeptRecord>> TenantDatabase::list_records(const RecordQuery& query) {

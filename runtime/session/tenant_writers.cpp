@@ -20,6 +20,22 @@ WallTime time_of_stored(std::int64_t number) {
   return WallTime(std::chrono::milliseconds(number));
 }
 
+OutboxEntry outbox_entry_of(const SqliteStatement& row) {
+  OutboxEntry entry;
+  entry.id = static_cast<std::uint64_t>(row.integer(0));
+  entry.session = row.text(1);
+  entry.kind = row.text(2);
+  entry.idempotency_key = row.text(3);
+  entry.payload = row.text(4);
+  entry.state = row.text(5) == name_of(OutboxEntry::State::kDead) ? OutboxEntry::State::kDead
+                                                                  : OutboxEntry::State::kPending;
+  entry.created_at = time_of_stored(row.integer(6));
+  entry.next_attempt = time_of_stored(row.integer(7));
+  entry.attempts = static_cast<std::uint32_t>(row.integer(8));
+  entry.last_error = row.text(9);
+  return entry;
+}
+
 Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
   // Not OR REPLACE, which would write every index anew: a session is stored with each of its calls.
   VC_TRY(SqliteStatement session,

@@ -13,6 +13,9 @@ namespace voicectl::runtime {
 std::int64_t stored_time(WallTime at);
 WallTime time_of_stored(std::int64_t number);
 
+/// The entry of a row of the outbox. REQUIRES: it has the table's columns, in their order.
+OutboxEntry outbox_entry_of(const SqliteStatement& row);
+
 /// The statements that write batches, prepared once for the life of an open database.
 ///
 /// THREADS: the thread of its database.
