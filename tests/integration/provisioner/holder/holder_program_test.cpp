@@ -139,56 +139,62 @@ TEST_F(HolderProgramTest, AVisitorThatDoesNotReadHoldsUpNobody) {
   EXPECT_EQ(heard.size(), 2001U);
 }
 
-TEST_F(HolderProgramTest, EndsWhenItsRunFolderIsGone) {
-  const ProcessIdentity who = *world.identity();
-  ASSERT_EQ(::kill(who.pid, 0), 0);
-  // Another one, which looks every second.
-  TempDir folder;
-  PosixListenerFactory factory;
-  PosixProcessSpawner spawner(world.loop().reactor(), world.loop().reactor());
-  const UniqueFd listener = *factory.bind_unix_packets(folder.path("h.sock"), SocketAccess{});
-  LaunchSpec spec;
-  spec.argv = {VOICECTL_HOLDER, "--socket", folder.path("h.sock"), "--check-seconds", "1"};
-  spec.descriptors = {FdGrant{listener.get(), holder::kListenerDescriptor}};
-  bool has_ended = false;
-  ASSERT_THAT(spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; }),
-              IsOk());
+/// Another holder, which looks every second whether it can still be found.
+class WatchfulHolder {
+ public:
+  explicit WatchfulHolder(RealHolderWorld& world)
+      : world_(world), spawner_(world.loop().reactor(), world.loop().reactor()) {
+    LaunchSpec spec;
+    spec.argv = {VOICECTL_HOLDER, "--socket", path(), "--check-seconds", "1"};
+    spec.descriptors = {FdGrant{listener_.get(), holder::kListenerDescriptor}};
+    const Result<ProcessIdentity> who =
+        spawner_.spawn(spec, [this](const ProcessExit& exit) { has_ended_ = exit.code == 0; });
+    EXPECT_THAT(who, IsOk());
+    // It has its clock: by then it has looked which file is its own.
+    world_.run_until([&who] { return who.has_error() || has_a_clock(who->pid); });
+  }
 
-  std::filesystem::remove(folder.path("h.sock"));
+  std::string path(const std::string& name = "h.sock") const { return folder_.path(name); }
+  UniqueFd bind_at(const std::string& name) {
+    return *factory_.bind_unix_packets(path(name), SocketAccess{});
+  }
+  bool ends() {
+    world_.run_until([this] { return has_ended_; });
+    return has_ended_;
+  }
 
-  world.run_until([&] { return has_ended; });
-  EXPECT_TRUE(has_ended);
-}
-
-TEST_F(HolderProgramTest, EndsWhenAnotherIsFoundInItsPlace) {
-  const ProcessIdentity who = *world.identity();
-  ASSERT_EQ(::kill(who.pid, 0), 0);
-  // Another one, which looks every second.
-  TempDir folder;
-  PosixListenerFactory factory;
-  PosixProcessSpawner spawner(world.loop().reactor(), world.loop().reactor());
-  const UniqueFd listener = *factory.bind_unix_packets(folder.path("h.sock"), SocketAccess{});
-  LaunchSpec spec;
-  spec.argv = {VOICECTL_HOLDER, "--socket", folder.path("h.sock"), "--check-seconds", "1"};
-  spec.descriptors = {FdGrant{listener.get(), holder::kListenerDescriptor}};
-  bool has_ended = false;
-  const Result<ProcessIdentity> second =
-      spawner.spawn(spec, [&](const ProcessExit& exit) { has_ended = exit.code == 0; });
-  ASSERT_THAT(second, IsOk());
-  // It has its clock: by then it has looked which file is its own.
-  world.run_until([&] {
+ private:
+  static bool has_a_clock(int pid) {
     std::error_code gone;
-    const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", second->pid), gone);
+    const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", pid), gone);
     return !gone && std::any_of(begin(all), end(all), [&gone](const auto& entry) {
       return std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:[timerfd]";
     });
-  });
+  }
 
-  const UniqueFd another = *factory.bind_unix_packets(folder.path("other.sock"), SocketAccess{});
-  std::filesystem::rename(folder.path("other.sock"), folder.path("h.sock"));
+  RealHolderWorld& world_;
+  TempDir folder_;
+  PosixListenerFactory factory_;
+  PosixProcessSpawner spawner_;
+  UniqueFd listener_ = bind_at("h.sock");
+  bool has_ended_ = false;
+};
 
-  world.run_until([&] { return has_ended; });
-  EXPECT_TRUE(has_ended);
+TEST_F(HolderProgramTest, EndsWhenItsRunFolderIsGone) {
+  WatchfulHolder other(world);
+
+  std::filesystem::remove(other.path());
+
+  EXPECT_TRUE(other.ends());
+}
+
+TEST_F(HolderProgramTest, EndsWhenAnotherIsFoundInItsPlace) {
+  WatchfulHolder other(world);
+
+  const UniqueFd successor = other.bind_at("other.sock");
+  std::filesystem::rename(other.path("other.sock"), other.path());
+
+  EXPECT_TRUE(other.ends());
 }
 
 TEST_F(HolderProgramTest, EndsWhenNobodyNeedsIt) {
