@@ -302,6 +302,14 @@ HttpResponse RuntimeFixture::run_tool(const Served& served,
                                       const std::string& session,
                                       const std::string& body,
                                       const std::string& request_id) {
+  return run_tool(served.port, served.host->config().tenant.str(), session, body, request_id);
+}
+
+HttpResponse RuntimeFixture::run_tool(std::uint16_t port,
+                                      const std::string& tenant,
+                                      const std::string& session,
+                                      const std::string& body,
+                                      const std::string& request_id) {
   const Result<SessionId> id = SessionId::parse(session);
   VC_CHECK(id.has_value(), "the test names a session");
   HttpHeaders headers = {
@@ -310,9 +318,7 @@ HttpResponse RuntimeFixture::run_tool(const Served& served,
   if (!request_id.empty()) {
     headers.emplace_back("X-Request-Id", request_id);
   }
-  return send(served, "POST",
-              "/webhook/" + served.host->config().tenant.str() + "/tools/placeOrder", body,
-              headers);
+  return send(port, "POST", "/webhook/" + tenant + "/tools/placeOrder", body, headers);
 }
 
 HttpResponse RuntimeFixture::post_event(const Served& served,

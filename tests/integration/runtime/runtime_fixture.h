@@ -143,6 +143,12 @@ class RuntimeFixture {
                                          const std::string& body,
                                          const HttpHeaders& headers);
   HttpResponse create_session(const Served& served, const std::string& request_id = "");
+  /// Of a tenant that is served at that port by whomever.
+  HttpResponse run_tool(std::uint16_t port,
+                        const std::string& tenant,
+                        const std::string& session,
+                        const std::string& body,
+                        const std::string& request_id);
   HttpResponse run_tool(const Served& served,
                         const std::string& session,
                         const std::string& body,

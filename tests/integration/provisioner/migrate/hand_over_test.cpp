@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/net/websocket_codec.h"
+#include "runtime/session/tenant_database.h"
 #include "tests/integration/provisioner/migrate/two_instances.h"
 #include "tests/support/matchers.h"
 
@@ -179,6 +180,46 @@ TEST_F(HandOver, ARequestUnderWayIsAnsweredFirstAndOthersWait) {
   EXPECT_EQ(created.status, 201);
   expect_moved(*outcome);
   EXPECT_TRUE(pair.run_until([&] { return waiting->received().ends_with("}"); }));
+}
+
+TEST_F(HandOver, ACallerIsRecognisedWhoOrderedTheMomentBefore) {
+  constexpr const char* kCaller = R"({"customer_phone":"+43 660 1234567","customer_name":"Jane"})";
+  const auto create = [this] {
+    return pair.world.send(pair.port, "POST", "/api/sessions", kCaller,
+                           {{"X-API-Key", "acme-widget"}});
+  };
+  const std::string session = runtime::member(create().body, "session_id");
+  const HttpResponse ordered = pair.world.run_tool(
+      pair.port, "acme", session,
+      R"({"customer_name":"Jane","order_type":"Takeaway","items":[{"item_name":"margherita pizza","quantity":1}]})",
+      "");
+  const std::string order = runtime::member(ordered.body, "order_id");
+  ASSERT_FALSE(order.empty()) << ordered.body;
+
+  expect_moved(pair.move());
+
+  ASSERT_EQ(create().status, 201);
+  EXPECT_THAT(pair.world.ultravox.calls.back(), HasSubstr("has called before"));
+  EXPECT_THAT(pair.world.ultravox.calls.back(), HasSubstr(order));
+}
+
+TEST_F(HandOver, ATenantWhoseStoreTakesNoWritesStays) {
+  const auto staff = follower();
+  {
+    // Somebody with a younger token has been there.
+    const Result<runtime::TenantDatabase> newer = runtime::TenantDatabase::open(
+        pair.world.data_folder("acme") + "/tenant.db", FencingToken{pair.last_token + 1000});
+    ASSERT_THAT(newer, IsOk());
+  }
+  ASSERT_EQ(create_session().status, 503);
+
+  const MoveOutcome outcome = pair.move();
+
+  EXPECT_EQ(outcome.verdict, Verdict::kKept);
+  EXPECT_EQ(outcome.remedy, Remedy::kLeave);
+  EXPECT_THAT(outcome.why.text(), HasSubstr("takes no writes"));
+  staff->send(ping("x"));
+  EXPECT_TRUE(pair.run_until([&] { return staff->received() == pong("x"); }));
 }
 
 TEST_F(HandOver, ATenantWhoseConfigurationTheOtherCannotReadStays) {
