@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/instance_monitor.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 
@@ -24,6 +26,17 @@ std::optional<MilliCpu> to_milli_cpu(std::optional<double> value) {
                : std::nullopt;
 }
 
+/// In which moves are counted against the pace.
+constexpr Duration kPaceSpan = std::chrono::minutes(1);
+
+void hold_back(PromotionDecision& decision, Duration wait) {
+  decision.kind.reset();
+  decision.rule = PromotionRule::kRetry;
+  decision.reason =
+      "it could not be moved a short while ago; it has " + std::exchange(decision.reason, "");
+  decision.otherwise = {"it is tried again in " + format_duration(wait)};
+}
+
 std::uint64_t sessions_in(const InstanceReport& report) {
   std::uint64_t sum = 0;
   for (const TenantStats& tenant : report.tenants) {
@@ -37,6 +50,11 @@ std::uint64_t sessions_in(const InstanceReport& report) {
 InstanceMonitor::InstanceMonitor(PromotionPolicy policy, WindowLimits limits)
     : policy_(policy), limits_(limits) {
   VC_CHECK(check_policy(policy_).has_value(), "a policy is checked where it enters");
+}
+
+void InstanceMonitor::set_policy(const PromotionPolicy& policy) {
+  VC_CHECK(check_policy(policy).has_value(), "a policy is checked where it enters");
+  policy_ = policy;
 }
 
 void InstanceMonitor::ingest(MonoTime now, const InstanceReport& report) {
@@ -100,20 +118,29 @@ void InstanceMonitor::take_tenant(MonoTime now,
                                   std::optional<MilliCpu> cpu) {
   auto [entry, fresh] = tenants_.try_emplace(
       stats.tenant,
-      TenantHistory{instance, std::nullopt, 0, LoadWindow(limits_), LoadWindow(limits_)});
+      TenantHistory{
+          instance, std::nullopt, 0, std::nullopt, LoadWindow(limits_), LoadWindow(limits_)});
   TenantHistory& history = entry->second;
   if (history.instance != instance) {
     history.instance = instance;
     history.placed_at = now;
+    attempts_.erase(stats.tenant);
+  }
+  std::optional<double> requests;
+  if (history.at && now > *history.at && stats.requests_total >= history.requests_total) {
+    requests = static_cast<double>(stats.requests_total - history.requests_total) /
+               std::chrono::duration<double>(now - *history.at).count();
   }
   history.requests_total = stats.requests_total;
+  history.at = now;
   history.sessions.add(now, static_cast<double>(stats.sessions));
   if (cpu) {
     history.cpu.add(now, cpu->count);
   }
   tenant_loads_.insert_or_assign(
       stats.tenant,
-      ObservedTenantLoad{now, instance, stats, cpu, history.sessions.mean(now, kShownSpan),
+      ObservedTenantLoad{now, instance, stats, cpu, requests,
+                         history.sessions.mean(now, kShownSpan),
                          history.sessions.max(now, kShownSpan)});
 }
 
@@ -123,46 +150,90 @@ void InstanceMonitor::forget_older_than(MonoTime now, Duration age) {
   std::erase_if(instances_,
                 [&](const auto& entry) { return !instance_loads_.contains(entry.first); });
   std::erase_if(tenants_, [&](const auto& entry) { return !tenant_loads_.contains(entry.first); });
+  std::erase_if(attempts_, [&](const auto& entry) { return !tenants_.contains(entry.first); });
 }
 
-std::map<TenantId, PromotionDecision> InstanceMonitor::standing_decisions(
-    MonoTime now, const Snapshot& recorded) const {
-  std::map<TenantId, PromotionDecision> out;
+const InstanceMonitor::TenantHistory* InstanceMonitor::history_of(
+    const RecordedTenant& record) const {
+  const auto history = tenants_.find(record.spec.tenant);
+  // While it moves, what was seen belongs to another placement than the recorded one.
+  return history == tenants_.end() || history->second.instance != record.placement
+             ? nullptr
+             : &history->second;
+}
+
+std::size_t InstanceMonitor::recent_moves(MonoTime now) const {
+  return static_cast<std::size_t>(std::count_if(moves_.begin(), moves_.end(),
+                                                [&](MonoTime at) { return now - at < kPaceSpan; }));
+}
+
+std::vector<PromotionDecision> InstanceMonitor::judge(MonoTime now,
+                                                      const Snapshot& recorded) const {
+  std::vector<PromotionDecision> out;
+  std::vector<PricePlan> plans;
+  HostSituation host{0, recent_moves(now)};
   for (const auto& [tenant, record] : recorded.tenants) {
-    const auto history = tenants_.find(tenant);
-    if (history == tenants_.end() || !record.placement) {
+    host.promoted += record.wish ? 1 : 0;
+    const TenantHistory* const history = history_of(record);
+    const auto instance =
+        record.placement ? recorded.instances.find(*record.placement) : recorded.instances.end();
+    if (history == nullptr || instance == recorded.instances.end()) {
       continue;
     }
-    const auto instance = recorded.instances.find(*record.placement);
-    // While it moves, what was seen belongs to another placement than the recorded one.
-    if (instance == recorded.instances.end() || history->second.instance != *record.placement) {
-      continue;
-    }
-    const TenantSituation situation{tenant,
-                                    record.spec.tier,
-                                    record.spec.plan,
-                                    instance->second.kind,
-                                    history->second.placed_at,
-                                    history->second.sessions,
-                                    history->second.cpu};
-    if (auto decision = decide_promotion(policy_, situation, now)) {
-      out.emplace(tenant, std::move(*decision));
+    out.push_back(
+        decide_promotion(policy_,
+                         TenantSituation{tenant, record.spec.tier, record.spec.plan,
+                                         instance->second.kind, record.wish.has_value(),
+                                         history->placed_at, history->sessions, history->cpu},
+                         now));
+    plans.push_back(record.spec.plan);
+    const auto attempt = attempts_.find(tenant);
+    if (out.back().kind && attempt != attempts_.end() && now < attempt->second.not_before) {
+      hold_back(out.back(), attempt->second.not_before - now);
     }
   }
+  keep_within_limits(policy_, host, plans, out);
   return out;
 }
 
-std::vector<PromotionDecision> InstanceMonitor::decide(MonoTime now, const Snapshot& recorded) {
+std::vector<PromotionDecision> InstanceMonitor::news(MonoTime now, const Snapshot& recorded) {
   std::vector<PromotionDecision> out;
   std::map<TenantId, PromotionKind> told;
-  for (auto& [tenant, decision] : standing_decisions(now, recorded)) {
-    told.emplace(tenant, decision.kind);
-    const auto before = told_.find(tenant);
-    if (before == told_.end() || before->second != decision.kind) {
-      out.push_back(decision);
+  for (PromotionDecision& decision : judge(now, recorded)) {
+    if (!decision.kind) {
+      continue;
+    }
+    told.emplace(decision.tenant, *decision.kind);
+    const auto before = told_.find(decision.tenant);
+    if (before == told_.end() || before->second != *decision.kind) {
+      out.push_back(std::move(decision));
     }
   }
   told_ = std::move(told);
+  return out;
+}
+
+void InstanceMonitor::note_attempt(MonoTime now, const TenantId& tenant) {
+  std::erase_if(moves_, [&](MonoTime at) { return now - at >= kPaceSpan; });
+  moves_.push_back(now);
+  Attempt& attempt = attempts_[tenant];
+  attempt.not_before = now + backoff_without_jitter(kMoveRetry, attempt.count + 1);
+  ++attempt.count;
+}
+
+std::vector<TenantId> InstanceMonitor::stranded(MonoTime now, const Snapshot& recorded) const {
+  std::vector<TenantId> out;
+  for (const auto& [tenant, record] : recorded.tenants) {
+    const auto instance =
+        record.placement ? recorded.instances.find(*record.placement) : recorded.instances.end();
+    const auto attempt = attempts_.find(tenant);
+    const bool is_where_it_belongs =
+        instance == recorded.instances.end() || record.spec.tier != Tier::kAuto ||
+        record.wish.has_value() == (instance->second.kind == InstanceKind::kDedicated);
+    if (!is_where_it_belongs && (attempt == attempts_.end() || now >= attempt->second.not_before)) {
+      out.push_back(tenant);
+    }
+  }
   return out;
 }
 

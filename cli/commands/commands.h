@@ -34,6 +34,8 @@ Command version_command();
 
 // Instances.
 Command instance_restart_command();
+Command top_command();
+Command why_command();
 Command pool_rebalance_command();
 Command upgrade_command();
 Command upgrade_status_command();
@@ -50,6 +52,7 @@ Command tenant_check_command();
 Command tenant_purge_command();
 Command tenant_promote_command();
 Command tenant_demote_command();
+Command tenant_tier_command();
 Command tenant_move_command();
 Command tenant_key_create_command();
 Command tenant_key_list_command();

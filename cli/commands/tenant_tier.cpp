@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two commands that move a tenant: both set its tier and let the plan do the rest.
+// The commands that say where a tenant runs: all set its tier and let the plan do the rest.
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
@@ -8,6 +8,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "provisioner/model/names.h"
 
 namespace voicectl {
 namespace {
@@ -36,6 +37,20 @@ Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier 
   return apply_desired(context, desired, how);
 }
 
+CommandBody declare_any(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto tier = std::make_shared<std::string>();
+  add_tenant_argument(app, options->slug);
+  app.add_option("TIER", *tier, "auto, pooled or dedicated")
+      ->required()
+      ->check(CLI::IsMember({"auto", "pooled", "dedicated"}));
+  app.add_flag("-y,--yes", options->is_agreed, "move without asking");
+  add_output_option(app, options->format, Formats::kLines);
+  return [options, tier](CommandContext& context) {
+    return set_tier(context, *options, *find_value<Tier>(*tier));
+  };
+}
+
 template <Tier tier>
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
@@ -50,6 +65,11 @@ CommandBody declare(CLI::App& app) {
 Command tenant_promote_command() {
   return {"tenant promote", "Move a tenant to an instance of its own, sessions included",
           "  voicectl tenant promote mario-pizza", declare<Tier::kDedicated>};
+}
+
+Command tenant_tier_command() {
+  return {"tenant tier", "Say where a tenant runs: as the monitor decides, pooled, or alone",
+          "  voicectl tenant tier mario-pizza auto", declare_any};
 }
 
 Command tenant_demote_command() {

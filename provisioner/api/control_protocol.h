@@ -29,8 +29,13 @@
 ///                         started beside it, gets its tenants with their connections, and it is
 ///                         stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
-///                          "instance","port","socket","hosts":[...],"sessions"}]}
+///                          "instance","port","socket","hosts":[...],"sessions","websockets",
+///                          "requests_per_s"|null,"cpu_milli"|null,"promoted"}]}
 ///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document
+///   GET    /v1/tenants/<slug>/why  {"tenant","tier","plan","instance","mode","wish":{"reason",
+///                         "since"}|null,"decision":{"kind","rule","reason","otherwise":[...],
+///                         "measures":[{"name","unit","value","high","low","busy_s","quiet_s"}]}
+///                         |null,"history":[{"at","name","detail"}]}, newest first
 ///   POST   /v1/tenants/<slug>/move  {"to"?,"who"}: to another shared instance. With "dry_run"
 ///                         {"plan":<render_plan_json>,"moves":[{"tenant","from","to"}],"note"},
 ///                         else a stream like apply's. With "moves" and "base_generation" those

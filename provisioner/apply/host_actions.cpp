@@ -12,6 +12,7 @@ void HostActions::perform(const Action& action, OnActionDone done) {
                       [&](const CreateTenant& a) { by_tenants(a); },
                       [&](const UpdateTenant& a) { by_tenants(a); },
                       [&](const DeleteTenant& a) { by_tenants(a); },
+                      [&](const RecordWish& a) { by_tenants(a); },
                       [&](const PrepareTenantData& a) { by_tenants(a); },
                       [&](const RetireTenantData& a) { by_tenants(a); },
                       [&](const StartInstance& a) { by_placement(a); },

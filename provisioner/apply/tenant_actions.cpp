@@ -195,6 +195,9 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
   }
   const RecordedTenant before = *tenant;
   tenant->spec = action.spec;
+  if (action.spec.tier != Tier::kAuto) {
+    tenant->wish.reset();
+  }
   // A change of the platform in the same plan may have used up the generation that was planned.
   const Generation generation{std::max(action.generation.value, before.generation.value + 1)};
   tenant->generation = generation;
@@ -233,6 +236,28 @@ void TenantActions::perform(const DeleteTenant& action, OnActionDone done) {
   std::erase_if(deps_.keys, [&](const ApiKeyRecord& key) { return key.tenant == action.tenant; });
   RecordedChange change;
   change.drop_tenants.push_back(action.tenant);
+  done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+void TenantActions::perform(const RecordWish& action, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
+  if (tenant.has_error()) {
+    done(failed(tenant.error()));
+    return;
+  }
+  const bool can_wish = tenant->spec.tier == Tier::kAuto && tenant->phase != TenantPhase::kDeleting;
+  if (action.reason && !can_wish) {
+    done(failed(
+        Error(ErrorCode::kConflict,
+              fmt::format("cannot promote tenant '{}': {}", action.tenant.str(),
+                          tenant->spec.tier == Tier::kAuto ? "it is being deleted"
+                                                           : "its tier says where it runs"))));
+    return;
+  }
+  tenant->wish =
+      action.reason ? std::optional(PromotionWish{*action.reason, deps_.wall.now()}) : std::nullopt;
+  RecordedChange change;
+  change.put_tenants.push_back(*std::move(tenant));
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 

@@ -34,6 +34,8 @@ class TenantActions {
   void perform(const CreateTenant& action, OnActionDone done);
   void perform(const UpdateTenant& action, OnActionDone done);
   void perform(const DeleteTenant& action, OnActionDone done);
+  /// A tenant that is being deleted, or whose tier says where it runs, gets no wish.
+  void perform(const RecordWish& action, OnActionDone done);
   void perform(const PrepareTenantData& action, OnActionDone done);
   void perform(const RetireTenantData& action, OnActionDone done);
 

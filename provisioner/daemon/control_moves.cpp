@@ -74,7 +74,11 @@ void ControlServer::move_tenant(const Call& call) {
 
 void ControlServer::rebalance_pool(const Call& call) {
   show_or_run(call, "The pool is even already.", [&](const Snapshot& snapshot, const Json& body) {
-    return choose_many(snapshot, deps_.load().sessions, body);
+    SessionCounts sessions;
+    for (const auto& [tenant, load] : deps_.load().tenants) {
+      sessions.emplace(tenant, load.sessions);
+    }
+    return choose_many(snapshot, sessions, body);
   });
 }
 

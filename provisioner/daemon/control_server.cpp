@@ -73,6 +73,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant},
+      {"GET", "/v1/tenants/*/why", &ControlServer::explain_placement},
       {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool},
       {"GET", "/v1/upgrade", &ControlServer::show_upgrade},
       {"POST", "/v1/upgrade", &ControlServer::begin_upgrade},

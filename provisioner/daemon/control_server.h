@@ -9,6 +9,7 @@
 
 #include "base/os/asio_reactor.h"
 #include "base/os/unique_fd.h"
+#include "monitor/instance_monitor.h"
 #include "provisioner/daemon/api_keys.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
@@ -34,6 +35,7 @@ class ControlServer {
     ApiKeys& keys;
     EventLog& events;
     UpgradeDriver& upgrade;
+    const InstanceMonitor& monitor;
     /// For Prometheus, as text.
     std::function<std::string()> metrics;
     const StatusView& status;
@@ -113,6 +115,9 @@ class ControlServer {
   void show_upgrade(const Call& call);
   void begin_upgrade(const Call& call);
   void abort_upgrade(const Call& call);
+
+  // control_promotion.cpp
+  void explain_placement(const Call& call);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

@@ -12,19 +12,13 @@ namespace {
 
 constexpr Duration kForgetAfter = 4 * kSampleInterval;
 
-PromotionPolicy observing_policy() {
-  PromotionPolicy policy;
-  policy.mode = PromotionMode::kObserve;
-  return policy;
-}
-
 std::uint64_t count_of(const Json& object, std::string_view key) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(object, key, 0)));
 }
 
 }  // namespace
 
-LoadFeed::LoadFeed(Deps deps) : deps_(deps), monitor_(observing_policy()) {}
+LoadFeed::LoadFeed(Deps deps) : deps_(std::move(deps)) {}
 
 void LoadFeed::start() {
   sample();
@@ -32,12 +26,8 @@ void LoadFeed::start() {
 }
 
 void LoadFeed::sample() {
-  const MonoTime now = deps_.reactor.now();
-  monitor_.forget_older_than(now, kForgetAfter);
-  for (const PromotionDecision& decision : monitor_.decide(now, deps_.recorded.snapshot())) {
-    deps_.events.add("monitor.would_" + std::string(name_of(decision.kind)),
-                     "tenant/" + decision.tenant.str(), dump_json({{"reason", decision.reason}}));
-  }
+  deps_.monitor.forget_older_than(deps_.reactor.now(), kForgetAfter);
+  deps_.on_round();
   for (const InstanceView& view : deps_.instances.observe()) {
     if (view.state != InstanceState::kReady) {
       continue;
@@ -69,12 +59,12 @@ void LoadFeed::take(const InstanceView& instance, const std::string& stats) {
                       count_of(tenant, "tool_calls_total")});
     }
   }
-  monitor_.ingest(deps_.reactor.now(), report);
+  deps_.monitor.ingest(deps_.reactor.now(), report);
 }
 
 LoadView LoadFeed::view() const {
   LoadView out;
-  for (const auto& [name, load] : monitor_.instances()) {
+  for (const auto& [name, load] : deps_.monitor.instances()) {
     InstanceLoad& shown = out.instances[name];
     shown.sessions = load.sessions;
     if (load.cpu) {
@@ -84,8 +74,10 @@ LoadView LoadFeed::view() const {
       shown.rss_bytes = load.usage->memory.count;
     }
   }
-  for (const auto& [name, load] : monitor_.tenants()) {
-    out.sessions[name] = load.stats.sessions;
+  for (const auto& [name, load] : deps_.monitor.tenants()) {
+    out.tenants[name] =
+        TenantLoad{load.stats.sessions, load.stats.websockets, load.requests_per_s,
+                   load.cpu ? std::optional(load.cpu->count) : std::nullopt};
   }
   return out;
 }

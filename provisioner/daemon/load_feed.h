@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,8 +11,6 @@
 #include "base/os/reactor.h"
 #include "monitor/instance_monitor.h"
 #include "monitor/load_source.h"
-#include "provisioner/apply/recorded_state.h"
-#include "provisioner/daemon/event_log.h"
 #include "provisioner/instances/instance_manager.h"
 
 namespace voicectl {
@@ -23,14 +22,22 @@ struct InstanceLoad {
   std::uint64_t sessions = 0;
 };
 
+/// What a tenant was last seen to use.
+struct TenantLoad {
+  std::uint64_t sessions = 0;
+  std::uint64_t websockets = 0;
+  std::optional<double> requests_per_s;
+  std::optional<std::uint32_t> cpu_milli;
+};
+
 /// Live sessions and load, as last sampled.
 struct LoadView {
   std::map<InstanceId, InstanceLoad> instances;
-  std::map<TenantId, std::uint64_t> sessions;
+  std::map<TenantId, TenantLoad> tenants;
 };
 
 /// Feeds the monitor: asks the instances for their tenants' load, and the operating system for what
-/// their processes use. What the monitor would promote is told as an event and not acted on.
+/// their processes use.
 ///
 /// THREADS: loop thread only.
 class LoadFeed {
@@ -39,8 +46,9 @@ class LoadFeed {
     Reactor& reactor;
     InstanceManager& instances;
     LoadSource& processes;
-    const RecordedState& recorded;
-    EventLog& events;
+    InstanceMonitor& monitor;
+    /// Called before each round, with what the last one has brought.
+    std::function<void()> on_round;
   };
   /// REQUIRES: all outlive it.
   explicit LoadFeed(Deps deps);
@@ -55,7 +63,6 @@ class LoadFeed {
   void take(const InstanceView& instance, const std::string& stats);
 
   Deps deps_;
-  InstanceMonitor monitor_;
 };
 
 }  // namespace voicectl

@@ -30,6 +30,7 @@
 #include "provisioner/daemon/load_feed.h"
 #include "provisioner/daemon/process_inspector.h"
 #include "provisioner/daemon/program_fingerprint.h"
+#include "provisioner/daemon/promotion_driver.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/edge/nginx_edge.h"
 #include "provisioner/holder/holder_store.h"
@@ -148,6 +149,8 @@ struct RealHost::Inner {
   ProgramFingerprint fingerprint;
   std::unique_ptr<Daemon> daemon;
   ProcfsLoadSource load_source{files};
+  InstanceMonitor monitor;
+  std::unique_ptr<PromotionDriver> promotion;
   std::unique_ptr<LoadFeed> load;
   std::unique_ptr<StatusView> status;
   std::unique_ptr<ControlServer> control;
@@ -317,9 +320,12 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
       });
   inner->daemon =
       std::make_unique<Daemon>(inner->seams(), inner->daemon_options(), std::move(loaded));
-  inner->load = std::make_unique<LoadFeed>(
-      LoadFeed::Deps{reactor, inner->daemon->instances(), inner->load_source,
-                     inner->daemon->recorded(), inner->daemon->events()});
+  inner->promotion = std::make_unique<PromotionDriver>(
+      PromotionDriver::Deps{reactor, inner->monitor, inner->daemon->recorded(),
+                            inner->daemon->loop(), inner->daemon->events()});
+  inner->load = std::make_unique<LoadFeed>(LoadFeed::Deps{reactor, inner->daemon->instances(),
+                                                          inner->load_source, inner->monitor,
+                                                          [raw] { raw->promotion->consider(); }});
   inner->status = std::make_unique<StatusView>(
       StatusView::Deps{inner->daemon->loop(), inner->daemon->instances(), *inner->edge, reactor,
                        inner->options.paths, VOICECTL_VERSION, own_name(), ::getpid(),
@@ -327,8 +333,9 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),
-      inner->daemon->upgrade(), [raw] { return raw->daemon->metrics(); }, *inner->status,
-      inner->wall, inner->options.paths, ::geteuid(), [raw] { return raw->load->view(); },
+      inner->daemon->upgrade(), inner->monitor, [raw] { return raw->daemon->metrics(); },
+      *inner->status, inner->wall, inner->options.paths, ::geteuid(),
+      [raw] { return raw->load->view(); },
       [raw] {
         raw->descriptors->clear([raw] {
           // Later, so that the end of the answer still leaves.

@@ -42,8 +42,8 @@ Json StatusView::status() const {
     }
   }
   std::uint64_t sessions = 0;
-  for (const auto& [tenant, count] : deps_.load().sessions) {
-    sessions += count;
+  for (const auto& [tenant, seen] : deps_.load().tenants) {
+    sessions += seen.sessions;
   }
   Json platform;
   Json edge_json = {{"mode", "none"}, {"running", edge.running}, {"reloads", edge.reloads}};
@@ -157,7 +157,8 @@ Json StatusView::instances() const {
 }
 
 Json StatusView::describe_tenant(const RecordedTenant& tenant, const LoadView& load) const {
-  const auto sessions = load.sessions.find(tenant.spec.tenant);
+  const auto found = load.tenants.find(tenant.spec.tenant);
+  const TenantLoad seen = found == load.tenants.end() ? TenantLoad{} : found->second;
   return {{"tenant", tenant.spec.tenant.str()},
           {"name", tenant.spec.name},
           {"business_type", name_of(tenant.spec.business_type)},
@@ -169,7 +170,11 @@ Json StatusView::describe_tenant(const RecordedTenant& tenant, const LoadView& l
           {"socket", deps_.paths.tenant_socket(tenant.spec.tenant)},
           {"hosts", tenant.routes},
           {"generation", tenant.generation.value},
-          {"sessions", sessions == load.sessions.end() ? 0 : sessions->second},
+          {"sessions", seen.sessions},
+          {"websockets", seen.websockets},
+          {"requests_per_s", seen.requests_per_s ? Json(*seen.requests_per_s) : Json()},
+          {"cpu_milli", seen.cpu_milli ? Json(*seen.cpu_milli) : Json()},
+          {"promoted", tenant.wish.has_value()},
           {"created_at", format_wall_time(tenant.created_at)}};
 }
 

@@ -45,6 +45,11 @@ constexpr std::array kSessionStoreKinds = {
     NamedValue<SessionStoreKind>{SessionStoreKind::kEmbedded, "embedded"},
     NamedValue<SessionStoreKind>{SessionStoreKind::kRedis, "redis"},
 };
+constexpr std::array kPromotionModes = {
+    NamedValue<PromotionMode>{PromotionMode::kOff, "off"},
+    NamedValue<PromotionMode>{PromotionMode::kObserve, "observe"},
+    NamedValue<PromotionMode>{PromotionMode::kOn, "on"},
+};
 constexpr std::array kWeekdays = {
     NamedValue<Weekday>{Weekday::kMonday, "monday"},
     NamedValue<Weekday>{Weekday::kTuesday, "tuesday"},
@@ -129,6 +134,10 @@ std::span<const NamedValue<SessionStoreKind>> named_values() {
   return kSessionStoreKinds;
 }
 template <>
+std::span<const NamedValue<PromotionMode>> named_values() {
+  return kPromotionModes;
+}
+template <>
 std::span<const NamedValue<Weekday>> named_values() {
   return kWeekdays;
 }
@@ -157,6 +166,9 @@ std::string_view name_of(EdgeMode mode) {
 }
 std::string_view name_of(SessionStoreKind kind) {
   return name_in_table(kind);
+}
+std::string_view name_of(PromotionMode mode) {
+  return name_in_table(mode);
 }
 std::string_view name_of(Weekday day) {
   return name_in_table(day);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "provisioner/model/monitor_spec.h"
 
 namespace voicectl {
 
@@ -249,6 +250,7 @@ struct PlatformSpec {
   UltravoxSpec ultravox{};
   /// Networks besides the public ones in which tenants' backends may be: "10.0.0.0/8".
   std::vector<std::string> backend_networks{};
+  PromotionPolicy monitor{};
   friend bool operator==(const PlatformSpec&, const PlatformSpec&) = default;
 };
 

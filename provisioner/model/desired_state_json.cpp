@@ -148,6 +148,26 @@ Json json_of(const TenantSpec& spec) {
   return out;
 }
 
+Json json_of(const LoadMarks& marks) {
+  return {{"high_sessions", marks.high_sessions},
+          {"low_sessions", marks.low_sessions},
+          {"high_cpu", marks.high_cpu.count},
+          {"low_cpu", marks.low_cpu.count},
+          {"promote_after", marks.high_dwell.count()}};
+}
+
+Json json_of(const PromotionPolicy& policy) {
+  return {{"mode", name_of(policy.mode)},
+          {"demote_after", policy.low_dwell.count()},
+          {"cooldown", policy.cooldown.count()},
+          {"max_promoted", policy.max_promoted},
+          {"moves_per_minute", policy.moves_per_minute},
+          {"marks",
+           {{"starter", json_of(policy.starter)},
+            {"professional", json_of(policy.professional)},
+            {"enterprise", json_of(policy.enterprise)}}}};
+}
+
 Json json_of(const PlatformSpec& spec) {
   return {{"domain", spec.domain},
           {"edge",
@@ -159,6 +179,7 @@ Json json_of(const PlatformSpec& spec) {
           {"state_directory", spec.state_directory},
           {"log_directory", spec.log_directory},
           {"pool", {{"size", spec.pool_size}}},
+          {"monitor", json_of(spec.monitor)},
           {"store",
            {{"kind", name_of(spec.store.kind)},
             {"redis_url", spec.store.redis_url},

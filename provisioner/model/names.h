@@ -35,6 +35,8 @@ std::span<const NamedValue<EdgeMode>> named_values();
 template <>
 std::span<const NamedValue<SessionStoreKind>> named_values();
 template <>
+std::span<const NamedValue<PromotionMode>> named_values();
+template <>
 std::span<const NamedValue<Weekday>> named_values();
 template <>
 std::span<const NamedValue<Priority>> named_values();

@@ -17,6 +17,11 @@ constexpr std::uint16_t kLastEphemeralPort = 60999;
 constexpr std::int64_t kLargestPool = 64;
 constexpr TextRule kUrl{.form = TextForm::kHttpUrl, .least = 1, .most = 500};
 constexpr std::size_t kMostNetworks = 50;
+constexpr std::int64_t kMostSessions = 1'000'000;
+constexpr std::int64_t kMostCpu = 1'000'000;
+constexpr std::int64_t kMostPromoted = 1000;
+/// In seconds.
+constexpr std::int64_t kLongestDwell = 7 * 24 * 3600;
 constexpr TextRule kFolder{.form = TextForm::kAbsolutePath, .most = 400};
 
 EdgeSpec read_edge(const ValueReader& value) {
@@ -99,6 +104,52 @@ void read_pool(const ValueReader& value, PlatformSpec& spec) {
   map.finish();
 }
 
+LoadMarks read_marks(const ValueReader& value, LoadMarks marks) {
+  MapReader map = value.map();
+  marks.high_sessions = map.number("high_sessions", 1, kMostSessions, marks.high_sessions);
+  marks.low_sessions = map.number("low_sessions", 0, kMostSessions, marks.low_sessions);
+  marks.high_cpu.count = map.number("high_cpu", 1, kMostCpu, marks.high_cpu.count);
+  marks.low_cpu.count = map.number("low_cpu", 0, kMostCpu, marks.low_cpu.count);
+  marks.high_dwell = map.seconds("promote_after", 1, kLongestDwell, marks.high_dwell);
+  map.finish();
+  const auto refuse = [&](std::string_view high, std::string_view low) {
+    value.problems().add(map.spot_of(low).problem(
+        fmt::format("found {} not below {}: a tenant at that mark would move to and fro", low,
+                    high),
+        fmt::format("take a {} well below {}", low, high)));
+  };
+  if (marks.low_sessions >= marks.high_sessions) {
+    refuse("high_sessions", "low_sessions");
+  }
+  if (marks.low_cpu >= marks.high_cpu) {
+    refuse("high_cpu", "low_cpu");
+  }
+  return marks;
+}
+
+PromotionPolicy read_monitor(const ValueReader& value) {
+  MapReader map = value.map();
+  PromotionPolicy policy;
+  policy.mode = map.choice("mode", policy.mode);
+  policy.low_dwell = map.seconds("demote_after", 1, kLongestDwell, policy.low_dwell);
+  policy.cooldown = map.seconds("cooldown", 0, kLongestDwell, policy.cooldown);
+  policy.max_promoted = map.number("max_promoted", 0, kMostPromoted, policy.max_promoted);
+  policy.moves_per_minute = map.number("moves_per_minute", 1, 60, policy.moves_per_minute);
+  if (const std::optional<ValueReader> marks = map.find("marks")) {
+    MapReader plans = marks->map();
+    for (const auto& [name, of_plan] :
+         {std::pair("starter", &policy.starter), std::pair("professional", &policy.professional),
+          std::pair("enterprise", &policy.enterprise)}) {
+      if (const std::optional<ValueReader> plan = plans.find(name)) {
+        *of_plan = read_marks(*plan, *of_plan);
+      }
+    }
+    plans.finish();
+  }
+  map.finish();
+  return policy;
+}
+
 void read_parts(MapReader& map, PlatformDraft& draft) {
   if (const std::optional<ValueReader> edge = map.find("edge")) {
     draft.spec.edge = read_edge(*edge);
@@ -114,6 +165,9 @@ void read_parts(MapReader& map, PlatformDraft& draft) {
   }
   if (const std::optional<ValueReader> ultravox = map.find("ultravox")) {
     draft.spec.ultravox = read_ultravox(*ultravox);
+  }
+  if (const std::optional<ValueReader> monitor = map.find("monitor")) {
+    draft.spec.monitor = read_monitor(*monitor);
   }
   read_networks(map, draft.spec);
 }

@@ -3,6 +3,14 @@
 
 namespace voicectl {
 
+bool wants_own_instance(const TenantSpec& spec, const Snapshot& snapshot) {
+  if (spec.tier != Tier::kAuto) {
+    return spec.tier == Tier::kDedicated;
+  }
+  const auto recorded = snapshot.tenants.find(spec.tenant);
+  return recorded != snapshot.tenants.end() && recorded->second.wish;
+}
+
 std::string_view name_of(InstanceKind kind) {
   switch (kind) {
     case InstanceKind::kShared:

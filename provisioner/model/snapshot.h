@@ -34,6 +34,15 @@ enum class TenantPhase {
 };
 std::string_view name_of(TenantPhase phase);
 
+/// That a tenant of tier auto is to have an instance of its own, and why: what InstanceMonitor has
+/// decided. It stands until the monitor takes it back.
+struct PromotionWish {
+  /// With the numbers that decided.
+  std::string reason;
+  WallTime since{};
+  friend bool operator==(const PromotionWish&, const PromotionWish&) = default;
+};
+
 /// What the registry last acknowledged about a tenant.
 struct RecordedTenant {
   /// As it was last applied.
@@ -53,6 +62,7 @@ struct RecordedTenant {
   /// Hosts that the edge routes to it.
   std::vector<std::string> routes;
   WallTime created_at{};
+  std::optional<PromotionWish> wish{};
 };
 
 /// What the registry last acknowledged about an instance.
@@ -125,5 +135,9 @@ struct Snapshot {
   std::string edge_fingerprint;
   ObservedState observed;
 };
+
+/// Whether the tenant is to be alone in an instance: its tier says so, or its tier is auto and the
+/// monitor wishes it.
+bool wants_own_instance(const TenantSpec& spec, const Snapshot& snapshot);
 
 }  // namespace voicectl

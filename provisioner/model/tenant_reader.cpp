@@ -89,10 +89,8 @@ TenantLimits read_limits(const ValueReader& value) {
   limits.webhooks = read_figure(map, "webhooks", 1, kMostRequests);
   limits.requests_in_flight = read_figure(map, "requests_in_flight", 1, kMostRequests);
   limits.websockets = read_figure(map, "websockets", 1, kMostRequests);
-  if (const std::optional<ValueReader> longest = map.find("session_duration")) {
-    limits.session_duration = std::chrono::seconds(
-        longest->seconds(1, kLongestSession).value_or(limits.session_duration.count()));
-  }
+  limits.session_duration =
+      map.seconds("session_duration", 1, kLongestSession, limits.session_duration);
   map.finish();
   return limits;
 }

@@ -277,6 +277,15 @@ std::uint32_t MapReader::number(std::string_view key,
                : fallback;
 }
 
+std::chrono::seconds MapReader::seconds(std::string_view key,
+                                        std::int64_t least,
+                                        std::int64_t most,
+                                        std::chrono::seconds fallback) {
+  const std::optional<ValueReader> value = find(key);
+  return value ? std::chrono::seconds(value->seconds(least, most).value_or(fallback.count()))
+               : fallback;
+}
+
 std::vector<std::string> MapReader::texts(std::string_view key, const TextRule& rule) {
   std::vector<std::string> out;
   const std::optional<ValueReader> value = find(key);

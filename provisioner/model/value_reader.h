@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -120,6 +121,11 @@ class MapReader {
     const std::optional<ValueReader> value = find(key);
     return value ? value->choice<E>().value_or(fallback) : fallback;
   }
+  /// Whole seconds, or a number with s, m or h.
+  std::chrono::seconds seconds(std::string_view key,
+                               std::int64_t least,
+                               std::int64_t most,
+                               std::chrono::seconds fallback);
   std::vector<std::string> texts(std::string_view key, const TextRule& rule);
 
   /// Where `key` stands, or where it is missed.

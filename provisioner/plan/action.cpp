@@ -74,6 +74,7 @@ std::string_view kind_of(const Action& action) {
                              [](const CreateTenant&) { return Name("create_tenant"); },
                              [](const UpdateTenant&) { return Name("update_tenant"); },
                              [](const DeleteTenant&) { return Name("delete_tenant"); },
+                             [](const RecordWish&) { return Name("record_wish"); },
                              [](const PrepareTenantData&) { return Name("prepare_tenant_data"); },
                              [](const RetireTenantData&) { return Name("retire_tenant_data"); },
                              [](const StartInstance&) { return Name("start_instance"); },
@@ -100,6 +101,7 @@ ActionSymbol symbol_of(const Action& action) {
                [](const CreateTenant&) { return kCreate; },
                [](const UpdateTenant&) { return kChange; },
                [](const DeleteTenant&) { return kRemove; },
+               [](const RecordWish&) { return kChange; },
                [](const PrepareTenantData&) { return kCreate; },
                [](const RetireTenantData&) { return kRemove; },
                [](const StartInstance&) { return kCreate; },
@@ -124,6 +126,7 @@ std::string subject_of(const Action& action) {
                              [](const CreateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const UpdateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const DeleteTenant& a) { return tenant_subject(a.tenant); },
+                             [](const RecordWish& a) { return tenant_subject(a.tenant); },
                              [](const PrepareTenantData& a) { return tenant_subject(a.tenant); },
                              [](const RetireTenantData& a) { return tenant_subject(a.tenant); },
                              [](const StartInstance& a) { return instance_subject(a.instance); },
@@ -155,6 +158,10 @@ std::string describe(const Action& action) {
                                a.generation.value);
           },
           [](const DeleteTenant& a) { return "delete tenant " + a.tenant.str(); },
+          [](const RecordWish& a) {
+            return fmt::format("record that {} is to be in {}", a.tenant.str(),
+                               a.reason ? "an instance of its own" : "the pool");
+          },
           [](const PrepareTenantData& a) { return "prepare data of " + a.tenant.str(); },
           [](const RetireTenantData& a) { return "set data of " + a.tenant.str() + " aside"; },
           [](const StartInstance& a) {

@@ -37,6 +37,12 @@ struct UpdateTenant {
 struct DeleteTenant {
   TenantId tenant;
 };
+/// Record what the monitor wishes for a tenant of tier auto: an instance of its own, or (absent) a
+/// place in the pool. Nothing outside the registry changes; the next plan moves it.
+struct RecordWish {
+  TenantId tenant;
+  std::optional<std::string> reason;
+};
 /// Make the tenant's folder, secrets and configuration file.
 struct PrepareTenantData {
   TenantId tenant;
@@ -122,6 +128,7 @@ using Action = std::variant<SetPlatform,
                             CreateTenant,
                             UpdateTenant,
                             DeleteTenant,
+                            RecordWish,
                             PrepareTenantData,
                             RetireTenantData,
                             StartInstance,

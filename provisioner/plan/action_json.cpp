@@ -47,6 +47,10 @@ Json content_of(const Action& action) {
                  return Json{{"spec", render_tenant(a.spec)}, {"generation", a.generation.value}};
                },
                [](const DeleteTenant& a) { return of_tenant(a.tenant); },
+               [](const RecordWish& a) {
+                 return Json{{"tenant", a.tenant.str()},
+                             {"reason", a.reason ? Json(*a.reason) : Json()}};
+               },
                [](const PrepareTenantData& a) {
                  return Json{{"tenant", a.tenant.str()}, {"generation", a.generation.value}};
                },
@@ -128,6 +132,15 @@ Result<Action> read_update_tenant(const Json& json) {
   VC_TRY(TenantSpec spec, spec_in(json));
   VC_TRY(const Generation generation, generation_in(json));
   return Action(UpdateTenant{std::move(spec), generation});
+}
+
+Result<Action> read_record_wish(const Json& json) {
+  VC_TRY(TenantId tenant, tenant_in(json));
+  RecordWish out{std::move(tenant), std::nullopt};
+  if (const auto reason = json.find("reason"); reason != json.end() && !reason->is_null()) {
+    VC_TRY(out.reason, require_string(json, "reason"));
+  }
+  return Action(std::move(out));
 }
 
 Result<Action> read_prepare_tenant_data(const Json& json) {
@@ -259,6 +272,7 @@ constexpr Reader kReaders[] = {
     {"create_tenant", read_create_tenant},
     {"update_tenant", read_update_tenant},
     {"delete_tenant", read_tenant_action<DeleteTenant>},
+    {"record_wish", read_record_wish},
     {"prepare_tenant_data", read_prepare_tenant_data},
     {"retire_tenant_data", read_tenant_action<RetireTenantData>},
     {"start_instance", read_start_instance},

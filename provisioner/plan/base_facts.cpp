@@ -15,10 +15,11 @@ std::string facts_of_tenant(const Snapshot& snapshot, const TenantId& tenant) {
     return "absent";
   }
   const RecordedTenant& t = found->second;
-  return fmt::format("{} {} {} {} {} {} {} {} {}", name_of(t.phase), t.generation.value,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", name_of(t.phase), t.generation.value,
                      t.port ? t.port->str() : "-", t.has_data, t.has_listener,
                      t.placement ? t.placement->str() : "-", t.token.value,
-                     fmt::join(t.routes, ","), t.created_at.time_since_epoch().count());
+                     fmt::join(t.routes, ","), t.created_at.time_since_epoch().count(),
+                     t.wish ? t.wish->since.time_since_epoch().count() : 0);
 }
 
 std::string facts_of_instance(const Snapshot& snapshot, const InstanceId& instance) {
@@ -56,6 +57,7 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                [&](const CreateTenant& a) { return tenant(a.spec.tenant); },
                [&](const UpdateTenant& a) { return tenant(a.spec.tenant); },
                [&](const DeleteTenant& a) { return tenant(a.tenant); },
+               [&](const RecordWish& a) { return tenant(a.tenant); },
                [&](const PrepareTenantData& a) { return tenant(a.tenant); },
                [&](const RetireTenantData& a) { return tenant(a.tenant); },
                [&](const StartInstance& a) { return instance(a.instance); },

@@ -69,12 +69,23 @@ std::size_t count_shared(const PlanContext& context) {
                     [](const auto& entry) { return entry.second.kind == InstanceKind::kShared; }));
 }
 
+/// Why a tenant is alone in an instance.
+std::string why_alone(const TenantSpec& spec, const RecordedTenant* recorded) {
+  return spec.tier == Tier::kDedicated || recorded == nullptr || !recorded->wish
+             ? fmt::format("tenant {} has tier dedicated", spec.tenant.str())
+             : fmt::format("the monitor promotes {}: {}", spec.tenant.str(),
+                           recorded->wish->reason);
+}
+
 /// Why a tenant gets a dedicated instance of that number.
-std::string why_dedicated(const TenantId& tenant, std::uint32_t number) {
+std::string why_dedicated(const TenantSpec& spec,
+                          const RecordedTenant* recorded,
+                          std::uint32_t number) {
   if (number == 1) {
-    return fmt::format("tenant {} has tier dedicated", tenant.str());
+    return why_alone(spec, recorded);
   }
-  return fmt::format("the instance of tenant {} is to be replaced, as was asked", tenant.str());
+  return fmt::format("the instance of tenant {} is to be replaced, as was asked",
+                     spec.tenant.str());
 }
 
 /// How many of them run what an upgrade goes to.
@@ -123,7 +134,7 @@ Status Homes::plan_dedicated(PlanContext& context) {
     }
   }
   for (const TenantSpec& spec : context.desired().tenants) {
-    if (spec.tier != Tier::kDedicated) {
+    if (!wants_own_instance(spec, context.snapshot())) {
       continue;
     }
     const std::vector<const RecordedInstance*>& known = recorded[dedicated_tail(spec.tenant)];
@@ -143,7 +154,7 @@ Status Homes::plan_dedicated(PlanContext& context) {
     const InstanceId name = dedicated_instance_name(spec.tenant, number);
     const std::string& program =
         ProgramChoice(context.snapshot(), context.inputs()).of_dedicated(spec.tenant);
-    const std::string reason = why_dedicated(spec.tenant, number);
+    const std::string reason = why_dedicated(spec, tenant, number);
     VC_TRY(const StepRef step, start(context, name, InstanceKind::kDedicated, program, reason));
     dedicated_.emplace(spec.tenant, Home{name, step, true, 0, program});
   }
@@ -187,8 +198,8 @@ Result<std::map<TenantId, Placement>> Homes::place(const PlanContext& context) {
   std::vector<const TenantSpec*> homeless;
   for (const TenantSpec& spec : context.desired().tenants) {
     if (const auto own = dedicated_.find(spec.tenant); own != dedicated_.end()) {
-      out.emplace(spec.tenant,
-                  Placement{own->second.instance, own->second.start, "its tier is dedicated"});
+      out.emplace(spec.tenant, Placement{own->second.instance, own->second.start,
+                                         why_alone(spec, context.find_recorded(spec.tenant))});
       continue;
     }
     const RecordedTenant* const recorded = context.find_recorded(spec.tenant);

@@ -39,6 +39,7 @@ PlanSummary summary_of(const std::vector<Step>& steps, const Snapshot& snapshot)
                         [&](const CreateTenant&) { ++out.tenants_created; },
                         [&](const UpdateTenant&) { ++out.tenants_changed; },
                         [&](const DeleteTenant&) { ++out.tenants_deleted; },
+                        [](const RecordWish&) {},
                         [](const PrepareTenantData&) {},
                         [](const RetireTenantData&) {},
                         [&](const StartInstance&) { ++out.instances_started; },

@@ -35,7 +35,7 @@ std::string why_stop(const PlanContext& context, const RecordedInstance& instanc
   if (instance.kind == InstanceKind::kShared) {
     return fmt::format("the pool needs no more than {}", context.desired().platform.pool_size);
   }
-  return "no tenant of tier dedicated belongs to it";
+  return "no tenant that is to be alone belongs to it";
 }
 
 Status plan_tenants(PlanContext& context, Homes& homes, EdgePlan& edge, TenantPlan& tenants) {

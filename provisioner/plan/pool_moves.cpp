@@ -45,7 +45,7 @@ Result<const RecordedTenant*> movable(const Snapshot& snapshot, const TenantId& 
   if (found->second.phase != TenantPhase::kServing || !found->second.placement) {
     return refused(ErrorCode::kConflict, "it is served by no instance yet; run 'voicectl apply'");
   }
-  if (found->second.spec.tier == Tier::kDedicated) {
+  if (wants_own_instance(found->second.spec, snapshot)) {
     return refused(ErrorCode::kInvalidArgument,
                    fmt::format("it has an instance of its own; 'voicectl tenant demote {}' brings "
                                "it back to the pool",

@@ -18,7 +18,7 @@ bool ProgramChoice::is_canary(const TenantId& tenant) const {
 std::size_t ProgramChoice::beside_pool(const DesiredState& desired) const {
   return static_cast<std::size_t>(
       std::count_if(desired.tenants.begin(), desired.tenants.end(), [&](const TenantSpec& spec) {
-        return spec.tier != Tier::kDedicated && is_canary(spec.tenant);
+        return !wants_own_instance(spec, *snapshot_) && is_canary(spec.tenant);
       }));
 }
 

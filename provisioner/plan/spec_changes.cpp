@@ -72,6 +72,10 @@ std::string describe_changes(const PlatformSpec& before, const PlatformSpec& aft
   changes.compare("edge.mode", name_of(before.edge.mode), name_of(after.edge.mode));
   changes.compare_whole("edge", before.edge, after.edge);
   changes.compare("ports", ports(before), ports(after));
+  changes.compare("monitor.mode", name_of(before.monitor.mode), name_of(after.monitor.mode));
+  PromotionPolicy as_before = after.monitor;
+  as_before.mode = before.monitor.mode;
+  changes.compare_whole("monitor", before.monitor, as_before);
   changes.compare("state_directory", before.state_directory, after.state_directory);
   changes.compare("log_directory", before.log_directory, after.log_directory);
   changes.compare("pool.size", std::to_string(before.pool_size), std::to_string(after.pool_size));

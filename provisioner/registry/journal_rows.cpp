@@ -104,14 +104,15 @@ Result<std::int64_t> insert_events(SqliteDatabase& database,
   return number;
 }
 
-Result<std::vector<EventRecord>> load_events(SqliteDatabase& database,
-                                             std::int64_t after,
-                                             std::size_t limit) {
-  VC_TRY(SqliteStatement row,
-         database.prepare("SELECT number, at, name, subject, detail FROM events "
-                          "WHERE number > ? ORDER BY number LIMIT ?"));
+namespace {
+
+std::int64_t row_limit(std::size_t limit) {
   constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
-  row.bind(1, after).bind(2, static_cast<std::int64_t>(std::min(limit, kMost)));
+  return static_cast<std::int64_t>(std::min(limit, kMost));
+}
+
+/// Columns: number, at, name, subject, detail.
+Result<std::vector<EventRecord>> take_events(SqliteStatement& row) {
   std::vector<EventRecord> out;
   while (true) {
     VC_TRY(const bool more, row.step());
@@ -121,6 +122,30 @@ Result<std::vector<EventRecord>> load_events(SqliteDatabase& database,
     out.push_back(EventRecord{row.integer(0), wall_time_of(row.integer(1)), row.text(2),
                               row.text(3), row.text(4)});
   }
+}
+
+}  // namespace
+
+Result<std::vector<EventRecord>> load_events(SqliteDatabase& database,
+                                             std::int64_t after,
+                                             std::size_t limit) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT number, at, name, subject, detail FROM events "
+                          "WHERE number > ? ORDER BY number LIMIT ?"));
+  row.bind(1, after).bind(2, row_limit(limit));
+  return take_events(row);
+}
+
+Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
+                                                    const std::string& subject,
+                                                    const std::string& prefix,
+                                                    std::size_t limit) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT number, at, name, subject, detail FROM events "
+                          "WHERE subject = ?1 AND substr(name, 1, length(?2)) = ?2 "
+                          "ORDER BY number DESC LIMIT ?3"));
+  row.bind(1, subject).bind(2, prefix).bind(3, row_limit(limit));
+  return take_events(row);
 }
 
 }  // namespace voicectl

@@ -28,5 +28,10 @@ Result<std::int64_t> insert_events(SqliteDatabase& database,
 Result<std::vector<EventRecord>> load_events(SqliteDatabase& database,
                                              std::int64_t after,
                                              std::size_t limit);
+/// As Registry::latest_events. Looks through all events: for questions that people ask.
+Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
+                                                    const std::string& subject,
+                                                    const std::string& prefix,
+                                                    std::size_t limit);
 
 }  // namespace voicectl

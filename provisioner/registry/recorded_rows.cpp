@@ -76,7 +76,7 @@ std::int64_t signed_of(std::uint64_t number) {
 }
 
 /// Columns: tenant, spec, phase, generation, port, has_data, has_listener, placement, token,
-/// routes, created_at.
+/// routes, created_at, wish, wished_at.
 Result<RecordedTenant> read_tenant(const SqliteStatement& row) {
   VC_TRY(TenantSpec spec, parse_tenant(row.text(1)));
   const std::optional<TenantPhase> phase = phase_named(row.text(2));
@@ -92,6 +92,10 @@ Result<RecordedTenant> read_tenant(const SqliteStatement& row) {
     VC_TRY(placement, InstanceId::parse(row.text(7)));
   }
   VC_TRY(std::vector<std::string> routes, parse_routes(row.text(9)));
+  std::optional<PromotionWish> wish;
+  if (!row.is_null(11)) {
+    wish = PromotionWish{row.text(11), wall_time_of(row.integer(12))};
+  }
   return RecordedTenant{.spec = std::move(spec),
                         .phase = *phase,
                         .generation = Generation{unsigned_of(row.integer(3))},
@@ -101,13 +105,14 @@ Result<RecordedTenant> read_tenant(const SqliteStatement& row) {
                         .placement = std::move(placement),
                         .token = FencingToken{unsigned_of(row.integer(8))},
                         .routes = std::move(routes),
-                        .created_at = wall_time_of(row.integer(10))};
+                        .created_at = wall_time_of(row.integer(10)),
+                        .wish = std::move(wish)};
 }
 
 Status load_tenants(SqliteDatabase& database, Snapshot& snapshot) {
   VC_TRY(SqliteStatement row,
          database.prepare("SELECT tenant, spec, phase, generation, port, has_data, has_listener, "
-                          "placement, token, routes, created_at FROM tenants"));
+                          "placement, token, routes, created_at, wish, wished_at FROM tenants"));
   while (true) {
     VC_TRY(const bool more, row.step());
     if (!more) {
@@ -183,7 +188,9 @@ Status put_tenants(SqliteDatabase& database, const std::vector<RecordedTenant>& 
     return ok_status();
   }
   VC_TRY(SqliteStatement row,
-         database.prepare("INSERT OR REPLACE INTO tenants VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+         database.prepare("INSERT OR REPLACE INTO tenants (tenant, spec, phase, generation, port, "
+                          "has_data, has_listener, placement, token, routes, created_at, wish, "
+                          "wished_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   for (const RecordedTenant& tenant : tenants) {
     row.bind(1, tenant.spec.tenant.str())
         .bind(2, render_tenant(tenant.spec))
@@ -199,6 +206,9 @@ Status put_tenants(SqliteDatabase& database, const std::vector<RecordedTenant>& 
     }
     if (tenant.placement) {
       row.bind(8, tenant.placement->str());
+    }
+    if (tenant.wish) {
+      row.bind(12, tenant.wish->reason).bind(13, to_row(tenant.wish->since));
     }
     VC_TRY(row.run());
   }

@@ -128,6 +128,10 @@ class Registry {
   virtual Result<std::int64_t> append_events(std::vector<EventRecord> events) = 0;
   /// Events after number `after`, oldest first, at most `limit`.
   virtual Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) = 0;
+  /// Events of exactly that subject whose names begin with `prefix`, newest first, at most `limit`.
+  virtual Result<std::vector<EventRecord>> latest_events(const std::string& subject,
+                                                         const std::string& prefix,
+                                                         std::size_t limit) = 0;
 
   /// Records keys, or records them anew: all or none.
   virtual Status put_api_keys(const std::vector<ApiKeyRecord>& keys) = 0;

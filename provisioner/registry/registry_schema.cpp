@@ -96,6 +96,11 @@ ALTER TABLE instances ADD COLUMN fate TEXT NOT NULL DEFAULT 'serving';
 -- Who was to be replaced had its fingerprint taken away.
 UPDATE instances SET fate = 'retired' WHERE fingerprint = '';
 )sql"},
+    SqliteMigration{4, R"sql(
+-- Why the monitor wants the tenant alone in an instance, and since when; NULL: it does not.
+ALTER TABLE tenants ADD COLUMN wish TEXT;
+ALTER TABLE tenants ADD COLUMN wished_at INTEGER;
+)sql"},
 };
 
 }  // namespace

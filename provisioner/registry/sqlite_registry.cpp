@@ -39,6 +39,9 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<JournalEntry>> open_intents() override;
   Result<std::int64_t> append_events(std::vector<EventRecord> events) override;
   Result<std::vector<EventRecord>> read_events(std::int64_t after, std::size_t limit) override;
+  Result<std::vector<EventRecord>> latest_events(const std::string& subject,
+                                                 const std::string& prefix,
+                                                 std::size_t limit) override;
   Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override;
   Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override;
   Status drop_api_key(const TenantId& tenant, const std::string& key_id) override;
@@ -228,6 +231,13 @@ Result<std::vector<EventRecord>> SqliteRegistry::read_events(std::int64_t after,
                                                              std::size_t limit) {
   return transact_for<std::vector<EventRecord>>(
       [&] { return load_events(database_, after, limit); });
+}
+
+Result<std::vector<EventRecord>> SqliteRegistry::latest_events(const std::string& subject,
+                                                               const std::string& prefix,
+                                                               std::size_t limit) {
+  return transact_for<std::vector<EventRecord>>(
+      [&] { return load_latest_events(database_, subject, prefix, limit); });
 }
 
 Status SqliteRegistry::put_api_keys(const std::vector<ApiKeyRecord>& keys) {

@@ -41,6 +41,7 @@ HOMES = {
     r"^boost/beast": ["runtime/net/", "cli/daemon_client.cpp"],
     r"^curl/": ["runtime/net/"],
     r"^archive(_entry)?\.h$": ["runtime/archive/archive_file.cpp"],
+    r"^curses\.h": ["cli/top/curses_screen.cpp"],
     r"^hiredis/": ["runtime/redis/redis_reader.cpp"],
     r"^sqlite3\.h": ["base/sqlite.cpp"],
     r"^spdlog/": ["base/log.cpp"],

@@ -313,11 +313,16 @@ Result<std::string> FakeInstances::regain(Instance& instance, const control::Mes
   return dump_json({{"count", instance.tenants.size()}});
 }
 
+std::uint64_t FakeInstances::sessions_of(const TenantId& tenant) const {
+  const auto found = sessions.find(tenant);
+  return found == sessions.end() ? 0 : found->second;
+}
+
 Result<std::string> FakeInstances::stats(const Instance& instance) const {
   Json tenants = Json::array();
   for (const auto& [tenant, held] : instance.tenants) {
     tenants.push_back({{"tenant", tenant.str()},
-                       {"sessions", 0},
+                       {"sessions", sessions_of(tenant)},
                        {"connections", 0},
                        {"websockets", 0},
                        {"requests_total", 0},

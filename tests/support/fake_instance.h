@@ -80,6 +80,9 @@ class FakeInstances {
                                                    const control::Message& question)>
       on_request;
 
+  /// Live sessions that whoever holds a tenant tells of it; who is not named has none.
+  std::map<TenantId, std::uint64_t> sessions;
+
   /// The steps of a hand-over between two instances, in their order.
   enum class HandOverStep {
     kOffered,
@@ -169,6 +172,7 @@ class FakeInstances {
   Result<std::string> regain(Instance& instance, const control::Message& question);
   Result<std::string> reconfigure(Instance& instance, const control::Message& question);
   Result<std::string> reload_keys(Instance& instance, const control::Message& question);
+  std::uint64_t sessions_of(const TenantId& tenant) const;
   Result<std::string> stats(const Instance& instance) const;
   // fake_instance_handover.cpp
   void take_hand_over(const std::string& name,

@@ -46,9 +46,16 @@ class Effects {
     RecordedTenant& tenant = snapshot_.tenants.at(a.spec.tenant);
     tenant.spec = a.spec;
     tenant.generation = a.generation;
+    if (a.spec.tier != Tier::kAuto) {
+      tenant.wish.reset();
+    }
     snapshot_.observed.outdated.erase(a.spec.tenant);
   }
   void operator()(const DeleteTenant& a) { snapshot_.tenants.erase(a.tenant); }
+  void operator()(const RecordWish& a) {
+    snapshot_.tenants.at(a.tenant).wish =
+        a.reason ? std::optional(PromotionWish{*a.reason, now_}) : std::nullopt;
+  }
   void operator()(const PrepareTenantData& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);
     tenant.has_data = true;

@@ -356,6 +356,19 @@ TEST_P(RegistryContract, ReadsNoMoreEventsThanAskedFor) {
               ElementsAre(Field(&EventRecord::name, "a"), Field(&EventRecord::name, "b")));
 }
 
+TEST_P(RegistryContract, FindsTheLatestEventsOfASubject) {
+  EventRecord other = an_event("monitor.promotes");
+  other.subject = "instance/shared-01";
+  ASSERT_THAT(registry_->append_events({an_event("monitor.a"), other, an_event("edge.died"),
+                                        an_event("monitor.b"), an_event("monitor.c")}),
+              IsOk());
+
+  EXPECT_THAT(
+      *registry_->latest_events("instance/shared-0", "monitor.", 2),
+      ElementsAre(Field(&EventRecord::name, "monitor.c"), Field(&EventRecord::name, "monitor.b")));
+  EXPECT_THAT(*registry_->latest_events("instance/shared-0", "%", 10), IsEmpty());
+}
+
 TEST_P(RegistryContract, KeepsTheNewestEvents) {
   const std::vector<EventRecord> many(static_cast<std::size_t>(kKeptEvents), an_event("old"));
   ASSERT_THAT(registry_->append_events(many), IsOk());

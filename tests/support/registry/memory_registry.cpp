@@ -95,6 +95,19 @@ class MemoryRegistry final : public Registry {
     return out;
   }
 
+  Result<std::vector<EventRecord>> latest_events(const std::string& subject,
+                                                 const std::string& prefix,
+                                                 std::size_t limit) override {
+    VC_TRY(check_epoch());
+    std::vector<EventRecord> out;
+    for (auto event = store_->events.rbegin(); event != store_->events.rend(); ++event) {
+      if (event->subject == subject && event->name.starts_with(prefix) && out.size() < limit) {
+        out.push_back(*event);
+      }
+    }
+    return out;
+  }
+
   Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override {
     VC_TRY(check_write());
     for (const ApiKeyRecord& key : keys) {

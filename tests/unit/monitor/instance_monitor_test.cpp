@@ -36,8 +36,11 @@ InstanceReport report(std::string_view name, Duration cpu_time, std::vector<Tena
 PromotionPolicy a_policy() {
   PromotionPolicy policy;
   policy.mode = PromotionMode::kObserve;
-  policy.starter = {.high_sessions = 20, .low_sessions = 5, .high_cpu = {500}, .low_cpu = {100}};
-  policy.high_dwell = 60s;
+  policy.starter = {.high_sessions = 20,
+                    .low_sessions = 5,
+                    .high_cpu = {500},
+                    .low_cpu = {100},
+                    .high_dwell = 60s};
   policy.low_dwell = 120s;
   policy.cooldown = 300s;
   return policy;
@@ -123,8 +126,8 @@ class DecisionTest : public ::testing::Test {
     for (const MonoTime end = now_ + length; now_ < end; now_ += kSampleInterval) {
       cpu_time_ += 10ms;
       monitor_.ingest(now_, report(where, cpu_time_, {stats("acme", sessions, 0)}));
-      for (const PromotionDecision& decision : monitor_.decide(now_, placed("acme", where))) {
-        told += name_of(decision.kind);
+      for (const PromotionDecision& decision : monitor_.news(now_, placed("acme", where))) {
+        told += name_of(*decision.kind);
         told += " after " + format_duration(now_ - kStart) + "; ";
       }
     }
@@ -157,17 +160,18 @@ TEST_F(DecisionTest, StandsAsLongAsItHolds) {
   run(65s, 25, "shared-0");
   run(65s, 25, "shared-0");
 
-  const auto standing = monitor_.standing_decisions(now_, placed("acme", "shared-0"));
+  const auto standing = monitor_.judge(now_, placed("acme", "shared-0"));
 
   ASSERT_EQ(standing.size(), 1U);
-  EXPECT_EQ(standing.begin()->second.reason,
+  EXPECT_EQ(standing.front().kind, PromotionKind::kPromote);
+  EXPECT_EQ(standing.front().reason,
             "25 live sessions, at or above the high mark of 20 for 2m10s (dwell 1m00s)");
 }
 
 TEST_F(DecisionTest, IsNotMadeFromWhatWasSeenElsewhere) {
   run(65s, 25, "shared-0");
 
-  EXPECT_TRUE(monitor_.standing_decisions(now_, placed("acme", "dedicated-acme")).empty());
+  EXPECT_TRUE(monitor_.judge(now_, placed("acme", "dedicated-acme")).empty());
 }
 
 TEST_F(DecisionTest, IsNotMadeAboutATenantThatIsGone) {
@@ -177,7 +181,7 @@ TEST_F(DecisionTest, IsNotMadeAboutATenantThatIsGone) {
 
   EXPECT_TRUE(monitor_.tenants().empty());
   EXPECT_TRUE(monitor_.instances().empty());
-  EXPECT_TRUE(monitor_.standing_decisions(now_, placed("acme", "shared-0")).empty());
+  EXPECT_TRUE(monitor_.judge(now_, placed("acme", "shared-0")).empty());
 }
 
 }  // namespace

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/promotion_policy.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
+
+#include "base/random.h"
 
 namespace voicectl {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 
 constexpr MonoTime kStart{1000s};
 
 PromotionPolicy a_policy() {
   PromotionPolicy policy;
   policy.mode = PromotionMode::kObserve;
-  policy.starter = {.high_sessions = 20, .low_sessions = 5, .high_cpu = {500}, .low_cpu = {100}};
-  policy.high_dwell = 60s;
+  policy.starter = {.high_sessions = 20,
+                    .low_sessions = 5,
+                    .high_cpu = {500},
+                    .low_cpu = {100},
+                    .high_dwell = 60s};
   policy.low_dwell = 300s;
   policy.cooldown = 600s;
   return policy;
@@ -30,6 +39,7 @@ struct Tenant {
   Tier tier = Tier::kAuto;
   PricePlan plan = PricePlan::kStarter;
   InstanceKind placement = InstanceKind::kShared;
+  bool is_wished = false;
   std::optional<MonoTime> placed_at;
 
   /// The same load for a time, sampled at its begin and then every five seconds.
@@ -41,14 +51,14 @@ struct Tenant {
     return *this;
   }
 
-  std::optional<PromotionDecision> decide(const PromotionPolicy& policy = a_policy()) const {
+  PromotionDecision decide(const PromotionPolicy& policy = a_policy()) const {
     return decide_at(now, policy);
   }
-  std::optional<PromotionDecision> decide_at(MonoTime at,
-                                             const PromotionPolicy& policy = a_policy()) const {
-    return decide_promotion(
-        policy, {TenantId::parse("acme").value(), tier, plan, placement, placed_at, sessions, cpu},
-        at);
+  PromotionDecision decide_at(MonoTime at, const PromotionPolicy& policy = a_policy()) const {
+    return decide_promotion(policy,
+                            {TenantId::parse("acme").value(), tier, plan, placement, is_wished,
+                             placed_at, sessions, cpu},
+                            at);
   }
 };
 
@@ -61,8 +71,8 @@ Tenant a_dedicated_tenant() {
   return tenant;
 }
 
-std::string reason(const std::optional<PromotionDecision>& decision) {
-  return decision ? std::string(name_of(decision->kind)) + ": " + decision->reason : "nothing";
+std::string reason(const PromotionDecision& decision) {
+  return decision.kind ? std::string(name_of(*decision.kind)) + ": " + decision.reason : "nothing";
 }
 
 TEST(PromotionPolicyTest, PromotesAtTheDwellAndNotBefore) {
@@ -197,10 +207,162 @@ TEST(PromotionPolicyTest, RefusesMarksThatCouldFlap) {
             "its high mark");
 }
 
-TEST(PromotionPolicyTest, KnowsItsModesByName) {
-  EXPECT_EQ(*parse_promotion_mode("off"), PromotionMode::kOff);
-  EXPECT_EQ(*parse_promotion_mode("observe"), PromotionMode::kObserve);
-  EXPECT_TRUE(parse_promotion_mode("act").has_error());
+TEST(PromotionPolicyTest, SaysWhatWouldHaveToBeDifferent) {
+  Tenant tenant = a_tenant();
+  tenant.load(35s, 25, 50);
+
+  const PromotionDecision waits = tenant.decide_at(kStart + 30s);
+  EXPECT_EQ(waits.rule, PromotionRule::kDwell);
+  EXPECT_THAT(waits.otherwise, ElementsAre("30s more like this would promote it"));
+
+  const PromotionDecision calm = a_tenant().load(60s, 1, 1).decide();
+  EXPECT_EQ(calm.rule, PromotionRule::kBetweenMarks);
+  EXPECT_THAT(calm.otherwise, ElementsAre("20 live sessions or more for 1m00s would promote it",
+                                          "500 mCPU or more for 1m00s would promote it"));
+  EXPECT_EQ(a_tenant().decide().rule, PromotionRule::kUnseen);
+}
+
+TEST(PromotionPolicyTest, WaitsForAMoveThatIsDecidedAlready) {
+  PromotionPolicy policy = a_policy();
+  policy.mode = PromotionMode::kOn;
+  Tenant tenant = a_tenant();
+  tenant.load(120s, 25, 50);
+  ASSERT_NE(reason(tenant.decide(policy)), "nothing");
+
+  tenant.is_wished = true;
+
+  EXPECT_EQ(tenant.decide(policy).rule, PromotionRule::kWished);
+}
+
+/// Decisions about tenants a, b, c ... as busy as given, all due for a promotion.
+std::vector<PromotionDecision> promotions(const std::vector<double>& pressures) {
+  std::vector<PromotionDecision> out;
+  for (const double pressure : pressures) {
+    const std::string name(1, static_cast<char>('a' + out.size()));
+    out.push_back(PromotionDecision{.tenant = TenantId::parse(name).value(),
+                                    .kind = PromotionKind::kPromote,
+                                    .rule = PromotionRule::kBusy,
+                                    .reason = "a reason",
+                                    .otherwise = {},
+                                    .measures = {},
+                                    .pressure = pressure});
+  }
+  return out;
+}
+
+std::vector<std::string> chosen(const std::vector<PromotionDecision>& decisions) {
+  std::vector<std::string> out;
+  for (const PromotionDecision& decision : decisions) {
+    if (decision.kind) {
+      out.push_back(decision.tenant.str());
+    }
+  }
+  return out;
+}
+
+TEST(PromotionLimitsTest, PromotesTheBusiestWithinTheBudget) {
+  PromotionPolicy policy = a_policy();
+  policy.max_promoted = 3;
+  std::vector<PromotionDecision> decisions = promotions({1.1, 3.0, 2.0});
+
+  keep_within_limits(policy, {.promoted = 1}, std::vector(3, PricePlan::kStarter), decisions);
+
+  EXPECT_THAT(chosen(decisions), ElementsAre("b", "c"));
+  EXPECT_EQ(decisions[0].rule, PromotionRule::kBudget);
+  EXPECT_EQ(decisions[0].reason, "3 of 3 tenants are promoted already; it has a reason");
+}
+
+TEST(PromotionLimitsTest, PromotesTheDearerPlanFirst) {
+  PromotionPolicy policy = a_policy();
+  policy.max_promoted = 1;
+  std::vector<PromotionDecision> decisions = promotions({9.0, 1.0});
+
+  keep_within_limits(policy, {}, {PricePlan::kStarter, PricePlan::kEnterprise}, decisions);
+
+  EXPECT_THAT(chosen(decisions), ElementsAre("b"));
+}
+
+TEST(PromotionLimitsTest, ADemotionMakesRoom) {
+  PromotionPolicy policy = a_policy();
+  policy.max_promoted = 1;
+  std::vector<PromotionDecision> decisions = promotions({9.0, 0.0});
+  decisions[1].kind = PromotionKind::kDemote;
+
+  keep_within_limits(policy, {.promoted = 1}, std::vector(2, PricePlan::kStarter), decisions);
+
+  EXPECT_THAT(chosen(decisions), ElementsAre("a", "b"));
+}
+
+TEST(PromotionLimitsTest, KeepsThePace) {
+  PromotionPolicy policy = a_policy();
+  policy.moves_per_minute = 3;
+  std::vector<PromotionDecision> decisions = promotions({1.0, 2.0, 3.0});
+
+  keep_within_limits(policy, {.promoted = 0, .recent_moves = 1},
+                     std::vector(3, PricePlan::kStarter), decisions);
+
+  EXPECT_THAT(chosen(decisions), ElementsAre("b", "c"));
+  EXPECT_EQ(decisions[0].rule, PromotionRule::kPace);
+}
+
+/// A load that walks at random, and what a host makes of it.
+class GeneratedLoad {
+ public:
+  explicit GeneratedLoad(std::uint64_t seed) : random_(seed) {}
+
+  double next() {
+    if (random_.next() % 20 == 0) {
+      level_ = static_cast<double>(random_.next() % 60);
+    }
+    return std::max(0.0, level_ + static_cast<double>(random_.next() % 11) - 5);
+  }
+
+ private:
+  SeededRandom random_;
+  double level_ = 0;
+};
+
+TEST(PromotionPropertyTest, NoTenantMovesTwiceWithinTheCooldownWhateverTheLoad) {
+  const PromotionPolicy policy = a_policy();
+  std::size_t moves = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    GeneratedLoad load(seed);
+    Tenant tenant;
+    std::optional<MonoTime> moved;
+    for (int i = 0; i < 1000; ++i) {
+      tenant.load(5s, load.next(), 50);
+      const PromotionDecision decision = tenant.decide(policy);
+      if (!decision.kind) {
+        continue;
+      }
+      ++moves;
+      if (moved) {
+        ASSERT_GE(tenant.now - *moved, Duration(policy.cooldown)) << "seed " << seed;
+      }
+      moved = tenant.now;
+      tenant.placed_at = tenant.now;
+      tenant.placement = *decision.kind == PromotionKind::kPromote ? InstanceKind::kDedicated
+                                                                   : InstanceKind::kShared;
+    }
+  }
+  EXPECT_GT(moves, 30U) << "the loads must move tenants";
+}
+
+TEST(PromotionPropertyTest, MoreLoadNeverUndoesAPromotion) {
+  const PromotionPolicy policy = a_policy();
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    GeneratedLoad load(seed);
+    Tenant lighter;
+    Tenant heavier;
+    for (int i = 0; i < 500; ++i) {
+      const double sessions = load.next();
+      lighter.load(5s, sessions, 50);
+      heavier.load(5s, sessions * 1.5 + 1, 70);
+      if (lighter.decide(policy).kind) {
+        ASSERT_TRUE(heavier.decide(policy).kind) << "seed " << seed << ", sample " << i;
+      }
+    }
+  }
 }
 
 }  // namespace

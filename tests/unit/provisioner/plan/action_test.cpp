@@ -38,6 +38,8 @@ const std::vector<Action>& one_of_each() {
       CreateTenant{a_tenant("acme")},
       UpdateTenant{a_tenant("acme"), Generation{2}},
       DeleteTenant{tenant_id("acme")},
+      RecordWish{tenant_id("acme"), "25 live sessions"},
+      RecordWish{tenant_id("acme"), std::nullopt},
       PrepareTenantData{tenant_id("acme"), Generation{2}},
       RetireTenantData{tenant_id("acme")},
       StartInstance{instance_id("shared-0"), InstanceKind::kShared, port(21000), "abc"},

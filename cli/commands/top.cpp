@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/App.hpp>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "cli/commands/commands.h"
+#include "cli/top/curses_screen.h"
+#include "cli/top/top_view.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  double interval = 2;
+  /// Looks; 0 for no end.
+  unsigned count = 0;
+  bool is_plain = false;
+};
+
+/// A look at the platform; what is wrong is shown, and looked at again.
+void look(CommandContext& context, TopView& view) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  const Result<Json> status = daemon->get("/v1/status");
+  const Result<Json> tenants = daemon->get("/v1/tenants");
+  const Result<Json> instances = daemon->get("/v1/instances");
+  for (const Result<Json>* answer : {&status, &tenants, &instances}) {
+    if (answer->has_error()) {
+      view.set_problem(answer->error().text());
+      return;
+    }
+  }
+  view.take(*status, *tenants, *instances);
+}
+
+std::chrono::milliseconds interval_of(const Options& options) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(options.interval * 1000));
+}
+
+void run_on_screen(CommandContext& context, const Options& options) {
+  CursesScreen screen;
+  TopView view;
+  for (unsigned looks = 1; options.count == 0 || looks <= options.count; ++looks) {
+    look(context, view);
+    const MonoTime until = context.programs.now() + interval_of(options);
+    while (true) {
+      screen.draw(view.lines(screen.size()));
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(until - context.programs.now());
+      if (left.count() <= 0) {
+        break;
+      }
+      if (const std::optional<Key> key = screen.wait_key(left); key && view.press(*key)) {
+        return;
+      }
+    }
+  }
+}
+
+Result<ExitCode> run_plain(CommandContext& context, const Options& options) {
+  TopView view;
+  const unsigned count = std::max(1U, options.count);
+  for (unsigned looks = 1; looks <= count; ++looks) {
+    // The first answer tells whether there is anybody to ask.
+    VC_TRY(daemon_of(context)->get("/v1/version"));
+    look(context, view);
+    for (const ScreenLine& line : view.all_lines()) {
+      context.console.out << line.text << '\n';
+    }
+    if (looks < count) {
+      context.console.out << std::endl;
+      context.programs.pause(interval_of(options));
+    }
+  }
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> show_top(CommandContext& context, const Options& options) {
+  const Console& console = context.console;
+  const std::string term = context.surroundings.variable("TERM").value_or("");
+  if (options.is_plain || !console.in_is_terminal || !console.out_is_terminal || term.empty() ||
+      term == "dumb") {
+    return run_plain(context, options);
+  }
+  VC_TRY(daemon_of(context)->get("/v1/version"));
+  run_on_screen(context, options);
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--interval", options->interval, "seconds between looks")
+      ->check(CLI::Range(0.5, 60.0))
+      ->capture_default_str();
+  app.add_option("-n,--count", options->count,
+                 "end after this many looks (default: never on a terminal, else 1)");
+  app.add_flag("--plain", options->is_plain, "print instead of drawing, as when nobody looks on");
+  return [options](CommandContext& context) { return show_top(context, *options); };
+}
+
+}  // namespace
+
+Command top_command() {
+  return {"top", "Watch tenants and instances at work",
+          "  voicectl top\n  voicectl top --plain -n 3 --interval 5", declare};
+}
+
+}  // namespace voicectl

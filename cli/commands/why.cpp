@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/ids.h"
+#include "cli/commands/commands.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  std::string subject;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+std::string placement_of(const Json& answer) {
+  const std::string instance = string_or(answer, "instance", "");
+  return fmt::format("{} is {} (tier {}, plan {}, monitor {}).", string_or(answer, "tenant", "?"),
+                     instance.empty() ? "served by no instance yet" : "in " + instance,
+                     string_or(answer, "tier", "?"), string_or(answer, "plan", "?"),
+                     string_or(answer, "mode", "?"));
+}
+
+std::string verdict_of(const Json& decision) {
+  const std::string kind = string_or(decision, "kind", "");
+  const std::string what = kind == "promote"  ? "It is to be promoted"
+                           : kind == "demote" ? "It is to be demoted"
+                                              : "It stays where it is";
+  return fmt::format("{} (rule {}): {}.", what, string_or(decision, "rule", "?"),
+                     string_or(decision, "reason", "?"));
+}
+
+std::string otherwise_of(const Json& decision) {
+  std::string out;
+  for (const Json& sentence : decision.value("otherwise", Json::array())) {
+    out +=
+        sentence.is_string() ? "  - " + safe_for_terminal(sentence.get<std::string>()) + "\n" : "";
+  }
+  return out;
+}
+
+void print_measures(Console& console, const Json& decision) {
+  Table table({{"MEASURE"},
+               {"NOW", Align::kRight},
+               {"LOW MARK", Align::kRight},
+               {"HIGH MARK", Align::kRight},
+               {"BUSY FOR", Align::kRight},
+               {"QUIET FOR", Align::kRight}});
+  for (const Json& measure : decision.value("measures", Json::array())) {
+    const auto number = [&](std::string_view key) {
+      const auto found = measure.find(key);
+      return found == measure.end() || !found->is_number()
+                 ? std::string("-")
+                 : fmt::format("{:.0f}", found->get<double>());
+    };
+    table.add({cell(measure, "unit"), number("value"), number("low"), number("high"),
+               seconds_cell(measure, "busy_s"), seconds_cell(measure, "quiet_s")});
+  }
+  console.out << '\n' << table.str(console.out_palette);
+}
+
+void print_history(Console& console, const Json& answer) {
+  const Json history = answer.value("history", Json::array());
+  if (!history.is_array() || history.empty()) {
+    console.out << "\nThe monitor has decided nothing about it before.\n";
+    return;
+  }
+  Table table({{"AT"}, {"DECISION"}, {"REASON"}});
+  for (const Json& event : history) {
+    const Json detail = event.value("detail", Json::object());
+    const std::string reason = string_or(detail, "reason", string_or(detail, "error", ""));
+    table.add({cell(event, "at"), cell(event, "name"), reason});
+  }
+  console.out << '\n' << table.str(console.out_palette);
+}
+
+void print_answer(Console& console, const Json& answer) {
+  console.out << safe_for_terminal(placement_of(answer)) << '\n';
+  const Json decision = answer.value("decision", Json());
+  if (decision.is_object()) {
+    console.out << safe_for_terminal(verdict_of(decision)) << '\n';
+    console.out << otherwise_of(decision);
+    print_measures(console, decision);
+  } else {
+    console.out << "Nothing was seen of it there yet; samples come every few seconds.\n";
+  }
+  print_history(console, answer);
+}
+
+Result<std::string> slug_of(const std::string& subject) {
+  constexpr std::string_view kKind = "tenant/";
+  const std::string slug = subject.starts_with(kKind) ? subject.substr(kKind.size()) : subject;
+  VC_TRY(const TenantId tenant, TenantId::parse(slug));
+  return tenant.str();
+}
+
+Result<ExitCode> explain(CommandContext& context, const Options& options) {
+  VC_TRY(const std::string slug, slug_of(options.subject));
+  VC_TRY(const Json answer, daemon_of(context)->get("/v1/tenants/" + slug + "/why"));
+  if (options.format == OutputFormat::kTable) {
+    print_answer(context.console, answer);
+  } else {
+    context.console.out << render_document(answer, options.format);
+  }
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("SUBJECT", options->subject, "tenant/SLUG, or the slug alone")->required();
+  add_output_option(app, options->format, Formats::kDocument);
+  return [options](CommandContext& context) { return explain(context, *options); };
+}
+
+}  // namespace
+
+Command why_command() {
+  return {"why", "Say why a tenant runs where it does, and what would move it",
+          "  voicectl why tenant/mario-pizza\n"
+          "  voicectl why mario-pizza -o json",
+          declare};
+}
+
+}  // namespace voicectl

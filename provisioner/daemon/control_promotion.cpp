@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes of the control API about the monitor's decisions.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/promotion_driver.h"
+
+namespace voicectl {
+namespace {
+
+/// Decisions of the past that are told.
+constexpr std::size_t kToldDecisions = 10;
+
+Json rendered(const PromotionDecision& decision) {
+  return Json::parse(render_decision(decision));
+}
+
+Json describe(const RecordedTenant& tenant, const Snapshot& recorded) {
+  const PromotionPolicy policy = recorded.platform ? recorded.platform->monitor : PromotionPolicy{};
+  const std::optional<PromotionWish>& wish = tenant.wish;
+  return {{"tenant", tenant.spec.tenant.str()},
+          {"tier", name_of(tenant.spec.tier)},
+          {"plan", name_of(tenant.spec.plan)},
+          {"instance", tenant.placement ? Json(tenant.placement->str()) : Json()},
+          {"mode", name_of(policy.mode)},
+          {"wish", wish ? Json{{"reason", wish->reason}, {"since", format_wall_time(wish->since)}}
+                        : Json()}};
+}
+
+Json describe(const std::vector<EventRecord>& events) {
+  Json out = Json::array();
+  for (const EventRecord& event : events) {
+    const Result<Json> detail = parse_json(event.detail);
+    out.push_back({{"at", format_wall_time(event.at)},
+                   {"name", event.name},
+                   {"detail", detail.has_value() ? *detail : Json::object()}});
+  }
+  return out;
+}
+
+}  // namespace
+
+void ControlServer::explain_placement(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  const RecordedTenant* const recorded =
+      tenant.has_value() ? deps_.recorded.find_tenant(*tenant) : nullptr;
+  if (recorded == nullptr) {
+    refuse(call, Error(ErrorCode::kNotFound,
+                       fmt::format("cannot find tenant '{}'", call.captures[0].substr(0, 80))));
+    return;
+  }
+  const Snapshot& snapshot = deps_.recorded.snapshot();
+  Json body = describe(*recorded, snapshot);
+  body["decision"] = Json();
+  for (const PromotionDecision& decision : deps_.monitor.judge(deps_.reactor.now(), snapshot)) {
+    if (decision.tenant == *tenant) {
+      body["decision"] = rendered(decision);
+    }
+  }
+  deps_.registry.run<std::vector<EventRecord>>(
+      [subject = "tenant/" + tenant->str()](Registry& registry) {
+        return registry.latest_events(subject, "monitor.", kToldDecisions);
+      },
+      [this, call, body](const Result<std::vector<EventRecord>>& events) mutable {
+        if (events.has_error()) {
+          refuse(call, events.error());
+          return;
+        }
+        body["history"] = describe(*events);
+        answer(call, body);
+      });
+}
+
+}  // namespace voicectl

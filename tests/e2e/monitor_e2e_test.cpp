@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A busy tenant gets an instance of its own by itself, and comes back, while its callers go on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/callers.h"
+
+namespace voicectl::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class MonitorE2e : public CallersE2e {
+ protected:
+  void SetUp() override {
+    platform.set_platform_line(
+        "monitor: { demote_after: 10s, cooldown: 5s, "
+        "marks: { enterprise: { high_sessions: 4, low_sessions: 1, promote_after: 10s } } }");
+    CallersE2e::SetUp();
+  }
+  /// Callers who begin a conversation each second and end none.
+  std::vector<std::string> growing_load(std::size_t connections) const {
+    std::vector<std::string> words = load(connections, 30, 200);
+    words.back() = "1";
+    return words;
+  }
+  void end_all_sessions() const {
+    for (const json& session :
+         platform.voicectl_json({"session", "list", "--tenant", "busy"})["sessions"]) {
+      expect_ok({"session", "end", session["session_id"], "--yes"});
+    }
+  }
+  std::string instance_of(const std::string& tenant) const {
+    return platform.voicectl_json({"tenant", "show", tenant})["instance"];
+  }
+};
+
+TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
+  constexpr std::size_t kConnections = 50;
+  const json edge = platform.voicectl_json({"status"})["edge"];
+  Running events({Platform::bin("voicectl"), "--socket", platform.run_folder() + "/control.sock",
+                  "events", "-f"});
+  Running callers(growing_load(kConnections));
+  ASSERT_TRUE(callers.wait_for_err("ready"));
+
+  ASSERT_TRUE(events.wait_for_out("monitor.promotes"));
+  ASSERT_TRUE(events.wait_for_out("tenant.handed_over"));
+  EXPECT_EQ(instance_of("busy"), "dedicated-busy");
+  expect_whole(callers.finish(), kConnections);
+
+  end_all_sessions();
+  ASSERT_TRUE(events.wait_for_out("monitor.demotes"));
+  ASSERT_TRUE(events.wait_for_out("\"to\":\"shared-0\""));
+  EXPECT_THAT(instance_of("busy"), StartsWith("shared-"));
+  EXPECT_EQ(platform.voicectl_json({"status"})["edge"]["reloads"], edge["reloads"]);
+  const Finished why = platform.voicectl({"why", "tenant/busy"});
+  EXPECT_THAT(why.out, HasSubstr("busy is in shared-0 (tier auto, plan enterprise, monitor on)."));
+  EXPECT_THAT(why.out, HasSubstr("monitor.demotes"));
+  EXPECT_THAT(why.out, HasSubstr("monitor.promotes"));
+}
+
+}  // namespace
+}  // namespace voicectl::e2e
