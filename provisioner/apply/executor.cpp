@@ -242,7 +242,9 @@ void Executor::undo_idle_instances() {
   for (std::size_t i = 0; i < run_->planned; ++i) {
     const auto* start = std::get_if<StartInstance>(&run_->plan.steps[i].action);
     if (start == nullptr || start->kind != InstanceKind::kDedicated ||
-        run_->steps[i].stage != Stage::kDone || used.contains(start->instance)) {
+        run_->steps[i].stage != Stage::kDone || used.contains(start->instance) ||
+        // Started again for tenants that it had before: it has them again.
+        !deps_.recorded.tenants_of(start->instance).empty()) {
       continue;
     }
     Step undo;

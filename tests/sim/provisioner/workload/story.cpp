@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/provisioner/workload/story.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <sstream>
+
+#include "base/random.h"
+
+namespace voicectl {
+namespace {
+
+struct Entry {
+  Deed deed;
+  std::string_view name;
+  /// How often it is drawn.
+  int weight;
+  int most_a;
+  int most_b;
+  bool is_fault = false;
+};
+
+constexpr std::array<Entry, kDeeds> kEntries = {{
+    {Deed::kCreate, "create", 10, 7, 0},
+    {Deed::kDelete, "delete", 5, 7, 0},
+    {Deed::kEdit, "edit", 5, 7, 0},
+    {Deed::kTier, "tier", 8, 7, 2},
+    {Deed::kPool, "pool", 2, 3, 0},
+    {Deed::kApply, "apply", 3, 0, 0},
+    {Deed::kMove, "move", 4, 7, 3},
+    {Deed::kRestart, "restart", 4, 9, 0},
+    {Deed::kUpgrade, "upgrade", 2, 3, 1},
+    {Deed::kAbort, "abort", 1, 0, 0},
+    {Deed::kWait, "wait", 30, 60, 0},
+    {Deed::kLoad, "load", 6, 7, 60},
+    {Deed::kCrash, "crash", 6, 9, 0, true},
+    {Deed::kMute, "mute", 1, 9, 0, true},
+    {Deed::kSlow, "slow", 2, 20, 0, true},
+    {Deed::kNeverReady, "never_ready", 1, 0, 0, true},
+    {Deed::kKill, "kill", 4, 0, 0, true},
+    {Deed::kKillAt, "kill_at", 8, 80, 1, true},
+    {Deed::kFailAt, "fail_at", 5, 60, 2, true},
+    {Deed::kHandOver, "hand_over", 4, 7, 3, true},
+    {Deed::kHolder, "holder", 2, 0, 0, true},
+    {Deed::kReboot, "reboot", 1, 0, 0, true},
+    {Deed::kOccupy, "occupy", 2, 15, 0, true},
+    {Deed::kVacate, "vacate", 1, 0, 0},
+    {Deed::kFull, "full", 1, 0, 0, true},
+    {Deed::kFree, "free", 2, 0, 0},
+    {Deed::kJump, "jump", 2, 7200, 1, true},
+}};
+
+const Entry& entry_of(Deed deed) {
+  return kEntries.at(static_cast<std::size_t>(deed));
+}
+
+constexpr bool are_in_order() {
+  for (std::size_t i = 0; i < kEntries.size(); ++i) {
+    if (static_cast<std::size_t>(kEntries[i].deed) != i) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(are_in_order());
+
+int total_weight() {
+  int sum = 0;
+  for (const Entry& entry : kEntries) {
+    sum += entry.weight;
+  }
+  return sum;
+}
+
+Op draw(SeededRandom& random) {
+  auto pick = static_cast<int>(random.below(static_cast<std::uint64_t>(total_weight())));
+  for (const Entry& entry : kEntries) {
+    pick -= entry.weight;
+    if (pick < 0) {
+      return Op{entry.deed,
+                static_cast<int>(random.below(static_cast<std::uint64_t>(entry.most_a) + 1)),
+                static_cast<int>(random.below(static_cast<std::uint64_t>(entry.most_b) + 1))};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(Deed deed) {
+  return entry_of(deed).name;
+}
+
+bool is_fault(Deed deed) {
+  return entry_of(deed).is_fault;
+}
+
+Story make_story(std::uint64_t seed, std::size_t length) {
+  SeededRandom random(seed);
+  // Something to begin with; the rest is drawn.
+  Story story = {{Deed::kCreate, 0, 0}, {Deed::kCreate, 1, 0}, {Deed::kWait, 10, 0}};
+  while (story.size() < length) {
+    story.push_back(draw(random));
+  }
+  return story;
+}
+
+std::string render_story(const Story& story) {
+  std::string out;
+  for (const Op& op : story) {
+    out += fmt::format("{} {} {}\n", name_of(op.deed), op.a, op.b);
+  }
+  return out;
+}
+
+Result<Story> parse_story(std::string_view text) {
+  Story story;
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string name;
+    if (!(words >> name)) {
+      continue;
+    }
+    Op op;
+    bool is_known = false;
+    for (const Entry& entry : kEntries) {
+      if (entry.name == name) {
+        op.deed = entry.deed;
+        is_known = true;
+      }
+    }
+    if (!is_known) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot read line {}: '{}' is no deed", number, name));
+    }
+    words >> op.a >> op.b;
+    story.push_back(op);
+  }
+  return story;
+}
+
+}  // namespace voicectl

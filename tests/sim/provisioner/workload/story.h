@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace voicectl {
+
+/// What happens in a simulated data centre: what operators do, and what goes wrong.
+enum class Deed {
+  // Operators. `a` is the number of a tenant where one is meant.
+  kCreate,
+  kDelete,
+  kEdit,
+  kTier,     ///< b: auto, pooled, dedicated
+  kPool,     ///< a: instances
+  kApply,    ///< the same file once more
+  kMove,     ///< b: to which shared instance
+  kRestart,  ///< a: which instance is replaced
+  kUpgrade,  ///< a: which program; b: whether WebSockets may drop
+  kAbort,
+  // The world.
+  kWait,  ///< a: seconds
+  kLoad,  ///< b: sessions
+  // Faults.
+  kCrash,       ///< a: which instance
+  kMute,        ///< a: which instance stops answering, until the end
+  kSlow,        ///< instances take a: seconds to get ready; 0 heals
+  kNeverReady,  ///< instances that start do not get ready until kSlow
+  kKill,        ///< the daemon, now
+  kKillAt,      ///< the daemon, at its a-th call from now; b: before or after the effect
+  kFailAt,      ///< its a-th call from now fails; b: with which error
+  kHandOver,    ///< at step a of the next hand-over, b dies: source, target, both, daemon
+  kHolder,      ///< the holder dies
+  kReboot,      ///< the machine loses power
+  kOccupy,      ///< another program takes the a-th port of the range
+  kVacate,
+  kFull,  ///< the disk is full
+  kFree,
+  kJump,  ///< the clock is set by a seconds, b: forward or back
+};
+inline constexpr int kDeeds = static_cast<int>(Deed::kJump) + 1;
+std::string_view name_of(Deed deed);
+/// Whether it is something that goes wrong.
+bool is_fault(Deed deed);
+
+struct Op {
+  Deed deed = Deed::kWait;
+  int a = 0;
+  int b = 0;
+  friend bool operator==(const Op&, const Op&) = default;
+};
+using Story = std::vector<Op>;
+
+/// The same seed gives the same story on every machine.
+Story make_story(std::uint64_t seed, std::size_t length);
+
+/// One line for each: "kill_at 12 1".
+std::string render_story(const Story& story);
+/// Empty lines and what follows '#' mean nothing.
+/// ERRORS: kInvalidArgument, with the number of the line.
+Result<Story> parse_story(std::string_view text);
+
+}  // namespace voicectl
