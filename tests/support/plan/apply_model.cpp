@@ -28,7 +28,13 @@ class Effects {
     snapshot_.platform = a.platform;
     snapshot_.observed.has_new_key = false;
   }
-  void operator()(const InstallKey&) { snapshot_.observed.has_new_key = false; }
+  void operator()(const InstallKey& a) {
+    if (a.tenant) {
+      snapshot_.observed.new_credentials.erase(*a.tenant);
+    } else {
+      snapshot_.observed.has_new_key = false;
+    }
+  }
   void operator()(const CreateTenant& a) {
     snapshot_.tenants.insert_or_assign(a.spec.tenant,
                                        RecordedTenant{.spec = a.spec,
@@ -48,7 +54,10 @@ class Effects {
     tenant.generation = a.generation;
     snapshot_.observed.outdated.erase(a.spec.tenant);
   }
-  void operator()(const DeleteTenant& a) { snapshot_.tenants.erase(a.tenant); }
+  void operator()(const DeleteTenant& a) {
+    snapshot_.tenants.erase(a.tenant);
+    snapshot_.observed.new_credentials.erase(a.tenant);
+  }
   void operator()(const PrepareTenantData& a) {
     RecordedTenant& tenant = snapshot_.tenants.at(a.tenant);
     tenant.has_data = true;
