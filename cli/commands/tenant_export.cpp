@@ -114,10 +114,8 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->file, "the archive to write, mode 0600")
       ->type_name("PATH")
       ->required();
-  app.add_flag(
-      "--with-secrets", options->with_secrets,
-      "put in the secrets of webhooks and tools and the hashes of the API keys, so that open "
-      "sessions and clients go on elsewhere");
+  app.add_flag("--with-secrets", options->with_secrets,
+               "put in secrets, and hashes of API keys: sessions and clients go on elsewhere");
   app.add_flag("--overwrite", options->overwrites, "replace a file of that name");
   add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return export_tenant(context, *options); };
