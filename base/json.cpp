@@ -98,8 +98,10 @@ Error missing(std::string_view key, std::string_view type) {
 
 std::string dump_json(const Json& value) {
   std::string out;
-  return append_usual(out, value) ? out
-                                  : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!append_usual(out, value)) {
+    out = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  return out;
 }
 
 std::string string_or(const Json& object, std::string_view key, std::string_view fallback) {

@@ -34,17 +34,17 @@ struct Freer {
     kFree(one);
   }
 };
-using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using Context = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
-using Session = std::unique_ptr<SSL, Freer<SSL_free>>;
+using TlsKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using TlsCertificate = std::unique_ptr<X509, Freer<X509_free>>;
+using TlsContext = std::unique_ptr<SSL_CTX, Freer<SSL_CTX_free>>;
+using TlsSession = std::unique_ptr<SSL, Freer<SSL_free>>;
 
-struct Identity {
-  Key key;
-  Certificate certificate;
+struct TlsIdentity {
+  TlsKey key;
+  TlsCertificate certificate;
 };
 
-struct Wanted {
+struct WantedCertificate {
   std::string name;
   const char* extension = "DNS:localhost";
   int extension_id = NID_subject_alt_name;
@@ -53,9 +53,9 @@ struct Wanted {
 };
 
 /// Signed by `authority`, or by itself.
-Identity make_identity(const Wanted& wanted, const Identity* authority) {
+TlsIdentity make_identity(const WantedCertificate& wanted, const TlsIdentity* authority) {
   static long serial = 1;
-  Identity made{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+  TlsIdentity made{TlsKey(EVP_EC_gen("P-256")), TlsCertificate(X509_new())};
   X509* const out = made.certificate.get();
   X509_set_version(out, 2);
   ASN1_INTEGER_set(X509_get_serialNumber(out), ++serial);
@@ -65,7 +65,7 @@ Identity make_identity(const Wanted& wanted, const Identity* authority) {
   X509_NAME_add_entry_by_txt(X509_get_subject_name(out), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(wanted.name.c_str()), -1, -1,
                              0);
-  const Identity& signer = authority == nullptr ? made : *authority;
+  const TlsIdentity& signer = authority == nullptr ? made : *authority;
   X509_set_issuer_name(out, X509_get_subject_name(signer.certificate.get()));
   X509_EXTENSION* const extension =
       X509V3_EXT_conf_nid(nullptr, nullptr, wanted.extension_id, wanted.extension);
@@ -76,18 +76,18 @@ Identity make_identity(const Wanted& wanted, const Identity* authority) {
   return made;
 }
 
-Identity make_authority(const std::string& name) {
+TlsIdentity make_authority(const std::string& name) {
   return make_identity(
       {.name = name, .extension = "critical,CA:TRUE", .extension_id = NID_basic_constraints},
       nullptr);
 }
 
-Identity identity_for(TlsConduct conduct, const Identity& authority) {
+TlsIdentity identity_for(TlsConduct conduct, const TlsIdentity& authority) {
   switch (conduct) {
     case TlsConduct::kSelfSigned:
       return make_identity({.name = "localhost"}, nullptr);
     case TlsConduct::kUnknownAuthority: {
-      const Identity other = make_authority("Nobody knows it");
+      const TlsIdentity other = make_authority("Nobody knows it");
       return make_identity({.name = "localhost"}, &other);
     }
     case TlsConduct::kExpired:
@@ -107,8 +107,8 @@ Identity identity_for(TlsConduct conduct, const Identity& authority) {
   return make_identity({.name = "localhost"}, &authority);
 }
 
-Context make_context(TlsConduct conduct, const Identity& own) {
-  Context context(SSL_CTX_new(TLS_server_method()));
+TlsContext make_context(TlsConduct conduct, const TlsIdentity& own) {
+  TlsContext context(SSL_CTX_new(TLS_server_method()));
   if (conduct == TlsConduct::kOldVersion) {
     SSL_CTX_set_security_level(context.get(), 0);
     SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
@@ -198,7 +198,7 @@ struct TlsServer::Inner {
   }
 
   void speak_tls(int socket) {
-    const Session session(SSL_new(context.get()));
+    const TlsSession session(SSL_new(context.get()));
     SSL_set_fd(session.get(), socket);
     if (SSL_accept(session.get()) != 1) {
       return;
@@ -226,9 +226,9 @@ struct TlsServer::Inner {
   TempDir folder;
   FreePort port = bind_free_port();
   UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
-  Identity authority;
-  Identity own;
-  Context context;
+  TlsIdentity authority;
+  TlsIdentity own;
+  TlsContext context;
   mutable std::mutex mutex;
   int connections = 0;
   std::string heard;
