@@ -332,7 +332,7 @@ TEST_F(DriftSim, AKeyFileThatIsBeingWrittenTakesNoKeyAway) {
   machine.sim.advance(kKeyInterval * 3);
 
   EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("first\n")));
-  EXPECT_EQ(daemon().daemon->loop().look_at_key(), TenantFiles::KeyState::kUnreadable);
+  EXPECT_EQ(daemon().daemon->loop().keys().look_at_platform(), TenantFiles::KeyState::kUnreadable);
 }
 
 TEST_F(DriftSim, AnInstanceThatDoesNotTakeNewSettingsIsNamedAndAskedAgain) {
