@@ -47,7 +47,7 @@ constexpr Case kCases[] = {
     {"NotYetValid", TlsConduct::kNotYetValid, "certificate is not yet valid"},
     {"OtherHost", TlsConduct::kOtherHost, "no alternative certificate subject name matches"},
     {"OldVersion", TlsConduct::kOldVersion, "protocol version"},
-    {"MuteInHandshake", TlsConduct::kMuteInHandshake, "SSL connection timeout", ErrorCode::kTimeout,
+    {"MuteInHandshake", TlsConduct::kMuteInHandshake, "timed out", ErrorCode::kTimeout,
      std::chrono::milliseconds(400)},
     {"EndInHandshake", TlsConduct::kEndInHandshake, "OpenSSL SSL_connect"},
     {"Plaintext", TlsConduct::kPlaintext, "wrong version number"},
