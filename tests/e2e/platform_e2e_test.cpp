@@ -174,7 +174,8 @@ TEST_F(PlatformE2e, SessionsOfAllInstancesArePaged) {
 
   EXPECT_EQ(seen, made);
   EXPECT_FALSE(page.contains("next"));
-  EXPECT_EQ(wrong.code, 2) << wrong.out << wrong.err;
+  EXPECT_EQ(wrong.code, 1) << wrong.out << wrong.err;
+  EXPECT_THAT(wrong.err, HasSubstr("'after' must be the 'next' of an earlier answer"));
 }
 
 TEST_F(PlatformE2e, TheOutboxIsEmptyBehindACallAndNamesWhatItDoesNotKnow) {
