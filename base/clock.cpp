@@ -7,14 +7,38 @@ namespace voicectl {
 
 using std::chrono::duration_cast;
 
+namespace {
+
+/// Writes the last `count` digits of `number` at `to`.
+void write_digits(char* to, std::int64_t number, std::size_t count) {
+  for (std::size_t i = count; i > 0; --i) {
+    to[i - 1] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  }
+}
+
+}  // namespace
+
 std::string format_wall_time(WallTime at) {
   const auto day = std::chrono::floor<std::chrono::days>(at);
   const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(at - day);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count(),
-                     time.subseconds().count());
+  const std::int64_t millis = (at - day).count();
+  const int year = static_cast<int>(date.year());
+  const bool is_usual = year >= 0 && year <= 9999;
+  // By hand, because each tool call writes some of them.
+  std::string text =
+      is_usual ? "0000-00-00T00:00:00.000Z" : fmt::format("{:04}-00-00T00:00:00.000Z", year);
+  char* const begin = text.data() + text.size() - 20;  // behind the year
+  if (is_usual) {
+    write_digits(text.data(), year, 4);
+  }
+  write_digits(begin + 1, static_cast<unsigned>(date.month()), 2);
+  write_digits(begin + 4, static_cast<unsigned>(date.day()), 2);
+  write_digits(begin + 7, millis / 3'600'000, 2);
+  write_digits(begin + 10, millis / 60'000 % 60, 2);
+  write_digits(begin + 13, millis / 1000 % 60, 2);
+  write_digits(begin + 16, millis % 1000, 3);
+  return text;
 }
 
 std::string format_duration(Duration length) {

@@ -33,6 +33,14 @@ void print_table(Console& console, const Json& list, const ListView& view, Shown
   console.out << table.str(console.out_palette);
 }
 
+/// A list that goes on says so beside the output, which may be read by a program.
+void print_next(Console& console, const Json& answer) {
+  const std::string next = string_or(answer, "next", "");
+  if (!next.empty()) {
+    console.err << "There are more: add --after '" << safe_for_terminal(next) << "'.\n";
+  }
+}
+
 }  // namespace
 
 ListColumn text_column(std::string_view title, std::string_view key, Shown shown) {
@@ -54,6 +62,7 @@ void print_list(Console& console, const Json& answer, const ListView& view, Outp
       for (const Json& item : list) {
         console.out << view.kind << '/' << safe_for_terminal(cell(item, view.name_key)) << '\n';
       }
+      print_next(console, answer);
       return;
     case OutputFormat::kTable:
     case OutputFormat::kWide:
@@ -69,6 +78,7 @@ void print_list(Console& console, const Json& answer, const ListView& view, Outp
     return;
   }
   print_table(console, list, view, format == OutputFormat::kWide ? Shown::kWide : Shown::kAlways);
+  print_next(console, answer);
 }
 
 }  // namespace voicectl

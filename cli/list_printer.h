@@ -40,7 +40,8 @@ ListColumn number_column(std::string_view title,
                          std::string_view key,
                          Shown shown = Shown::kAlways);
 
-/// Prints the list in `answer`.
+/// Prints the list in `answer`. Where it goes on behind its "next", that is said: documents have it
+/// as a member, of other formats it goes to the error output.
 void print_list(Console& console, const Json& answer, const ListView& view, OutputFormat format);
 
 }  // namespace voicectl

@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
@@ -15,6 +16,7 @@ constexpr std::uint32_t kMostSessions = 200;
 
 struct Options {
   std::string tenant;
+  std::string after;
   std::string created_after;
   std::string created_before;
   std::uint32_t limit = 50;
@@ -41,14 +43,13 @@ ListView sessions_view() {
 
 Result<ExitCode> list_sessions(CommandContext& context, const Options& options) {
   std::string target = fmt::format("/v1/sessions?limit={}", options.limit);
-  if (!options.tenant.empty()) {
-    target += "&tenant=" + percent_encoded(options.tenant);
-  }
-  if (!options.created_after.empty()) {
-    target += "&created_after=" + percent_encoded(options.created_after);
-  }
-  if (!options.created_before.empty()) {
-    target += "&created_before=" + percent_encoded(options.created_before);
+  for (const auto& [name, value] :
+       {std::pair("tenant", &options.tenant), std::pair("after", &options.after),
+        std::pair("created_after", &options.created_after),
+        std::pair("created_before", &options.created_before)}) {
+    if (!value->empty()) {
+      target += fmt::format("&{}={}", name, percent_encoded(*value));
+    }
   }
   VC_TRY(const Json answer, daemon_of(context)->get(target));
   print_list(context.console, answer, sessions_view(), options.format);
@@ -61,9 +62,11 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--created-after", options->created_after,
                  "only sessions created then or later, such as 2026-11-25T22:15:00Z")
       ->type_name("TIME");
-  app.add_option("--created-before", options->created_before,
-                 "only sessions created before then; the oldest one shown gives the next page")
+  app.add_option("--created-before", options->created_before, "only sessions created before then")
       ->type_name("TIME");
+  app.add_option("--after", options->after,
+                 "the next page: what the page before named, or its \"next\" in -o json and yaml")
+      ->type_name("CURSOR");
   app.add_option("--limit", options->limit, fmt::format("most sessions, up to {}", kMostSessions))
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMostSessions))

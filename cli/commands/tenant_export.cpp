@@ -62,6 +62,12 @@ void print_outcome(Console& console, const Json& outcome) {
   console.out << fmt::format("Exported {} to {}, {}.\n  {}\n", cell(outcome, "tenant"),
                              safe_for_terminal(cell(outcome, "file")), bytes_cell(outcome, "bytes"),
                              describe_rows(outcome.value("rows", Json::object())));
+  if (const std::int64_t keys = integer_or(outcome, "api_keys", 0); keys > 0) {
+    console.err << fmt::format(
+        "  Hashes of {} API keys are in it; the keys open the tenant that is made of it under the "
+        "same name.\n",
+        keys);
+  }
   for (const Json& left : outcome.value("left_out", Json::array())) {
     console.err << "  Not in it: " << safe_for_terminal(left.get<std::string>()) << "\n";
   }
@@ -86,7 +92,8 @@ Result<ExitCode> export_tenant(CommandContext& context, const Options& options) 
                                     "--file",
                                     path};
   if (options.with_secrets) {
-    words.insert(words.end(), {"--secrets", paths.tenant(options.slug) + "/secrets.json"});
+    words.insert(words.end(), {"--secrets", paths.tenant(options.slug) + "/secrets.json", "--keys",
+                               paths.tenant(options.slug) + "/keys.json"});
   }
   const Result<Json> outcome = run_archive(context, paths, name, std::move(words));
   (void)context.files.remove(document_path);  // a later run does it otherwise
@@ -108,7 +115,7 @@ CommandBody declare(CLI::App& app) {
       ->type_name("PATH")
       ->required();
   app.add_flag("--with-secrets", options->with_secrets,
-               "put in the secrets of webhooks and tools, so that open sessions go on elsewhere");
+               "put in secrets, and hashes of API keys: sessions and clients go on elsewhere");
   app.add_flag("--overwrite", options->overwrites, "replace a file of that name");
   add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return export_tenant(context, *options); };

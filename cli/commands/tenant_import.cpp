@@ -36,6 +36,7 @@ struct Import {
   /// takes these data, and the tenant no others and none.
   std::string id;
   std::string name{};
+  bool has_keys = false;
 
   std::string stage() const { return paths.transfer() + "/" + id; }
 };
@@ -136,6 +137,7 @@ Result<DesiredAt> wish_for(CommandContext& context,
                            const Json& outcome,
                            const Options& options) {
   VC_TRY(import.name, require_string(outcome, "tenant"));
+  import.has_keys = integer_or(outcome, "api_keys", 0) > 0;
   VC_TRY(DesiredAt wish, fetch_desired_at(daemon));
   VC_TRY(check_name_is_free(wish.state, import.name));
   VC_TRY(TenantSpec spec, spec_of(context, import, outcome, options));
@@ -157,6 +159,15 @@ void print_checked(Console& console, const Json& outcome) {
         "{} live sessions are ended here, and {} effects are not delivered again: they are the "
         "other tenant's ('voicectl outbox list').\n",
         ended, dead);
+  }
+  if (const std::int64_t keys = integer_or(outcome, "api_keys", 0); keys > 0) {
+    console.err << fmt::format(
+        "{} API keys of the archive will open it; whoever made the archive may know them.\n", keys);
+  }
+  if (const std::int64_t others = integer_or(outcome, "other_api_keys", 0); others > 0) {
+    console.err << fmt::format(
+        "Its {} API keys stay those of '{}' and do not open a tenant of another name.\n", others,
+        cell(outcome, "exported_from"));
   }
 }
 
@@ -201,7 +212,8 @@ Result<ExitCode> apply_import(CommandContext& context,
       context.console.err << "voicectl: " << safe_for_terminal(left.error().text()) << "\n";
     }
   } else if (options.format == OutputFormat::kTable) {
-    context.console.err << fmt::format("Next: voicectl tenant key create {}\n", import.name);
+    context.console.err << fmt::format("Next: voicectl tenant key {} {}\n",
+                                       import.has_keys ? "list" : "create", import.name);
   }
   return code;
 }

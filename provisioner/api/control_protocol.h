@@ -65,8 +65,9 @@
 ///   DELETE /v1/retired/<slug>            {"tenant","forgotten"}: forgets what the registry knows
 ///   of a
 ///                         deleted tenant but its events; false if there is one of that name
-///   GET    /v1/sessions?tenant=&limit=&created_after=&created_before=
-///                         {"sessions":[{...}],"problems":["..."]}, newest first
+///   GET    /v1/sessions?tenant=&limit=&after=&created_after=&created_before=
+///                         {"sessions":[{...}],"problems":["..."],"next"?}, newest first; `next` is
+///                         there if there are more, and is the `after` of the next page
 ///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
 ///   DELETE /v1/sessions/<id>             {"session":{...}}
 ///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}

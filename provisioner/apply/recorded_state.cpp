@@ -52,7 +52,7 @@ bool is_empty(const RecordedChange& change) {
   return !change.platform && change.put_tenants.empty() && change.drop_tenants.empty() &&
          change.put_instances.empty() && change.drop_instances.empty() &&
          change.put_leases.empty() && change.drop_leases.empty() && !change.edge_fingerprint &&
-         !change.programs;
+         !change.programs && change.put_api_keys.empty();
 }
 
 void RecordedState::acknowledge(const RecordedChange& change, Generation generation) {

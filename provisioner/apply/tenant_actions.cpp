@@ -165,7 +165,15 @@ void TenantActions::deliver_config(const RecordedTenant& tenant, Completion<void
                               std::move(done));
 }
 
-void TenantActions::perform(const InstallKey&, OnActionDone done) {
+void TenantActions::perform(const InstallKey& action, OnActionDone done) {
+  if (action.tenant) {
+    const Result<RecordedTenant> tenant = require_tenant(deps_.recorded, *action.tenant);
+    // Its instance reads the file for its requests.
+    const Status taken =
+        tenant.has_error() ? Status(tenant.error()) : deps_.files.install_credentials(tenant->spec);
+    done(ActionOutcome{taken, {}});
+    return;
+  }
   const Result<PlatformSpec> platform = this->platform();
   // Instances read the file for each call that they make, so nobody has to be told.
   const Status installed =
@@ -261,6 +269,26 @@ void TenantActions::perform(const RecordWish& action, OnActionDone done) {
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 
+Result<std::vector<ApiKeyRecord>> TenantActions::take_import(const RecordedTenant& tenant,
+                                                             const PlatformSpec& platform) {
+  VC_TRY(deps_.files.adopt_import(tenant.spec, platform.store.kind, deps_.wall.now()));
+  VC_TRY(std::vector<ApiKeyRecord> keys,
+         deps_.files.read_keys(tenant.spec.tenant, deps_.wall.now()));
+  for (ApiKeyRecord& key : keys) {
+    const auto known =
+        std::find_if(deps_.keys.begin(), deps_.keys.end(), [&key](const ApiKeyRecord& one) {
+          return one.tenant == key.tenant && one.key_id == key.key_id;
+        });
+    // An earlier try has taken it, and it may have been revoked since.
+    if (known != deps_.keys.end()) {
+      key = *known;
+    } else {
+      deps_.keys.push_back(key);
+    }
+  }
+  return keys;
+}
+
 void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) {
   Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
   const Result<PlatformSpec> platform = this->platform();
@@ -270,12 +298,12 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
   }
   // Recorded data are those of the import, and what they are now is newer.
   const bool is_to_adopt = !tenant->has_data && !tenant->spec.import_id.empty();
-  const Status adopted =
-      is_to_adopt ? deps_.files.adopt_import(tenant->spec, platform->store.kind, deps_.wall.now())
-                  : ok_status();
-  const Status prepared = adopted.has_error() ? adopted
-                                              : deps_.files.prepare(tenant->spec, *platform,
-                                                                    action.generation, deps_.keys);
+  const Result<std::vector<ApiKeyRecord>> keys =
+      is_to_adopt ? take_import(*tenant, *platform)
+                  : Result<std::vector<ApiKeyRecord>>(std::vector<ApiKeyRecord>());
+  const Status prepared = keys.has_error() ? Status(keys.error())
+                                           : deps_.files.prepare(tenant->spec, *platform,
+                                                                 action.generation, deps_.keys);
   if (prepared.has_error()) {
     done(failed(prepared.error()));
     return;
@@ -284,6 +312,7 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
   tenant->generation = action.generation;
   RecordedChange change;
   change.put_tenants.push_back(*tenant);
+  change.put_api_keys = *keys;
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 

@@ -47,6 +47,9 @@ class TenantActions {
 
  private:
   Result<PlatformSpec> platform() const;
+  /// Makes the import that `tenant` names its folder, and its keys keys of ours.
+  Result<std::vector<ApiKeyRecord>> take_import(const RecordedTenant& tenant,
+                                                const PlatformSpec& platform);
   /// Takes back what a change of the platform has written that is not made.
   void restore_configs(const std::vector<RecordedTenant>& refreshed);
   /// The tenants whose configuration it wrote anew, with their new generation.

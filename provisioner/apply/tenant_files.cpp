@@ -16,9 +16,6 @@ namespace {
 /// 40 characters of 36: more than 200 bits.
 constexpr std::size_t kSecretLength = 40;
 
-/// Last of what an import puts down: it says that all is there, and whose.
-constexpr std::string_view kImportNote = "/import.json";
-
 constexpr std::size_t kMaxSecretsFile = 64 * 1024;
 constexpr std::size_t kMaxKeyFile = 4096;
 constexpr std::size_t kMaxKeysFile = 1024 * 1024;
@@ -128,62 +125,6 @@ Status TenantFiles::install_file(const std::string& source, const std::string& i
       fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
 }
 
-Result<bool> TenantFiles::is_there(const std::string& folder, const std::string& name) const {
-  VC_TRY(const std::vector<std::string> names, files_.list(folder));
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// What the import says of itself; an empty object if it says nothing.
-Result<Json> TenantFiles::read_import_note(const std::string& folder) const {
-  VC_TRY(const std::optional<std::string> text,
-         files_.read(folder + std::string(kImportNote), kMaxKeyFile));
-  Result<Json> note = parse_json(text.value_or("{}"));
-  return note.has_value() && note->is_object() ? std::move(*note) : Json::object();
-}
-
-/// Puts the rows where the instance looks for them, still within the stage.
-Status TenantFiles::arrange_stage(const std::string& stage) {
-  VC_TRY(make_owned_directory(stage + "/data"));
-  VC_TRY(const bool is_to_move, is_there(stage, "tenant.db"));
-  if (is_to_move) {
-    VC_TRY(files_.move(stage + "/tenant.db", stage + "/data/tenant.db"));
-  }
-  return ok_status();
-}
-
-Status TenantFiles::adopt_import(const TenantSpec& tenant, SessionStoreKind store, WallTime now) {
-  const std::string folder = paths().tenant_folder(tenant.tenant);
-  VC_TRY(const Json taken, read_import_note(folder));
-  if (string_or(taken, "import", "") == tenant.import_id) {
-    return ok_status();  // a try before this one has taken it over
-  }
-  const std::string stage = paths().import_stage(tenant.import_id);
-  VC_TRY(const Json note, read_import_note(stage));
-  const bool is_ours = string_or(note, "import", "") == tenant.import_id &&
-                       string_or(note, "tenant", "") == tenant.tenant.str() &&
-                       string_or(note, "store", "") == name_of(store);
-  if (is_ours) {
-    VC_TRY(arrange_stage(stage));
-  }
-  VC_TRY(const bool has_secrets, is_there(stage, "secrets.json"));
-  VC_TRY(const bool has_rows, is_there(stage + "/data", "tenant.db"));
-  if (!is_ours || !has_secrets || has_rows != (store == SessionStoreKind::kEmbedded)) {
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("cannot create tenant '{0}' with the data of its import: they are not "
-                             "in '{1}' as they were put there; 'voicectl tenant delete {0}', then "
-                             "import it again",
-                             tenant.tenant.str(), stage));
-  }
-  VC_TRY(give_away(stage + "/secrets.json"));
-  if (has_rows) {
-    VC_TRY(give_away(stage + "/data/tenant.db"));
-  }
-  VC_TRY(make_owned_directory(stage));
-  // One step from nothing to everything. What a creation that failed has left is set aside.
-  VC_TRY(retire(tenant.tenant, now));
-  return files_.move(stage, folder);
-}
-
 Status TenantFiles::prepare(const TenantSpec& tenant,
                             const PlatformSpec& platform,
                             Generation generation,
@@ -241,8 +182,7 @@ Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
   VC_TRY(Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
   point_at_installed(document["backend"], tenant, paths());
   document.erase("import");  // whence its data came is nothing that its instance does
-  VC_TRY(refuse_own_file(tenant.backend.credentials_file));
-  VC_TRY(install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant)));
+  VC_TRY(install_credentials(tenant));
   VC_TRY(const Json store, store_document(platform.store));
   const Result<Written> written = write_keys(tenant.tenant, keys);
   if (written.has_error()) {
@@ -322,17 +262,29 @@ Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {
 }
 
 TenantFiles::KeyState TenantFiles::look_at_ultravox_key(const PlatformSpec& platform) const {
-  if (platform.ultravox.api_key_file.empty()) {
+  return look_at(platform.ultravox.api_key_file, paths().ultravox_key());
+}
+
+Status TenantFiles::install_credentials(const TenantSpec& tenant) {
+  VC_TRY(refuse_own_file(tenant.backend.credentials_file));
+  return install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant));
+}
+
+TenantFiles::KeyState TenantFiles::look_at_credentials(const TenantSpec& tenant) const {
+  return look_at(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant));
+}
+
+TenantFiles::KeyState TenantFiles::look_at(const std::string& source,
+                                           const std::string& installed) const {
+  if (source.empty()) {
     return KeyState::kInstalled;
   }
-  const Result<std::optional<std::string>> key =
-      files_.read(platform.ultravox.api_key_file, kMaxKeyFile);
+  const Result<std::optional<std::string>> key = files_.read(source, kMaxKeyFile);
   if (key.has_error() || !*key || trim(**key).empty()) {
     return KeyState::kUnreadable;
   }
-  const Result<std::optional<std::string>> installed =
-      files_.read(paths().ultravox_key(), kMaxKeyFile);
-  const bool is_installed = installed.has_value() && *installed && trim(**installed) == trim(**key);
+  const Result<std::optional<std::string>> known = files_.read(installed, kMaxKeyFile);
+  const bool is_installed = known.has_value() && *known && trim(**known) == trim(**key);
   return is_installed ? KeyState::kInstalled : KeyState::kNew;
 }
 

@@ -46,6 +46,10 @@ class TenantFiles {
   /// tenant or store: a tenant that was to have data is never made without them.
   Status adopt_import(const TenantSpec& tenant, SessionStoreKind store, WallTime now);
 
+  /// The keys in the file of a tenant whose data were just taken over: those that its import
+  /// brought, or that were written since. ERRORS: kCorrupt.
+  Result<std::vector<ApiKeyRecord>> read_keys(const TenantId& tenant, WallTime now) const;
+
   /// Makes the folder, its secrets (once) and its configuration file. Idempotent.
   Status prepare(const TenantSpec& tenant,
                  const PlatformSpec& platform,
@@ -89,6 +93,10 @@ class TenantFiles {
   enum class KeyState { kInstalled, kNew, kUnreadable };
   KeyState look_at_ultravox_key(const PlatformSpec& platform) const;
 
+  /// The same for a tenant's credentials at its ERPNext.
+  Status install_credentials(const TenantSpec& tenant);
+  KeyState look_at_credentials(const TenantSpec& tenant) const;
+
   /// Address at which callers reach a tenant: "https://mario-pizza.qastco.com:8443".
   std::string base_url(const PlatformSpec& platform, const TenantId& tenant) const;
   /// Address at which Ultravox reaches its webhooks.
@@ -102,6 +110,7 @@ class TenantFiles {
   Result<bool> is_there(const std::string& folder, const std::string& name) const;
   Result<Json> read_import_note(const std::string& folder) const;
   Status arrange_stage(const std::string& stage);
+  KeyState look_at(const std::string& source, const std::string& installed) const;
   Status refuse_own_file(const std::string& source) const;
   Status install_file(const std::string& source, const std::string& installed);
   Result<std::string> load_or_make_secrets(const TenantId& tenant);

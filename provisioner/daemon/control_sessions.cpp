@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/merged_sessions.h"
 #include "runtime/control/protocol.h"
 
 namespace voicectl {
@@ -16,19 +17,9 @@ constexpr Duration kSessionDeadline = std::chrono::seconds(5);
 constexpr std::int64_t kMostSessions = 200;
 
 struct Gathering {
-  Json sessions = Json::array();
+  MergedSessions page;
   std::size_t waiting = 0;
-  std::vector<std::string> problems;
 };
-
-void sort_newest_first(Json& sessions, std::size_t limit) {
-  std::sort(sessions.begin(), sessions.end(), [](const Json& a, const Json& b) {
-    return string_or(a, "created_at", "") > string_or(b, "created_at", "");
-  });
-  if (sessions.size() > limit) {
-    sessions.erase(sessions.begin() + static_cast<std::ptrdiff_t>(limit), sessions.end());
-  }
-}
 
 }  // namespace
 
@@ -45,16 +36,21 @@ void ControlServer::list_sessions(const Call& call) {
       return;
     }
   }
-  auto gathering = std::make_shared<Gathering>();
-  const auto finish = [this, call, gathering, limit] {
-    sort_newest_first(gathering->sessions, static_cast<std::size_t>(limit));
-    answer(call, {{"sessions", gathering->sessions}, {"problems", gathering->problems}});
+  auto gathering =
+      std::make_shared<Gathering>(Gathering{MergedSessions(static_cast<std::size_t>(limit))});
+  const auto finish = [this, call, gathering] {
+    const Result<Json> page = gathering->page.take();
+    if (page.has_error()) {
+      refuse(call, page.error());
+    } else {
+      answer(call, *page);
+    }
   };
   Json question = {{"limit", limit}};
   if (wanted != call.request.query.end()) {
     question["tenant"] = wanted->second;
   }
-  for (const char* bound : {"created_after", "created_before"}) {
+  for (const char* bound : {"after", "created_after", "created_before"}) {
     if (const auto given = call.request.query.find(bound); given != call.request.query.end()) {
       question[bound] = given->second;
     }
@@ -71,15 +67,7 @@ void ControlServer::list_sessions(const Call& call) {
     deps_.instances.request(
         view.instance, control::request::kListSessions, dump_json(question), kSessionDeadline,
         [gathering, finish](const Result<std::string>& reply) {
-          const Result<Json> body =
-              reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply);
-          if (body.has_error()) {
-            gathering->problems.push_back(body.error().text());
-          } else if (body->contains("sessions")) {
-            for (const Json& session : (*body)["sessions"]) {
-              gathering->sessions.push_back(session);
-            }
-          }
+          gathering->page.add(reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply));
           if (--gathering->waiting == 0) {
             finish();
           }

@@ -36,7 +36,11 @@ ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
                                  deps_.bank, deps_.events, [this] { return executor_busy_; }}),
       delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
                                      deps_.deliver_config, [this] { return executor_busy_; }}),
-      ports_(deps_.listeners) {}
+      ports_(deps_.listeners),
+      keys_(KeyWatch::Deps{deps_.reactor, deps_.recorded, deps_.files, deps_.events,
+                           [this](const Action& action, std::string reason, Completion<void> done) {
+                             return run_single(action, std::move(reason), std::move(done));
+                           }}) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = deps_.recorded.snapshot();
@@ -47,7 +51,9 @@ Snapshot ReconcileLoop::snapshot() const {
   out.observed.listeners = deps_.bank.tenants();
   out.observed.unserved = relending_.unserved();
   out.observed.outdated = delivery_.outdated();
-  out.observed.has_new_key = look_at_key() == TenantFiles::KeyState::kNew;
+  out.observed.has_new_key = keys_.look_at_platform() == TenantFiles::KeyState::kNew;
+  const std::vector<TenantId> renewed = keys_.tenants_with(TenantFiles::KeyState::kNew);
+  out.observed.new_credentials.insert(renewed.begin(), renewed.end());
   const EdgeObservation edge = deps_.edge.observe();
   out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
   if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
@@ -66,11 +72,6 @@ Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
     VC_TRY(inputs.edge_fingerprint, edge_fingerprint(*edge));
   }
   return ports_.plan_around(desired, snapshot(), inputs, deps_.wall.now());
-}
-
-std::optional<TenantFiles::KeyState> ReconcileLoop::look_at_key() const {
-  const std::optional<PlatformSpec>& platform = deps_.recorded.snapshot().platform;
-  return platform ? std::optional(deps_.files.look_at_ultravox_key(*platform)) : std::nullopt;
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
@@ -235,36 +236,6 @@ void ReconcileLoop::converge(const std::string& who, std::function<void()> done)
 void ReconcileLoop::converge_later() {
   deps_.reactor.call_after(kConvergeInterval,
                            [this] { converge("hourly look", [this] { converge_later(); }); });
-}
-
-void ReconcileLoop::watch_key() {
-  const Duration wait =
-      key_failures_ == 0 ? kKeyInterval : backoff_without_jitter(kKeyWait, key_failures_);
-  deps_.reactor.call_after(wait, [this] {
-    if (look_at_key() == TenantFiles::KeyState::kNew && !executor_busy_ && !is_stopping_) {
-      install_key();
-    } else {
-      watch_key();
-    }
-  });
-}
-
-/// This alone: whatever else is to be done has its own time.
-void ReconcileLoop::install_key() {
-  const auto installed = [this](const Status& outcome) {
-    if (outcome.has_value()) {
-      key_failures_ = 0;
-      deps_.events.add("platform.key_installed", "platform");
-    } else if (++key_failures_ == 1) {
-      deps_.events.add("platform.key_not_installed", "platform",
-                       dump_json({{"error", outcome.error().text()}}));
-    }
-    watch_key();
-  };
-  if (const Status begun = run_single(InstallKey{}, "the Ultravox key has changed", installed);
-      begun.has_error()) {
-    watch_key();
-  }
 }
 
 Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {

@@ -19,6 +19,7 @@
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/daemon/config_delivery.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/key_watch.h"
 #include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
 #include "provisioner/edge/edge_proxy.h"
@@ -32,13 +33,6 @@ namespace voicectl {
 /// How often the daemon looks for certificates that are due, and for anything else that is not as
 /// it should be.
 inline constexpr std::chrono::hours kConvergeInterval{1};
-
-/// How often the daemon looks whether the platform's Ultravox key is another one: who rotates a key
-/// wants the old one out of use soon.
-inline constexpr std::chrono::seconds kKeyInterval{15};
-
-/// How long it waits to try again a key that could not be installed.
-inline constexpr BackoffPolicy kKeyWait{.first = kKeyInterval, .cap = std::chrono::minutes(15)};
 
 /// How long the start of a daemon waits for everything to be as it should before it answers: an
 /// instance that does not become ready would hide it for its whole deadline. Shorter than 'voicectl
@@ -135,8 +129,7 @@ class ReconcileLoop {
   /// What an instance said when it did not take a tenant's newest configuration; empty: nothing
   /// yet.
   std::string why_outdated(const TenantId& tenant) const { return delivery_.reason_of(tenant); }
-  /// How the file of the platform's Ultravox key stands; nullopt without a platform.
-  std::optional<TenantFiles::KeyState> look_at_key() const;
+  const KeyWatch& keys() const { return keys_; }
 
   const std::optional<DesiredState>& desired() const { return desired_; }
   /// Recorded and observed state, as of this turn.
@@ -155,9 +148,6 @@ class ReconcileLoop {
                      RecordedChange change,
                      std::function<void()> done);
   void converge_later();
-  /// The key's file may get a new content at any time, and nobody tells.
-  void watch_key();
-  void install_key();
   void execute(Plan plan, const ApplyListener& listener);
   std::map<std::size_t, std::string> ports_lost_in(const Plan& plan) const;
   /// Runs what waits for the end of an apply, unless the next one has begun.
@@ -170,10 +160,9 @@ class ReconcileLoop {
   Relending relending_;
   ConfigDelivery delivery_;
   PortProbe ports_;
+  KeyWatch keys_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
-  /// Times in a row that a new key could not be installed.
-  int key_failures_ = 0;
   /// Wait for the end of the apply that runs.
   std::vector<std::function<void()>> when_idle_;
 };

@@ -159,7 +159,7 @@ void ReconcileLoop::settle_placements(const AdoptReport& report,
     deps_.reactor.call_after(kStartPatience, tell);
     converge("start of the daemon", [this, tell] {
       converge_later();
-      watch_key();
+      keys_.begin();
       delivery_.begin();
       tell();
     });

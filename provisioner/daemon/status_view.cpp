@@ -110,7 +110,13 @@ std::vector<std::string> StatusView::problems(const Snapshot& snapshot) const {
                     name.str(), generation.value, snapshot.tenants.at(name).generation.value,
                     why.empty() ? "" : ": " + why));
   }
-  if (deps_.loop.look_at_key() == TenantFiles::KeyState::kUnreadable) {
+  for (const TenantId& name : deps_.loop.keys().tenants_with(TenantFiles::KeyState::kUnreadable)) {
+    out.push_back(fmt::format(
+        "the credentials of tenant '{}' in '{}' cannot be read or are empty; those that "
+        "were installed before stay in use",
+        name.str(), snapshot.tenants.at(name).spec.backend.credentials_file));
+  }
+  if (deps_.loop.keys().look_at_platform() == TenantFiles::KeyState::kUnreadable) {
     out.push_back(
         fmt::format("the Ultravox key in '{}' cannot be read or is empty; the one that was "
                     "installed before stays in use",

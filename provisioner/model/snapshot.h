@@ -106,6 +106,8 @@ struct ObservedState {
   std::set<Port> foreign_ports;
   /// The Ultravox key file holds another key than the instances read.
   bool has_new_key = false;
+  /// Tenants whose file of credentials holds others than their instance reads.
+  std::set<TenantId> new_credentials;
   /// nginx runs, and with this configuration; empty if it does not run.
   std::string edge_fingerprint;
   /// Certificates that are on disk.

@@ -122,7 +122,9 @@ ActionSymbol symbol_of(const Action& action) {
 
 std::string subject_of(const Action& action) {
   return std::visit(Overload{[](const SetPlatform&) { return std::string("platform"); },
-                             [](const InstallKey&) { return std::string("platform"); },
+                             [](const InstallKey& a) {
+                               return a.tenant ? tenant_subject(*a.tenant) : "platform";
+                             },
                              [](const CreateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const UpdateTenant& a) { return tenant_subject(a.spec.tenant); },
                              [](const DeleteTenant& a) { return tenant_subject(a.tenant); },
@@ -151,7 +153,10 @@ std::string describe(const Action& action) {
           [](const SetPlatform& a) {
             return fmt::format("record the settings of platform {}", a.platform.domain);
           },
-          [](const InstallKey&) { return std::string("install the new Ultravox key"); },
+          [](const InstallKey& a) {
+            return a.tenant ? "install the new credentials of " + a.tenant->str()
+                            : "install the new Ultravox key";
+          },
           [](const CreateTenant& a) { return "create tenant " + a.spec.tenant.str(); },
           [](const UpdateTenant& a) {
             return fmt::format("update tenant {} to generation {}", a.spec.tenant.str(),

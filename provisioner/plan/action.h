@@ -21,8 +21,11 @@ namespace voicectl {
 struct SetPlatform {
   PlatformSpec platform;
 };
-/// Copy the platform's Ultravox key, which has changed, to where the instances read it.
-struct InstallKey {};
+/// Copy a key that has changed to where the instances read it: the tenant's credentials at its
+/// ERPNext, or the platform's Ultravox key.
+struct InstallKey {
+  std::optional<TenantId> tenant{};
+};
 /// Record a new tenant (phase creating, generation 1); nothing outside the registry changes.
 struct CreateTenant {
   TenantSpec spec;

@@ -39,7 +39,7 @@ Json content_of(const Action& action) {
       Overload{[](const SetPlatform& a) {
                  return Json{{"platform", render_platform(a.platform)}};
                },
-               [](const InstallKey&) { return Json::object(); },
+               [](const InstallKey& a) { return a.tenant ? of_tenant(*a.tenant) : Json::object(); },
                [](const CreateTenant& a) {
                  return Json{{"spec", render_tenant(a.spec)}};
                },
@@ -229,8 +229,12 @@ Result<Action> read_reclaim_listener(const Json& json) {
   return Action(ReclaimListener{std::move(tenant), std::move(instance)});
 }
 
-Result<Action> read_install_key(const Json&) {
-  return Action(InstallKey{});
+Result<Action> read_install_key(const Json& json) {
+  if (!json.contains("tenant")) {
+    return Action(InstallKey{});
+  }
+  VC_TRY(TenantId tenant, tenant_in(json));
+  return Action(InstallKey{std::move(tenant)});
 }
 
 /// Actions that name a certificate and nothing else.

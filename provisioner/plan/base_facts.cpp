@@ -51,7 +51,10 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                  return snapshot.platform ? sha256_hex(render_platform(*snapshot.platform))
                                           : "absent";
                },
-               [&](const InstallKey&) {
+               [&](const InstallKey& a) {
+                 if (a.tenant) {
+                   return tenant(*a.tenant);
+                 }
                  return snapshot.platform ? snapshot.platform->ultravox.api_key_file : "";
                },
                [&](const CreateTenant& a) { return tenant(a.spec.tenant); },

@@ -20,6 +20,14 @@ void plan_platform(PlanContext& context) {
     context.draft.add(InstallKey{},
                       fmt::format("'{}' holds another key", recorded->ultravox.api_key_file));
   }
+  for (const TenantSpec& tenant : context.desired().tenants) {
+    if (context.snapshot().observed.new_credentials.contains(tenant.tenant)) {
+      const auto known = context.snapshot().tenants.find(tenant.tenant);
+      context.draft.add(
+          InstallKey{tenant.tenant},
+          fmt::format("'{}' holds others", known->second.spec.backend.credentials_file));
+    }
+  }
   if (recorded == desired) {
     return;
   }

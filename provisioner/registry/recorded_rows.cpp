@@ -333,6 +333,9 @@ Status write_change(SqliteDatabase& database, const RecordedChange& change) {
   VC_TRY(put_tenants(database, change.put_tenants));
   VC_TRY(drop_tenants(database, change.drop_tenants));
   VC_TRY(write_instances(database, change));
+  for (const ApiKeyRecord& key : change.put_api_keys) {
+    VC_TRY(write_api_key(database, key));
+  }
   return write_leases(database, change);
 }
 

@@ -51,7 +51,7 @@ bool has_changes(const RecordedChange& change) {
   return change.platform || !change.put_tenants.empty() || !change.drop_tenants.empty() ||
          !change.put_instances.empty() || !change.drop_instances.empty() ||
          !change.put_leases.empty() || !change.drop_leases.empty() || change.edge_fingerprint ||
-         change.programs;
+         change.programs || !change.put_api_keys.empty();
 }
 
 }  // namespace voicectl

@@ -14,6 +14,22 @@
 
 namespace voicectl {
 
+/// A tenant's API key: only its hash is known.
+struct ApiKeyRecord {
+  std::string key_id;
+  TenantId tenant;
+  std::string sha256;
+  std::string scope;  ///< "admin", "staff", "widget"
+  WallTime created_at{};
+  /// From then on it opens nothing; absent: no end was set.
+  std::optional<WallTime> expires_at{};
+  /// It was revoked then, and is only kept to be listed.
+  std::optional<WallTime> revoked_at{};
+  /// Id of the key that it was rotated into; empty if it was not.
+  std::string replaced_by{};
+  friend bool operator==(const ApiKeyRecord&, const ApiKeyRecord&) = default;
+};
+
 /// A change of recorded state. Exactly the parts that are set are changed. With a tenant go its API
 /// keys: they must not open the door to a later tenant of the same name.
 struct RecordedChange {
@@ -26,6 +42,8 @@ struct RecordedChange {
   std::vector<Port> drop_leases;
   std::optional<std::string> edge_fingerprint;
   std::optional<Programs> programs{};
+  /// Keys that came with a tenant's data.
+  std::vector<ApiKeyRecord> put_api_keys{};
 };
 
 /// Whether recording it raises the generation.
@@ -74,22 +92,6 @@ struct EventRecord {
   std::string name;     ///< "instance.ready"
   std::string subject;  ///< "instance/shared-0"
   std::string detail;   ///< JSON object
-};
-
-/// A tenant's API key: only its hash is known.
-struct ApiKeyRecord {
-  std::string key_id;
-  TenantId tenant;
-  std::string sha256;
-  std::string scope;  ///< "admin", "staff", "widget"
-  WallTime created_at{};
-  /// From then on it opens nothing; absent: no end was set.
-  std::optional<WallTime> expires_at{};
-  /// It was revoked then, and is only kept to be listed.
-  std::optional<WallTime> revoked_at{};
-  /// Id of the key that it was rotated into; empty if it was not.
-  std::string replaced_by{};
-  friend bool operator==(const ApiKeyRecord&, const ApiKeyRecord&) = default;
 };
 
 /// What survives loss of power: recorded state, desired state, journal, events.

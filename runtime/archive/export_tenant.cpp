@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/crypto.h"
 #include "runtime/archive/manifest.h"
@@ -12,6 +14,8 @@
 #include "runtime/session/database_files.h"
 #include "runtime/session/tenant_check.h"
 #include "runtime/session/tenant_schema.h"
+#include "runtime/tenant/auth.h"
+#include "runtime/tenant/config.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -75,17 +79,61 @@ Manifest describe(const ArchiveDeps& deps, const TenantConfig& config, RowCounts
   manifest.store = config.store.kind == StoreKind::kRedis ? "redis" : "embedded";
   manifest.schema = static_cast<int>(tenant_schema().size());
   manifest.rows = std::move(rows);
-  manifest.left_out = {"API keys: the platform has only their hashes; make new ones",
-                       "answers to repeated requests of the last ten minutes",
+  manifest.left_out = {"answers to repeated requests of the last ten minutes",
                        "the credentials of an ERPNext site: their file is named, not copied"};
   return manifest;
+}
+
+/// The keys' file without those that have ended. A damaged one must not come to light when the
+/// archive is all that is left.
+struct ExportedKeys {
+  std::string text;
+  std::size_t count = 0;
+};
+Result<ExportedKeys> keys_to_export(const ArchiveDeps& deps,
+                                    const ExportRequest& request,
+                                    const TenantId& tenant) {
+  VC_TRY(const std::string text, read_text(deps.files, request.keys_path, kMostKeys));
+  VC_TRY(std::vector<ApiKey> keys, parse_tenant_keys(text, tenant));
+  std::erase_if(keys, [&](const ApiKey& key) { return !is_in_force(key, deps.clock.now()); });
+  return ExportedKeys{render_tenant_keys(keys, tenant), keys.size()};
+}
+
+/// Members of an archive that are texts, in their order.
+using TextMembers = std::vector<std::pair<std::string_view, std::string>>;
+
+Result<TextMembers> text_members(const ArchiveDeps& deps,
+                                 const ExportRequest& request,
+                                 Manifest& manifest,
+                                 std::size_t& keys) {
+  TextMembers members;
+  VC_TRY(std::string document, read_text(deps.files, request.document_path, kMostDocument));
+  members.emplace_back(kTenantMember, std::move(document));
+  if (request.secrets_path.empty()) {
+    manifest.left_out.emplace_back(
+        "secrets of webhooks and tools: they are made anew, and tokens of sessions end");
+  } else {
+    VC_TRY(std::string secrets, read_text(deps.files, request.secrets_path, kMostSecrets));
+    members.emplace_back(kSecretsMember, std::move(secrets));
+  }
+  if (request.keys_path.empty()) {
+    manifest.left_out.emplace_back(
+        "API keys: their hashes go along with --with-secrets only; make new keys");
+  } else {
+    VC_TRY(ExportedKeys exported, keys_to_export(deps, request, manifest.tenant));
+    keys = exported.count;
+    members.emplace_back(kKeysMember, std::move(exported.text));
+  }
+  for (const auto& [name, text] : members) {
+    manifest.members[std::string(name)] = {text.size(), sha256_hex(text)};
+  }
+  return members;
 }
 
 }  // namespace
 
 Result<Json> export_tenant(const ArchiveDeps& deps, const ExportRequest& request) {
   VC_TRY(const TenantConfig config, load_tenant_config(deps.files, request.config_path));
-  VC_TRY(const std::string document, read_text(deps.files, request.document_path, kMostDocument));
   const Draft rows(request.archive_path + ".rows");
   const Draft archive(request.archive_path + ".partial");
   VC_TRY(write_rows(deps, config, request, rows.path()));
@@ -93,20 +141,12 @@ Result<Json> export_tenant(const ArchiveDeps& deps, const ExportRequest& request
   Manifest manifest = describe(deps, config, std::move(counts));
   VC_TRY(const MemberSeal sealed_rows, seal_of_file(rows.path()));
   manifest.members[std::string(kRowsMember)] = sealed_rows;
-  manifest.members[std::string(kTenantMember)] = {document.size(), sha256_hex(document)};
-  std::string secrets;
-  if (request.secrets_path.empty()) {
-    manifest.left_out.emplace_back(
-        "secrets of webhooks and tools: they are made anew, and tokens of sessions end");
-  } else {
-    VC_TRY(secrets, read_text(deps.files, request.secrets_path, kMostSecrets));
-    manifest.members[std::string(kSecretsMember)] = {secrets.size(), sha256_hex(secrets)};
-  }
+  std::size_t keys = 0;
+  VC_TRY(const TextMembers texts, text_members(deps, request, manifest, keys));
   VC_TRY(const auto out, ArchiveWriter::create(archive.path()));
   VC_TRY(out->add(std::string(kManifestMember), render_manifest(manifest)));
-  VC_TRY(out->add(std::string(kTenantMember), document));
-  if (!secrets.empty()) {
-    VC_TRY(out->add(std::string(kSecretsMember), secrets));
+  for (const auto& [name, text] : texts) {
+    VC_TRY(out->add(std::string(name), text));
   }
   VC_TRY(out->add_file(std::string(kRowsMember), rows.path(), deps.on_bytes));
   VC_TRY(out->finish());
@@ -115,7 +155,8 @@ Result<Json> export_tenant(const ArchiveDeps& deps, const ExportRequest& request
   const std::uintmax_t size = std::filesystem::file_size(request.archive_path, unknown);
   return Json{{"tenant", config.tenant.str()}, {"file", request.archive_path},
               {"bytes", unknown ? 0 : size},   {"schema", manifest.schema},
-              {"rows", manifest.rows},         {"left_out", manifest.left_out}};
+              {"rows", manifest.rows},         {"api_keys", keys},
+              {"left_out", manifest.left_out}};
 }
 
 }  // namespace voicectl::runtime

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,8 @@
 #include "runtime/archive/places.h"
 #include "runtime/archive/redis_rows.h"
 #include "runtime/session/tenant_check.h"
+#include "runtime/tenant/auth.h"
+#include "runtime/tenant/config.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -23,6 +26,8 @@ namespace {
 constexpr std::size_t kMostManifest = 1U << 20;
 /// 40 characters of 36: more than 200 bits.
 constexpr std::size_t kSecretLength = 40;
+/// As many as a platform lets a tenant have.
+constexpr std::size_t kMostKeysInForce = 100;
 
 Error bad(std::string_view what) {
   return {ErrorCode::kCorrupt, fmt::format("cannot use the archive: {}", what)};
@@ -33,6 +38,7 @@ struct Unpacked {
   Manifest manifest;
   std::string document;
   std::string secrets;
+  std::string keys;
   std::string rows_path;
 };
 
@@ -91,9 +97,11 @@ Status unpack_member(const ArchiveDeps& deps,
   if (member.name == kRowsMember) {
     VC_TRY(sha256, unpack_rows(archive, out.rows_path, deps.on_bytes));
   } else {
-    std::string& text = member.name == kTenantMember ? out.document : out.secrets;
+    const bool is_document = member.name == kTenantMember;
+    const bool is_keys = member.name == kKeysMember;
+    std::string& text = is_document ? out.document : (is_keys ? out.keys : out.secrets);
     VC_TRY(text, read_small(archive, member,
-                            member.name == kTenantMember ? kMostDocument : kMostSecrets));
+                            is_document ? kMostDocument : (is_keys ? kMostKeys : kMostSecrets)));
     sha256 = sha256_hex(text);
   }
   if (sha256 != seal->second.sha256) {
@@ -111,7 +119,7 @@ Result<Unpacked> unpack(const ArchiveDeps& deps, const ImportRequest& request) {
   }
   VC_TRY(const std::string manifest, read_small(*archive, *first, kMostManifest));
   VC_TRY(Manifest parsed, parse_manifest(manifest));
-  Unpacked out{std::move(parsed), "", "", request.stage + "/archive.db"};
+  Unpacked out{std::move(parsed), "", "", "", request.stage + "/archive.db"};
   while (true) {
     VC_TRY(const std::optional<ArchiveMember> member, archive->next());
     if (!member) {
@@ -197,6 +205,26 @@ Result<Json> choose_secrets(const ArchiveDeps& deps, const std::string& text) {
   return secrets;
 }
 
+/// The keys that open the new tenant: those of the archive that are in force.
+Result<std::vector<ApiKey>> choose_keys(const ArchiveDeps& deps, const Unpacked& unpacked) {
+  if (unpacked.keys.empty()) {
+    return std::vector<ApiKey>();
+  }
+  Result<std::vector<ApiKey>> keys = parse_tenant_keys(unpacked.keys, unpacked.manifest.tenant);
+  const auto is_ours = [](const ApiKey& key) {
+    constexpr std::string_view kIds = "abcdefghijklmnopqrstuvwxyz0123456789";
+    return key.id.size() <= 64 && key.id.find_first_not_of(kIds) == std::string::npos &&
+           key.sha256.size() == 64 &&
+           key.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;
+  };
+  if (keys.has_error() || keys->size() > kMostKeysInForce ||
+      !std::all_of(keys->begin(), keys->end(), is_ours)) {
+    return bad("its API keys are not of our form");
+  }
+  std::erase_if(*keys, [&](const ApiKey& key) { return !is_in_force(key, deps.clock.now()); });
+  return keys;
+}
+
 Result<RedisPlace> redis_place(const ArchiveDeps& deps,
                                const ImportRequest& request,
                                const TenantId& tenant,
@@ -257,6 +285,12 @@ Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request)
   VC_TRY(const Json document,
          parse_json(unpacked.document, {.bytes = kMostDocument, .nodes = 1'000'000}));
   VC_TRY(const Json secrets, choose_secrets(deps, unpacked.secrets));
+  VC_TRY(const std::vector<ApiKey> keys, choose_keys(deps, unpacked));
+  const bool keeps_name = name == unpacked.manifest.tenant;
+  if (keeps_name && !keys.empty()) {
+    VC_TRY(deps.files.replace_atomically(request.stage + "/keys.json",
+                                         render_tenant_keys(keys, name), kPrivateFile));
+  }
   VC_TRY(deps.files.replace_atomically(request.stage + "/secrets.json", dump_json(secrets),
                                        kPrivateFile));
   // Before anything is outside: an import that is cut off can be taken back.
@@ -283,6 +317,8 @@ Result<Json> stage_import(const ArchiveDeps& deps, const ImportRequest& request)
               {"document", document},
               {"rows", taken.rows},
               {"has_secrets", !unpacked.secrets.empty()},
+              {"api_keys", keeps_name ? keys.size() : 0},
+              {"other_api_keys", keeps_name ? 0 : keys.size()},
               {"ended_sessions", taken.renaming.ended_sessions},
               {"dead_entries", taken.renaming.dead_entries}};
 }
@@ -302,7 +338,8 @@ Status give_to_owner_of_parent(const std::string& stage) {
   if (parent.st_uid == own.st_uid || own.st_uid != ::geteuid()) {
     return ok_status();
   }
-  for (const char* name : {"tenant.db", "secrets.json", "target.json", "import.json"}) {
+  for (const char* name :
+       {"tenant.db", "secrets.json", "keys.json", "target.json", "import.json"}) {
     if (::fchownat(folder.get(), name, parent.st_uid, parent.st_gid, AT_SYMLINK_NOFOLLOW) != 0 &&
         errno != ENOENT) {
       return posix_error(fmt::format("give '{}/{}' to its platform's user", stage, name), errno);

@@ -82,6 +82,7 @@ int run_program(int argc, char** argv) {
   out->add_option("--data", exporting.data_folder)->required();
   out->add_option("--document", exporting.document_path)->required();
   out->add_option("--secrets", exporting.secrets_path);
+  out->add_option("--keys", exporting.keys_path);
   out->add_option("--file", exporting.archive_path)->required();
   CLI::App* const in = app.add_subcommand("import", "Check an archive and stage it for the daemon");
   CLI::App* const discard = app.add_subcommand("discard", "Take a staged import back");

@@ -28,7 +28,8 @@ Status read_members(const Json& document, Manifest& out) {
   for (const auto& [name, member] : members->items()) {
     const MemberSeal seal{static_cast<std::uint64_t>(integer_or(member, "size", -1)),
                           string_or(member, "sha256", "")};
-    const bool is_known = name == kTenantMember || name == kRowsMember || name == kSecretsMember;
+    const bool is_known = name == kTenantMember || name == kRowsMember || name == kSecretsMember ||
+                          name == kKeysMember;
     if (!is_known || !is_hash(seal.sha256) || integer_or(member, "size", -1) < 0) {
       return not_ours("lists a member that no archive of ours has");
     }

@@ -20,6 +20,8 @@ inline constexpr int kArchiveVersion = 1;
 inline constexpr std::string_view kManifestMember = "manifest.json";
 inline constexpr std::string_view kTenantMember = "tenant.json";
 inline constexpr std::string_view kSecretsMember = "secrets.json";
+/// Hashes of the API keys with their scopes and ends: what an instance reads.
+inline constexpr std::string_view kKeysMember = "keys.json";
 inline constexpr std::string_view kRowsMember = "data.db";
 
 struct MemberSeal {

@@ -34,6 +34,8 @@ struct ExportRequest {
   /// The tenant's secrets, to be put in too; empty for none.
   std::string secrets_path = {};
   std::string archive_path;
+  /// The file with the hashes of its API keys, to be put in too; empty for none.
+  std::string keys_path = {};
 };
 /// Writes one archive beside its place and renames it when it is whole and durable.
 /// ERRORS: kCorrupt if the data are damaged: they are not passed on as sound.
@@ -53,7 +55,9 @@ struct ImportRequest {
   std::string retired_folder = {};
 };
 /// Checks all of an archive and leaves in the stage what the daemon takes over for a new tenant:
-/// tenant.db (unless it was put on a Redis server), secrets.json, import.json.
+/// tenant.db (unless it was put on a Redis server), secrets.json, import.json; keys.json if the
+/// archive has API keys and the tenant keeps its name. Another name is another tenant, and whoever
+/// revokes a key of the one must not leave it open the other.
 /// ERRORS: kCorrupt, kConflict, kResourceExhausted for an archive that is refused; kAlreadyExists.
 Result<Json> import_tenant(const ArchiveDeps& deps, const ImportRequest& request);
 

@@ -16,6 +16,7 @@ namespace voicectl::runtime {
 inline constexpr std::string_view kDatabaseName = "/tenant.db";
 inline constexpr std::size_t kMostDocument = 16U << 20;
 inline constexpr std::size_t kMostSecrets = 64U << 10;
+inline constexpr std::size_t kMostKeys = 256U << 10;
 
 /// ERRORS: kNotFound; kResourceExhausted above `most` bytes.
 Result<std::string> read_text(FileSystem& files, const std::string& path, std::size_t most);

@@ -29,8 +29,8 @@ struct ConnectionLimits {
   Duration request_timeout = std::chrono::seconds(30);
   /// How long an idle connection is kept between requests.
   Duration idle_timeout = std::chrono::seconds(75);
-  /// Pings and pongs that a peer may send within ten seconds before its WebSocket is closed with
-  /// 1008.
+  /// Pings, pongs and fragments without a byte that a peer may send within ten seconds before its
+  /// WebSocket is closed with 1008. Other fragments are bounded by what they add to their message.
   std::uint16_t control_frames = 60;
   /// Time between pings on a quiet WebSocket; two unanswered ones end it.
   Duration ping_interval = std::chrono::seconds(30);

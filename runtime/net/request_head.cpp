@@ -10,6 +10,9 @@
 namespace voicectl {
 namespace {
 
+/// As many as most requests have: room for them is made once.
+constexpr std::size_t kUsualHeaders = 10;
+
 /// More headers than any client of ours sends; each costs two strings.
 constexpr std::size_t kMaxHeaders = 100;
 
@@ -76,6 +79,9 @@ Verdict read_header(std::string_view line, RequestHead& head) {
   }
   if (head.request.headers.size() == kMaxHeaders) {
     return Refusal{431, "cannot take more than 100 headers"};
+  }
+  if (head.request.headers.empty()) {
+    head.request.headers.reserve(kUsualHeaders);
   }
   head.request.headers.emplace_back(header->first, header->second);
   return {};

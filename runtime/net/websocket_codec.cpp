@@ -236,6 +236,7 @@ bool WebSocketCodec::is_utf8_so_far(bool is_final) {
 
 std::optional<WebSocketEvent> WebSocketCodec::accept_data(const Header& header,
                                                           std::string payload) {
+  const bool is_empty = payload.empty();
   if (header.opcode != 0) {
     state_.fragment_opcode = static_cast<Opcode>(header.opcode);
     state_.fragments = std::move(payload);
@@ -248,7 +249,7 @@ std::optional<WebSocketEvent> WebSocketCodec::accept_data(const Header& header,
     return fail({close_code::kNotUtf8, "a text message is not UTF-8"});
   }
   if (!header.is_final) {
-    return std::nullopt;
+    return is_empty ? std::optional<WebSocketEvent>(EmptyFragment{}) : std::nullopt;
   }
   state_.fragment_opcode = Opcode::kContinuation;
   std::string message = std::exchange(state_.fragments, std::string());

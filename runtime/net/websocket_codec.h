@@ -53,6 +53,11 @@ struct Pong {
   std::string payload;
   friend bool operator==(const Pong&, const Pong&) = default;
 };
+/// A frame of a message that adds nothing to it and does not end it. Only worth counting: there can
+/// be any number of them.
+struct EmptyFragment {
+  friend bool operator==(const EmptyFragment&, const EmptyFragment&) = default;
+};
 struct PeerClose {
   std::uint16_t code = close_code::kNone;
   std::string reason;
@@ -65,7 +70,7 @@ struct ProtocolFailure {
   friend bool operator==(const ProtocolFailure&, const ProtocolFailure&) = default;
 };
 using WebSocketEvent =
-    std::variant<TextMessage, BinaryMessage, Ping, Pong, PeerClose, ProtocolFailure>;
+    std::variant<TextMessage, BinaryMessage, EmptyFragment, Ping, Pong, PeerClose, ProtocolFailure>;
 
 /// What a codec knows, as plain data.
 struct WebSocketCodecState {

@@ -122,6 +122,7 @@ void WebSocketConnection::act_on(WebSocketEvent event) {
             }
           },
           [this](Pong&) { count_control_frame(); },
+          [this](EmptyFragment&) { count_control_frame(); },
           [this](PeerClose& close) { finish(close.code, close.code, ""); },
           [this](ProtocolFailure& failure) { finish(failure.code, failure.code, failure.reason); },
       },
@@ -135,7 +136,7 @@ void WebSocketConnection::count_control_frame() {
     control_frames_ = 0;
   }
   if (++control_frames_ > host_->limits().control_frames && phase_ == Phase::kOpen) {
-    finish(close_code::kPolicy, close_code::kPolicy, "too many pings");
+    finish(close_code::kPolicy, close_code::kPolicy, "too many pings or empty frames");
   }
 }
 

@@ -158,6 +158,7 @@ class Outbox {
     std::string side;
   };
 
+  static DeliveryLine::Kind kind_of(const OutboxEntry& entry);
   Deliverer* deliverer_of(const OutboxEntry& entry) const;
   /// Reads which entries are dead, a page at a time.
   void find_dead(std::uint64_t after);

@@ -2,6 +2,7 @@
 #include "runtime/redis/redis_commands.h"
 
 #include <charconv>
+#include <cstring>
 
 namespace voicectl {
 
@@ -20,8 +21,17 @@ RedisCommands& RedisCommands::begin(std::size_t words) {
 }
 
 RedisCommands& RedisCommands::word(std::string_view text) {
-  number('$', text.size());
-  bytes_.append(text).append("\r\n");
+  char head[24] = "$";
+  char* end = std::to_chars(head + 1, head + sizeof head, text.size()).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  const auto size = static_cast<std::size_t>(end - head);
+  const std::size_t before = bytes_.size();
+  bytes_.resize(before + size + text.size() + 2);
+  char* const to = bytes_.data() + before;
+  std::memcpy(to, head, size);
+  std::memcpy(to + size, text.data(), text.size());
+  std::memcpy(to + size + text.size(), "\r\n", 2);
   return *this;
 }
 

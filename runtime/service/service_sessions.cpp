@@ -15,7 +15,7 @@ namespace voicectl::runtime {
 namespace {
 
 constexpr std::int64_t kDefaultPage = 50;
-constexpr std::int64_t kMaxPage = 100;
+constexpr std::int64_t kMaxPage = 200;
 
 /// Most events that one answer shows: the last ones.
 constexpr std::uint32_t kMaxEvents = 200;
@@ -101,6 +101,7 @@ struct Service::Page {
     std::string next;
     for (const Session& session : found) {
       Json summary = summary_of(session);
+      summary["cursor"] = page_cursor(session);
       size += dump_json(summary).size() + 1;
       if (size > kMaxAnswer - 256) {
         more = true;

@@ -272,4 +272,19 @@ Result<std::vector<ApiKey>> parse_tenant_keys(std::string_view text, const Tenan
   return read_keys(document, "keys");
 }
 
+std::string render_tenant_keys(const std::vector<ApiKey>& keys, const TenantId& tenant) {
+  Json list = Json::array();
+  for (const ApiKey& key : keys) {
+    Json entry = {{"id", key.id}, {"sha256", key.sha256}, {"scope", name_of(key.scope)}};
+    if (key.expires_at) {
+      entry["expires_at_ms"] = key.expires_at->time_since_epoch().count();
+    }
+    list.push_back(std::move(entry));
+  }
+  return dump_json({{"apiVersion", "voicectl/v1"},
+                    {"kind", "TenantKeys"},
+                    {"tenant", tenant.str()},
+                    {"keys", std::move(list)}});
+}
+
 }  // namespace voicectl::runtime

@@ -141,5 +141,7 @@ Result<TenantConfig> parse_tenant_config(std::string_view text);
 /// Reads the file with the hashes of a tenant's API keys: JSON of kind TenantKeys.
 /// ERRORS: kInvalidArgument, naming the member, also if the keys are another tenant's.
 Result<std::vector<ApiKey>> parse_tenant_keys(std::string_view text, const TenantId& tenant);
+/// Such a file for these keys.
+std::string render_tenant_keys(const std::vector<ApiKey>& keys, const TenantId& tenant);
 
 }  // namespace voicectl::runtime

@@ -31,22 +31,6 @@ std::optional<SessionId> named_session(const ultravox::Call& call, const TenantI
   return id.has_value() && belongs_to(*id, tenant) ? std::optional(std::move(*id)) : std::nullopt;
 }
 
-/// The session whose tool token the request shows; nullopt if it shows none that fits.
-std::optional<SessionId> proven_session(const HttpRequest& request, const TenantConfig& config) {
-  const auto name = request.header(kSessionHeader);
-  const auto token = request.header(kToolTokenHeader);
-  if (!name || !token) {
-    return std::nullopt;
-  }
-  Result<SessionId> id = SessionId::parse(*name);
-  if (id.has_error() || !belongs_to(*id, config.tenant)) {
-    return std::nullopt;
-  }
-  const Secret expected = make_tool_token(config.tool_secret, *id);
-  const bool fits = equal_in_constant_time(expected.reveal(), *token);
-  return fits ? std::optional(std::move(*id)) : std::nullopt;
-}
-
 }  // namespace
 
 WebhookApi::WebhookApi(
@@ -58,6 +42,24 @@ WebhookApi::WebhookApi(
       dispatch_(scope.book, builtin, erp.tools(), scope.clock),
       remote_dispatch_(scope.book, erp.backend(), erp.tools(), scope.clock),
       self_(std::make_shared<WebhookApi*>(this)) {}
+
+std::optional<SessionId> WebhookApi::proven_session(const HttpRequest& request) {
+  const auto name = request.header(kSessionHeader);
+  const auto token = request.header(kToolTokenHeader);
+  if (!name || !token) {
+    return std::nullopt;
+  }
+  Result<SessionId> id = SessionId::parse(*name);
+  if (id.has_error() || !belongs_to(*id, scope_.config->tenant)) {
+    return std::nullopt;
+  }
+  if (tokens_of_ != scope_.config) {
+    tokens_.emplace(scope_.config->tool_secret);
+    tokens_of_ = scope_.config;
+  }
+  const bool fits = equal_in_constant_time(tokens_->of(*id).reveal(), *token);
+  return fits ? std::optional(std::move(*id)) : std::nullopt;
+}
 
 void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
   if (admit_unproven(scope_, exchange) == Admission::kRefused) {
@@ -120,7 +122,7 @@ void WebhookApi::run_tool(const std::shared_ptr<Exchange>& exchange) {
   if (admit_unproven(scope_, exchange) == Admission::kRefused) {
     return;
   }
-  const std::optional<SessionId> session = proven_session(exchange->request(), config);
+  const std::optional<SessionId> session = proven_session(exchange->request());
   note_proof(scope_, *exchange, session ? Proof::kRight : Proof::kWrong);
   if (!session) {
     exchange->refuse(401, "unauthorized", "cannot run the tool: the session's token is missing");

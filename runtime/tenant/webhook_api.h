@@ -13,6 +13,7 @@
 #include "runtime/webhook/record_news.h"
 #include "runtime/webhook/record_updates.h"
 #include "runtime/webhook/tool_dispatch.h"
+#include "runtime/webhook/tool_tokens.h"
 
 namespace voicectl::runtime {
 
@@ -51,7 +52,13 @@ class WebhookApi {
                    const std::string& tool,
                    const Result<std::string>& answer);
 
+  /// The session whose tool token the request shows; nullopt if it shows none that fits.
+  std::optional<SessionId> proven_session(const HttpRequest& request);
+
   TenantScope& scope_;
+  /// Of the configuration that they were made for.
+  std::shared_ptr<const TenantConfig> tokens_of_;
+  std::optional<ToolTokens> tokens_;
   ErpSide& erp_;
   RecordNews& news_;
   CallEvents& events_;

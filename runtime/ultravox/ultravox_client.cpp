@@ -127,11 +127,16 @@ UltravoxResult<T> read_answer(const Result<HttpResponse>& answer,
                               std::string_view what,
                               const Read& read) {
   if (answer.has_error()) {
-    // One answer that is too long is no reason to leave the service alone.
-    const Error told = answer.error().code() == ErrorCode::kResourceExhausted
-                           ? Error(ErrorCode::kCorrupt, answer.error().message())
-                           : answer.error();
-    return UltravoxError{told.with_context(fmt::format("asking Ultravox to {}", what))};
+    ErrorCode code = answer.error().code();
+    if (code == ErrorCode::kResourceExhausted) {
+      // One answer that is too long is no reason to leave the service alone.
+      code = ErrorCode::kCorrupt;
+    } else if (code == ErrorCode::kPermissionDenied) {
+      // Whoever answers there cannot prove to be the service.
+      code = ErrorCode::kUnavailable;
+    }
+    return UltravoxError{Error(code, answer.error().message())
+                             .with_context(fmt::format("asking Ultravox to {}", what))};
   }
   return read(*answer);
 }

@@ -40,10 +40,10 @@ struct UltravoxOptions {
 ///
 /// ERRORS of every request: kPermissionDenied (401, 403: the key, or what it may do);
 /// kResourceExhausted (402, 429: payment, rate, concurrency; see retry_after); kUnavailable (5xx,
-/// no connection); kTimeout; kNotFound (404); kConflict (409, 422);
-/// kInvalidArgument (400); kCorrupt (an answer that makes no sense). What the key source says is
-/// passed on.
-/// THREADS: loop thread only. Completions do not run once the client is gone.
+/// no connection, or a certificate that does not verify); kTimeout; kNotFound (404); kConflict
+/// (409, 422); kInvalidArgument (400); kCorrupt (an answer that makes no sense). What the key
+/// source says is passed on. THREADS: loop thread only. Completions do not run once the client is
+/// gone.
 class UltravoxClient {
  public:
   /// REQUIRES: `reactor` and `http` outlive it; `options.api_key` is set.

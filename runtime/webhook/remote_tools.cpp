@@ -4,14 +4,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <boost/hana/functional/overload.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/crypto.h"
 #include "base/json.h"
-#include "base/json_text.h"
-#include "runtime/webhook/call_deliverer.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -19,9 +16,6 @@ namespace {
 constexpr std::string_view kPromise =
     "I'm passing that on right now. It takes a moment longer than usual; you'll have the "
     "confirmation shortly. Is there anything else I can do for you meanwhile?";
-
-constexpr std::string_view kGivenUp =
-    "I'm sorry, I could not get that through. Somebody will look at it and call you back.";
 
 /// Characters of a hash that tell two requests of one tenant apart.
 constexpr std::size_t kKeyLength = 40;
@@ -33,123 +27,12 @@ std::string key_of(const ToolCall& call, const Session& session) {
   return "vt-" + sha256_hex(session.session.str() + "/" + told_by).substr(0, kKeyLength);
 }
 
-/// A tool call as it is kept in the outbox, and back.
-std::string render_payload(const ToolCall& call) {
-  JsonText out;
-  return out.text("tool", call.tool->name)
-      .json("parameters", call.body)
-      .text("request_key", call.request_key.value_or(""))
-      .take();
-}
-
-const ToolDefinition* tool_named(std::string_view name) {
-  for (const ToolDefinition& tool : all_tools()) {
-    if (tool.name == name) {
-      return &tool;
-    }
-  }
-  return nullptr;
-}
-
-Result<RemoteTools::Job> recorded_job(const OutboxEntry& entry) {
-  VC_TRY(SessionId session, SessionId::parse(entry.session));
-  VC_TRY(const Json payload, parse_json(entry.payload));
-  const ToolDefinition* tool = tool_named(string_or(payload, "tool", ""));
-  const auto parameters = payload.find("parameters");
-  if (tool == nullptr || parameters == payload.end()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("cannot run '{}': this version does not know it", entry.kind));
-  }
-  const std::string request_key = string_or(payload, "request_key", "");
-  return RemoteTools::Job{{std::move(session), tool, dump_json(*parameters),
-                           request_key.empty() ? std::nullopt : std::optional(request_key)},
-                          read_tool_request(*tool, *parameters)};
-}
-
-/// The same request with what tells it from others.
-std::shared_ptr<const ToolRequest> marked(ToolRequest request, const RequestMark& mark) {
-  std::visit(boost::hana::overload([&mark](OrderRequest& order) { order.mark = mark; },
-                                   [&mark](AppointmentRequest& wish) { wish.mark = mark; },
-                                   [&mark](TicketRequest& ticket) { ticket.mark = mark; },
-                                   [](Refusal&) {}),
-             request);
-  return std::make_shared<const ToolRequest>(std::move(request));
-}
-
-DeliveryOutcome::Verdict verdict_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kTimeout:
-    case ErrorCode::kResourceExhausted:
-      return DeliveryOutcome::Verdict::kUnreachable;
-    case ErrorCode::kConflict:
-    case ErrorCode::kPermissionDenied:
-    case ErrorCode::kCorrupt:
-    case ErrorCode::kCancelled:
-    case ErrorCode::kFenced:
-    case ErrorCode::kInternal:
-      return DeliveryOutcome::Verdict::kAgain;
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kAlreadyExists:
-      return DeliveryOutcome::Verdict::kRefused;
-  }
-  return DeliveryOutcome::Verdict::kRefused;
-}
-
-DeliveryOutcome failure(const Error& error, Duration quiet) {
-  DeliveryOutcome outcome;
-  outcome.verdict = verdict_of(error.code());
-  outcome.error = error.text();
-  if (quiet > Duration(0)) {
-    outcome.retry_after = quiet;
-  }
-  return outcome;
-}
-
 NewEvent pending_event(const ToolCall& call) {
   return {EventType::kToolPending,
           fmt::format(R"({{"tool":"{}","parameters":{}}})", call.tool->name, call.body)};
 }
 
-NewEvent failed_event(const ToolCall& call, std::string_view message) {
-  return {EventType::kToolFailed,
-          fmt::format(R"({{"tool":"{}","parameters":{},"message":{}}})", call.tool->name, call.body,
-                      dump_json(Json(message)))};
-}
-
-/// A promise is kept towards the caller too, whatever came of it.
-void tell_agent(const Session& session,
-                const ToolCall& call,
-                const std::string& key,
-                const std::string& answer,
-                DeliveryOutcome& outcome) {
-  if (is_live(session.status) && !session.ultravox_call_id.empty()) {
-    outcome.follow_ups.push_back(tell_agent_effect(
-        session.session.str(), session.ultravox_call_id, key,
-        fmt::format("What the caller asked for with {} has been decided: {} Tell the caller now, "
-                    "in the language of this call.",
-                    call.tool->name, answer)));
-  }
-}
-
-std::string given_up_text() {
-  return dump_json(Json{{"success", false}, {"error", "failed"}, {"message", kGivenUp}});
-}
-
-std::string message_in(const std::string& answer) {
-  const Result<Json> parsed = parse_json(answer);
-  return parsed.has_value() ? string_or(*parsed, "message", "") : "";
-}
-
 }  // namespace
-
-/// One attempt on its way.
-struct RemoteTools::Delivery {
-  std::string key;
-  SharedJob job;
-  std::function<void(DeliveryOutcome)> done;
-};
 
 RemoteTools::RemoteTools(Deps deps, Duration answer_within)
     : deps_(std::move(deps)),
@@ -222,7 +105,7 @@ void RemoteTools::decide(const ToolCall& call, const std::string& key) {
   // that anybody waits for, at the price of the largest write of a call.
   deps_.outbox.commit(Change{},
                       {{std::string(kPrefix) + std::string(call.tool->name), call.session.str(),
-                        key, render_payload(call)}},
+                        key, render_tool_job(call)}},
                       [this, key, alive = std::weak_ptr(self_)](const Status& outcome) {
                         if (alive.expired()) {
                           return;
@@ -289,104 +172,6 @@ void RemoteTools::answer(const std::string& key, const Result<std::string>& text
   }
 }
 
-Result<RemoteTools::SharedJob> RemoteTools::job_of(const OutboxEntry& entry) const {
-  const auto task = tasks_.find(effect_key(entry));
-  if (task != tasks_.end()) {
-    return task->second.job;
-  }
-  VC_TRY(Job job, recorded_job(entry));
-  return SharedJob(std::make_shared<const Job>(std::move(job)));
-}
-
-void RemoteTools::deliver(const OutboxEntry& entry,
-                          Attempt attempt,
-                          std::function<void(DeliveryOutcome)> done) {
-  Result<SharedJob> job = job_of(entry);
-  if (job.has_error()) {
-    done(failure(job.error(), Duration(0)));
-    return;
-  }
-  ask(std::make_shared<const Delivery>(
-          Delivery{effect_key(entry), std::move(*job), std::move(done)}),
-      attempt);
-}
-
-void RemoteTools::ask(const std::shared_ptr<const Delivery>& delivery, Attempt attempt) {
-  const RequestMark mark{delivery->key,
-                         attempt == Attempt::kRepeated ? Repetition::kPossible : Repetition::kNone};
-  ask_tool(deps_.backend, marked(delivery->job->request, mark),
-           [this, delivery, alive = std::weak_ptr(self_)](Result<ToolEffect> effect) {
-             if (alive.expired()) {
-               return;
-             }
-             if (effect.has_error()) {
-               delivery->done(failure(effect.error(), deps_.backend.quiet_for()));
-               return;
-             }
-             conclude(delivery, std::move(*effect));
-           });
-}
-
-void RemoteTools::conclude(const std::shared_ptr<const Delivery>& delivery, ToolEffect effect) {
-  if (const Session* session = deps_.book.find(delivery->job->call.session)) {
-    delivery->done(outcome_of(*delivery, std::move(effect), session));
-    return;
-  }
-  deps_.book.fetch(delivery->job->call.session,
-                   [this, delivery, effect = std::move(effect),
-                    alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
-                     if (alive.expired()) {
-                       return;
-                     }
-                     if (found.has_error()) {
-                       // Its effect is there; the next attempt finds it.
-                       DeliveryOutcome again;
-                       again.verdict = DeliveryOutcome::Verdict::kAgain;
-                       again.error = found.error().text();
-                       delivery->done(std::move(again));
-                       return;
-                     }
-                     delivery->done(outcome_of(*delivery, effect, *found ? &**found : nullptr));
-                   });
-}
-
-DeliveryOutcome RemoteTools::outcome_of(const Delivery& delivery,
-                                        ToolEffect effect,
-                                        const Session* session) {
-  const ToolCall& call = delivery.job->call;
-  const auto task = tasks_.find(delivery.key);
-  const bool was_promised = task != tasks_.end() && task->second.is_promised;
-  DeliveryOutcome outcome;
-  const std::string text = effect.answer;
-  const bool is_refused = !effect.record && effect.events.empty();
-  std::string record;
-  if (effect.record) {
-    record = effect.record->external_id = effect.record->id;
-  }
-  if (session != nullptr) {
-    outcome.change = change_of_tool(*session, call, std::move(effect), deps_.clock.now());
-    if (is_refused && was_promised) {
-      outcome.change.events.push_back(failed_event(call, message_in(text)));
-    }
-  }
-  if (session != nullptr && was_promised) {
-    tell_agent(*session, call, delivery.key, text, outcome);
-  }
-  if (call.request_key && !was_promised) {
-    outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
-  }
-  outcome.afterwards = [this, key = delivery.key, text, record, alive = std::weak_ptr(self_)] {
-    if (alive.expired()) {
-      return;
-    }
-    answer(key, text);
-    if (!record.empty() && deps_.on_record) {
-      deps_.on_record(record);
-    }
-  };
-  return outcome;
-}
-
 std::vector<std::string> RemoteTools::promised() const {
   std::vector<std::string> keys;
   for (const auto& [key, task] : tasks_) {
@@ -410,46 +195,6 @@ void RemoteTools::go_on_with(const std::vector<std::string>& promised, std::uint
       by_session_.emplace((*job)->call.session, key);
     }
   }
-}
-
-void RemoteTools::put_off(const OutboxEntry& entry) {
-  promise(effect_key(entry));
-}
-
-void RemoteTools::give_up(const OutboxEntry& entry, std::function<void(DeliveryOutcome)> done) {
-  const Result<SharedJob> job = job_of(entry);
-  if (job.has_error()) {
-    done({});
-    return;
-  }
-  const auto fetched = [this, job = *job, key = effect_key(entry), done = std::move(done),
-                        alive = std::weak_ptr(self_)](const Result<std::optional<Session>>& found) {
-    if (alive.expired()) {
-      return;
-    }
-    const ToolCall& call = job->call;
-    const std::string text = given_up_text();
-    DeliveryOutcome outcome;
-    if (found.has_value() && *found) {
-      outcome.change.session = **found;
-      ++outcome.change.session->tool_calls;
-      outcome.change.events.push_back(failed_event(call, kGivenUp));
-      const auto task = tasks_.find(key);
-      if (task != tasks_.end() && task->second.is_promised) {
-        tell_agent(**found, call, key, text, outcome);
-      }
-    }
-    if (call.request_key) {
-      outcome.change.response = StoredResponse{*call.request_key, 200, text, deps_.clock.now()};
-    }
-    outcome.afterwards = [this, key, text, alive] {
-      if (!alive.expired()) {
-        answer(key, text);
-      }
-    };
-    done(std::move(outcome));
-  };
-  deps_.book.fetch((*job)->call.session, fetched);
 }
 
 }  // namespace voicectl::runtime

@@ -16,6 +16,7 @@
 #include "runtime/outbox/outbox.h"
 #include "runtime/session/session_book.h"
 #include "runtime/webhook/tool_dispatch.h"
+#include "runtime/webhook/tool_job.h"
 
 namespace voicectl::runtime {
 
@@ -53,11 +54,7 @@ class RemoteTools final : public Deliverer {
 
   void reconfigure(Duration answer_within) { answer_within_ = answer_within; }
 
-  /// What is to be run: a call, and what its body asks for.
-  struct Job {
-    ToolCall call;
-    ToolRequest request;
-  };
+  using Job = ToolJob;
 
   /// `job.call.body` is JSON that makes sense for the tool, and its session is live. `done` as
   /// ToolDispatch::run.

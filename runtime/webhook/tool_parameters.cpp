@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +35,10 @@ std::uint32_t quantity_of(const Json& item) {
   if (found == item.end()) {
     return 1;
   }
+  if (found->is_number_unsigned()) {
+    const auto number = found->get<std::uint64_t>();
+    return number <= 1'000'000 ? static_cast<std::uint32_t>(number) : 0;
+  }
   const std::string digits = found->is_string() ? found->get<std::string>() : found->dump();
   double number = 0;
   const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
@@ -42,22 +48,30 @@ std::uint32_t quantity_of(const Json& item) {
   return static_cast<double>(quantity) == number ? quantity : 0;
 }
 
-bool is_choice(const ToolParameter& parameter, const std::string& text) {
-  const auto letters = [](std::string_view of) {
-    std::string out;
-    for (const char c : of) {
-      if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
-        out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-      }
+bool is_letter(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) != 0;
+}
+
+/// Whether two texts are the same, but for case and what is no letter.
+bool have_same_letters(std::string_view a, std::string_view b) {
+  auto in_a = a.begin();
+  auto in_b = b.begin();
+  while (true) {
+    in_a = std::find_if(in_a, a.end(), is_letter);
+    in_b = std::find_if(in_b, b.end(), is_letter);
+    if (in_a == a.end() || in_b == b.end()) {
+      return in_a == a.end() && in_b == b.end();
     }
-    return out;
-  };
-  for (const std::string_view choice : parameter.choices) {
-    if (letters(choice) == letters(text)) {
-      return true;
+    if (std::tolower(static_cast<unsigned char>(*in_a++)) !=
+        std::tolower(static_cast<unsigned char>(*in_b++))) {
+      return false;
     }
   }
-  return false;
+}
+
+bool is_choice(const ToolParameter& parameter, const std::string& text) {
+  return std::any_of(parameter.choices.begin(), parameter.choices.end(),
+                     [&text](std::string_view choice) { return have_same_letters(choice, text); });
 }
 
 bool are_items(const Json& value) {

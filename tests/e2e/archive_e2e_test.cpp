@@ -70,6 +70,37 @@ TEST_F(ArchiveE2e, ATenantComesBackAsItWasAfterItWasDeleted) {
   EXPECT_EQ(sessions_of("mario-copy").size(), 2U);
 }
 
+TEST_F(ArchiveE2e, ClientsGoOnWithTheirKeysBehindAnImportWithSecrets) {
+  platform.up();
+  const std::string key = platform.key_file("mario-pizza", "widget");
+  const auto call = [&](const std::string& tenant) {
+    return run({Platform::bin("voicectl-caller"), "call", "--port",
+                std::to_string(platform.http_port()), "--host", tenant + ".qastco.com",
+                "--key-file", key, "--json"})
+        .code;
+  };
+  ASSERT_EQ(
+      platform.voicectl({"tenant", "export", "mario-pizza", "-f", archive, "--with-secrets"}).code,
+      0);
+  ASSERT_EQ(platform.voicectl({"tenant", "delete", "mario-pizza", "--confirm=mario-pizza"}).code,
+            0);
+
+  const Finished imported = platform.voicectl({"tenant", "import", "-f", archive, "--yes"});
+  const Finished copied =
+      platform.voicectl({"tenant", "import", "-f", archive, "--as", "mario-copy", "--yes"});
+
+  ASSERT_EQ(imported.code, 0) << imported.out << imported.err;
+  EXPECT_THAT(imported.err, HasSubstr("1 API keys of the archive will open it"));
+  ASSERT_EQ(copied.code, 0) << copied.out << copied.err;
+  EXPECT_EQ(call("mario-pizza"), 0);
+  EXPECT_NE(call("mario-copy"), 0);
+  const json keys = platform.voicectl_json({"tenant", "key", "list", "mario-pizza"});
+  ASSERT_EQ(keys["keys"].size(), 1U) << keys.dump();
+  const std::string id = keys["keys"][0]["id"];
+  EXPECT_EQ(platform.voicectl({"tenant", "key", "revoke", "mario-pizza", id}).code, 0);
+  EXPECT_NE(call("mario-pizza"), 0);
+}
+
 TEST_F(ArchiveE2e, AHostileOrBrokenArchiveChangesNothing) {
   platform.up();
   const std::string desired = platform.voicectl({"tenant", "list", "-o", "json"}).out;

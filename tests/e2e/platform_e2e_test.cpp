@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "tests/e2e/platform.h"
 
@@ -147,6 +148,34 @@ TEST_F(PlatformE2e, SessionsAreListedShownAndEndedByTheOperator) {
   EXPECT_THAT(listed.out, HasSubstr(id));
   EXPECT_THAT(shown.out, HasSubstr("completed"));
   EXPECT_EQ(missing.code, 3) << missing.out << missing.err;
+}
+
+TEST_F(PlatformE2e, SessionsOfAllInstancesArePaged) {
+  platform.up();
+  std::set<std::string> made;
+  for (const char* const tenant : {"mario-pizza", "dr-smith", "mario-pizza"}) {
+    made.insert(platform.call(tenant).value("session_id", ""));
+  }
+  std::set<std::string> seen;
+  std::vector<std::string> question = {"session", "list", "--limit", "1"};
+  json page;
+
+  for (std::size_t pages = 0; pages <= made.size(); ++pages) {
+    page = platform.voicectl_json(question);
+    for (const json& session : page["sessions"]) {
+      EXPECT_TRUE(seen.insert(session.value("session_id", "")).second) << page.dump();
+    }
+    if (!page.contains("next")) {
+      break;
+    }
+    question = {"session", "list", "--limit", "1", "--after", page["next"]};
+  }
+  const Finished wrong = platform.voicectl({"session", "list", "--after", "the last one"});
+
+  EXPECT_EQ(seen, made);
+  EXPECT_FALSE(page.contains("next"));
+  EXPECT_EQ(wrong.code, 1) << wrong.out << wrong.err;
+  EXPECT_THAT(wrong.err, HasSubstr("'after' must be the 'next' of an earlier answer"));
 }
 
 TEST_F(PlatformE2e, TheOutboxIsEmptyBehindACallAndNamesWhatItDoesNotKnow) {

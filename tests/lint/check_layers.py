@@ -45,7 +45,7 @@ HOMES = {
     r"^hiredis/": ["runtime/redis/redis_reader.cpp"],
     r"^sqlite3\.h": ["base/sqlite.cpp"],
     r"^spdlog/": ["base/log.cpp"],
-    r"^openssl/": ["base/crypto.cpp", P + "certs/"],
+    r"^openssl/": ["base/crypto.cpp", "base/hmac_key.cpp", P + "certs/"],
     r"^libssh2": ["playbooks/"],
     r"^CLI/": ["cli/", "runtime/service/main.cpp", "runtime/archive/main.cpp",
                "runtime/ultravox/stand_in/", "runtime/backend/erpnext/stand_in/main.cpp",

@@ -51,12 +51,16 @@ Result<std::vector<std::string>> lines_of(FileSystem& files, const std::string& 
   return lines;
 }
 
-/// Why there is no answer. One that is too long concerns this request alone: the site is there.
+/// Why there is no answer. One that is too long concerns this request alone: the site is there. One
+/// that cannot prove to be the site, or is where no backend may be, is as good as none.
 Error failure_of(const Error& error) {
-  const Error told = error.code() == ErrorCode::kResourceExhausted
-                         ? Error(ErrorCode::kCorrupt, error.message())
-                         : error;
-  return told.with_context("asking ERPNext");
+  ErrorCode code = error.code();
+  if (code == ErrorCode::kResourceExhausted) {
+    code = ErrorCode::kCorrupt;
+  } else if (code == ErrorCode::kPermissionDenied) {
+    code = ErrorCode::kUnavailable;
+  }
+  return Error(code, error.message()).with_context("asking ERPNext");
 }
 
 /// The rest of a line that begins with `word` and a blank; empty for others.

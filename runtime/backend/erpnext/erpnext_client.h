@@ -39,10 +39,10 @@ class ErpnextClient {
  public:
   using Transport = std::function<void(HttpCall, Completion<HttpResponse>)>;
   using Credentials = std::function<Result<Secret>()>;
-  /// Any answer of the site is success. ERRORS: kUnavailable, kTimeout (the request may have had
-  /// its effect); kResourceExhausted (not sent); kCorrupt (an answer that is too long: the request
-  /// may have had its effect); kPermissionDenied (its certificate, or its address is not allowed);
-  /// what `credentials` says.
+  /// Any answer of the site is success. ERRORS: kUnavailable (its certificate does not prove it, or
+  /// its address is not allowed, among others), kTimeout (the request may have had its effect);
+  /// kResourceExhausted (not sent); kCorrupt (an answer that is too long: the request may have had
+  /// its effect); what `credentials` says.
   using OnAnswer = Completion<ErpnextAnswer>;
 
   struct Deps {

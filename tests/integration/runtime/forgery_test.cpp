@@ -170,15 +170,23 @@ TEST_F(FloodTest, OnlySoManyWebSocketsFollowATenant) {
   EXPECT_THAT(lines[3], HasSubstr("429"));
 }
 
-TEST_F(FloodTest, ASocketThatSendsTooManyPingsOrTextsIsClosedWithAReason) {
+TEST_F(FloodTest, ASocketThatSendsTooManyFramesIsClosedWithAReason) {
   open();
-  for (const auto& [frame, reason] :
-       {std::pair<std::string, std::string>{std::string("\x89\x80\0\0\0\0", 6), "too many pings"},
-        {std::string("\x8a\x80\0\0\0\0", 6), "too many pings"},
-        {std::string("\x81\x81\0\0\0\0x", 7), "too many messages"}}) {
+  struct Flood {
+    std::string opening;
+    std::string frame;
+    std::string reason;
+  };
+  const std::string fragment("\x01\x80\0\0\0\0", 6);
+  const std::string more("\x00\x80\0\0\0\0", 6);
+  for (const auto& [opening, frame, reason] :
+       {Flood{"", std::string("\x89\x80\0\0\0\0", 6), "too many pings or empty frames"},
+        Flood{"", std::string("\x8a\x80\0\0\0\0", 6), "too many pings or empty frames"},
+        Flood{fragment, more, "too many pings or empty frames"},
+        Flood{"", std::string("\x81\x81\0\0\0\0x", 7), "too many messages"}}) {
     WebSocketClient client(world_.reactor(), acme_.port, "/ws/staff?token=acme-staff");
     ASSERT_TRUE(world_.run_until([&] { return !client.status_line().empty(); }));
-    std::string flood;
+    std::string flood = opening;
     for (int i = 0; i < 90; ++i) {
       flood += frame;
     }

@@ -28,7 +28,13 @@ class Effects {
     snapshot_.platform = a.platform;
     snapshot_.observed.has_new_key = false;
   }
-  void operator()(const InstallKey&) { snapshot_.observed.has_new_key = false; }
+  void operator()(const InstallKey& a) {
+    if (a.tenant) {
+      snapshot_.observed.new_credentials.erase(*a.tenant);
+    } else {
+      snapshot_.observed.has_new_key = false;
+    }
+  }
   void operator()(const CreateTenant& a) {
     snapshot_.tenants.insert_or_assign(a.spec.tenant,
                                        RecordedTenant{.spec = a.spec,
@@ -51,7 +57,10 @@ class Effects {
     }
     snapshot_.observed.outdated.erase(a.spec.tenant);
   }
-  void operator()(const DeleteTenant& a) { snapshot_.tenants.erase(a.tenant); }
+  void operator()(const DeleteTenant& a) {
+    snapshot_.tenants.erase(a.tenant);
+    snapshot_.observed.new_credentials.erase(a.tenant);
+  }
   void operator()(const RecordWish& a) {
     snapshot_.tenants.at(a.tenant).wish =
         a.reason ? std::optional(PromotionWish{*a.reason, now_}) : std::nullopt;

@@ -142,6 +142,11 @@ void PlanGenerator::disturb(Snapshot& snapshot) {
     }
   }
   observed.has_new_key = chance(10);
+  for (const auto& [name, recorded] : snapshot.tenants) {
+    if (recorded.has_data && chance(10)) {
+      observed.new_credentials.insert(name);
+    }
+  }
   if (chance(15)) {
     observed.edge_fingerprint.clear();
   }

@@ -207,6 +207,9 @@ class MemoryRegistry final : public Registry {
       recorded.tenants.erase(tenant);
       std::erase_if(store.keys, [&](const auto& key) { return key.first.first == tenant; });
     }
+    for (const ApiKeyRecord& key : change.put_api_keys) {
+      store.keys.insert_or_assign({key.tenant, key.key_id}, key);
+    }
     for (const RecordedInstance& instance : change.put_instances) {
       recorded.instances.insert_or_assign(instance.instance, instance);
     }

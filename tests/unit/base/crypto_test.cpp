@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "base/hmac_key.h"
+
 namespace voicectl {
 namespace {
 
@@ -46,6 +48,21 @@ TEST(CryptoTest, ComparesTexts) {
   EXPECT_FALSE(equal_in_constant_time("Secret", "secret"));
   EXPECT_FALSE(equal_in_constant_time("secret", "secre"));
   EXPECT_FALSE(equal_in_constant_time("secret", ""));
+}
+
+TEST(CryptoTest, APreparedKeySignsEachMessageAsANewOneWould) {
+  HmacSha256Key key("a key of the usual size, which is shorter than a block");
+  HmacSha256Key other(std::string(100, 'k'));
+
+  for (const std::string& message : {std::string(), std::string("one"), std::string(1000, 'm')}) {
+    EXPECT_EQ(key.hex(message), hmac_sha256_hex("a key of the usual size, which is shorter than a "
+                                                "block",
+                                                message));
+    EXPECT_EQ(other.hex(message), hmac_sha256_hex(std::string(100, 'k'), message));
+  }
+  HmacSha256Key moved = std::move(key);
+  moved = std::move(other);
+  EXPECT_EQ(moved.hex("one"), hmac_sha256_hex(std::string(100, 'k'), "one"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/random.h"
 #include "tests/support/matchers.h"
 #include "tests/support/random_seed.h"
 
@@ -143,6 +144,98 @@ TEST(JsonTest, NeitherCrashesNorAcceptsSilentlyChangedDocuments) {
     if (value.has_value()) {
       ASSERT_THAT(parse_json(dump_json(*value)), IsOkAnd(*value)) << text;
     }
+  }
+}
+
+/// The usual is read by ourselves, and the rest by the library: nobody must be able to tell.
+TEST(JsonTest, ReadsAnyTextAsTheLibraryDoes) {
+  constexpr std::string_view kPieces[] = {"{",
+                                          "}",
+                                          "[",
+                                          "]",
+                                          ":",
+                                          ",",
+                                          "\"a\"",
+                                          "\"b\"",
+                                          "\"\"",
+                                          "\"\\n\"",
+                                          "\"\\u00e9\"",
+                                          "\"\xc3\xa9\"",
+                                          "\"\xff\"",
+                                          "\"\\x\"",
+                                          "\"\x01\"",
+                                          "\"a",
+                                          "0",
+                                          "1",
+                                          "-0",
+                                          "-12",
+                                          "01",
+                                          "1.5",
+                                          "-0.0",
+                                          "46.970000000000006",
+                                          "1e400",
+                                          "1e-400",
+                                          "1.",
+                                          "1.e1",
+                                          "2E+1",
+                                          "2e-",
+                                          "1e3x",
+                                          "1e3",
+                                          "-",
+                                          "123456789012345678",
+                                          "1234567890123456789",
+                                          "99999999999999999999",
+                                          "true",
+                                          "false",
+                                          "null",
+                                          "nul",
+                                          " ",
+                                          "\n",
+                                          "\t"};
+  SeededRandom random(20'261'126);
+  int accepted = 0;
+  for (int i = 0; i < 40'000; ++i) {
+    // Half of them begin as an object whose members are often whole.
+    const bool is_object = random.below(2) == 0;
+    std::string text = is_object ? "{" : "";
+    for (std::uint64_t pieces = random.below(8) + 1; pieces > 0; --pieces) {
+      if (is_object && random.below(2) == 0) {
+        text += text.size() > 1 ? "," : "";
+        text += "\"k" + std::to_string(pieces) + "\":";
+      }
+      text += kPieces[random.below(std::size(kPieces))];
+    }
+    text += is_object ? "}" : "";
+
+    const Result<Json> ours = parse_json(text);
+
+    const Json theirs = Json::parse(text, nullptr, false);
+    if (ours.has_error() && ours.error().text().find("stands twice") != std::string::npos) {
+      continue;
+    }
+    ASSERT_EQ(ours.has_value(), !theirs.is_discarded()) << text;
+    if (ours.has_value()) {
+      ++accepted;
+      ASSERT_EQ(*ours, theirs) << text;
+      ASSERT_EQ(ours->type(), theirs.type()) << text;
+      ASSERT_EQ(dump_json(*ours), dump_json(theirs)) << text;
+    }
+  }
+  EXPECT_GT(accepted, 1000);
+}
+
+TEST(JsonTest, HoldsItsBudgetsWhoeverReads) {
+  const JsonBudget budget{.bytes = 1000, .depth = 3, .nodes = 5};
+  for (const std::string end : {"", "\xc3\xa9"}) {
+    const std::string text = "\"" + end + "\"";
+    EXPECT_THAT(parse_json("[[[" + text + "]]]", budget), IsOk()) << end;
+    EXPECT_THAT(parse_json("[[[[" + text + "]]]]", budget),
+                FailsWith(ErrorCode::kResourceExhausted))
+        << end;
+    EXPECT_THAT(parse_json("[1,2,3," + text + "]", budget), IsOk()) << end;
+    EXPECT_THAT(parse_json("[1,2,3,4," + text + "]", budget),
+                FailsWith(ErrorCode::kResourceExhausted))
+        << end;
   }
 }
 

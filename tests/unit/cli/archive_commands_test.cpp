@@ -117,6 +117,16 @@ TEST_F(ArchiveCommandsTest, ExportTellsTheProgramWhereTheTenantIs) {
   EXPECT_EQ(files_.find("/state/transfer/export-acme.json"), nullptr);
 }
 
+TEST_F(ArchiveCommandsTest, ExportWithSecretsTakesTheHashesOfKeysAlong) {
+  say("export", {{"type", "done"}, {"tenant", "acme"}, {"file", "/a"}, {"api_keys", 2}});
+
+  EXPECT_EQ(run({"tenant", "export", "acme", "--file", "a", "--with-secrets"}), ExitCode::kOk);
+
+  EXPECT_THAT(runs_[0], Contains("/state/tenants/acme/secrets.json"));
+  EXPECT_THAT(runs_[0], Contains("/state/tenants/acme/keys.json"));
+  EXPECT_THAT(err(), HasSubstr("Hashes of 2 API keys are in it"));
+}
+
 TEST_F(ArchiveCommandsTest, ExportDoesNotReplaceAFileUnasked) {
   ASSERT_TRUE(files_.make_directory("/home/ann", kPrivateDirectory).has_value());
   ASSERT_TRUE(files_.replace_atomically("/home/ann/a", "x", kPrivateFile).has_value());

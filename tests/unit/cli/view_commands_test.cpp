@@ -7,6 +7,7 @@ namespace voicectl {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 using ViewCommandsTest = CliTest;
 
@@ -62,6 +63,30 @@ TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
 
   EXPECT_EQ(out(), "session/acme_1\n");
   EXPECT_EQ(run({"session", "list", "--limit", "201"}), ExitCode::kUsage);
+}
+
+TEST_F(ViewCommandsTest, SessionsGoOnBehindACursorInEveryFormat) {
+  const Json first = {{"session_id", "acme_2"}, {"created_at", "2026"}};
+  daemon_.answer("GET /v1/sessions?limit=1",
+                 Json{{"sessions", {first}}, {"next", "1790000000000.acme_2"}});
+  daemon_.answer("GET /v1/sessions?limit=1&after=1790000000000.acme_2",
+                 Json{{"sessions", {{{"session_id", "acme_1"}}}}});
+
+  for (const char* const format : {"table", "wide", "name"}) {
+    EXPECT_EQ(run({"session", "list", "--limit", "1", "-o", format}), ExitCode::kOk);
+    EXPECT_THAT(out(), Not(HasSubstr("1790000000000"))) << format;
+    EXPECT_THAT(err(), HasSubstr("There are more: add --after '1790000000000.acme_2'.\n"))
+        << format;
+  }
+  EXPECT_EQ(run({"session", "list", "--limit", "1", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(Json::parse(out())["next"], "1790000000000.acme_2");
+  EXPECT_EQ(err(), "");
+
+  EXPECT_EQ(
+      run({"session", "list", "--limit", "1", "--after", "1790000000000.acme_2", "-o", "name"}),
+      ExitCode::kOk);
+  EXPECT_EQ(out(), "session/acme_1\n");
+  EXPECT_EQ(err(), "");
 }
 
 TEST_F(ViewCommandsTest, WhoDidNotAnswerIsNamedBesideAListThatIsNotWhole) {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "runtime/session/tenant_database.h"
+#include "runtime/tenant/config.h"
 #include "tests/integration/runtime/data/data_fixture.h"
 
 namespace voicectl::runtime {
@@ -108,6 +109,67 @@ TEST_F(ArchiveTest, HasNoSecretsUnlessAsked) {
   EXPECT_THAT(kept, HasSubstr("tool-secret-of-acme"));
   // Whose data a Redis server has is new in any case.
   EXPECT_EQ(parse_json(kept).value()["store_owner"].get<std::string>().size(), 40U);
+}
+
+TEST_F(ArchiveTest, KeysComeBackUnderTheSameNameWithScopesAndEnds) {
+  fill("acme", 3);
+  const std::string ended(64, 'e');
+  const std::string keys = folder_.path("keys.json");
+  ASSERT_THAT(
+      files_.replace_atomically(
+          keys,
+          R"({"kind":"TenantKeys","tenant":"acme","keys":[{"id":"one","scope":"staff","sha256":")" +
+              std::string(64, 'a') + R"("},{"id":"two","scope":"widget","sha256":")" +
+              std::string(64, 'b') +
+              R"(","expires_at_ms":4102444800000},{"id":"old","scope":"admin","sha256":")" + ended +
+              R"(","expires_at_ms":1}]})",
+          kPrivateFile),
+      IsOk());
+  const Result<Json> exported =
+      export_tenant(deps_, {tenant_folder("acme") + "/config.json", tenant_folder("acme") + "/data",
+                            folder_.path("acme.document"), tenant_folder("acme") + "/secrets.json",
+                            folder_.path("acme.tar.zst"), keys});
+  ASSERT_THAT(exported, IsOk());
+  EXPECT_EQ((*exported)["api_keys"], 2);
+
+  const Result<Json> imported = import_tenant(deps_, import_of("acme.tar.zst"));
+
+  ASSERT_THAT(imported, IsOk());
+  EXPECT_EQ((*imported)["api_keys"], 2);
+  const std::string text = *files_.read(folder_.path("stage/keys.json"), 4096).value();
+  const auto restored = parse_tenant_keys(text, *TenantId::parse("acme"));
+  ASSERT_THAT(restored, IsOk());
+  ASSERT_EQ(restored->size(), 2U);
+  EXPECT_EQ(restored->at(0), (ApiKey{"one", std::string(64, 'a'), KeyScope::kStaff}));
+  EXPECT_EQ(restored->at(1), (ApiKey{"two", std::string(64, 'b'), KeyScope::kWidget,
+                                     WallTime(std::chrono::milliseconds(4102444800000))}));
+  ASSERT_THAT(files_.remove(folder_.path("stage")), IsOk());
+  const Result<Json> copied = import_tenant(deps_, import_of("acme.tar.zst", "copy"));
+  ASSERT_THAT(copied, IsOk());
+  EXPECT_EQ((*copied)["api_keys"], 0);
+  EXPECT_EQ((*copied)["other_api_keys"], 2);
+  EXPECT_FALSE(files_.read(folder_.path("stage/keys.json"), 4096).value().has_value());
+}
+
+TEST_F(ArchiveTest, RefusesKeysThatAreNotOfOurForm) {
+  fill("acme", 1);
+  const std::string keys = folder_.path("keys.json");
+  ASSERT_THAT(
+      files_.replace_atomically(
+          keys,
+          R"({"kind":"TenantKeys","tenant":"acme","keys":[{"id":"../one","scope":"staff","sha256":")" +
+              std::string(64, 'a') + R"("}]})",
+          kPrivateFile),
+      IsOk());
+  ASSERT_THAT(
+      export_tenant(deps_, {tenant_folder("acme") + "/config.json", tenant_folder("acme") + "/data",
+                            folder_.path("acme.document"), "", folder_.path("acme.tar.zst"), keys}),
+      IsOk());
+
+  const Result<Json> imported = import_tenant(deps_, import_of("acme.tar.zst"));
+
+  ASSERT_THAT(imported, FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(imported.error().text(), HasSubstr("API keys"));
 }
 
 TEST_F(ArchiveTest, UnderAnotherNameAllIsTheNewTenants) {

@@ -208,6 +208,37 @@ TEST_F(DriftSim, ANewContentOfTheKeyFileIsTakenWithoutARestartOrAnEdit) {
   expect_converged(desired);
 }
 
+TEST_F(DriftSim, NewCredentialsOfATenantAreTakenWithoutARestartOrAnEdit) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  const auto installed = [this](const std::string& name) {
+    return machine.files.content_of("/var/lib/voicectl/tenants/" + name + "/erpnext.credentials");
+  };
+  for (TenantSpec& spec : desired.tenants) {
+    const std::string file = "/etc/voicectl/" + spec.tenant.str() + ".erp";
+    machine.files.put(file, "key:first\n");
+    spec.backend = Backend{.kind = BackendKind::kErpnext,
+                           .url = "https://erp.example",
+                           .company = "Shop",
+                           .credentials_file = file};
+  }
+  apply(desired);
+  ASSERT_THAT(installed("beta"), Optional(std::string("key:first\n")));
+
+  machine.files.put("/etc/voicectl/alpha.erp", "key:second\n");
+  machine.files.put("/etc/voicectl/beta.erp", "key:second\nwebhook of-the-site\n");
+  EXPECT_THAT(plan(desired).steps, SizeIs(2));
+  machine.sim.advance(kKeyInterval + 1s);
+
+  EXPECT_THAT(installed("alpha"), Optional(std::string("key:second\n")));
+  EXPECT_THAT(installed("beta"), Optional(std::string("key:second\nwebhook of-the-site\n")));
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.credentials_installed")));
+  expect_converged(desired);
+
+  machine.files.put("/etc/voicectl/alpha.erp", "");
+  machine.sim.advance(kKeyInterval + 1s);
+  EXPECT_THAT(installed("alpha"), Optional(std::string("key:second\n"))) << "no worse than before";
+}
+
 TEST_F(DriftSim, ANewKeyIsInstalledAlsoWhileSomethingElseKeepsFailing) {
   DesiredState desired = platform_with({"alpha"});
   machine.files.put(kKeyFile, "first\n");
@@ -301,7 +332,7 @@ TEST_F(DriftSim, AKeyFileThatIsBeingWrittenTakesNoKeyAway) {
   machine.sim.advance(kKeyInterval * 3);
 
   EXPECT_THAT(machine.files.content_of(kInstalledKey), Optional(std::string("first\n")));
-  EXPECT_EQ(daemon().daemon->loop().look_at_key(), TenantFiles::KeyState::kUnreadable);
+  EXPECT_EQ(daemon().daemon->loop().keys().look_at_platform(), TenantFiles::KeyState::kUnreadable);
 }
 
 TEST_F(DriftSim, AnInstanceThatDoesNotTakeNewSettingsIsNamedAndAskedAgain) {

@@ -31,6 +31,20 @@ class ImportSim : public DaemonWorld {
                       R"({"webhook_secrets":["0123456789abcdef"],"tool_secret":"of-the-archive"})");
     machine.files.put(std::string(kStage) + "/import.json",
                       R"({"import":"import-1-2","tenant":"alpha","store":"embedded"})");
+    machine.files.put(std::string(kStage) + "/keys.json",
+                      R"({"kind":"TenantKeys","tenant":"alpha","keys":[{"id":"k1","scope":"staff",)"
+                      R"("sha256":"of-the-first","expires_at_ms":4102444800000}]})");
+  }
+  /// What the registry knows of alpha's keys, and what its instance reads.
+  void expect_keys_of_the_archive() {
+    const auto& keys = machine.registry->keys;
+    ASSERT_EQ(keys.size(), 1U);
+    EXPECT_EQ(keys.begin()->second.key_id, "k1");
+    EXPECT_EQ(keys.begin()->second.scope, "staff");
+    EXPECT_EQ(keys.begin()->second.sha256, "of-the-first");
+    EXPECT_TRUE(keys.begin()->second.expires_at.has_value());
+    EXPECT_THAT(machine.files.content_of(std::string(kFolder) + "/keys.json"),
+                Optional(HasSubstr("of-the-first")));
   }
   std::optional<std::string> rows() const {
     return machine.files.content_of(std::string(kFolder) + "/data/tenant.db");
@@ -85,6 +99,7 @@ TEST_F(ImportSim, WhenTheDataAreThereNobodyAsksWhereTheyCameFrom) {
   stage();
   apply(with_imported_alpha());
   ASSERT_THAT(rows(), Optional(std::string("rows")));
+  expect_keys_of_the_archive();
 
   expect_converged(platform_with({"alpha"}));
   apply(platform_with({"alpha"}));
@@ -116,6 +131,7 @@ TEST_F(ImportSim, WhereverTheDaemonDiesTheTenantHasItsDataInTheEnd) {
       apply(with_imported_alpha());
 
       EXPECT_THAT(rows(), Optional(std::string("rows")));
+      expect_keys_of_the_archive();
       EXPECT_THAT(machine.files.content_of(std::string(kFolder) + "/secrets.json"),
                   Optional(HasSubstr("of-the-archive")));
       expect_converged(with_imported_alpha());

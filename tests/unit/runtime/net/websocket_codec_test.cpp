@@ -162,10 +162,12 @@ std::vector<Case> framing_cases() {
 std::vector<Case> fragment_cases() {
   return {
       {"TwoFragments", text("ab", kOpen) + more("cd"), {TextMessage{"abcd"}}},
-      {"EmptyFragments", text("", kOpen) + more("", kOpen) + more(""), {TextMessage{""}}},
+      {"EmptyFragments",
+       text("", kOpen) + more("", kOpen) + more(""),
+       {EmptyFragment{}, EmptyFragment{}, TextMessage{""}}},
       {"EmptyFirstAndLastFragment",
        text("", kOpen) + more("mid", kOpen) + more(""),
-       {TextMessage{"mid"}}},
+       {EmptyFragment{}, TextMessage{"mid"}}},
       {"BinaryFragments", frame(Opcode::kBinary, "a", kOpen) + more("b"), {BinaryMessage{"ab"}}},
       {"PingBetweenFragments",
        text("ab", kOpen) + frame(Opcode::kPing, "p") + more("cd"),

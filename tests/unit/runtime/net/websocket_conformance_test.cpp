@@ -185,9 +185,10 @@ void add_fragmentation(Cases& cases) {
   add("5.14 text inside a binary", frame(Opcode::kBinary, "a", kOpen) + text("b"), {}, kBroken);
   add("5.15 two messages in fragments, and a stray one",
       text("a", kOpen) + more("b") + more("c", kOpen) + more("d"), {TextMessage{"ab"}}, kBroken);
-  add("5.16 empty fragments", text("", kOpen) + more("", kOpen) + more(""), {TextMessage{""}});
+  add("5.16 empty fragments", text("", kOpen) + more("", kOpen) + more(""),
+      {EmptyFragment{}, EmptyFragment{}, TextMessage{""}});
   add("5.17 empty fragments around one that is not", text("", kOpen) + more("x", kOpen) + more(""),
-      {TextMessage{"x"}});
+      {EmptyFragment{}, TextMessage{"x"}});
   add("5.18 close inside a message", text("a", kOpen) + close(1000), {PeerClose{1000, ""}});
   add("5.19 a character split between fragments", text("\xce", kOpen) + more("\xba"),
       {TextMessage{"\xce\xba"}});

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/merged_sessions.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace voicectl {
+
+MergedSessions::Place MergedSessions::place_of(const Json& session) {
+  return {string_or(session, "created_at", ""), string_or(session, "session_id", "")};
+}
+
+void MergedSessions::add(const Result<Json>& answer) {
+  if (answer.has_error()) {
+    if (answer.error().code() == ErrorCode::kInvalidArgument) {
+      refusal_ = answer.error();
+    }
+    problems_.push_back(answer.error().text());
+    return;
+  }
+  const Json list = answer->value("sessions", Json::array());
+  sessions_.insert(sessions_.end(), list.begin(), list.end());
+  if (answer->contains("next") && !list.empty()) {
+    const Place last = place_of(list.back());
+    end_ = std::max(end_.value_or(last), last);
+  }
+}
+
+Result<Json> MergedSessions::take() {
+  if (refusal_) {
+    return *refusal_;
+  }
+  std::sort(sessions_.begin(), sessions_.end(),
+            [](const Json& a, const Json& b) { return place_of(a) > place_of(b); });
+  const auto most =
+      sessions_.begin() + static_cast<std::ptrdiff_t>(std::min(limit_, sessions_.size()));
+  const auto last = std::find_if(sessions_.begin(), most, [this](const Json& session) {
+    return end_ && place_of(session) < *end_;
+  });
+  const bool has_more = end_ || last != sessions_.end();
+  sessions_.erase(last, sessions_.end());
+  Json body = {{"sessions", Json::array()}, {"problems", problems_}};
+  std::string next;
+  for (Json& session : sessions_) {
+    next = string_or(session, "cursor", "");
+    session.erase("cursor");
+    body["sessions"].push_back(std::move(session));
+  }
+  if (has_more && !next.empty()) {
+    body["next"] = next;
+  }
+  return body;
+}
+
+}  // namespace voicectl
