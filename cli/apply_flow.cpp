@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/move_progress.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -30,10 +31,14 @@ Color color_of(api::StepState state) {
 
 std::string progress_line(const api::StepProgress& step, const Palette& palette) {
   const std::string state = fmt::format("{:<7}", name_of(step.state));
-  const std::string took =
-      step.state == api::StepState::kDone && step.took_ms > 0
-          ? " (" + format_duration(std::chrono::milliseconds(step.took_ms)) + ")"
-          : "";
+  std::string took = step.state == api::StepState::kDone && step.took_ms > 0
+                         ? format_duration(std::chrono::milliseconds(step.took_ms))
+                         : "";
+  if (const std::string moved = move_summary(step);
+      step.state == api::StepState::kDone && !moved.empty()) {
+    took += (took.empty() ? "" : "; ") + moved;
+  }
+  took = took.empty() ? "" : " (" + took + ")";
   const std::string error = step.error.empty() ? "" : ": " + step.error;
   const std::string note =
       step.note.empty() ? ""
@@ -48,6 +53,18 @@ ExitCode exit_code_of(const api::ApplyOutcome& outcome) {
     return ExitCode::kOk;
   }
   return outcome.done > 0 ? ExitCode::kPartial : ExitCode::kFailure;
+}
+
+Result<ExitCode> told_to_the_end(Console& console,
+                                 const std::optional<api::ApplyOutcome>& outcome) {
+  if (!outcome) {
+    return Error(ErrorCode::kUnavailable,
+                 "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
+  }
+  if (!outcome->remedy.empty()) {
+    console.err << safe_for_terminal(outcome->remedy) << '\n';
+  }
+  return exit_code_of(*outcome);
 }
 
 std::string outcome_line(const api::ApplyOutcome& outcome) {
@@ -132,6 +149,7 @@ Result<ExitCode> follow_progress(CommandContext& context,
                                  Progress progress) {
   Console& console = context.console;
   std::optional<api::ApplyOutcome> outcome;
+  MoveDisplay moves(console);
   VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
     VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
     if (line.finished) {
@@ -139,23 +157,49 @@ Result<ExitCode> follow_progress(CommandContext& context,
     }
     if (progress == Progress::kJson) {
       console.out << text << '\n' << std::flush;
-    } else if (progress == Progress::kText && line.step &&
-               line.step->state != api::StepState::kRunning) {
-      console.out << progress_line(*line.step, console.out_palette) << std::flush;
+    } else if (progress == Progress::kText && line.step) {
+      if (line.step->state != api::StepState::kRunning) {
+        moves.clear();
+        console.out << progress_line(*line.step, console.out_palette) << std::flush;
+      } else if (line.step->move) {
+        moves.show(*line.step);
+      }
     }
     return ok_status();
   }));
-  if (!outcome) {
-    return Error(ErrorCode::kUnavailable,
-                 "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
-  }
-  if (progress == Progress::kText) {
+  moves.clear();
+  if (outcome && progress == Progress::kText) {
     console.out << outcome_line(*outcome);
   }
-  if (!outcome->remedy.empty()) {
-    console.err << safe_for_terminal(outcome->remedy) << '\n';
-  }
-  return exit_code_of(*outcome);
+  return told_to_the_end(console, outcome);
+}
+
+Result<ExitCode> follow_moves(CommandContext& context,
+                              DaemonClient& daemon,
+                              std::string_view target,
+                              const std::string& body,
+                              const std::function<void(const api::StepProgress&)>& on_step) {
+  Console& console = context.console;
+  std::optional<api::ApplyOutcome> outcome;
+  MoveDisplay moves(console);
+  VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
+    VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
+    if (line.finished) {
+      outcome = line.finished;
+    }
+    if (line.step && line.step->state != api::StepState::kRunning) {
+      moves.clear();
+      console.err << progress_line(*line.step, console.err_palette) << std::flush;
+    } else if (line.step && line.step->move) {
+      moves.show(*line.step);
+    }
+    if (line.step) {
+      on_step(*line.step);
+    }
+    return ok_status();
+  }));
+  moves.clear();
+  return told_to_the_end(console, outcome);
 }
 
 ExitCode exit_code_of_refusal(Console& console, Answer answer) {

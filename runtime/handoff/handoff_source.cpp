@@ -113,8 +113,21 @@ bool HandoffSource::go(SourceEvent event) {
   if (*next != state_) {
     state_ = *next;
     act();
+    // Not where it would lengthen the pause.
+    if (state_ == *next && !is_over(state_) && state_ != SourceState::kFrozen) {
+      tell_progress();
+    }
   }
   return true;
+}
+
+void HandoffSource::tell_progress() {
+  if (!on_progress_ || !order_.progress_every) {
+    return;
+  }
+  told_at_ = reactor_.now();
+  on_progress_(HandOverProgress{std::string(name_of(state_)), host_.load().connections,
+                                copier_.tally().connections()});
 }
 
 void HandoffSource::act() {
@@ -200,6 +213,9 @@ void HandoffSource::take_copied() {
   }
   if (state_ == SourceState::kCopying || state_ == SourceState::kCatchingUp) {
     set_deadline(times_.batch, "to take a batch of connections");
+    if (order_.progress_every && reactor_.now() - told_at_ >= *order_.progress_every) {
+      tell_progress();
+    }
   }
   copy_more();
   end_copying();
