@@ -55,18 +55,6 @@ ExitCode exit_code_of(const api::ApplyOutcome& outcome) {
   return outcome.done > 0 ? ExitCode::kPartial : ExitCode::kFailure;
 }
 
-Result<ExitCode> told_to_the_end(Console& console,
-                                 const std::optional<api::ApplyOutcome>& outcome) {
-  if (!outcome) {
-    return Error(ErrorCode::kUnavailable,
-                 "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
-  }
-  if (!outcome->remedy.empty()) {
-    console.err << safe_for_terminal(outcome->remedy) << '\n';
-  }
-  return exit_code_of(*outcome);
-}
-
 std::string outcome_line(const api::ApplyOutcome& outcome) {
   std::string out = fmt::format("Done: {} step{}", outcome.done, outcome.done == 1 ? "" : "s");
   for (const auto& [count, what] :
@@ -146,8 +134,12 @@ Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
                                  std::string_view target,
                                  const std::string& body,
-                                 Progress progress) {
+                                 Progress progress,
+                                 const OnStep& on_step) {
   Console& console = context.console;
+  const bool is_beside = progress == Progress::kBeside;
+  std::ostream& to = is_beside ? console.err : console.out;
+  const Palette& palette = is_beside ? console.err_palette : console.out_palette;
   std::optional<api::ApplyOutcome> outcome;
   MoveDisplay moves(console);
   VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
@@ -155,12 +147,15 @@ Result<ExitCode> follow_progress(CommandContext& context,
     if (line.finished) {
       outcome = line.finished;
     }
+    if (line.step && on_step) {
+      on_step(*line.step);
+    }
     if (progress == Progress::kJson) {
-      console.out << text << '\n' << std::flush;
-    } else if (progress == Progress::kText && line.step) {
+      to << text << '\n' << std::flush;
+    } else if (progress != Progress::kSilent && line.step) {
       if (line.step->state != api::StepState::kRunning) {
         moves.clear();
-        console.out << progress_line(*line.step, console.out_palette) << std::flush;
+        to << progress_line(*line.step, palette) << std::flush;
       } else if (line.step->move) {
         moves.show(*line.step);
       }
@@ -168,38 +163,17 @@ Result<ExitCode> follow_progress(CommandContext& context,
     return ok_status();
   }));
   moves.clear();
-  if (outcome && progress == Progress::kText) {
-    console.out << outcome_line(*outcome);
+  if (!outcome) {
+    return Error(ErrorCode::kUnavailable,
+                 "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
   }
-  return told_to_the_end(console, outcome);
-}
-
-Result<ExitCode> follow_moves(CommandContext& context,
-                              DaemonClient& daemon,
-                              std::string_view target,
-                              const std::string& body,
-                              const std::function<void(const api::StepProgress&)>& on_step) {
-  Console& console = context.console;
-  std::optional<api::ApplyOutcome> outcome;
-  MoveDisplay moves(console);
-  VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
-    VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
-    if (line.finished) {
-      outcome = line.finished;
-    }
-    if (line.step && line.step->state != api::StepState::kRunning) {
-      moves.clear();
-      console.err << progress_line(*line.step, console.err_palette) << std::flush;
-    } else if (line.step && line.step->move) {
-      moves.show(*line.step);
-    }
-    if (line.step) {
-      on_step(*line.step);
-    }
-    return ok_status();
-  }));
-  moves.clear();
-  return told_to_the_end(console, outcome);
+  if (progress == Progress::kText) {
+    to << outcome_line(*outcome);
+  }
+  if (!outcome->remedy.empty()) {
+    console.err << safe_for_terminal(outcome->remedy) << '\n';
+  }
+  return exit_code_of(*outcome);
 }
 
 ExitCode exit_code_of_refusal(Console& console, Answer answer) {
