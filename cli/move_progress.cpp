@@ -34,6 +34,12 @@ std::string tenant_of(const api::StepProgress& step) {
   return step.subject.starts_with(kKind) ? step.subject.substr(kKind.size()) : step.subject;
 }
 
+std::string pause_text(std::int64_t microseconds) {
+  constexpr std::int64_t kSecond = 1'000'000;
+  return microseconds < kSecond ? fmt::format("{:.1f}ms", static_cast<double>(microseconds) / 1000)
+                                : format_duration(std::chrono::microseconds(microseconds));
+}
+
 std::string move_summary(const api::StepProgress& step) {
   if (!step.move) {
     return "";
@@ -43,8 +49,7 @@ std::string move_summary(const api::StepProgress& step) {
     return std::string(words_for(move.phase));
   }
   std::string out = fmt::format("{} connection{}, stood still for {}", move.connections,
-                                move.connections == 1 ? "" : "s",
-                                format_duration(std::chrono::microseconds(move.pause_us)));
+                                move.connections == 1 ? "" : "s", pause_text(move.pause_us));
   if (move.dropped > 0) {
     out += fmt::format(", {} dropped", move.dropped);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <iosfwd>
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -12,6 +12,9 @@ namespace voicectl {
 
 /// "mario-pizza" of "tenant/mario-pizza".
 std::string tenant_of(const api::StepProgress& step);
+
+/// "1.7ms", "2s".
+std::string pause_text(std::int64_t microseconds);
 
 /// "12 connections, stood still for 1.7ms"; for one that was not moved what became of it instead.
 /// Empty if nothing is known of a move.

@@ -29,13 +29,11 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
-ListColumn milliseconds_column(std::string_view title,
-                               std::string_view key,
-                               Shown shown = Shown::kAlways) {
+ListColumn pause_column(std::string_view title,
+                        std::string_view key,
+                        Shown shown = Shown::kAlways) {
   return {{title, Align::kRight}, shown, [key](const Json& move) {
-            return move.contains(key)
-                       ? format_duration(std::chrono::microseconds(integer_or(move, key, 0)))
-                       : std::string("-");
+            return move.contains(key) ? pause_text(integer_or(move, key, 0)) : std::string("-");
           }};
 }
 
@@ -47,9 +45,8 @@ ListView moves_view() {
           {text_column("TENANT", "tenant"), text_column("FROM", "from"), text_column("TO", "to"),
            number_column("SESSIONS", "sessions"), text_column("OUTCOME", "outcome"),
            number_column("CONNECTIONS", "connections"), number_column("WEBSOCKETS", "websockets"),
-           milliseconds_column("PAUSE", "pause_us"),
-           milliseconds_column("WAIT", "wait_us", Shown::kWide),
-           milliseconds_column("TOOK", "took_us", Shown::kWide),
+           pause_column("PAUSE", "pause_us"), pause_column("WAIT", "wait_us", Shown::kWide),
+           pause_column("TOOK", "took_us", Shown::kWide),
            number_column("REFUSED", "refused", Shown::kWide),
            number_column("DROPPED", "dropped", Shown::kWide),
            text_column("ERROR", "error", Shown::kWide)}};

@@ -112,11 +112,11 @@ bool HandoffSource::go(SourceEvent event) {
   }
   if (*next != state_) {
     state_ = *next;
-    act();
-    // Not where it would lengthen the pause.
-    if (state_ == *next && !is_over(state_) && state_ != SourceState::kFrozen) {
+    // Before it is acted on, which may lead on; and not where it would lengthen the pause.
+    if (!is_over(state_) && state_ != SourceState::kFrozen) {
       tell_progress();
     }
+    act();
   }
   return true;
 }

@@ -123,7 +123,7 @@ TEST_F(MigrateCommandTest, NothingIsDoneWithoutAgreement) {
 }
 
 TEST_F(MigrateCommandTest, WhatCannotBeMigratedIsRefusedBeforeAnythingIsAsked) {
-  EXPECT_EQ(run({"session", "migrate", "--yes"}), ExitCode::kUsage);
+  EXPECT_EQ(run({"session", "migrate", "--yes"}), ExitCode::kFailure);
   EXPECT_THAT(err(), HasSubstr("--tenant"));
   EXPECT_EQ(run({"session", "migrate", "acme_1", "nobody_1", "--yes"}), ExitCode::kNotFound);
   EXPECT_THAT(err(), HasSubstr("nobody_1"));
