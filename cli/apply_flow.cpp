@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/move_progress.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -30,10 +31,14 @@ Color color_of(api::StepState state) {
 
 std::string progress_line(const api::StepProgress& step, const Palette& palette) {
   const std::string state = fmt::format("{:<7}", name_of(step.state));
-  const std::string took =
-      step.state == api::StepState::kDone && step.took_ms > 0
-          ? " (" + format_duration(std::chrono::milliseconds(step.took_ms)) + ")"
-          : "";
+  std::string took = step.state == api::StepState::kDone && step.took_ms > 0
+                         ? format_duration(std::chrono::milliseconds(step.took_ms))
+                         : "";
+  if (const std::string moved = move_summary(step);
+      step.state == api::StepState::kDone && !moved.empty()) {
+    took += (took.empty() ? "" : "; ") + moved;
+  }
+  took = took.empty() ? "" : " (" + took + ")";
   const std::string error = step.error.empty() ? "" : ": " + step.error;
   const std::string note =
       step.note.empty() ? ""
@@ -129,28 +134,41 @@ Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
                                  std::string_view target,
                                  const std::string& body,
-                                 Progress progress) {
+                                 Progress progress,
+                                 const OnStep& on_step) {
   Console& console = context.console;
+  const bool is_beside = progress == Progress::kBeside;
+  std::ostream& to = is_beside ? console.err : console.out;
+  const Palette& palette = is_beside ? console.err_palette : console.out_palette;
   std::optional<api::ApplyOutcome> outcome;
+  MoveDisplay moves(console);
   VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
     VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
     if (line.finished) {
       outcome = line.finished;
     }
+    if (line.step && on_step) {
+      on_step(*line.step);
+    }
     if (progress == Progress::kJson) {
-      console.out << text << '\n' << std::flush;
-    } else if (progress == Progress::kText && line.step &&
-               line.step->state != api::StepState::kRunning) {
-      console.out << progress_line(*line.step, console.out_palette) << std::flush;
+      to << text << '\n' << std::flush;
+    } else if (progress != Progress::kSilent && line.step) {
+      if (line.step->state != api::StepState::kRunning) {
+        moves.clear();
+        to << progress_line(*line.step, palette) << std::flush;
+      } else if (line.step->move) {
+        moves.show(*line.step);
+      }
     }
     return ok_status();
   }));
+  moves.clear();
   if (!outcome) {
     return Error(ErrorCode::kUnavailable,
                  "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
   }
   if (progress == Progress::kText) {
-    console.out << outcome_line(*outcome);
+    to << outcome_line(*outcome);
   }
   if (!outcome->remedy.empty()) {
     console.err << safe_for_terminal(outcome->remedy) << '\n';

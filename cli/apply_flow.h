@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "cli/command.h"
 #include "cli/plan_printer.h"
+#include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state.h"
 
 namespace voicectl {
@@ -49,15 +51,25 @@ Result<ExitCode> apply_desired(CommandContext& context,
 /// Whether anything is done, or only shown.
 enum class DryRun { kNo, kYes };
 
-/// How progress is shown: a line for each step that ended, the daemon's own lines, or not at all.
-enum class Progress { kText, kJson, kSilent };
+/// How progress is shown: a line for each step that ended (and how far moves are, on standard
+/// error), the daemon's own lines, or not at all.
+enum class Progress {
+  kText,
+  kJson,
+  kBeside,  ///< as text, all of it on standard error: a result follows on standard output
+  kSilent,
+};
+
+/// Hears of each step as the daemon tells it.
+using OnStep = std::function<void(const api::StepProgress& step)>;
 
 /// Asks the daemon for something that takes its time, and shows its progress to the end.
 Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
                                  std::string_view target,
                                  const std::string& body,
-                                 Progress progress);
+                                 Progress progress,
+                                 const OnStep& on_step = {});
 
 /// Asks the daemon what it would do for `request` (a JSON object), shows it, asks, and has exactly
 /// that done: for routes that answer a "dry_run" with "plan" and "moves".

@@ -9,7 +9,7 @@ std::vector<Group> command_groups() {
       {"pool", "Even out the instances that many tenants share"},
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
-      {"session", "List, show and end live sessions"},
+      {"session", "List, show, end and migrate live sessions"},
       {"outbox", "See, retry and drop what is owed to other systems"},
   };
 }
@@ -52,6 +52,7 @@ std::vector<Command> all_commands() {
       session_list_command(),
       session_show_command(),
       session_end_command(),
+      session_migrate_command(),
       outbox_list_command(),
       outbox_show_command(),
       outbox_retry_command(),

@@ -63,6 +63,7 @@ Command tenant_key_revoke_command();
 Command session_list_command();
 Command session_show_command();
 Command session_end_command();
+Command session_migrate_command();
 
 // What is owed to other systems.
 Command outbox_list_command();

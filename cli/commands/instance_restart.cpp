@@ -2,8 +2,10 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
@@ -11,8 +13,13 @@
 namespace voicectl {
 namespace {
 
+/// The daemon has no more steps than that under way.
+constexpr std::uint32_t kMostMoves = 32;
+
 struct Options {
   std::string instance;
+  bool is_one_by_one = false;
+  std::optional<std::uint32_t> parallel;
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -36,15 +43,19 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
   const Answer answer = ask_yes_no(
       context.console,
       fmt::format(
-          "This starts an instance beside '{}', hands its tenants over and stops it. Go on?",
-          options.instance),
+          "This starts an instance beside '{}', hands its tenants over{} and stops it. Go on?",
+          options.instance, options.is_one_by_one ? " one by one" : ""),
       options.is_agreed ? Consent::kGiven : Consent::kAsk);
   if (answer != Answer::kYes) {
     return exit_code_of_refusal(context.console, answer);
   }
+  Json request = {{"who", context.surroundings.user}};
+  if (options.is_one_by_one || options.parallel) {
+    request["parallel"] = options.parallel.value_or(1);
+  }
   return follow_progress(context, *daemon,
                          "/v1/instances/" + percent_encoded(options.instance) + "/restart",
-                         dump_json(Json{{"who", context.surroundings.user}}),
+                         dump_json(request),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }
 
@@ -52,6 +63,13 @@ CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("INSTANCE", options->instance, "name of the instance, as 'voicectl ps' has it")
       ->required();
+  CLI::Option* const one = app.add_flag("--one-by-one", options->is_one_by_one,
+                                        "hand one tenant over at a time; default: side by side");
+  app.add_option("--parallel", options->parallel,
+                 fmt::format("most tenants that are handed over at one time, up to {}", kMostMoves))
+      ->type_name("N")
+      ->check(CLI::Range(std::uint32_t{1}, kMostMoves))
+      ->excludes(one);
   app.add_flag("-y,--yes", options->is_agreed, "replace it without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return restart_instance(context, *options); };
@@ -61,7 +79,9 @@ CommandBody declare(CLI::App& app) {
 
 Command instance_restart_command() {
   return {"instance restart", "Replace an instance by a fresh one; its connections stay open",
-          "  voicectl instance restart shared-0", declare};
+          "  voicectl instance restart shared-0\n"
+          "  voicectl instance restart shared-0 --one-by-one --yes",
+          declare};
 }
 
 }  // namespace voicectl

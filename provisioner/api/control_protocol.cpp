@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/api/control_protocol.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +24,27 @@ std::optional<StepState> state_named(std::string_view name) {
     }
   }
   return std::nullopt;
+}
+
+Json render_move(const MoveProgress& move) {
+  return {
+      {"phase", move.phase},     {"percent", move.percent},       {"connections", move.connections},
+      {"copied", move.copied},   {"websockets", move.websockets}, {"refused", move.refused},
+      {"dropped", move.dropped}, {"pause_us", move.pause_us},     {"wait_us", move.wait_us},
+      {"took_us", move.took_us}};
+}
+
+MoveProgress read_move(const Json& object) {
+  return {string_or(object, "phase", ""),
+          static_cast<int>(std::min<std::size_t>(size_or_zero(object, "percent"), 100)),
+          size_or_zero(object, "connections"),
+          size_or_zero(object, "copied"),
+          size_or_zero(object, "websockets"),
+          size_or_zero(object, "refused"),
+          size_or_zero(object, "dropped"),
+          integer_or(object, "pause_us", 0),
+          integer_or(object, "wait_us", 0),
+          integer_or(object, "took_us", 0)};
 }
 
 }  // namespace
@@ -48,6 +70,9 @@ std::string render_step(const StepProgress& progress) {
   }
   if (!progress.note.empty()) {
     line["note"] = progress.note;
+  }
+  if (progress.move) {
+    line["move"] = render_move(*progress.move);
   }
   return dump_json(line);
 }
@@ -83,6 +108,9 @@ Result<ApplyLine> parse_apply_line(std::string_view line) {
                           string_or(object, "kind", ""),  string_or(object, "subject", ""),
                           string_or(object, "text", ""),  integer_or(object, "took_ms", 0),
                           string_or(object, "error", ""), string_or(object, "note", "")};
+  if (const auto move = object.find("move"); move != object.end() && move->is_object()) {
+    out.step->move = read_move(*move);
+  }
   return out;
 }
 

@@ -25,9 +25,9 @@
 ///                          "pending":["text of a step",...],"problems":["..."]}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
 ///                          "sessions","cpu_percent","rss_bytes","uptime_s","restarts","version"}]}
-///   POST   /v1/instances/<name>/restart  {"who"} -> stream like apply's: another instance is
-///                         started beside it, gets its tenants with their connections, and it is
-///                         stopped
+///   POST   /v1/instances/<name>/restart  {"who","parallel"?} -> stream like apply's: another
+///                         instance is started beside it, gets its tenants with their connections,
+///                         up to "parallel" at one time, and it is stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions","websockets",
 ///                          "requests_per_s"|null,"cpu_milli"|null,"promoted"}]}
@@ -70,6 +70,9 @@
 ///                         there if there are more, and is the `after` of the next page
 ///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}
 ///   DELETE /v1/sessions/<id>             {"session":{...}}
+///   POST   /v1/sessions/migrate  {"tenants":[...],"to"?,"who"}: these tenants with all their
+///                         sessions to another shared instance, as for .../move; its "moves" have
+///                         "sessions" too
 ///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}
 ///   GET    /v1/logs?tenant=&instance=&since=<seconds>&follow=1
 ///                         stream of {"source","line"}; source is "instance/<name>", "voicectld"
@@ -88,7 +91,10 @@
 ///
 ///   {"type":"started","plan_id","steps":n}
 ///   {"type":"step","number","state":"running|done|failed|skipped|undone","kind","subject","text",
-///    "took_ms","error"?,"note"?}; a note says what is not as it should be although it is done
+///    "took_ms","error"?,"note"?,"move"?}; a note says what is not as it should be although it is
+///    done. Steps that move a tenant are told as running again and again, with "move": {"phase",
+///    "percent","connections","copied","websockets","refused","dropped","pause_us","wait_us",
+///    "took_us"}
 ///   {"type":"finished","done","failed","skipped","undone","remedy":"..."}
 ///
 /// The daemon goes on when the reader of a stream goes away.
@@ -100,6 +106,27 @@ inline constexpr std::string_view kVersion = "v1";
 /// How a step of an apply stands.
 enum class StepState { kRunning, kDone, kFailed, kSkipped, kUndone };
 std::string_view name_of(StepState state);
+
+/// How a tenant's way to another instance stands, with its connections.
+struct MoveProgress {
+  /// offering, copying, quiescing, releasing, opening, catching up, withdrawing: how far the two
+  /// instances are; and in the end moved, stayed, or lent (its WebSockets were told to come again).
+  std::string phase;
+  /// 100 only for one that has moved.
+  int percent = 0;
+  /// Open, and told to the other instance so far; in the end: those that went on there.
+  std::uint64_t connections = 0;
+  std::uint64_t copied = 0;
+  // In the end.
+  std::uint64_t websockets = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t dropped = 0;
+  /// The longest that any connection stood still, that a new request waited, and all of it.
+  std::int64_t pause_us = 0;
+  std::int64_t wait_us = 0;
+  std::int64_t took_us = 0;
+  friend bool operator==(const MoveProgress&, const MoveProgress&) = default;
+};
 
 /// Progress of one step, as both sides see it.
 struct StepProgress {
@@ -113,6 +140,8 @@ struct StepProgress {
   std::string error;
   /// What is not as it should be although the step is done; empty: nothing.
   std::string note{};
+  /// Of a step that moves a tenant with its connections, as far as that is known.
+  std::optional<MoveProgress> move{};
 };
 
 struct ApplyOutcome {

@@ -23,7 +23,13 @@ struct Progress {
   MonoTime since{};
   std::string error;
   std::string note;
+  std::optional<api::MoveProgress> move;
 };
+
+const LendListener* move_in(const Action& action) {
+  const auto* const lend = std::get_if<LendListener>(&action);
+  return lend != nullptr && lend->from ? lend : nullptr;
+}
 
 }  // namespace
 
@@ -39,6 +45,7 @@ struct Executor::Run {
   /// Numbers of plan steps that the appended undo steps take back, by undo step.
   std::vector<std::size_t> undoes;
   std::size_t planned = 0;
+  std::size_t moves_at_once = kActionsInFlight;
 
   bool is_undo(std::size_t step) const { return step >= planned; }
 };
@@ -46,14 +53,19 @@ struct Executor::Run {
 Executor::Executor(Deps deps) : deps_(deps) {}
 Executor::~Executor() = default;
 
-void Executor::run(Plan plan, OnProgress on_progress, OnFinished on_finished) {
+void Executor::run(Plan plan,
+                   OnProgress on_progress,
+                   OnFinished on_finished,
+                   std::size_t moves_at_once) {
   VC_CHECK(!is_running(), "the daemon applies one plan at a time");
+  VC_CHECK(moves_at_once > 0, "or no tenant would ever move");
   run_ = std::make_shared<Run>();
   run_->plan = std::move(plan);
   run_->on_progress = std::move(on_progress);
   run_->on_finished = std::move(on_finished);
   run_->steps.resize(run_->plan.steps.size());
   run_->planned = run_->plan.steps.size();
+  run_->moves_at_once = moves_at_once;
   advance();
 }
 
@@ -67,12 +79,14 @@ void Executor::advance() {
   skip_what_cannot_run();
   std::vector<std::size_t> ready;
   std::size_t in_flight = 0;
+  std::size_t moving = 0;
   // One action at a time for each subject: what is recorded of a subject is recorded as a whole, so
   // that two outcomes side by side would undo each other.
   std::set<std::string> busy;
   for (std::size_t i = 0; i < run_->steps.size(); ++i) {
     if (run_->steps[i].stage != Stage::kWaiting && !is_final(run_->steps[i].stage)) {
       ++in_flight;
+      moving += move_in(run_->plan.steps[i].action) != nullptr ? 1 : 0;
       busy.insert(subject_of(run_->plan.steps[i].action));
     }
   }
@@ -82,8 +96,11 @@ void Executor::advance() {
     const bool is_ready = std::all_of(needs.begin(), needs.end(), [&](std::size_t need) {
       return run_->steps[need].stage == Stage::kDone;
     });
+    const bool is_move = move_in(run_->plan.steps[i].action) != nullptr;
     if (run_->steps[i].stage == Stage::kWaiting && is_ready &&
+        (!is_move || moving < run_->moves_at_once) &&
         busy.insert(subject_of(run_->plan.steps[i].action)).second) {
+      moving += is_move ? 1 : 0;
       ready.push_back(i);
     }
   }
@@ -151,6 +168,18 @@ void Executor::open(const std::vector<std::size_t>& ready) {
           perform(step);
         }
       });
+}
+
+void Executor::tell_move(const TenantId& tenant, const api::MoveProgress& move) {
+  for (std::size_t i = 0; run_ != nullptr && i < run_->steps.size(); ++i) {
+    const LendListener* const moving = move_in(run_->plan.steps[i].action);
+    if (run_->steps[i].stage == Stage::kPerforming && moving != nullptr &&
+        moving->tenant == tenant) {
+      run_->steps[i].move = move;
+      report(i, api::StepState::kRunning, "");
+      return;
+    }
+  }
 }
 
 void Executor::perform(std::size_t step) {
@@ -300,7 +329,7 @@ void Executor::report(std::size_t step, api::StepState state, const std::string&
       subject_of(planned.action), describe(planned.action),
       std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
       is_undo ? planned.reason : error,
-      state == api::StepState::kDone ? run_->steps[step].note : ""});
+      state == api::StepState::kDone ? run_->steps[step].note : "", run_->steps[step].move});
 }
 
 }  // namespace voicectl

@@ -59,9 +59,17 @@ class Executor {
   explicit Executor(Deps deps);
   ~Executor();
 
-  /// REQUIRES: no other run is under way.
-  void run(Plan plan, OnProgress on_progress, OnFinished on_finished);
+  /// Of the steps that move a tenant from one instance to another, at most `moves_at_once` are
+  /// under way at one time. REQUIRES: no other run is under way; `moves_at_once` is not 0.
+  void run(Plan plan,
+           OnProgress on_progress,
+           OnFinished on_finished,
+           std::size_t moves_at_once = kActionsInFlight);
   bool is_running() const { return run_ != nullptr; }
+
+  /// Tells the follower of the run how the move of a tenant that is under way stands; and again at
+  /// the end of its step. Does nothing if there is none.
+  void tell_move(const TenantId& tenant, const api::MoveProgress& move);
 
   /// Begins no further step of the run: those that wait are skipped because of `why`, those under
   /// way are finished and recorded.

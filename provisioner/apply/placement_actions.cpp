@@ -236,11 +236,18 @@ void PlacementActions::hand_over(const LendListener& action,
     done(failed(to.error()));
     return;
   }
+  OnHandOverProgress on_progress;
+  if (deps_.on_hand_over_progress) {
+    on_progress = [this, action](const handoff::HandOverProgress& progress) {
+      deps_.on_hand_over_progress(action, progress);
+    };
+  }
   deps_.migrator.move(
       Move{*action.from, *to, [this, tenant] { return next_token(tenant); },
            [this, tenant](Completion<void> taken) {
              deps_.deliver_config(tenant, std::move(taken));
-           }},
+           },
+           std::move(on_progress)},
       [this, action, tenant, done = std::move(done)](const MoveOutcome& outcome) {
         if (deps_.on_hand_over) {
           deps_.on_hand_over(action, outcome);

@@ -36,6 +36,9 @@ class PlacementActions {
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
     /// Hears of every hand-over, also of one that was not carried out. May be empty.
     std::function<void(const LendListener& action, const MoveOutcome& outcome)> on_hand_over = {};
+    /// Hears how far each is. May be empty.
+    std::function<void(const LendListener& action, const handoff::HandOverProgress& progress)>
+        on_hand_over_progress = {};
   };
   explicit PlacementActions(Deps deps) : deps_(std::move(deps)) {}
 

@@ -18,11 +18,14 @@ bool flag(const Json& body, std::string_view key) {
 }
 
 /// What was chosen, as it is told; and back, when exactly that is to be done.
-Json render_moves(const std::vector<PoolMove>& moves) {
+Json render_moves(const std::vector<PoolMove>& moves, const SessionCounts& sessions) {
   Json out = Json::array();
   for (const PoolMove& move : moves) {
-    out.push_back(
-        {{"tenant", move.tenant.str()}, {"from", move.from.str()}, {"to", move.to.str()}});
+    const auto live = sessions.find(move.tenant);
+    out.push_back({{"tenant", move.tenant.str()},
+                   {"from", move.from.str()},
+                   {"to", move.to.str()},
+                   {"sessions", live == sessions.end() ? 0 : live->second}});
   }
   return out;
 }
@@ -50,6 +53,28 @@ Result<std::vector<PoolMove>> choose_one(const Snapshot& snapshot,
   }
   VC_TRY(std::optional<PoolMove> move, choose_move(snapshot, tenant, to));
   return move ? std::vector<PoolMove>{*std::move(move)} : std::vector<PoolMove>{};
+}
+
+/// As many as a person would name.
+constexpr std::size_t kMostNamed = 1000;
+
+Result<std::vector<PoolMove>> choose_named(const Snapshot& snapshot, const Json& body) {
+  const auto names = body.find("tenants");
+  if (names == body.end() || !names->is_array() || names->empty() || names->size() > kMostNamed) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot migrate sessions: 'tenants' must name 1 to {} tenants", kMostNamed));
+  }
+  std::vector<TenantId> tenants;
+  for (const Json& name : *names) {
+    VC_TRY(TenantId tenant, TenantId::parse(name.is_string() ? name.get<std::string>() : ""));
+    tenants.push_back(std::move(tenant));
+  }
+  std::optional<InstanceId> to;
+  if (const std::string name = string_or(body, "to", ""); !name.empty()) {
+    VC_TRY(to, InstanceId::parse(name));
+  }
+  return choose_moves(snapshot, tenants, to);
 }
 
 Result<std::vector<PoolMove>> choose_many(const Snapshot& snapshot,
@@ -82,6 +107,12 @@ void ControlServer::rebalance_pool(const Call& call) {
   });
 }
 
+void ControlServer::migrate_sessions(const Call& call) {
+  show_or_run(
+      call, "All of these sessions are there already.",
+      [](const Snapshot& snapshot, const Json& body) { return choose_named(snapshot, body); });
+}
+
 void ControlServer::show_or_run(
     const Call& call,
     const std::string& note,
@@ -104,9 +135,9 @@ void ControlServer::show_or_run(
   }
   if (flag(*body, "dry_run")) {
     call.responder->send(json_response(
-        200,
-        fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
-                    dump_json(render_moves(*moves)), dump_json(Json(plan->empty() ? note : "")))));
+        200, fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
+                         dump_json(render_moves(*moves, deps_.load().sessions)),
+                         dump_json(Json(plan->empty() ? note : "")))));
     return;
   }
   const std::int64_t base = integer_or(*body, "base_generation", -1);

@@ -103,6 +103,14 @@ void ControlServer::restart_instance(const Call& call) {
     refuse(call, body.has_error() ? body.error() : instance.error());
     return;
   }
+  const std::int64_t parallel =
+      integer_or(*body, "parallel", static_cast<std::int64_t>(kActionsInFlight));
+  if (parallel < 1 || parallel > static_cast<std::int64_t>(kActionsInFlight)) {
+    refuse(call, Error(ErrorCode::kInvalidArgument,
+                       fmt::format("cannot move {} tenants at one time: 1 to {} are possible",
+                                   parallel, kActionsInFlight)));
+    return;
+  }
   if (!deps_.loop.desired()) {
     refuse(call,
            Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet"));
@@ -117,14 +125,15 @@ void ControlServer::restart_instance(const Call& call) {
   const std::string who = string_or(*body, "who", "unknown");
   const Status begun =
       deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
-                            [this, call, body = *body](const Status& noted) {
+                            [this, call, body = *body, parallel](const Status& noted) {
                               // What is recorded now is carried out by the next apply, whoever
                               // begins it.
                               noted.has_error() ? refuse(call, noted.error())
                                                 : stream_apply(call, *deps_.loop.desired(), body,
                                                                "it is recorded that the instance "
                                                                "is to be replaced, which the next "
-                                                               "apply or hourly look does");
+                                                               "apply or hourly look does",
+                                                               static_cast<std::size_t>(parallel));
                             });
   if (begun.has_error()) {
     refuse(call, begun.error());
@@ -134,13 +143,15 @@ void ControlServer::restart_instance(const Call& call) {
 void ControlServer::stream_apply(const Call& call,
                                  DesiredState desired,
                                  const Json& body,
-                                 const std::string& if_refused) {
+                                 const std::string& if_refused,
+                                 std::size_t moves_at_once) {
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
   ReconcileLoop::ApplyRequest request{
       std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
-      base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
+      base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
+      moves_at_once};
   const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
   if (begun.has_error()) {
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));

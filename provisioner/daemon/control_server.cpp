@@ -88,6 +88,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key},
       {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
+      {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
       {"DELETE", "/v1/sessions/*", &ControlServer::end_session},
       {"GET", "/v1/outbox", &ControlServer::list_outbox},

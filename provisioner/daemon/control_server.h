@@ -98,12 +98,14 @@ class ControlServer {
   void stream_apply(const Call& call,
                     DesiredState desired,
                     const Json& body,
-                    const std::string& if_refused = "");
+                    const std::string& if_refused = "",
+                    std::size_t moves_at_once = kActionsInFlight);
   DesiredState with_imports(DesiredState desired) const;
 
   // control_moves.cpp
   void move_tenant(const Call& call);
   void rebalance_pool(const Call& call);
+  void migrate_sessions(const Call& call);
   /// With "dry_run" only shows what `choose` says. With "moves" does those, which were shown
   /// before.
   void show_or_run(

@@ -9,6 +9,29 @@
 
 namespace voicectl {
 
+namespace {
+
+api::MoveProgress move_progress(const handoff::HandOverProgress& progress) {
+  api::MoveProgress out;
+  out.phase = progress.phase;
+  out.percent = percent_of(progress);
+  out.connections = progress.connections;
+  out.copied = progress.copied;
+  return out;
+}
+
+api::MoveProgress move_progress(const MoveOutcome& outcome) {
+  const handoff::HandOverReport& report = outcome.report;
+  const bool has_moved = outcome.verdict == Verdict::kMoved;
+  const std::string_view phase =
+      has_moved ? "moved" : (outcome.remedy == Remedy::kLend ? "lent" : "stayed");
+  return {std::string(phase),  has_moved ? 100 : 0, report.connections, report.copied,
+          report.websockets,   report.refused,      report.dropped,     report.pause.count(),
+          report.wait.count(), report.took.count()};
+}
+
+}  // namespace
+
 Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
   LoadedState loaded;
   VC_TRY(loaded.snapshot, registry.load());
@@ -59,6 +82,9 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       },
       [this](const LendListener& action, const MoveOutcome& outcome) {
         tell_of_hand_over(action, outcome);
+      },
+      [this](const LendListener& action, const handoff::HandOverProgress& progress) {
+        executor_->tell_move(action.tenant, move_progress(progress));
       }});
   edge_actions_ = std::make_unique<EdgeActions>(EdgeActions::Deps{
       recorded_, files_, seams_.edge, seams_.authority, certificates_, options_.edge});
@@ -103,6 +129,7 @@ InstanceCallbacks Daemon::callbacks() {
 
 void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome) {
   hand_overs_.note(outcome);
+  executor_->tell_move(action.tenant, move_progress(outcome));
   const handoff::HandOverReport& report = outcome.report;
   if (outcome.verdict != Verdict::kMoved) {
     tell_of_no_hand_over(action, outcome);

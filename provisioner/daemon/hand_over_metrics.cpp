@@ -28,11 +28,7 @@ void histogram(std::string& out,
                std::string_view help,
                const Histogram<N>& values) {
   head(out, name, "histogram", help);
-  for (std::size_t i = 0; i < N; ++i) {
-    out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, values.bounds()[i], values.counts()[i]);
-  }
-  out += fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name,
-                     values.count(), values.sum());
+  append_histogram(out, name, values);
 }
 
 double seconds(Duration length) {

@@ -1,39 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 
+#include "base/histogram.h"
 #include "provisioner/migrate/session_migrator.h"
 #include "provisioner/model/snapshot.h"
 
 namespace voicectl {
-
-/// A histogram of Prometheus: how many values are at most as large as each bound.
-template <std::size_t N>
-class Histogram {
- public:
-  explicit constexpr Histogram(const std::array<double, N>& bounds) : bounds_(bounds) {}
-
-  void add(double value) {
-    for (std::size_t i = 0; i < N; ++i) {
-      counts_[i] += value <= bounds_[i] ? 1 : 0;
-    }
-    ++count_;
-    sum_ += value;
-  }
-  const std::array<double, N>& bounds() const { return bounds_; }
-  const std::array<std::uint64_t, N>& counts() const { return counts_; }
-  std::uint64_t count() const { return count_; }
-  double sum() const { return sum_; }
-
- private:
-  std::array<double, N> bounds_;
-  std::array<std::uint64_t, N> counts_{};
-  std::uint64_t count_ = 0;
-  double sum_ = 0;
-};
 
 /// Counts hand-overs since the daemon began.
 class HandOverMetrics {

@@ -93,8 +93,8 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                  "cannot apply this plan: the platform has changed since it was made; plan again");
   }
   executor_busy_ = true;
-  const auto accepted = [this, plan = std::move(plan), listener,
-                         desired = request.desired](const Status& stored) mutable {
+  const auto accepted = [this, plan = std::move(plan), listener, desired = request.desired,
+                         moves_at_once = request.moves_at_once](const Status& stored) mutable {
     if (stored.has_error() || is_stopping_) {
       executor_busy_ = false;
       api::ApplyOutcome outcome;
@@ -105,7 +105,7 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
       return;
     }
     desired_ = std::move(desired);
-    execute(std::move(plan), listener);
+    execute(std::move(plan), listener, moves_at_once);
   };
   deps_.registry.run<void>([desired = request.desired, who = request.who](
                                Registry& registry) { return registry.store_desired(desired, who); },
@@ -127,7 +127,7 @@ Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
   return ok_status();
 }
 
-void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
+void ReconcileLoop::execute(Plan plan, const ApplyListener& listener, std::size_t moves_at_once) {
   listener.on_started(plan);
   const bool has_work = !plan.empty();
   const std::string plan_id = plan.id.substr(0, 12);
@@ -166,7 +166,7 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
         }
         listener.on_progress(progress);
       },
-      finished);
+      finished, moves_at_once);
 }
 
 /// What is told of tenants that get another port, when they have it.

@@ -85,6 +85,8 @@ class ReconcileLoop {
     std::string who;
     /// The generation that it was made for; the apply is refused if it is another one now.
     std::optional<Generation> base{};
+    /// Tenants that are moved from one instance to another at one time.
+    std::size_t moves_at_once = kActionsInFlight;
   };
   struct ApplyListener {
     std::function<void(const Plan&)> on_started;
@@ -148,7 +150,9 @@ class ReconcileLoop {
                      RecordedChange change,
                      std::function<void()> done);
   void converge_later();
-  void execute(Plan plan, const ApplyListener& listener);
+  void execute(Plan plan,
+               const ApplyListener& listener,
+               std::size_t moves_at_once = kActionsInFlight);
   std::map<std::size_t, std::string> ports_lost_in(const Plan& plan) const;
   /// Runs what waits for the end of an apply, unless the next one has begun.
   void tell_idle();

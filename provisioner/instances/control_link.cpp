@@ -47,7 +47,8 @@ void ControlLink::ask(const Question& question,
       finish(id, Error(ErrorCode::kTimeout, text));
     }
   });
-  pending_.emplace(id, Pending{std::move(done), std::move(on_listener), timer, question.type});
+  pending_.emplace(id, Pending{std::move(done), std::move(on_listener), question.on_progress, timer,
+                               question.type});
   if (sent.has_error()) {
     finish(id, sent.error());
   }
@@ -75,6 +76,13 @@ void ControlLink::take(const std::string& text, std::vector<UniqueFd> descriptor
   }
   if (message->type == control::reply::kListener) {
     return take_listener(found->second, message->body, std::move(descriptors));
+  }
+  if (message->type == control::reply::kProgress) {
+    if (found->second.on_progress) {
+      reactor_.post(
+          [on_progress = found->second.on_progress, body = message->body] { on_progress(body); });
+    }
+    return;
   }
   if (message->type == control::reply::kError) {
     return finish(*message->re, control::error_of(*message));

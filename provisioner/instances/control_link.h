@@ -31,6 +31,8 @@ class ControlLink {
     /// To send along; duplicated at once.
     std::vector<int> descriptors = {};
     Duration timeout{};
+    /// Gets the body of each `progress` message that precedes the answer.
+    std::function<void(const std::string& body)> on_progress = {};
   };
 
   /// A `listener` message that precedes the answer.
@@ -59,6 +61,7 @@ class ControlLink {
   struct Pending {
     Completion<std::string> done;
     OnListener on_listener;
+    std::function<void(const std::string& body)> on_progress;
     TimerId timer;
     std::string type;
   };

@@ -73,9 +73,10 @@ void InstanceManager::reclaim(const InstanceId& instance,
 void InstanceManager::hand_over(const InstanceId& instance,
                                 const handoff::HandOverOrder& order,
                                 int peer,
+                                OnHandOverProgress on_progress,
                                 Completion<handoff::HandOverReport> done) {
   if (SupervisedInstance* known = find(instance)) {
-    return known->hand_over(order, peer, std::move(done));
+    return known->hand_over(order, peer, std::move(on_progress), std::move(done));
   }
   supervision_->answer<handoff::HandOverReport>(std::move(done), unknown(instance));
 }

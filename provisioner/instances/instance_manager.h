@@ -110,12 +110,14 @@ class InstanceManager {
                FencingToken token,
                Completion<void> done);
 
-  /// Makes it give a tenant to whoever has the other end of `peer`, connections included.
+  /// Makes it give a tenant to whoever has the other end of `peer`, connections included. What the
+  /// order asks to be told meanwhile goes to `on_progress`, which may be empty.
   /// ERRORS: kNotFound, kUnavailable, kFenced, kTimeout; those mean that nobody knows what came of
   /// it.
   void hand_over(const InstanceId& instance,
                  const handoff::HandOverOrder& order,
                  int peer,
+                 OnHandOverProgress on_progress,
                  Completion<handoff::HandOverReport> done);
 
   /// As `lend`, but it gets the tenant from whoever has the other end of `peer`. Done when it

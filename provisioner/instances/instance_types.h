@@ -15,6 +15,7 @@
 #include "provisioner/instances/instance_fsm.h"
 #include "provisioner/instances/listeners.h"
 #include "provisioner/model/snapshot.h"
+#include "runtime/handoff/protocol.h"
 
 namespace voicectl {
 
@@ -58,6 +59,9 @@ struct LendOptions {
 /// How long the two instances of a hand-over may take beyond the patience with requests. Longer
 /// than their own bounds (runtime/handoff/handoff_source.h) together.
 inline constexpr Duration kHandOverGrace = std::chrono::seconds(25);
+
+/// Told how far a hand-over is, in a turn of its own.
+using OnHandOverProgress = std::function<void(const handoff::HandOverProgress& progress)>;
 
 /// A tenant as lent to an instance.
 struct LentTenant {

@@ -78,6 +78,7 @@ class SupervisedInstance {
   void reclaim(const TenantId& tenant, FencingToken token, Completion<void> done);
   void hand_over(const handoff::HandOverOrder& order,
                  int peer,
+                 OnHandOverProgress on_progress,
                  Completion<handoff::HandOverReport> done);
   void receive(const LendOptions& options, int peer, Duration timeout, Completion<void> done);
   void reconfigure(const TenantId& tenant,

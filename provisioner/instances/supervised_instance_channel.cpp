@@ -131,11 +131,20 @@ std::string lend_body(const LendOptions& options) {
 
 void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
                                    int peer,
+                                   OnHandOverProgress on_progress,
                                    Completion<handoff::HandOverReport> done) {
-  const ControlLink::Question question{.type = std::string(control::request::kHandOver),
-                                       .body = handoff::encode(order),
-                                       .descriptors = {peer},
-                                       .timeout = order.patience + kHandOverGrace};
+  ControlLink::Question question{.type = std::string(control::request::kHandOver),
+                                 .body = handoff::encode(order),
+                                 .descriptors = {peer},
+                                 .timeout = order.patience + kHandOverGrace};
+  if (on_progress) {
+    question.on_progress = [on_progress = std::move(on_progress)](const std::string& body) {
+      // What makes no sense is not worth more than to be left out.
+      if (const auto progress = handoff::parse_hand_over_progress(body); progress.has_value()) {
+        on_progress(*progress);
+      }
+    };
+  }
   const auto note = guarded(
       [this, mine = incarnation_, tenant = order.tenant](const handoff::HandOverReport& report) {
         const auto lent = mine == incarnation_ ? tenants_.find(tenant) : tenants_.end();

@@ -33,8 +33,17 @@ void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
   }
   attempt->move.to.token = attempt->move.next_token();
   const LendOptions& to = attempt->move.to;
-  const handoff::HandOverOrder order{to.tenant, to.generation, to.token, attempt->move.next_token(),
-                                     kPatience[attempt->number]};
+  OnHandOverProgress on_progress;
+  handoff::HandOverOrder order{to.tenant, to.generation, to.token, attempt->move.next_token(),
+                               kPatience[attempt->number]};
+  if (attempt->move.on_progress) {
+    order.progress_every = kProgressEvery;
+    on_progress = [alive = std::weak_ptr(alive_), attempt](const handoff::HandOverProgress& seen) {
+      if (!alive.expired()) {
+        attempt->move.on_progress(seen);
+      }
+    };
+  }
   const auto answered = [this, alive = std::weak_ptr(alive_), attempt](auto& slot, auto answer) {
     slot.emplace(std::move(answer));
     if (!alive.expired() && attempt->source && attempt->target) {
@@ -44,7 +53,7 @@ void SessionMigrator::begin(const std::shared_ptr<Try>& attempt) {
   deps_.instances.receive(
       to, pair->second.get(), order.patience + kHandOverGrace,
       [answered, attempt](const Status& taken) { answered(attempt->target, taken); });
-  deps_.instances.hand_over(attempt->move.from, order, pair->first.get(),
+  deps_.instances.hand_over(attempt->move.from, order, pair->first.get(), on_progress,
                             [answered, attempt](const Result<handoff::HandOverReport>& report) {
                               answered(attempt->source, report);
                             });

@@ -25,6 +25,8 @@ struct Move {
   /// Gives `from` the recorded configuration of the tenant; done once, if the two turn out to have
   /// different ones.
   std::function<void(Completion<void> done)> configure = {};
+  /// Told how far it is, in this try; may be empty.
+  OnHandOverProgress on_progress = {};
 };
 
 struct MoveOutcome {
@@ -61,6 +63,8 @@ class SessionMigrator {
       std::chrono::milliseconds(1000), std::chrono::milliseconds(4000),
       std::chrono::milliseconds(13000)};
   static constexpr Duration kBetweenTries = std::chrono::seconds(1);
+  /// How often at most progress is told within a step of it: a person looks on.
+  static constexpr std::chrono::milliseconds kProgressEvery{200};
 
   /// `done` runs once, in a later turn.
   void move(Move what, std::function<void(MoveOutcome)> done);

@@ -214,6 +214,21 @@ Result<std::optional<PoolMove>> choose_move(const Snapshot& snapshot,
   return std::optional(PoolMove{tenant, from, *to, "asked for"});
 }
 
+Result<std::vector<PoolMove>> choose_moves(const Snapshot& snapshot,
+                                           const std::vector<TenantId>& tenants,
+                                           const std::optional<InstanceId>& to) {
+  Snapshot ahead = snapshot;
+  std::vector<PoolMove> out;
+  for (const TenantId& tenant : std::set<TenantId>(tenants.begin(), tenants.end())) {
+    VC_TRY(std::optional<PoolMove> move, choose_move(ahead, tenant, to));
+    if (move) {
+      ahead.tenants.at(tenant).placement = move->to;
+      out.push_back(*std::move(move));
+    }
+  }
+  return out;
+}
+
 std::vector<PoolMove> even_out_pool(const Snapshot& snapshot,
                                     const SessionCounts& sessions,
                                     std::size_t max_moves) {

@@ -32,6 +32,12 @@ Result<std::optional<PoolMove>> choose_move(const Snapshot& snapshot,
                                             const TenantId& tenant,
                                             const std::optional<InstanceId>& to);
 
+/// The same for several: without `to` each goes where the ones before it leave the fewest tenants.
+/// Those that are there already are left out. ERRORS: of the first that cannot be moved.
+Result<std::vector<PoolMove>> choose_moves(const Snapshot& snapshot,
+                                           const std::vector<TenantId>& tenants,
+                                           const std::optional<InstanceId>& to);
+
 /// Live sessions by tenant; who is not named has none.
 using SessionCounts = std::map<TenantId, std::uint64_t>;
 

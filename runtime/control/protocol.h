@@ -45,9 +45,10 @@ inline constexpr std::string_view kReloadKeys = "reload_keys";
 /// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go.
 inline constexpr std::string_view kReclaim = "reclaim";
 /// A handoff::HandOverOrder, with one end of a pair of sockets: gives the tenant with its open
-/// connections to whoever has the other end. Answer: a handoff::HandOverReport, also when the
-/// tenant stayed. ERRORS: kNotFound, kUnavailable (it is being opened or closed), kFenced: it never
-/// began.
+/// connections to whoever has the other end. If the order asks for it, `progress` messages come
+/// before the answer, each a handoff::HandOverProgress. Answer: a handoff::HandOverReport, also
+/// when the tenant stayed. ERRORS: kNotFound, kUnavailable (it is being opened or closed), kFenced:
+/// it never began.
 inline constexpr std::string_view kHandOver = "hand_over";
 /// As `lend`, with the other end of the pair as a third descriptor: takes the tenant from whoever
 /// has the first. Answer when it is served here: {"connections","websockets"}.
@@ -86,6 +87,8 @@ namespace reply {
 inline constexpr std::string_view kReady = "ready";
 inline constexpr std::string_view kOk = "ok";
 inline constexpr std::string_view kListener = "listener";
+/// Of a question that was asked and is not answered yet.
+inline constexpr std::string_view kProgress = "progress";
 /// {"code","message"}: the codes of base/result.h.
 inline constexpr std::string_view kError = "error";
 }  // namespace reply

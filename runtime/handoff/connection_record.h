@@ -8,10 +8,11 @@ namespace voicectl {
 /// For base/record_codec.h.
 template <typename Visit>
 void visit_fields(Visit& visit, ConnectionState& state) {
-  auto& [is_websocket, unread, unsent, tag, fragment_opcode, fragments, close_sent, sent_code,
-         unanswered_pings, control_frames, counted_since, note, deadline] = state;
+  auto& [is_websocket, unread, continue_sent, unsent, tag, fragment_opcode, fragments, close_sent,
+         sent_code, unanswered_pings, control_frames, counted_since, note, deadline] = state;
   visit("is_websocket", is_websocket);
   visit("unread", unread);
+  visit("continue_sent", continue_sent);
   visit("unsent", unsent);
   visit("tag", tag);
   visit("fragment_opcode", fragment_opcode);

@@ -112,9 +112,22 @@ bool HandoffSource::go(SourceEvent event) {
   }
   if (*next != state_) {
     state_ = *next;
+    // Before it is acted on, which may lead on; and not where it would lengthen the pause.
+    if (!is_over(state_) && state_ != SourceState::kFrozen) {
+      tell_progress();
+    }
     act();
   }
   return true;
+}
+
+void HandoffSource::tell_progress() {
+  if (!on_progress_ || !order_.progress_every) {
+    return;
+  }
+  told_at_ = reactor_.now();
+  on_progress_(HandOverProgress{std::string(name_of(state_)), host_.load().connections,
+                                copier_.tally().connections()});
 }
 
 void HandoffSource::act() {
@@ -200,6 +213,9 @@ void HandoffSource::take_copied() {
   }
   if (state_ == SourceState::kCopying || state_ == SourceState::kCatchingUp) {
     set_deadline(times_.batch, "to take a batch of connections");
+    if (order_.progress_every && reactor_.now() - told_at_ >= *order_.progress_every) {
+      tell_progress();
+    }
   }
   copy_more();
   end_copying();

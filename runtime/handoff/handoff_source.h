@@ -49,6 +49,7 @@ struct HandoffTimes {
 class HandoffSource {
  public:
   using Done = std::function<void(HandOverReport report)>;
+  using OnProgress = std::function<void(const HandOverProgress& progress)>;
 
   /// `done` runs once, in a later turn, when the tenant is served here again or has gone; in the
   /// latter case only TenantHost::leave may follow. REQUIRES: `reactor` and `host` outlive it.
@@ -62,6 +63,8 @@ class HandoffSource {
   HandoffSource(const HandoffSource&) = delete;
   HandoffSource& operator=(const HandoffSource&) = delete;
 
+  /// Told as the order asks for it, in the turn in which it is so.
+  void when_further(OnProgress on_progress) { on_progress_ = std::move(on_progress); }
   void start();
   /// The tenant is to stay, unless the other one is about to have it.
   void cancel(const Error& why);
@@ -72,6 +75,7 @@ class HandoffSource {
   /// False if it leads nowhere; then the other one made no sense.
   bool go(SourceEvent event);
   void act();
+  void tell_progress();
   void copy();
   void quiesce();
   void look_for_quiet();
@@ -99,6 +103,7 @@ class HandoffSource {
   HandOverOrder order_;
   HandoffTimes times_;
   Done done_;
+  OnProgress on_progress_;
   SourceState state_ = SourceState::kOffering;
   /// How much has to be undone.
   enum class Reach { kNothing, kQuiesced, kReleased } reach_ = Reach::kNothing;
@@ -114,6 +119,7 @@ class HandoffSource {
   MonoTime started_at_{};
   MonoTime quiesced_at_{};
   MonoTime frozen_at_{};
+  MonoTime told_at_{};
   HandOverReport report_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

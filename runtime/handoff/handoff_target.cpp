@@ -2,10 +2,10 @@
 #include "runtime/handoff/handoff_target.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <utility>
 
+#include "base/os/descriptor_room.h"
 #include "base/record_codec.h"
 
 namespace voicectl::handoff {
@@ -21,13 +21,11 @@ Error unfit(const std::string& why) {
 }  // namespace
 
 HandoffTarget::HandoffTarget(Reactor& reactor,
-                             FileSystem& files,
                              std::unique_ptr<runtime::TenantHost> host,
                              std::unique_ptr<FdChannel> channel,
                              HandoffTimes times,
                              Done done)
     : reactor_(reactor),
-      files_(files),
       host_(std::move(host)),
       peer_(std::move(channel)),
       times_(times),
@@ -131,14 +129,12 @@ Status HandoffTarget::check_offer(const std::string& body) const {
                              "here and {} there",
                              own.generation.value, offer.generation));
   }
-  rlimit limit{};
-  const Result<std::vector<std::string>> open = files_.list("/proc/self/fd");
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && open.has_value() &&
-      open->size() + offer.connections + kSpareDescriptors > limit.rlim_cur) {
+  const std::uint64_t free = free_descriptors(offer.connections + kSpareDescriptors);
+  if (free < offer.connections + kSpareDescriptors) {
     return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("cannot take the tenant over: it has {} connections, and {} of {} "
-                             "descriptors are open here",
-                             offer.connections, open->size(), limit.rlim_cur));
+                 fmt::format("cannot take the tenant over: it has {} connections, and only {} more "
+                             "descriptors may be opened here, of which {} are kept free",
+                             offer.connections, free, kSpareDescriptors));
   }
   return ok_status();
 }
@@ -247,7 +243,12 @@ void HandoffTarget::serve() {
 void HandoffTarget::drop() {
   const Refusal refusal{std::string(name_of(why_.code())), why_.text(), refused_};
   (void)peer_.send(last_word_, encode_record(refusal));  // if it is gone it does not matter
-  finish(why_);
+  // Not all at once: others are served here.
+  host_->drop_copies([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) {
+      finish(why_);
+    }
+  });
 }
 
 void HandoffTarget::finish(Result<Taken> outcome) {

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "base/os/file_system.h"
 #include "base/os/reactor.h"
 #include "base/result.h"
 #include "runtime/handoff/copy_tally.h"
@@ -32,10 +31,8 @@ class HandoffTarget {
   };
   using Done = std::function<void(Result<Taken> outcome)>;
 
-  /// `host` is prepared. `done` runs once, in a later turn. REQUIRES: `reactor` and `files` outlive
-  /// it.
+  /// `host` is prepared. `done` runs once, in a later turn. REQUIRES: `reactor` outlives it.
   HandoffTarget(Reactor& reactor,
-                FileSystem& files,
                 std::unique_ptr<runtime::TenantHost> host,
                 std::unique_ptr<FdChannel> channel,
                 HandoffTimes times,
@@ -64,7 +61,6 @@ class HandoffTarget {
   void finish(Result<Taken> outcome);
 
   Reactor& reactor_;
-  FileSystem& files_;
   std::unique_ptr<runtime::TenantHost> host_;
   PeerChannel peer_;
   HandoffTimes times_;

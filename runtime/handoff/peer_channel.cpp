@@ -30,7 +30,8 @@ bool makes_sense(const Told& told) {
     return opcode == Opcode::kContinuation && state.fragments.empty() && !state.close_sent &&
            state.tag.empty() && state.note.empty();
   }
-  return is_joining || (opcode == Opcode::kContinuation && state.fragments.empty());
+  return !state.continue_sent &&
+         (is_joining || (opcode == Opcode::kContinuation && state.fragments.empty()));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "runtime/handoff/protocol.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -22,11 +23,15 @@ Result<std::uint64_t> number_in(const Json& body, const char* key) {
 }  // namespace
 
 std::string encode(const HandOverOrder& order) {
-  return dump_json(Json{{"tenant", order.tenant.str()},
-                        {"generation", order.generation.value},
-                        {"token", order.token.value},
-                        {"back", order.back.value},
-                        {"patience_ms", order.patience.count()}});
+  Json out = {{"tenant", order.tenant.str()},
+              {"generation", order.generation.value},
+              {"token", order.token.value},
+              {"back", order.back.value},
+              {"patience_ms", order.patience.count()}};
+  if (order.progress_every) {
+    out["progress_ms"] = order.progress_every->count();
+  }
+  return dump_json(out);
 }
 
 Result<HandOverOrder> parse_hand_over_order(std::string_view body) {
@@ -42,11 +47,48 @@ Result<HandOverOrder> parse_hand_over_order(std::string_view body) {
                  "cannot hand over: the token for the way back must be the higher one");
   }
   constexpr std::uint64_t kLongest = 60'000;
-  return HandOverOrder{std::move(tenant),
-                       {generation},
-                       {token},
-                       {back},
-                       std::chrono::milliseconds(std::min(patience, kLongest))};
+  HandOverOrder order{std::move(tenant),
+                      {generation},
+                      {token},
+                      {back},
+                      std::chrono::milliseconds(std::min(patience, kLongest))};
+  if (const std::int64_t every = integer_or(parsed, "progress_ms", 0); every > 0) {
+    order.progress_every = std::chrono::milliseconds(every);
+  }
+  return order;
+}
+
+std::string encode(const HandOverProgress& progress) {
+  return dump_json(Json{{"phase", progress.phase},
+                        {"connections", progress.connections},
+                        {"copied", progress.copied}});
+}
+
+Result<HandOverProgress> parse_hand_over_progress(std::string_view body) {
+  VC_TRY(const Json parsed, parse_json(body));
+  HandOverProgress progress;
+  VC_TRY(progress.phase, require_string(parsed, "phase"));
+  VC_TRY(progress.connections, number_in(parsed, "connections"));
+  VC_TRY(progress.copied, number_in(parsed, "copied"));
+  return progress;
+}
+
+int percent_of(const HandOverProgress& progress) {
+  // Copied connections are served on, and are most of the work; what follows takes milliseconds.
+  constexpr std::array kAfterCopying = {
+      std::pair(std::string_view("quiescing"), 90), std::pair(std::string_view("releasing"), 92),
+      std::pair(std::string_view("opening"), 94),   std::pair(std::string_view("catching up"), 96),
+      std::pair(std::string_view("frozen"), 98),    std::pair(std::string_view("withdrawing"), 98)};
+  for (const auto& [phase, percent] : kAfterCopying) {
+    if (progress.phase == phase) {
+      return percent;
+    }
+  }
+  if (progress.phase != "copying") {
+    return 0;
+  }
+  const std::uint64_t all = std::max<std::uint64_t>(progress.connections, 1);
+  return static_cast<int>(std::min(progress.copied, all) * 90 / all);
 }
 
 std::string encode(const HandOverReport& report) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,10 +31,27 @@ struct HandOverOrder {
   FencingToken back;
   /// How long requests may take to be finished before it is given up.
   std::chrono::milliseconds patience{1000};
+  /// How often at most progress is told within a phase; nullopt for never: whoever asks does not
+  /// understand it.
+  std::optional<std::chrono::milliseconds> progress_every{};
 };
 std::string encode(const HandOverOrder& order);
 /// ERRORS: kInvalidArgument.
 Result<HandOverOrder> parse_hand_over_order(std::string_view body);
+
+/// How far it is, as whoever has the tenant sees it. Told when a phase begins, and within it.
+struct HandOverProgress {
+  /// One of SourceState, by name.
+  std::string phase;
+  /// Open now, and of how many the other one has been told.
+  std::uint64_t connections = 0;
+  std::uint64_t copied = 0;
+};
+std::string encode(const HandOverProgress& progress);
+/// ERRORS: kCorrupt.
+Result<HandOverProgress> parse_hand_over_progress(std::string_view body);
+/// 0 to 99: copying is most of it, however short it is.
+int percent_of(const HandOverProgress& progress);
 
 /// What came of it, as whoever had the tenant saw it. It is an answer also when the tenant stayed:
 /// only whoever had it knows that it is served.

@@ -41,9 +41,11 @@ class Connection : public DeadlineEntry, public CopyEntry {
   virtual ConnectionState state() const = 0;
   /// Borrowed. REQUIRES: it is movable.
   virtual int socket() const = 0;
-  /// It cannot go on elsewhere, and nobody waits for it: it ends with its present answer. True if
-  /// that cuts its answer short.
-  virtual bool stay() = 0;
+  /// Its answer comes in pieces, so that nobody else can go on with it.
+  virtual bool is_in_pieces() const = 0;
+  /// The others have gone on elsewhere, and it cannot: it ends with its present answer, one in
+  /// pieces at once.
+  virtual void stay() = 0;
   /// Ends here, whatever it is about, telling nobody but those who asked to know that it moves: its
   /// socket goes on elsewhere.
   virtual UniqueFd let_go() = 0;

@@ -17,6 +17,8 @@ struct ConnectionState {
   bool is_websocket = false;
   /// Received, not yet consumed: an unfinished request or frame from its first byte.
   std::string unread;
+  /// Its client has been told to send the body of the unfinished request (100 Continue).
+  bool continue_sent = false;
   /// Rendered, not yet written.
   std::string unsent;
   // Of a WebSocket: the tag of its upgrade, the message being joined, and whether we closed.

@@ -87,7 +87,7 @@ std::size_t CopyLedger::close() {
   while (!stuck_.empty()) {
     auto& connection = static_cast<Connection&>(stuck_.front());
     forget(connection);
-    cut_short += connection.stay() ? 1 : 0;
+    cut_short += connection.is_in_pieces() ? 1 : 0;
   }
   return cut_short;
 }

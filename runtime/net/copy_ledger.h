@@ -33,8 +33,8 @@ class CopyLedger {
   /// The next changes: up to `most` connections, and no further one once their bytes exceed
   /// `most_bytes`.
   ConnectionChanges take(std::size_t most, std::size_t most_bytes);
-  /// Takes what is left when nothing changes any more: what cannot go on elsewhere stays (see
-  /// Connection::stay). Counts those whose answers that cut short.
+  /// Takes what is left when nothing changes any more: what cannot go on elsewhere is told no more.
+  /// Counts those of them whose answers come in pieces.
   std::size_t close();
 
   /// Whether the other server knows it.

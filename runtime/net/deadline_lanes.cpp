@@ -31,6 +31,7 @@ DeadlineLanes::~DeadlineLanes() {
 void DeadlineLanes::arm(DeadlineEntry& entry, Lane lane) {
   disarm(entry);
   entry.deadline_ = reactor_.now() + lengths_[index_of(lane)];
+  entry.lane_ = lane;
   lanes_[index_of(lane)].push_back(entry);
   schedule();
 }
@@ -38,13 +39,26 @@ void DeadlineLanes::arm(DeadlineEntry& entry, Lane lane) {
 void DeadlineLanes::arm_until(DeadlineEntry& entry, Lane lane, MonoTime deadline) {
   disarm(entry);
   entry.deadline_ = std::min(deadline, reactor_.now() + lengths_[index_of(lane)]);
+  entry.lane_ = lane;
   List& list = lanes_[index_of(lane)];
-  auto at = list.end();
+  const bool is_known =
+      place_.is_linked() && place_.lane_ == lane && place_.deadline_ == entry.deadline_;
+  auto at = is_known ? list.iterator_to(place_) : list.end();
   while (at != list.begin() && entry.deadline_ < std::prev(at)->deadline_) {
     --at;
   }
   list.insert(at, entry);
   schedule();
+}
+
+void DeadlineLanes::keep_place_of(DeadlineEntry& entry) {
+  disarm(place_);
+  if (entry.is_linked()) {
+    place_.deadline_ = entry.deadline_;
+    place_.lane_ = entry.lane_;
+    List& list = lanes_[index_of(entry.lane_)];
+    list.insert(list.iterator_to(entry), place_);
+  }
 }
 
 std::optional<MonoTime> DeadlineLanes::deadline_of(const DeadlineEntry& entry) {

@@ -39,6 +39,8 @@ class DeadlineEntry : public boost::intrusive::list_base_hook<
  private:
   friend class DeadlineLanes;
   MonoTime deadline_;
+  /// While it waits: in which one.
+  Lane lane_ = Lane::kRequest;
 };
 
 /// Deadlines of many connections for the price of one timer.
@@ -61,6 +63,10 @@ class DeadlineLanes {
   /// The same for a wait that began elsewhere, but never for longer than the lane is. Cheap when
   /// entries come in the order of their deadlines.
   void arm_until(DeadlineEntry& entry, Lane lane, MonoTime deadline);
+  /// Until `forget_place`, one that is armed until the same time as `entry` finds its place without
+  /// looking for it, although `entry` dies: another object for the same connection.
+  void keep_place_of(DeadlineEntry& entry);
+  void forget_place() { DeadlineLanes::disarm(place_); }
   /// nullopt if it waits for nothing.
   static std::optional<MonoTime> deadline_of(const DeadlineEntry& entry);
   static void disarm(DeadlineEntry& entry);
@@ -77,6 +83,11 @@ class DeadlineLanes {
  private:
   using List = boost::intrusive::list<DeadlineEntry, boost::intrusive::constant_time_size<false>>;
 
+  /// Stands in a lane for an entry that has left it.
+  class Place final : public DeadlineEntry {
+    void on_deadline(Lane) override {}
+  };
+
   bool is_empty() const;
   void sweep();
   void schedule();
@@ -85,6 +96,7 @@ class DeadlineLanes {
   Lengths lengths_;
   Duration tick_;
   std::array<List, kLanes> lanes_;
+  Place place_;
   std::optional<TimerId> timer_;
   bool is_paused_ = false;
 };

@@ -49,6 +49,9 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::start(const ConnectionState& state) {
   reader_.feed(state.unread);
+  if (state.continue_sent) {
+    reader_.set_continued();
+  }
   wire_->flush();
   settle();
   if (state.deadline) {
@@ -261,7 +264,7 @@ void HttpConnection::settle() {
   switch (phase_) {
     case Phase::kReceiving:
       if (host_->is_parked()) {
-        // Its deadline stays: it is given up or goes on long before that.
+        // Its deadline begins anew when it comes meanwhile.
         wire_->pause();
       } else if (wire_->unsent_size() > kPipelineBytes) {
         wire_->pause();
@@ -297,6 +300,11 @@ void HttpConnection::watch_progress() {
 }
 
 void HttpConnection::on_deadline(Lane lane) {
+  if (phase_ == Phase::kReceiving && host_->is_parked()) {
+    // Nobody reads what it may have sent.
+    host_->lanes().arm(*this, lane);
+    return;
+  }
   const bool reads_its_answer = lane == Lane::kIdle && wire_->unsent_size() < unsent_then_;
   if (reads_its_answer) {
     watch_progress();
@@ -374,18 +382,17 @@ void HttpConnection::note_change() {
 ConnectionState HttpConnection::state() const {
   ConnectionState state;
   state.unread = reader_.unread();
+  state.continue_sent = reader_.has_continued();
   state.unsent = wire_->unsent();
   state.deadline = DeadlineLanes::deadline_of(*this);
   return state;
 }
 
-bool HttpConnection::stay() {
+void HttpConnection::stay() {
   is_last_ = true;
-  const bool is_cut_short = phase_ == Phase::kStreaming;
-  if (is_cut_short) {
+  if (is_in_pieces()) {
     end();
   }
-  return is_cut_short;
 }
 
 UniqueFd HttpConnection::let_go() {

@@ -68,7 +68,8 @@ class HttpConnection final : public Connection,
   bool is_movable() const override { return phase_ == Phase::kReceiving; }
   ConnectionState state() const override;
   int socket() const override { return wire_->number(); }
-  bool stay() override;
+  bool is_in_pieces() const override { return is_streaming(); }
+  void stay() override;
   UniqueFd let_go() override;
   void drain(std::uint16_t code, std::string_view reason) override;
   void abandon() override;

@@ -154,11 +154,13 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     if (is_new) {
       copies_.push_back(nullptr);
     } else if (Connection* const known = find_copy(id); known != nullptr && !socket.is_open()) {
+      lanes_.keep_place_of(*known);
       socket = known->let_go();
     } else {
       return unknown_copy(id);
     }
     Connection& connection = adopt(std::move(socket), std::move(state));
+    lanes_.forget_place();
     CopyLedger::set_id(connection, id);
     copies_[id - 1] = &connection;
     return ok_status();
@@ -198,7 +200,9 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   void let_go(std::vector<std::shared_ptr<Connection>> list, std::function<void()> done) {
     for (std::size_t i = 0; i < kLetGoAtOnce && !list.empty(); ++i) {
       if (CopyLedger::is_told(*list.back())) {
-        (void)list.back()->let_go();  // another process reads and writes it by now
+        (void)list.back()->let_go();  // another process reads and writes it
+      } else {
+        list.back()->stay();
       }
       list.pop_back();
     }

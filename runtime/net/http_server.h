@@ -148,14 +148,16 @@ class HttpServer {
   void end_copy();
   /// Stops every connection between two bytes: nothing is read or written, and no deadline is met.
   /// What remains to be told cannot change any more. Requests that are being answered stay here,
-  /// with connections that are ending; answers in pieces are cut short, and counted.
+  /// with connections that are ending; answers in pieces, too, and they are counted: `let_go` cuts
+  /// them short.
   ///
   /// Costs as much as there is to be told, however many connections there are.
   std::size_t freeze();
   /// Goes on with all of them.
   void thaw();
-  /// Lets go of every connection that was told: it goes on elsewhere. Then goes on with the others.
-  /// A few in each turn; `done` runs after the last.
+  /// Lets go of every connection that was told, either way: it goes on elsewhere. Then goes on with
+  /// the others, which end with their present answers. A few in each turn; `done` runs after the
+  /// last.
   void let_go(std::function<void()> done);
 
   /// What is adopted from now on neither reads nor writes a byte until `go`, and no deadline is

@@ -39,6 +39,7 @@ void RequestReader::feed(std::string_view bytes) {
 
 std::string RequestReader::release() {
   scanned_ = 0;
+  has_continued_ = false;
   arriving_.reset();
   refusal_.reset();
   return std::exchange(unread_, std::string());
@@ -57,7 +58,7 @@ ReadOutcome RequestReader::take() {
 }
 
 bool RequestReader::wants_continue() {
-  return arriving_ && std::exchange(arriving_->head.expects_continue, false);
+  return arriving_ && arriving_->head.expects_continue && !std::exchange(has_continued_, true);
 }
 
 ReadOutcome RequestReader::take_head() {
@@ -143,6 +144,7 @@ ReadOutcome RequestReader::finish(RequestHead head, std::size_t used) {
     unread_.erase(0, used);
   }
   scanned_ = 0;
+  has_continued_ = false;
   return ReceivedRequest{std::move(head.request), head.version, head.after};
 }
 

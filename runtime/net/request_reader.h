@@ -32,8 +32,8 @@ using ReadOutcome = std::variant<NeedMore, ReceivedRequest, Refusal>;
 
 /// Makes requests of bytes, without any I/O.
 ///
-/// Its whole state is `unread()`: every byte since the last request that was taken. A reader that
-/// is fed those bytes elsewhere goes on from there.
+/// Its whole state is `unread()`, every byte since the last request that was taken, and
+/// `has_continued()`. A reader that is given both elsewhere goes on from there.
 class RequestReader {
  public:
   explicit RequestReader(RequestLimits limits);
@@ -49,6 +49,9 @@ class RequestReader {
 
   /// True once per request whose client waits for "100 Continue"; ask after NeedMore.
   bool wants_continue();
+  /// Its client has been told so.
+  bool has_continued() const { return has_continued_; }
+  void set_continued() { has_continued_ = true; }
 
   const std::string& unread() const { return unread_; }
   /// Gives the unread bytes away; the reader is as new.
@@ -75,6 +78,7 @@ class RequestReader {
   /// Exists while a body is arriving.
   std::unique_ptr<Arriving> arriving_;
   std::unique_ptr<Refusal> refusal_;
+  bool has_continued_ = false;
 };
 
 }  // namespace voicectl

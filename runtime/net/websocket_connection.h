@@ -50,7 +50,8 @@ class WebSocketConnection final : public WebSocket,
   bool is_movable() const override { return is_live(); }
   ConnectionState state() const override;
   int socket() const override { return wire_->number(); }
-  bool stay() override { return false; }
+  bool is_in_pieces() const override { return false; }
+  void stay() override {}
   UniqueFd let_go() override;
   void drain(std::uint16_t code, std::string_view reason) override { close(code, reason); }
   void abandon() override;

@@ -35,9 +35,11 @@ Admin::Admin(AsioReactor& reactor,
              FileSystem& files,
              InstanceId instance,
              UniqueFd listener,
+             const HandOverFigures& hand_overs,
              std::function<std::vector<TenantMetrics>(Look)> look)
     : files_(files),
       instance_(std::move(instance)),
+      hand_overs_(hand_overs),
       look_(std::move(look)),
       server_(reactor,
               {[this](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
@@ -57,7 +59,7 @@ HttpResponse Admin::answer(const HttpRequest& request) const {
   if (request.path == "/metrics") {
     return {200,
             {{"Content-Type", "text/plain; version=0.0.4"}},
-            render_metrics(look_(Look::kAll), measure_process())};
+            render_metrics(look_(Look::kAll), hand_overs_, measure_process())};
   }
   return error_response(404, "not_found", "cannot find anything at that path");
 }

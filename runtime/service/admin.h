@@ -22,11 +22,13 @@ namespace voicectl::runtime {
 /// THREADS: loop thread only.
 class Admin {
  public:
-  /// REQUIRES: all but `listener` outlive it. `look` tells the tenants' numbers of the moment.
+  /// REQUIRES: all but `listener` and `look` outlive it. `look` tells the tenants' numbers of the
+  /// moment.
   Admin(AsioReactor& reactor,
         FileSystem& files,
         InstanceId instance,
         UniqueFd listener,
+        const HandOverFigures& hand_overs,
         std::function<std::vector<TenantMetrics>(Look)> look);
 
  private:
@@ -36,6 +38,7 @@ class Admin {
 
   FileSystem& files_;
   InstanceId instance_;
+  const HandOverFigures& hand_overs_;
   std::function<std::vector<TenantMetrics>(Look)> look_;
   HttpServer server_;
 };

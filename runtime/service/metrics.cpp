@@ -181,6 +181,7 @@ void backends(std::string& out, const std::vector<TenantMetrics>& tenants) {
 }  // namespace
 
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
+                           const HandOverFigures& hand_overs,
                            const ProcessMetrics& process) {
   std::string out;
   loads(out, tenants);
@@ -189,6 +190,7 @@ std::string render_metrics(const std::vector<TenantMetrics>& tenants,
   refusals(out, tenants);
   outboxes(out, tenants);
   backends(out, tenants);
+  hand_overs.render(out);
   head(out, "process_cpu_seconds_total", MetricKind::kCounter, "Processor time used.");
   out += fmt::format("process_cpu_seconds_total {}\n", seconds(process.cpu));
   head(out, "process_resident_memory_bytes", MetricKind::kGauge, "Memory held.");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "runtime/service/hand_over_figures.h"
 #include "runtime/tenant/tenant_host.h"
 
 namespace voicectl::runtime {
@@ -31,6 +32,7 @@ struct ProcessMetrics {
 
 /// The text form of Prometheus (0.0.4). Pure.
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
+                           const HandOverFigures& hand_overs,
                            const ProcessMetrics& process);
 
 }  // namespace voicectl::runtime

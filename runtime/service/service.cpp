@@ -50,6 +50,7 @@ Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, Uniqu
              deps.files,
              deps.instance,
              std::move(admin),
+             hand_overs_,
              [this](Look depth) { return look(depth); }),
       link_(deps.reactor,
             deps.instance,

@@ -128,6 +128,7 @@ class Service {
   /// What was told of stores already.
   std::set<std::string> store_warnings_;
   TokenBook tokens_;
+  HandOverFigures hand_overs_;
   Admin admin_;
   ControlLink link_;
   std::vector<std::function<void()>> on_stopped_;

@@ -77,6 +77,9 @@ void Service::begin_hand_over(const ControlRequest& request,
       [this, request, tenant = order.tenant](const handoff::HandOverReport& report) {
         finish_hand_over(request, tenant, report);
       });
+  place.giving->when_further([request](const handoff::HandOverProgress& progress) {
+    request.answer(control::reply::kProgress, handoff::encode(progress));
+  });
   place.giving->start();
 }
 
@@ -84,6 +87,7 @@ void Service::finish_hand_over(const ControlRequest& request,
                                const TenantId& tenant,
                                const handoff::HandOverReport& report) {
   Place& place = *places_.at(tenant);
+  hand_overs_.note_given(report);
   // Its own callback runs this.
   deps_.reactor.post([over = std::shared_ptr(std::move(place.giving))] {});
   // The token of the way back is above what was met before; that of the other one was met already.
@@ -166,7 +170,7 @@ void Service::receive(const ControlRequest& request,
   auto place = std::make_unique<Place>();
   place->state = Place::State::kReceiving;
   place->getting = std::make_unique<handoff::HandoffTarget>(
-      deps_.reactor, deps_.files, std::move(*host), channels_.adopt(std::move(descriptors[2])),
+      deps_.reactor, std::move(*host), channels_.adopt(std::move(descriptors[2])),
       handoff::HandoffTimes{},
       [this, request, id = *tenant](Result<handoff::HandoffTarget::Taken> outcome) {
         finish_receive(request, id, std::move(outcome));
@@ -183,6 +187,7 @@ void Service::finish_receive(const ControlRequest& request,
   // Its own callback runs this.
   deps_.reactor.post([over = std::shared_ptr(std::move(place.getting))] {});
   if (outcome.has_error()) {
+    hand_overs_.note_not_taken();
     const std::vector<ControlRequest> reclaims = std::move(place.reclaims);
     places_.erase(tenant);
     tokens_.release(tenant);
@@ -191,6 +196,7 @@ void Service::finish_receive(const ControlRequest& request,
       waiting.answer(control::reply::kOk);
     }
   } else {
+    hand_overs_.note_taken(outcome->connections);
     place.host = std::move(outcome->host);
     place.state = Place::State::kServing;
     log_.info("tenant.taken_over", {{"tenant", tenant},

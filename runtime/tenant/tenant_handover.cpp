@@ -185,6 +185,10 @@ Status TenantHost::drop(CopyId id) {
   return inner_->server.drop_copy(id);
 }
 
+void TenantHost::drop_copies(std::function<void()> done) {
+  inner_->server.let_go(std::move(done));
+}
+
 void TenantHost::go() {
   inner_->book.go_on();
   // A key may have been revoked meanwhile. What cannot be read now was read when this began.

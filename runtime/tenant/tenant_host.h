@@ -151,6 +151,8 @@ class TenantHost {
   /// ERRORS: kInvalidArgument for a WebSocket that nothing here can serve; kCorrupt.
   Status adopt(CopyId id, UniqueFd socket, ConnectionState state);
   Status drop(CopyId id);
+  /// None of them is served here after all. A few in each turn; `done` runs after the last.
+  void drop_copies(std::function<void()> done);
   void go();
 
   TenantLoad load() const;

@@ -60,7 +60,16 @@ TEST_F(HandOverE2e, ATenantMovesWithinThePoolUnderTrafficAndStaysThere) {
   Running callers(load(kConnections, 6, 400));
   ASSERT_TRUE(callers.wait_for_err("ready"));
 
-  expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});
+  const Finished migrated = platform.voicectl(
+      {"session", "migrate", "--tenant", "busy", "--to", "shared-1", "--yes", "-o", "json"});
+  EXPECT_EQ(migrated.code, 0) << migrated.out << migrated.err;
+  EXPECT_THAT(migrated.err, HasSubstr("busy: copying connections"));
+  const json move = json::parse(migrated.out, nullptr, false)["moves"][0];
+  EXPECT_EQ(move["outcome"], "moved");
+  EXPECT_EQ(move["to"], "shared-1");
+  EXPECT_GE(move["websockets"], kConnections);
+  EXPECT_GT(move["sessions"], 0);
+  EXPECT_GT(move["pause_us"], 0);
   expect_ok({"tenant", "move", "busy", "--yes"});
   expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});
   expect_ok({"tenant", "move", "busy", "--to", "shared-1", "--yes"});  // there already
@@ -80,7 +89,10 @@ TEST_F(HandOverE2e, AnInstanceIsReplacedUnderTraffic) {
   ASSERT_TRUE(callers.wait_for_err("ready"));
   const int before = platform.pid_of_instance("shared-0");
 
-  expect_ok({"instance", "restart", "shared-0", "--yes"});
+  const Finished restarted =
+      platform.voicectl({"instance", "restart", "shared-0", "--one-by-one", "--yes"});
+  EXPECT_EQ(restarted.code, 0) << restarted.out << restarted.err;
+  EXPECT_THAT(restarted.out, HasSubstr("stood still for"));
 
   expect_whole(callers.finish(), kConnections);
   EXPECT_FALSE(is_alive(before));

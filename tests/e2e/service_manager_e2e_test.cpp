@@ -175,7 +175,8 @@ TEST(ServiceManagerE2e, ListenersOutliveEverythingInTheManagersStore) {
   const Finished read = reads.finish();
   EXPECT_EQ(read.code, 0) << read.out << read.err;
   EXPECT_NE(platform.pid_of_instance("shared-0"), instance);
-  EXPECT_EQ(platform.voicectl({"tenant", "delete", "techsupport", "--confirm=techsupport"}).code, 0);
+  EXPECT_EQ(platform.voicectl({"tenant", "delete", "techsupport", "--confirm=techsupport"}).code,
+            0);
   std::thread end([&] { (void)platform.down(); });
   ASSERT_TRUE(manager.hear_until("STOPPING=1"));
   end.join();

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -145,17 +146,25 @@ class SoakE2e : public ::testing::Test {
                      "--key-file", key, "--connections", std::to_string(kConnections), "--seconds",
                      fmt::format("{}", caller_seconds), "--pings", "40", "--sessions", "5"});
     ASSERT_TRUE(callers.wait_for_err("ready"));
+    const auto begun = std::chrono::steady_clock::now();
 
     for (int i = 0; i < cycles; ++i) {
       ASSERT_NO_FATAL_FAILURE(cycle());
     }
 
+    const auto took = std::chrono::steady_clock::now() - begun;
     const Finished seen = callers.finish();
     const json report = json::parse(seen.out, nullptr, false);
     SCOPED_TRACE(report.dump());
     EXPECT_EQ(report.value("ended", 1U), 0U);
     EXPECT_EQ(report.value("lost", 1U), 0U);
     expect_settled(before);
+    fmt::print(
+        "{} cycles in {:.1f} minutes\nbefore: {}\nafter:  {}\n"
+        "memory of its own: daemon {:.2f} to {:.2f} MB, pool {:.2f} to {:.2f} MB\n",
+        cycles, std::chrono::duration<double>(took).count() / 60, ::testing::PrintToString(before),
+        ::testing::PrintToString(footprint()), daemon_memory, memory_of(daemon), pool_memory,
+        memory_of(pool));
     RecordProperty("daemon_growth_mb", fmt::format("{:.2f}", memory_of(daemon) - daemon_memory));
     RecordProperty("pool_growth_mb", fmt::format("{:.2f}", memory_of(pool) - pool_memory));
     EXPECT_LT(memory_of(daemon) - daemon_memory, most_growth);

@@ -138,6 +138,7 @@ class FakeInstances {
     std::optional<Side> target;
     /// What the target was given.
     std::optional<Tenant> received;
+    bool tells_progress = false;
     /// Why the source does not even begin.
     std::optional<Error> unfit;
     int step = -1;
@@ -186,6 +187,7 @@ class FakeInstances {
   void end_hand_over(const TenantId& tenant);
   void cancel_hand_overs(const std::string& name);
   void reply(const Side& side, const Result<std::string>& body);
+  void tell_progress(const HandOver& hand_over);
   Instance* find_side(const std::optional<Side>& side);
 
   bool take_signal(const ProcessIdentity& who, int number);

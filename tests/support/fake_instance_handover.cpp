@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How simulated instances hand a tenant over: in steps of a millisecond, with the outcome that the
 // real ones come to whoever dies at which step.
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -54,6 +55,7 @@ Status FakeInstances::join_hand_over(const std::string& name,
   if (gives) {
     hand_over.back = FencingToken{static_cast<std::uint64_t>(integer_or(fields, "back", 0))};
     hand_over.source = side;
+    hand_over.tells_progress = fields.contains("progress_ms");
     const auto asked = static_cast<std::uint64_t>(integer_or(fields, "generation", 0));
     const std::uint64_t own = instance.tenants.at(tenant).lent.generation.value;
     if (own != asked) {
@@ -95,6 +97,7 @@ void FakeInstances::advance_hand_over(const TenantId& tenant) {
     find_side(hand_over.source)->tenants.erase(tenant);
     find_side(hand_over.source)->tokens.release(tenant);
   }
+  tell_progress(hand_over);
   if (on_hand_over_step) {
     // Copies: whoever is called may end this hand-over, and take the hook away.
     const auto tell = on_hand_over_step;
@@ -152,6 +155,20 @@ void FakeInstances::cancel_hand_overs(const std::string& name) {
   }
   for (const TenantId& tenant : concerned) {
     end_hand_over(tenant);
+  }
+}
+
+void FakeInstances::tell_progress(const HandOver& hand_over) {
+  constexpr std::array<const char*, kHandOverSteps> kPhases = {
+      "offering", "copying", "quiescing", "releasing", "opening", "catching up", nullptr, nullptr};
+  const char* const phase = kPhases.at(static_cast<std::size_t>(hand_over.step));
+  const Instance& instance = running_.at(hand_over.source->name);
+  if (hand_over.tells_progress && phase != nullptr && instance.channel &&
+      instance.connection == hand_over.source->connection) {
+    (void)instance.channel->send(  // who asked may be gone
+        control::encode({std::string(control::reply::kProgress), std::nullopt,
+                         hand_over.source->question, handoff::encode({phase, 10, 5})}),
+        {});
   }
 }
 

@@ -166,6 +166,30 @@ TEST_F(ViewCommandsTest, RestartingAnInstanceIsAgreedToAndFollowed) {
   EXPECT_THAT(out(), HasSubstr("Done: 1 step.\n"));
 }
 
+TEST_F(ViewCommandsTest, ARestartMovesAsManyTenantsAtOnceAsIsSaid) {
+  daemon_.streams["POST /v1/instances/shared-0/restart"] = {
+      R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
+  daemon_.answer("GET /v1/instances", Json{{"instances", {instance_json()}}});
+  const auto parallel_of = [this](const std::vector<std::string>& more) {
+    daemon_.questions.clear();
+    std::vector<std::string> words = {"instance", "restart", "shared-0", "--yes"};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(run(words), ExitCode::kOk);
+    return integer_or(daemon_.body_of("POST /v1/instances/shared-0/restart"), "parallel", 0);
+  };
+
+  EXPECT_EQ(parallel_of({}), 0);
+  EXPECT_EQ(parallel_of({"--one-by-one"}), 1);
+  EXPECT_EQ(parallel_of({"--parallel", "3"}), 3);
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--parallel", "0"},
+                                                {"--parallel", "33"},
+                                                {"--parallel", "2", "--one-by-one"}}) {
+    std::vector<std::string> words = {"instance", "restart", "shared-0", "--yes"};
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(run(words), ExitCode::kUsage);
+  }
+}
+
 TEST_F(ViewCommandsTest, ShowsASessionWithItsEvents) {
   daemon_.answer(
       "GET /v1/sessions/acme_1",

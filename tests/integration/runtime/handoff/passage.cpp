@@ -50,8 +50,8 @@ std::unique_ptr<runtime::TenantHost> Passage::prepare_target() {
 }
 
 HandOverOrder Passage::order() const {
-  return {*TenantId::parse("acme"), source.host->config().generation, next_,
-          FencingToken{next_.value + 1}, std::chrono::milliseconds(10'000)};
+  return {*TenantId::parse("acme"),      source.host->config().generation,  next_,
+          FencingToken{next_.value + 1}, std::chrono::milliseconds(10'000), progress_every};
 }
 
 std::pair<UniqueFd, UniqueFd> Passage::prepare() {
@@ -67,7 +67,7 @@ std::pair<UniqueFd, UniqueFd> Passage::prepare() {
 
 void Passage::make_target(UniqueFd socket) {
   getting = std::make_unique<HandoffTarget>(
-      world.reactor(), world.deps().files, prepare_target(),
+      world.reactor(), prepare_target(),
       std::make_unique<StagedChannel>(channels_.adopt(std::move(socket)), stage), times,
       [this](Result<HandoffTarget::Taken> taken) {
         is_target_over = true;
@@ -85,6 +85,7 @@ void Passage::make_source(UniqueFd socket) {
       world.reactor(), *source.host,
       std::make_unique<StagedChannel>(channels_.adopt(std::move(socket)), stage), order(), times,
       [this](const HandOverReport& seen) { report = seen; });
+  giving->when_further([this](const HandOverProgress& seen) { progress.push_back(seen); });
   giving->start();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtime/handoff/handoff_source.h"
 #include "runtime/handoff/handoff_target.h"
@@ -53,6 +54,8 @@ class Passage {
   std::unique_ptr<HandoffSource> giving;
   std::unique_ptr<HandoffTarget> getting;
   std::optional<HandOverReport> report;
+  std::optional<std::chrono::milliseconds> progress_every;
+  std::vector<HandOverProgress> progress;
   std::optional<Error> target_error;
   bool is_target_over = false;
 

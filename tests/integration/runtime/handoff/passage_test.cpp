@@ -183,6 +183,62 @@ TEST_F(PassageTest, ATargetThatDiesAtAnyStepCostsNothing) {
   expect_moved();
 }
 
+TEST_F(PassageTest, ProgressIsToldPhaseByPhaseToWhoeverAsksForIt) {
+  std::vector<std::unique_ptr<BytePeer>> followers;
+  for (int i = 0; i < 200; ++i) {
+    followers.push_back(passage.follower());
+  }
+  passage.begin();
+  passage.finish();
+  expect_moved();
+  EXPECT_TRUE(passage.progress.empty());
+
+  passage.progress_every = std::chrono::milliseconds(0);
+  passage.begin();
+  passage.finish();
+  expect_moved();
+
+  std::vector<std::string> phases;
+  std::size_t within = 0;
+  int percent = -1;
+  for (const HandOverProgress& seen : passage.progress) {
+    if (phases.empty() || phases.back() != seen.phase) {
+      phases.push_back(seen.phase);
+    }
+    within += seen.phase == "copying" && seen.copied > 0 ? 1 : 0;
+    EXPECT_GE(percent_of(seen), percent);
+    percent = percent_of(seen);
+    EXPECT_EQ(seen.connections, followers.size());
+  }
+  EXPECT_THAT(phases, ::testing::ElementsAre("copying", "quiescing", "releasing", "opening",
+                                             "catching up"));
+  EXPECT_GE(within, followers.size() / ConnectionCopier::kMostInBatch - 1);
+}
+
+TEST_F(PassageTest, ManyCopiesAreDroppedAFewInEachTurn) {
+  std::vector<std::unique_ptr<BytePeer>> followers;
+  for (int i = 0; i < 1000; ++i) {
+    followers.push_back(passage.follower());
+  }
+  ASSERT_TRUE(passage.reach(PeerMessage::kState));
+  std::size_t turns = 0;
+  std::function<void()> count = [&] {
+    if (!passage.is_target_over) {
+      ++turns;
+      passage.world.reactor().post(count);
+    }
+  };
+
+  passage.getting->cancel(Error(ErrorCode::kCancelled, "cannot take the tenant: not wanted"));
+  count();
+  passage.finish();
+
+  EXPECT_GE(turns, followers.size() / 200);
+  expect_kept();
+  expect_served(followers.front());
+  expect_served(followers.back());
+}
+
 TEST_F(PassageTest, ASourceThatDiesAtAnyStepBeforeTheEndLeavesNoSecondOwner) {
   for (const PeerMessage step : kBeforeFrozen) {
     SCOPED_TRACE(static_cast<int>(step));

@@ -335,6 +335,84 @@ TEST_F(CopyTest, NoDeadlineIsMetWhileNobodyServes) {
   EXPECT_THAT(first.close_codes, IsEmpty());
 }
 
+TEST_F(CopyTest, WhatCouldNotMoveGoesOnAsBeforeWhenTheOthersStay) {
+  EchoServer first(loop_);
+  EchoServer second(loop_);
+  RawPeer busy(loop_, first.port());
+  busy.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(loop_.run_until([&] { return first.waiting.size() == 1; }));
+  RawPeer follower(loop_, first.port());
+  follower.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(loop_.run_until([&] { return first.waiting.size() == 2; }));
+  const auto stream = first.waiting[1]->stream(HttpResponse{200, {}, "piece"});
+  ASSERT_TRUE(follower.wait_for("piece"));
+
+  Copying copying(first.server(), second.server());
+  copying.tell();
+  copying.freeze();
+  EXPECT_EQ(copying.cut_short(), 1U);
+  first.server().thaw();
+  stream->write("another");
+  stream->end();
+  first.waiting[0]->send(HttpResponse{200, {}, "waited"});
+
+  ASSERT_TRUE(follower.wait_for("another"));
+  ASSERT_TRUE(busy.wait_for("waited"));
+  EXPECT_EQ(busy.received().find("Connection: close"), std::string::npos);
+  for (RawPeer* const peer : {&busy, &follower}) {
+    peer->send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+    ASSERT_TRUE(peer->wait_for("/next"));
+    EXPECT_FALSE(peer->has_ended());
+  }
+}
+
+TEST_F(CopyTest, AClientIsToldToContinueOnce) {
+  EchoServer first(loop_);
+  EchoServer second(loop_);
+  EchoServer third(loop_);
+  RawPeer peer(loop_, first.port());
+  const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  const std::string head =
+      "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+  peer.send(head);
+  ASSERT_TRUE(peer.wait_for(go_on));
+
+  move_all(first, second);
+  peer.send("he");
+  loop_.settle();
+  move_all(second, third);
+  peer.send("llo");
+  ASSERT_TRUE(peer.wait_for("/x:hello"));
+
+  EXPECT_EQ(peer.take_received().rfind(go_on), 0U);
+  // The next one is told again.
+  peer.send(head);
+  EXPECT_TRUE(peer.wait_for(go_on));
+}
+
+TEST_F(CopyTest, AParkedConnectionWaitsAsLongAsItIsParked) {
+  ConnectionLimits limits;
+  limits.idle_timeout = limits.request_timeout = std::chrono::milliseconds(20);
+  EchoServer server(loop_, limits);
+  RawPeer idle(loop_, server.port());
+  RawPeer slow(loop_, server.port());
+  slow.send("GET /slow HT");
+  ASSERT_TRUE(loop_.run_until([&] { return server.server().connections() == 2; }));
+  loop_.settle();
+
+  server.server().park();
+  idle.send("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n");
+  slow.send("TP/1.1\r\nHost: a\r\n\r\n");
+  bool is_over = false;
+  loop_.reactor().call_after(limits.idle_timeout * 5, [&] { is_over = true; });
+  ASSERT_TRUE(loop_.run_until([&] { return is_over; }));
+  EXPECT_EQ(server.server().connections(), 2U);
+  server.server().unpark();
+
+  EXPECT_TRUE(idle.wait_for("/idle"));
+  EXPECT_TRUE(slow.wait_for("/slow"));
+}
+
 TEST_F(CopyTest, LettingGoOfManyTakesMoreThanOneTurn) {
   EchoServer first(loop_);
   EchoServer second(loop_);

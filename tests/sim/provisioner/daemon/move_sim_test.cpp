@@ -54,6 +54,79 @@ TEST_F(MoveSim, AMovedTenantIsHandedOverAndStaysAtTheNextApply) {
   expect_converged(desired);
 }
 
+TEST_F(MoveSim, WhoeverFollowsAMoveHearsHowFarItIsAndWhatCameOfIt) {
+  apply(platform_with({"alpha", "beta"}));
+  const std::string target = other_than(holders("alpha").front());
+  std::vector<api::StepProgress> told;
+  const Status begun = daemon().daemon->loop().carry_out(
+      *plan_moves(daemon().daemon->loop().snapshot(), {move("alpha", target)}),
+      {[](const Plan&) {},
+       [&told](const api::StepProgress& progress) {
+         if (progress.move) {
+           told.push_back(progress);
+         }
+       },
+       [](const api::ApplyOutcome&) {}});
+  ASSERT_THAT(begun, IsOk());
+  machine.sim.advance(120s);
+
+  std::vector<std::string> phases;
+  for (const api::StepProgress& progress : told) {
+    EXPECT_EQ(progress.subject, "tenant/alpha");
+    phases.push_back(progress.move->phase);
+  }
+  EXPECT_THAT(phases, ElementsAre("offering", "copying", "quiescing", "releasing", "opening",
+                                  "catching up", "moved", "moved"));
+  EXPECT_EQ(told[1].move->connections, 10U);
+  EXPECT_EQ(told[1].move->percent, 45);
+  EXPECT_EQ(told.back().state, api::StepState::kDone);
+  EXPECT_EQ(told.back().move->percent, 100);
+}
+
+TEST_F(MoveSim, TenantsOfARetiredInstanceMoveOneByOneIfAskedTo) {
+  DesiredState desired = platform_with({"alpha", "beta", "gamma", "delta"});
+  desired.platform.pool_size = 1;
+  apply(desired);
+  std::size_t under_way = 0;
+  std::size_t most = 0;
+  std::size_t moved = 0;
+  machine.instances.on_hand_over_step = [&](FakeInstances::HandOverStep step, const std::string&,
+                                            const std::string&) {
+    if (step == FakeInstances::HandOverStep::kOffered) {
+      most = std::max(most, ++under_way);
+    } else if (step == FakeInstances::HandOverStep::kTold) {
+      --under_way;
+      ++moved;
+    }
+  };
+  const auto restart = [&](std::size_t moves_at_once) {
+    const std::string home = holders("alpha").front();
+    Status noted = Error();
+    ASSERT_THAT(
+        daemon().daemon->loop().run_single(RetireInstance{*InstanceId::parse(home)}, "asked",
+                                           [&noted](const Status& done) { noted = done; }),
+        IsOk());
+    machine.sim.advance(1s);
+    ASSERT_THAT(noted, IsOk());
+    ReconcileLoop::ApplyRequest request{desired, std::nullopt, "ann"};
+    request.moves_at_once = moves_at_once;
+    ASSERT_THAT(daemon().daemon->loop().apply(std::move(request),
+                                              {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                               [](const api::ApplyOutcome&) {}}),
+                IsOk());
+    machine.sim.advance(120s);
+    EXPECT_NE(holders("alpha").front(), home);
+    EXPECT_FALSE(machine.instances.is_running(home));
+  };
+
+  restart(1);
+  EXPECT_EQ(moved, 4U);
+  EXPECT_EQ(most, 1U);
+  restart(kActionsInFlight);
+  EXPECT_EQ(moved, 8U);
+  EXPECT_EQ(most, 4U);
+}
+
 TEST_F(MoveSim, AMoveOfAnEarlierGenerationIsRefused) {
   apply(platform_with({"alpha"}));
   const std::string target = other_than(holders("alpha").front());

@@ -57,14 +57,24 @@ class ExecutorTest : public ::testing::Test {
   static Action withdraw(const std::string& name) { return WithdrawRoute{tenant(name)}; }
   static Action forget(const std::string& name) { return DeleteTenant{tenant(name)}; }
 
-  void run(std::vector<Step> steps) {
+  static Action move(const std::string& name) {
+    return LendListener{tenant(name), *InstanceId::parse("shared-1"),
+                        *InstanceId::parse("shared-0")};
+  }
+
+  void run(std::vector<Step> steps, std::size_t moves_at_once = kActionsInFlight) {
     Plan plan;
     plan.id = "plan";
     plan.steps = std::move(steps);
     executor.run(
         std::move(plan),
-        [this](const api::StepProgress& progress) { last[progress.text] = progress; },
-        [this](const api::ApplyOutcome& finished) { outcome = finished; });
+        [this](const api::StepProgress& progress) {
+          last[progress.text] = progress;
+          if (progress.move) {
+            moves.push_back(progress);
+          }
+        },
+        [this](const api::ApplyOutcome& finished) { outcome = finished; }, moves_at_once);
     sim.advance(std::chrono::seconds(10));
     ASSERT_TRUE(outcome.has_value());
   }
@@ -83,6 +93,7 @@ class ExecutorTest : public ::testing::Test {
   ScriptedRunner runner{sim};
   Executor executor{Executor::Deps{sim, queue, recorded, runner, wall}};
   std::map<std::string, api::StepProgress> last;
+  std::vector<api::StepProgress> moves;
   std::optional<api::ApplyOutcome> outcome;
 };
 
@@ -105,6 +116,43 @@ TEST_F(ExecutorTest, NeverPerformsTwoActionsOfOneSubjectAtOnce) {
 
   EXPECT_EQ(runner.most_running, 1U);
   EXPECT_EQ(outcome->done, 2U);
+}
+
+TEST_F(ExecutorTest, NoMoreTenantsAreOnTheirWayThanWasSaid) {
+  run({step(0, move("a")), step(1, move("b")), step(2, move("c"))}, 1);
+  EXPECT_EQ(runner.most_running, 1U);
+  EXPECT_EQ(outcome->done, 3U);
+
+  run({step(0, move("a")), step(1, move("b")), step(2, move("c"))}, 2);
+  EXPECT_EQ(runner.most_running, 2U);
+
+  run({step(0, move("a")), step(1, move("b")), step(2, move("c"))});
+  EXPECT_EQ(runner.most_running, 3U);
+}
+
+TEST_F(ExecutorTest, WhatIsNoMoveDoesNotWaitForMoves) {
+  run({step(0, move("a")), step(1, move("b")), step(2, withdraw("c"))}, 1);
+
+  EXPECT_EQ(runner.most_running, 2U);
+  EXPECT_EQ(outcome->done, 3U);
+}
+
+TEST_F(ExecutorTest, TellsHowAMoveStandsWhileItIsUnderWayAndAtItsEnd) {
+  const api::MoveProgress half{.phase = "copying", .percent = 45, .connections = 9};
+  // Nothing is under way: nobody is told.
+  executor.tell_move(tenant("a"), half);
+  sim.call_after(std::chrono::milliseconds(5), [&] {
+    executor.tell_move(tenant("b"), half);
+    executor.tell_move(tenant("a"), half);
+  });
+
+  run({step(0, move("a")), step(1, withdraw("b"))});
+
+  ASSERT_EQ(moves.size(), 2U);
+  EXPECT_EQ(moves[0].state, api::StepState::kRunning);
+  EXPECT_EQ(moves[0].subject, "tenant/a");
+  EXPECT_EQ(moves[1].state, api::StepState::kDone);
+  EXPECT_EQ(moves[1].move, half);
 }
 
 TEST_F(ExecutorTest, AFailureTakesAlongOnlyWhatNeedsIt) {

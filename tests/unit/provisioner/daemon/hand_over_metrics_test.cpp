@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/unit/provisioner/daemon/prometheus_text.h"
+#include "tests/support/prometheus_text.h"
 
 namespace voicectl {
 namespace {

@@ -62,6 +62,33 @@ TEST_F(ControlLinkTest, BringsEachAnswerToWhoAsked) {
   EXPECT_THAT(*second, IsOkAnd(R"({"n":2})"));
 }
 
+TEST_F(ControlLinkTest, ProgressPrecedesTheAnswerOfWhoAskedForIt) {
+  std::vector<std::string> told;
+  std::optional<Result<std::string>> answer;
+  link->ask({.type = "hand_over",
+             .body = "{}",
+             .timeout = 5s,
+             .on_progress = [&](const std::string& body) { told.push_back(body); }},
+            [&](Result<std::string> result) { answer = std::move(result); });
+  std::optional<Result<std::string>> other;
+  ask(other);
+  sim.settle();
+
+  reply(*asked[0].id, "progress", R"({"n":1})");
+  reply(*asked[1].id, "progress", R"({"n":9})");
+  reply(*asked[0].id, "progress", R"({"n":2})");
+  sim.settle();
+  EXPECT_THAT(told, ::testing::ElementsAre(R"({"n":1})", R"({"n":2})"));
+  EXPECT_FALSE(answer || other);
+  reply(*asked[0].id, "ok", "{}");
+  reply(*asked[0].id, "progress", R"({"n":3})");
+  sim.settle();
+
+  EXPECT_TRUE(answer.has_value());
+  EXPECT_EQ(told.size(), 2U);
+  EXPECT_EQ(closes, 0);
+}
+
 TEST_F(ControlLinkTest, TurnsAnErrorAnswerIntoAnError) {
   std::optional<Result<std::string>> answer;
   ask(answer);

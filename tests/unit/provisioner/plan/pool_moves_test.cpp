@@ -80,6 +80,26 @@ TEST(PoolMovesTest, ATenantGoesToTheOtherInstanceWithTheFewestTenants) {
   EXPECT_THAT((*move)->reason, HasSubstr("serves the fewest tenants (1)"));
 }
 
+TEST(PoolMovesTest, SeveralAreSpreadOverTheInstancesWithTheFewest) {
+  const Snapshot snapshot = a_pool_with(3, {0, 0, 0, 1, 2});
+  const std::vector<TenantId> tenants = {tenant_id("t000"), tenant_id("t001"), tenant_id("t000")};
+
+  const auto moves = choose_moves(snapshot, tenants, std::nullopt);
+  const auto to_one =
+      choose_moves(snapshot, {tenant_id("t000"), tenant_id("t003")}, instance_id("shared-1"));
+
+  ASSERT_THAT(moves, IsOk());
+  ASSERT_EQ(moves->size(), 2U);
+  EXPECT_EQ((*moves)[0].to.str(), "shared-1");
+  EXPECT_EQ((*moves)[1].to.str(), "shared-2");
+  // The other one is there already.
+  ASSERT_THAT(to_one, IsOk());
+  ASSERT_EQ(to_one->size(), 1U);
+  EXPECT_EQ(to_one->front().tenant.str(), "t000");
+  EXPECT_THAT(choose_moves(snapshot, {tenant_id("t000"), tenant_id("nobody")}, std::nullopt),
+              FailsWith(ErrorCode::kNotFound));
+}
+
 TEST(PoolMovesTest, ATenantThatIsThereAlreadyNeedsNoMove) {
   const Snapshot snapshot = a_pool_with(2, {1});
 

@@ -6,6 +6,7 @@
 #include "base/record_codec.h"
 #include "runtime/handoff/copy_tally.h"
 #include "runtime/handoff/protocol.h"
+#include "runtime/handoff/source_fsm.h"
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/matchers.h"
 #include "tests/support/sim_reactor.h"
@@ -37,6 +38,7 @@ ConnectionState full_state() {
 TEST(PeerRecords, EveryFieldOfAConnectionTravels) {
   ConnectionState http;
   http.unread = "GET / HT";
+  http.continue_sent = true;
 
   const Result<Batch> read =
       decode_batch(encode_record(Batch{{{7, full_state()}, {8, http}}, {3, 4}}));
@@ -86,7 +88,10 @@ TEST(PeerRecords, RefusesAStateThatContradictsItself) {
   ConnectionState unknown_opcode = full_state();
   unknown_opcode.fragment_opcode = 9;
 
-  for (const ConnectionState& state : {no_websocket, joins_nothing, unknown_opcode}) {
+  ConnectionState continued = full_state();
+  continued.continue_sent = true;
+
+  for (const ConnectionState& state : {no_websocket, joins_nothing, unknown_opcode, continued}) {
     EXPECT_THAT(decode_batch(encode_record(Batch{{{1, state}}, {}})),
                 FailsWith(ErrorCode::kCorrupt));
   }
@@ -132,6 +137,39 @@ TEST(HandOverReports, AreReadBack) {
   EXPECT_EQ(read->told_late, 7U);
   EXPECT_EQ(read->took, report.took);
   EXPECT_THAT(parse_hand_over_report("{}"), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST(HandOverOrders, SayHowOftenProgressIsToldOrNothing) {
+  HandOverOrder order{*TenantId::parse("mario"), {1}, {5}, {6}, std::chrono::milliseconds(10)};
+  EXPECT_EQ(parse_hand_over_order(encode(order))->progress_every, std::nullopt);
+
+  order.progress_every = std::chrono::milliseconds(200);
+
+  EXPECT_EQ(parse_hand_over_order(encode(order))->progress_every, order.progress_every);
+}
+
+TEST(HandOverProgressTest, IsReadBackAndGrowsFromPhaseToPhase) {
+  const Result<HandOverProgress> read = parse_hand_over_progress(encode({"copying", 200, 50}));
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->phase, "copying");
+  EXPECT_EQ(read->connections, 200U);
+  EXPECT_EQ(read->copied, 50U);
+  EXPECT_THAT(parse_hand_over_progress("{}"), FailsWith(ErrorCode::kInvalidArgument));
+
+  int before = -1;
+  for (const SourceState state :
+       {SourceState::kOffering, SourceState::kCopying, SourceState::kQuiescing,
+        SourceState::kReleasing, SourceState::kOpening, SourceState::kCatchingUp,
+        SourceState::kFrozen}) {
+    const int percent = percent_of({std::string(name_of(state)), 200, 50});
+    EXPECT_GT(percent, before) << name_of(state);
+    before = percent;
+  }
+  EXPECT_LT(before, 100);
+  EXPECT_EQ(percent_of({"copying", 200, 100}), 45);
+  // Some have hung up since.
+  EXPECT_EQ(percent_of({"copying", 10, 200}), 90);
+  EXPECT_EQ(percent_of({"copying", 0, 0}), 0);
 }
 
 TEST(HandOverOrders, RefuseAWayBackThatIsFenced) {

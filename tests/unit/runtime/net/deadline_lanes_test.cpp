@@ -72,6 +72,41 @@ TEST_F(DeadlineLanesTest, AWaitThatBeganElsewhereEndsWhenItWouldHave) {
   EXPECT_THAT(told_, ElementsAre(3, 2, 1, 4));
 }
 
+TEST_F(DeadlineLanesTest, AnotherObjectForTheSameWaitTakesItsPlace) {
+  const MonoTime then = sim_.now() + seconds(20);
+  auto first = std::make_unique<Entry>(1, told_);
+  Entry second(2, told_);
+  Entry third(3, told_);
+  lanes_.arm_until(*first, Lane::kRequest, then);
+  lanes_.arm_until(second, Lane::kRequest, then);
+  lanes_.arm_until(third, Lane::kRequest, then);
+
+  lanes_.keep_place_of(*first);
+  first.reset();
+  Entry instead(4, told_);
+  lanes_.arm_until(instead, Lane::kRequest, then);
+  lanes_.forget_place();
+  sim_.advance(seconds(21));
+
+  EXPECT_THAT(told_, ElementsAre(4, 2, 3));
+}
+
+TEST_F(DeadlineLanesTest, APlaceServesNoOtherWait) {
+  Entry early(1, told_);
+  Entry late(2, told_);
+  Entry other_lane(3, told_);
+  lanes_.arm_until(early, Lane::kRequest, sim_.now() + seconds(10));
+  lanes_.keep_place_of(early);
+  lanes_.arm_until(late, Lane::kRequest, sim_.now() + seconds(20));
+  lanes_.arm_until(other_lane, Lane::kPing, sim_.now() + seconds(10));
+  lanes_.forget_place();
+
+  sim_.advance(seconds(11));
+  EXPECT_THAT(told_, testing::UnorderedElementsAre(1, 3));
+  sim_.advance(seconds(10));
+  EXPECT_EQ(told_.back(), 2);
+}
+
 TEST_F(DeadlineLanesTest, ArmingAgainStartsOver) {
   Entry again(1, told_);
   Entry once(2, told_);

@@ -3,9 +3,9 @@
 
 #include <gmock/gmock.h>
 
-#include <regex>
-#include <set>
-#include <sstream>
+#include <algorithm>
+
+#include "tests/support/prometheus_text.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -22,8 +22,8 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   load.counters = counters;
   load.event_lag = {2, std::chrono::milliseconds(3), std::chrono::milliseconds(2)};
 
-  const std::string text =
-      render_metrics({{"acme", load}}, {std::chrono::milliseconds(1500), Bytes{4096}, 9});
+  const std::string text = render_metrics({{"acme", load}}, HandOverFigures(),
+                                          {std::chrono::milliseconds(1500), Bytes{4096}, 9});
 
   EXPECT_THAT(text, HasSubstr("voicectl_sessions{tenant=\"acme\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("voicectl_requests_total{tenant=\"acme\",route=\"/api/sessions\","
@@ -62,7 +62,7 @@ std::vector<TenantMetrics> two_tenants() {
 }
 
 TEST(MetricsTest, TellWhatIsOwedToOtherSystemsAndHowTheyAnswer) {
-  const std::string text = render_metrics(two_tenants(), {});
+  const std::string text = render_metrics(two_tenants(), HandOverFigures(), {});
 
   for (const char* const line :
        {"voicectl_outbox_pending{tenant=\"acme\",side=\"erpnext\"} 3\n",
@@ -82,38 +82,46 @@ TEST(MetricsTest, TellWhatIsOwedToOtherSystemsAndHowTheyAnswer) {
   }
 }
 
-/// What the text format demands: each metric is described once, before its samples, which stand
-/// together and differ in their labels; values are numbers; counters end in "_total".
-TEST(MetricsTest, AreValidPrometheusText) {
-  const std::regex sample(
-      R"re(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"(?:,[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*")*\})? ([0-9]+(?:\.[0-9]+)?(?:e[-+][0-9]+)?))re");
-  const std::string text =
-      render_metrics(two_tenants(), {std::chrono::milliseconds(1), Bytes{1}, 1});
-  ASSERT_TRUE(text.ends_with('\n'));
-  std::istringstream lines(text);
-  std::set<std::string> described;
-  std::set<std::string> series;
-  std::string name;
-  std::string kind;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("# HELP ")) {
-      name = line.substr(7, line.find(' ', 7) - 7);
-      EXPECT_TRUE(described.insert(name).second) << name;
-      continue;
-    }
-    if (line.starts_with("# TYPE ")) {
-      ASSERT_EQ(line.substr(7, name.size() + 1), name + " ");
-      kind = line.substr(8 + name.size());
-      EXPECT_TRUE(kind == "gauge" || kind == "counter") << line;
-      EXPECT_EQ(kind == "counter", name.ends_with("_total")) << name;
-      continue;
-    }
-    std::smatch parts;
-    ASSERT_TRUE(std::regex_match(line, parts, sample)) << line;
-    EXPECT_EQ(parts[1], name) << line;
-    EXPECT_TRUE(series.insert(parts[1].str() + parts[2].str()).second) << line;
+TEST(MetricsTest, TellOfHandOvers) {
+  HandOverFigures figures;
+  handoff::HandOverReport given;
+  given.is_handed_over = true;
+  given.connections = 12;
+  given.dropped = 1;
+  given.pause = std::chrono::microseconds(1500);
+  given.took = std::chrono::milliseconds(80);
+  figures.note_given(given);
+  handoff::HandOverReport kept;
+  kept.refused = 3;
+  figures.note_given(kept);
+  figures.note_taken(7);
+  figures.note_not_taken();
+
+  const std::string text = render_metrics(two_tenants(), figures, {});
+
+  for (const char* const line :
+       {"voicectl_instance_hand_overs_total{outcome=\"given\"} 1\n",
+        "voicectl_instance_hand_overs_total{outcome=\"kept\"} 1\n",
+        "voicectl_instance_hand_overs_total{outcome=\"taken\"} 1\n",
+        "voicectl_instance_hand_overs_total{outcome=\"not_taken\"} 1\n",
+        "voicectl_instance_hand_over_connections_total{result=\"given\"} 12\n",
+        "voicectl_instance_hand_over_connections_total{result=\"taken\"} 7\n",
+        "voicectl_instance_hand_over_connections_total{result=\"refused\"} 3\n",
+        "voicectl_instance_hand_over_connections_total{result=\"dropped\"} 1\n",
+        "voicectl_instance_hand_over_duration_seconds_bucket{le=\"0.1\"} 1\n",
+        "voicectl_instance_hand_over_pause_seconds_bucket{le=\"0.001\"} 0\n",
+        "voicectl_instance_hand_over_pause_seconds_bucket{le=\"0.0025\"} 1\n",
+        "voicectl_instance_hand_over_longest_pause_seconds 0.0015\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
   }
-  EXPECT_GT(series.size(), 30U);
+}
+
+TEST(MetricsTest, AreValidPrometheusText) {
+  const std::string text =
+      render_metrics(two_tenants(), HandOverFigures(), {std::chrono::milliseconds(1), Bytes{1}, 1});
+
+  EXPECT_THAT(problems_of_metrics(text), ::testing::IsEmpty());
+  EXPECT_GT(std::count(text.begin(), text.end(), '\n'), 30);
 }
 
 }  // namespace

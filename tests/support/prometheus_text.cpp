@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/unit/provisioner/daemon/prometheus_text.h"
+#include "tests/support/prometheus_text.h"
 
 #include <fmt/core.h>
 

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// voicectld dies at every message that it says or hears and at every record that it makes during a
+// hand-over, while callers go on.
+#include <arpa/inet.h>
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "base/os/unique_fd.h"
+#include "tests/e2e/callers.h"
+
+namespace voicectl::e2e {
+namespace {
+
+/// Exit code of who was too early.
+constexpr int kConflict = 4;
+
+/// What an instance says of itself.
+std::string metrics_at(int port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return "";
+  }
+  const std::string request = "GET /metrics HTTP/1.0\r\nHost: a\r\n\r\n";
+  (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  std::string answer;
+  char buffer[4096];
+  for (ssize_t size = 0; (size = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0;) {
+    answer.append(buffer, static_cast<std::size_t>(size));
+  }
+  return answer;
+}
+
+class DaemonSweepE2e : public CallersE2e {
+ protected:
+  void SetUp() override {
+    platform.set_pool_size(2);
+    CallersE2e::SetUp();
+    for (const json& one : platform.voicectl_json({"ps"})["instances"]) {
+      admin_ports[one.value("instance", "")] = one.value("port", 0);
+    }
+    ASSERT_EQ(admin_ports.size(), 2U);
+    const int daemon = platform.pid_of_daemon();
+    std::ifstream file(fmt::format("/proc/{}/cmdline", daemon));
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    std::istringstream words(line);
+    for (std::string word; std::getline(words, word, '\0');) {
+      command.push_back(word);
+    }
+    ASSERT_EQ(::kill(daemon, SIGKILL), 0);
+    ASSERT_TRUE(wait_for_end(daemon));
+  }
+
+  /// A daemon as the one before, which dies at the point of that number once it is armed.
+  void start_daemon(int point) {
+    std::filesystem::remove(armed);
+    std::vector<std::string> words = {
+        "/usr/bin/env", "LD_PRELOAD=" VOICECTL_DIE_AT, "ASAN_OPTIONS=verify_asan_link_order=0",
+        "VOICECTL_TEST_ARMED=" + armed, fmt::format("VOICECTL_TEST_DIE_AT={}", point)};
+    words.insert(words.end(), command.begin(), command.end());
+    daemon = std::make_unique<Running>(words);
+    for (int tries = 0; platform.voicectl({"status"}).code != 0; ++tries) {
+      ASSERT_LT(tries, 500) << "no daemon answers";
+    }
+  }
+  /// Callers are there: those that have come to their end saw nothing, and others follow.
+  void keep_calling(std::unique_ptr<Running>& callers, std::size_t connections) const {
+    if (callers && is_alive(callers->pid())) {
+      return;
+    }
+    if (callers) {
+      expect_whole(callers->finish(), connections);
+    }
+    callers = std::make_unique<Running>(load(connections, 6, 120));
+    ASSERT_TRUE(callers->wait_for_err("ready"));
+  }
+  /// Instances that serve the tenant, as they say themselves.
+  std::vector<std::string> owners() const {
+    std::vector<std::string> out;
+    for (const auto& [instance, port] : admin_ports) {
+      if (metrics_at(port).find("voicectl_connections{tenant=\"busy\"}") != std::string::npos) {
+        out.push_back(instance);
+      }
+    }
+    return out;
+  }
+  std::string home() const {
+    return platform.voicectl_json({"tenant", "show", "busy"}).value("instance", "");
+  }
+
+  const std::string armed = platform.path("armed");
+  std::map<std::string, int> admin_ports;
+  std::vector<std::string> command;
+  std::unique_ptr<Running> daemon;
+};
+
+TEST_F(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
+  constexpr std::size_t kConnections = 30;
+  constexpr int kMostPoints = 80;
+  ASSERT_NO_FATAL_FAILURE(start_daemon(1));
+  std::unique_ptr<Running> callers;
+  int point = 1;
+  int finished = 0;
+  int reversed = 0;
+
+  for (; point < kMostPoints; ++point) {
+    SCOPED_TRACE(fmt::format("died at point {}", point));
+    ASSERT_NO_FATAL_FAILURE(keep_calling(callers, kConnections));
+    const std::string from = home();
+    const std::string to = from == "shared-0" ? "shared-1" : "shared-0";
+    std::ofstream(armed).flush();
+    Finished moved;
+    do {
+      moved = platform.voicectl({"tenant", "move", "busy", "--to", to, "--yes"});
+      // It may still be at what the one before has left.
+    } while (moved.code == kConflict && is_alive(daemon->pid()));
+    if (moved.code == 0 && is_alive(daemon->pid())) {
+      break;  // it has fewer points than that
+    }
+    ASSERT_TRUE(wait_for_end(daemon->pid())) << moved.out << moved.err;
+    EXPECT_LE(owners().size(), 1U);
+
+    ASSERT_NO_FATAL_FAILURE(start_daemon(point + 1));
+
+    const std::string now = home();
+    EXPECT_THAT(owners(), ::testing::ElementsAre(now));
+    finished += now == to ? 1 : 0;
+    reversed += now == from ? 1 : 0;
+    ASSERT_EQ(platform.voicectl_json({"status"})["pending"].size(), 0U);
+    if (HasFailure()) {
+      break;
+    }
+  }
+
+  // Otherwise this has shown nothing.
+  EXPECT_GT(point, 10);
+  EXPECT_LT(point, kMostPoints);
+  EXPECT_GT(finished, 0);
+  EXPECT_GT(reversed, 0);
+  RecordProperty("points", point - 1);
+  expect_whole(callers->finish(), kConnections);
+}
+
+}  // namespace
+}  // namespace voicectl::e2e
