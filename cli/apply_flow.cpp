@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/plan_difference.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -66,7 +67,7 @@ Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
     return ask_yes_no(console, "Apply this plan?", options.consent);
   }
   const std::string what = fmt::format("{} tenant{}", deleted, deleted == 1 ? "" : "s");
-  if (options.consent == Consent::kGiven || !console.in_is_terminal) {
+  if (options.consent == Consent::kGiven || why_nobody_answers(console)) {
     console.err << fmt::format(
         "voicectl: cannot delete {} without being told so: add "
         "--allow-delete={}\n",
@@ -80,28 +81,78 @@ Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
 Result<ExitCode> apply_plan(CommandContext& context,
                             DaemonClient& daemon,
                             const Json& plan,
-                            const DesiredState& desired,
+                            const std::string& document,
                             const ApplyOptions& options,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
-  const Json request = {{"document", render_desired_state(desired)},
+  const Json request = {{"document", document},
                         {"plan_id", string_or(plan, "id", "")},
                         {"base_generation", base},
                         {"who", context.surroundings.user}};
   return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
 }
 
+/// Shows the plan, asks, and has exactly it carried out.
+Result<ExitCode> show_and_apply(CommandContext& context,
+                                DaemonClient& daemon,
+                                const Json& plan,
+                                const std::string& document,
+                                const ApplyOptions& options) {
+  const bool is_json = options.format == OutputFormat::kJson;
+  if (!is_json) {
+    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  }
+  if (count_steps(plan) == 0) {
+    // The document is accepted all the same: it may differ in what needs no step.
+    return apply_plan(context, daemon, plan, document, options,
+                      is_json ? Progress::kJson : Progress::kSilent);
+  }
+  const Answer answer = agree(context.console, plan, options);
+  if (answer != Answer::kYes) {
+    const ExitCode refused = exit_code_of_refusal(context.console, answer);
+    // With --detailed-exitcode the number of a usage error says that changes were made.
+    return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
+  }
+  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, document, options,
+                                         is_json ? Progress::kJson : Progress::kText));
+  return code == ExitCode::kOk ? options.code_when_changed : code;
+}
+
+Error moved_world(CommandContext& context,
+                  const Json& saved,
+                  const Json& now,
+                  const std::string& name,
+                  OutputFormat format) {
+  const PlanDifference difference = compare_plans(saved.at("plan"), now);
+  if (format == OutputFormat::kJson) {
+    Json line = render_difference(difference);
+    line["type"] = "refused";
+    line["saved_plan_id"] = string_or(saved.at("plan"), "id", "");
+    line["plan_id"] = string_or(now, "id", "");
+    context.console.out << dump_json(line) << '\n';
+  } else {
+    context.console.out << "The plan of now differs from the saved one:\n"
+                        << print_difference(difference, context.console.out_palette);
+  }
+  return Error(ErrorCode::kConflict,
+               fmt::format("cannot apply '{}': the platform has changed since it was made at {} "
+                           "(generation {} then, {} now); plan again",
+                           name, string_or(saved, "made_at", "?"),
+                           integer_or(saved.at("plan"), "base_generation", 0),
+                           integer_or(now, "base_generation", 0)));
+}
+
 }  // namespace
 
-Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired) {
-  const Json request = {{"document", render_desired_state(desired)}};
+Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document) {
+  const Json request = {{"document", document}};
   VC_TRY(Json answer, daemon.call("POST", "/v1/plan", dump_json(request)));
   const auto plan = answer.is_object() ? answer.find("plan") : answer.end();
   if (plan == answer.end() || !plan->is_object()) {
     return Error(ErrorCode::kCorrupt, "cannot read the daemon's answer: it holds no plan");
   }
-  return std::move(*plan);
+  return answer;
 }
 
 Result<DesiredState> fetch_desired(DaemonClient& daemon) {
@@ -167,25 +218,28 @@ Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(const Json plan, fetch_plan(*daemon, desired));
-  const bool is_json = options.format == OutputFormat::kJson;
-  if (!is_json) {
-    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  const std::string document = render_desired_state(desired);
+  VC_TRY(const Json answer, fetch_plan(*daemon, document));
+  return show_and_apply(context, *daemon, answer.at("plan"), document, options);
+}
+
+Result<ExitCode> apply_saved_plan(CommandContext& context,
+                                  const Json& saved,
+                                  const std::string& name,
+                                  const ApplyOptions& options) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(const Json now, fetch_plan(*daemon, string_or(saved, "document", "")));
+  if (string_or(now, "platform_id", "") != string_or(saved, "platform_id", "?")) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot apply '{}': it was made for another platform than the one at "
+                             "'{}'; plan again, or name the daemon's socket with --socket",
+                             name, find_socket(context)));
   }
-  if (count_steps(plan) == 0) {
-    // The document is accepted all the same: it may differ in what needs no step.
-    return apply_plan(context, *daemon, plan, desired, options,
-                      is_json ? Progress::kJson : Progress::kSilent);
+  if (string_or(now.at("plan"), "id", "?") != string_or(saved.at("plan"), "id", "")) {
+    return moved_world(context, saved, now.at("plan"), name, options.format);
   }
-  const Answer answer = agree(context.console, plan, options);
-  if (answer != Answer::kYes) {
-    const ExitCode refused = exit_code_of_refusal(context.console, answer);
-    // With --detailed-exitcode the number of a usage error says that changes were made.
-    return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
-  }
-  VC_TRY(const ExitCode code, apply_plan(context, *daemon, plan, desired, options,
-                                         is_json ? Progress::kJson : Progress::kText));
-  return code == ExitCode::kOk ? options.code_when_changed : code;
+  return show_and_apply(context, *daemon, saved.at("plan"), string_or(saved, "document", ""),
+                        options);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,

@@ -24,8 +24,9 @@ struct ApplyOptions {
   ExitCode code_when_changed = ExitCode::kOk;
 };
 
-/// What the daemon would do to reach `desired`.
-Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired);
+/// What the daemon would do to reach the state that `document` describes: its answer, an object
+/// with "plan" (schema voicectl/plan/v1) and "platform_id".
+Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document);
 
 /// Desired state as last applied; the defaults before the first apply.
 Result<DesiredState> fetch_desired(DaemonClient& daemon);
@@ -45,6 +46,17 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options);
+
+/// Applies exactly the plan that was saved in the file `name` (parse_saved_plan()): shows it, asks,
+/// and shows its progress.
+///
+/// If anything else would be done now, the difference is shown and nothing is done.
+/// ERRORS: kConflict when the world moved since the plan was made, kInvalidArgument when it was
+/// made for another platform; those of the daemon.
+Result<ExitCode> apply_saved_plan(CommandContext& context,
+                                  const Json& saved,
+                                  const std::string& name,
+                                  const ApplyOptions& options);
 
 /// Whether anything is done, or only shown.
 enum class DryRun { kNo, kYes };

@@ -75,6 +75,8 @@ enum class Formats {
   kDocument,  ///< table, json, yaml
   kList,      ///< these, wide, name
   kLines,     ///< table, json (one object a line)
+  kPlan,      ///< table, json, yaml, markdown
+  kProblems,  ///< table, json, yaml, sarif
 };
 
 /// Adds -o/--output. REQUIRES: `format` outlives `app`.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct Console {
   bool err_is_terminal = false;
   Palette out_palette{Palette::Mode::kOff};
   Palette err_palette{Palette::Mode::kOff};
+  /// --no-input: nothing is asked, whoever is there.
+  bool never_asks = false;
 };
 
 /// What may stand in for an answer at the terminal.
@@ -28,8 +31,14 @@ enum class Consent { kAsk, kGiven };
 enum class Answer {
   kYes,
   kNo,
-  kCannotAsk,  ///< nobody is there: standard input is no terminal
+  kCannotAsk,  ///< nobody is there: standard input is no terminal, or --no-input was given
 };
+
+/// Why nobody can be asked; nullopt if somebody can.
+std::optional<std::string_view> why_nobody_answers(const Console& console);
+
+/// Tells a person at a terminal that something is being done, before it takes its time.
+void say_at_once(Console& console, std::string_view what);
 
 /// Asks "question [y/N]". When nobody can be asked, says which flag answers instead.
 Answer ask_yes_no(Console& console, std::string_view question, Consent consent);

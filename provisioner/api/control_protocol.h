@@ -45,7 +45,8 @@
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
 ///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
 ///                         document as text; "document" is null before the first apply
-///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing
+///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id"}; changes
+///                         nothing. Every platform has another id, and keeps it
 ///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"who"} -> stream (below)
 ///                         409 conflict when the platform is not at that generation any more, the
 ///                         plan is no longer the one that was shown, or another apply is running

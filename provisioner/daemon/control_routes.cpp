@@ -78,7 +78,9 @@ void ControlServer::make_plan(const Call& call) {
     refuse(call, plan.error());
     return;
   }
-  call.responder->send(json_response(200, R"({"plan":)" + render_plan_json(*plan) + "}"));
+  call.responder->send(
+      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{}}})", render_plan_json(*plan),
+                                     dump_json(Json(deps_.platform_id)))));
 }
 
 void ControlServer::apply(const Call& call) {

@@ -39,6 +39,8 @@ class ControlServer {
     const StatusView& status;
     const WallClock& wall;
     DaemonPaths paths;
+    /// Of the registry.
+    std::string platform_id;
     /// User that may ask, beside root.
     std::uint32_t own_uid = 0;
     /// Live sessions, as last sampled.

@@ -106,6 +106,9 @@ class Registry {
   /// The epoch of this opening: one more than the last.
   virtual Epoch epoch() const = 0;
 
+  /// What tells this platform from every other one: made with the registry, and kept for good.
+  virtual const std::string& identity() const = 0;
+
   /// Recorded state (the observed part of the snapshot is empty).
   virtual Result<Snapshot> load() = 0;
 

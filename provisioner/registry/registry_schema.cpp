@@ -96,6 +96,10 @@ ALTER TABLE instances ADD COLUMN fate TEXT NOT NULL DEFAULT 'serving';
 -- Who was to be replaced had its fingerprint taken away.
 UPDATE instances SET fate = 'retired' WHERE fingerprint = '';
 )sql"},
+    SqliteMigration{4, R"sql(
+ALTER TABLE platform_state ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+UPDATE platform_state SET identity = lower(hex(randomblob(16)));
+)sql"},
 };
 
 }  // namespace

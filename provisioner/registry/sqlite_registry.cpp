@@ -31,6 +31,7 @@ class SqliteRegistry final : public Registry {
   Status begin_epoch();
 
   Epoch epoch() const override { return epoch_; }
+  const std::string& identity() const override { return identity_; }
   Result<Snapshot> load() override;
   Result<std::optional<DesiredState>> load_desired() override;
   Status store_desired(const DesiredState& desired, const std::string& who) override;
@@ -61,6 +62,7 @@ class SqliteRegistry final : public Registry {
   FileLock lock_;
   SqliteDatabase database_;
   Epoch epoch_;
+  std::string identity_;
   /// Set once the disk has failed in a way after which nothing can be promised.
   std::optional<Error> broken_;
 };
@@ -68,13 +70,15 @@ class SqliteRegistry final : public Registry {
 Status SqliteRegistry::begin_epoch() {
   return database_.in_transaction([this]() -> Status {
     VC_TRY(SqliteStatement row,
-           database_.prepare("UPDATE platform_state SET epoch = epoch + 1 RETURNING epoch"));
+           database_.prepare("UPDATE platform_state SET epoch = epoch + 1 RETURNING epoch, "
+                             "identity"));
     VC_TRY(const bool has_row, row.step());
     if (!has_row) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("cannot use registry '{}': its state is missing", path_));
     }
     epoch_ = Epoch{static_cast<std::uint64_t>(row.integer(0))};
+    identity_ = row.text(1);
     return row.run();
   });
 }

@@ -113,6 +113,15 @@ TEST_P(RegistryContract, BeginsAnEpochWithEveryOpening) {
   EXPECT_EQ(registry_->load()->epoch, registry_->epoch());
 }
 
+TEST_P(RegistryContract, KeepsItsIdentityForGood) {
+  const std::string identity = registry_->identity();
+
+  reopen();
+
+  EXPECT_THAT(identity, SizeIs(32));
+  EXPECT_EQ(registry_->identity(), identity);
+}
+
 TEST_P(RegistryContract, GivesBackEveryFieldOfATenantAfterAReopening) {
   const RecordedTenant tenant = a_recorded_tenant("acme");
   ASSERT_THAT(record(put_tenant(tenant)), IsOk());

@@ -15,6 +15,7 @@ class MemoryRegistry final : public Registry {
   }
 
   Epoch epoch() const override { return epoch_; }
+  const std::string& identity() const override { return store_->identity; }
 
   Result<Snapshot> load() override {
     VC_TRY(check_epoch());

@@ -15,6 +15,7 @@ namespace voicectl {
 /// What survives a restart: the file of a registry that is none. Share it between openings.
 struct RegistryStore {
   Epoch epoch;
+  std::string identity = "00112233445566778899aabbccddeeff";
   /// Recorded part only.
   Snapshot recorded;
   std::optional<DesiredState> desired;
