@@ -86,10 +86,14 @@ Result<ExitCode> apply_plan(CommandContext& context,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
-  const Json request = {{"document", document},
+  Json request = {{"document", document},
                         {"plan_id", string_or(plan, "id", "")},
                         {"base_generation", base},
-                        {"who", context.surroundings.user}};
+                        {"who", context.surroundings.user},
+                        {"why", options.why}};
+  if (options.base_revision) {
+    request["base_revision"] = *options.base_revision;
+  }
   return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
 }
 
@@ -164,8 +168,9 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
   VC_TRY(const Json answer, daemon.get("/v1/desired"));
   const std::string document = string_or(answer, "document", "");
   const std::int64_t generation = integer_or(answer, "generation", 0);
+  const std::int64_t revision = integer_or(answer, "revision", 0);
   if (document.empty()) {
-    return DesiredAt{DesiredState{}, generation};
+    return DesiredAt{DesiredState{}, generation, revision};
   }
   ParsedState parsed =
       parse_desired_state({{"the daemon's desired state", document}}, nullptr, kOwnDocumentBudget);
@@ -173,7 +178,7 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
     return Error(ErrorCode::kCorrupt,
                  "cannot read the daemon's desired state: " + parsed.problems.front().str());
   }
-  return DesiredAt{std::move(parsed.state), generation};
+  return DesiredAt{std::move(parsed.state), generation, revision};
 }
 
 Result<ExitCode> follow_progress(CommandContext& context,
@@ -235,11 +240,14 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
                              "'{}'; plan again, or name the daemon's socket with --socket",
                              name, find_socket(context)));
   }
-  if (string_or(now.at("plan"), "id", "?") != string_or(saved.at("plan"), "id", "")) {
+  if (string_or(now.at("plan"), "id", "?") != string_or(saved.at("plan"), "id", "") ||
+      integer_or(now, "revision", 0) != integer_or(saved, "base_revision", 0)) {
     return moved_world(context, saved, now.at("plan"), name, options.format);
   }
+  ApplyOptions exactly = options;
+  exactly.base_revision = integer_or(saved, "base_revision", 0);
   return show_and_apply(context, *daemon, saved.at("plan"), string_or(saved, "document", ""),
-                        options);
+                        exactly);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,

@@ -20,21 +20,26 @@ struct ApplyOptions {
   std::size_t allow_delete = 0;
   /// The generation that the desired state was made from; absent: that of the plan.
   std::optional<std::int64_t> base_generation{};
+  /// Why, as it is kept with the revision.
+  std::string why{};
+  /// The revision that it was made from; absent: whichever is the newest.
+  std::optional<std::int64_t> base_revision{};
   /// With --detailed-exitcode: kChanges instead of kOk when something was done.
   ExitCode code_when_changed = ExitCode::kOk;
 };
 
 /// What the daemon would do to reach the state that `document` describes: its answer, an object
-/// with "plan" (schema voicectl/plan/v1) and "platform_id".
+/// with "plan" (schema voicectl/plan/v1), "platform_id" and "revision".
 Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document);
 
 /// Desired state as last applied; the defaults before the first apply.
 Result<DesiredState> fetch_desired(DaemonClient& daemon);
 
-/// The same, and as of which generation of the platform.
+/// The same, and as of which generation of the platform and which revision.
 struct DesiredAt {
   DesiredState state;
   std::int64_t generation = 0;
+  std::int64_t revision = 0;
 };
 Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 

@@ -58,6 +58,9 @@ Surroundings make_surroundings() {
   out.user_id = ::geteuid();
   const passwd* const user = ::getpwuid(::geteuid());
   out.user = user == nullptr ? std::to_string(::geteuid()) : user->pw_name;
+  if (const auto behind = find_variable("SUDO_USER"); out.user_id == 0 && behind) {
+    out.user = *behind + " as " + out.user;
+  }
   return out;
 }
 

@@ -65,6 +65,7 @@ std::string render_saved_plan(const Json& answer, const SavedPlanNote& note) {
                {"platform_id", string_or(answer, "platform_id", "")},
                {"plan_id", string_or(plan, "id", "")},
                {"base_generation", integer_or(plan, "base_generation", 0)},
+               {"base_revision", integer_or(answer, "revision", 0)},
                {"plan", plan},
                {"document", note.document}};
   body["checksum"] = sha256_hex(dump_json(body));

@@ -20,11 +20,12 @@ struct SavedPlanNote {
   std::string made_by;
 };
 
-/// The file's text, with a checksum over all of it. `answer` is the daemon's: "plan" and
-/// "platform_id".
+/// The file's text, with a checksum over all of it. `answer` is the daemon's: "plan", "platform_id"
+/// and "revision".
 std::string render_saved_plan(const Json& answer, const SavedPlanNote& note);
 
-/// Reads such a file: an object with "plan", "document", "platform_id" and "made_at". `name` is for
+/// Reads such a file: an object with "plan", "document", "platform_id", "base_revision"
+/// and "made_at". `name` is for
 /// messages.
 /// ERRORS: kInvalidArgument for what is no saved plan, kConflict for one of a newer program,
 /// kCorrupt for one that was changed after it was written; each says what to do.

@@ -6,6 +6,7 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/revisions.h"
 #include "cli/saved_plan.h"
 
 namespace voicectl {
@@ -14,12 +15,23 @@ namespace {
 struct Options {
   std::string saved_plan;
   std::vector<std::string> files;
+  std::string message;
   bool is_agreed = false;
   bool wants_explanation = false;
   bool wants_detailed_code = false;
   std::size_t allow_delete = 0;
   OutputFormat format = OutputFormat::kTable;
 };
+
+/// What was typed, as far as it says what was applied.
+std::string words_of(const Options& options) {
+  std::string out = "apply";
+  out += options.saved_plan.empty() ? "" : " " + options.saved_plan;
+  for (const std::string& file : options.files) {
+    out += " -f " + file;
+  }
+  return safe_for_terminal(out);
+}
 
 Result<ExitCode> apply(CommandContext& context, const Options& options) {
   say_at_once(context.console, "Planning ...");
@@ -28,6 +40,7 @@ Result<ExitCode> apply(CommandContext& context, const Options& options) {
       .reasons = options.wants_explanation ? Reasons::kShow : Reasons::kHide,
       .format = options.format,
       .allow_delete = options.allow_delete,
+      .why = reason_of(words_of(options), options.message),
       .code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk};
   if (!options.saved_plan.empty()) {
     VC_TRY(const std::string text, file_reader(context)(options.saved_plan));
@@ -51,6 +64,7 @@ CommandBody declare(CLI::App& app) {
       throw CLI::RequiredError("-f PATH or PLAN");
     }
   });
+  add_message_option(app, options->message);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_option("--allow-delete", options->allow_delete,

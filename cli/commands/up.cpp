@@ -64,7 +64,7 @@ Result<ExitCode> apply_files(CommandContext& context,
                              const DesiredState& desired,
                              const Options& options) {
   // To start a platform from a file is to agree to what the file asks for, but not to deletions.
-  const ApplyOptions how{.consent = Consent::kGiven, .allow_delete = options.allow_delete};
+  const ApplyOptions how{.consent = Consent::kGiven, .allow_delete = options.allow_delete, .why = "up"};
   VC_TRY(const ExitCode code, apply_desired(context, desired, how));
   if (code == ExitCode::kOk) {
     VC_TRY(context.files.replace_atomically(workspace.path(kPlatformFile),

@@ -43,13 +43,19 @@
 ///                         "who"} -> stream like apply's. With "dry_run" {"from","to","canary",
 ///                         "instances":[...],"tenants","websockets","drops","hands_over"}
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
-///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
-///                         document as text; "document" is null before the first apply
-///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id"}; changes
-///                         nothing. Every platform has another id, and keeps it
-///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"who"} -> stream (below)
-///                         409 conflict when the platform is not at that generation any more, the
-///                         plan is no longer the one that was shown, or another apply is running
+///   GET    /v1/desired    {"generation","revision","document"}: desired state as last accepted, one
+///                         canonical document as text; "document" is null before the first apply
+///   GET    /v1/revisions?before=N&limit=N  {"revisions":[{"revision","generation","at","who","why",
+///                         "plan_id","outcome":"open|done|partial|failed","summary":{...}}],
+///                         "newest"}, newest first
+///   GET    /v1/revisions/<N>  {"revision":{...},"document","purged":[slug,...],"newest"}
+///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id",
+///                         "revision"}; changes nothing. Every platform has another id, and keeps
+///                         it; the revision is the newest
+///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"base_revision"?,"who","why"?}
+///                         -> stream (below). 409 conflict when the platform is not at that
+///                         generation any more, the desired state not at that revision, the plan
+///                         is no longer the one that was shown, or another apply is running
 ///   POST   /v1/tenants/<slug>/keys       {"scope","expires_in"?: seconds} -> a key of the list
 ///                         below and "key", which is shown this once
 ///   POST   /v1/tenants/<slug>/keys/<id>/rotate  {"overlap": seconds} -> the new key, likewise; the

@@ -9,6 +9,7 @@
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/model/text_rules.h"
 #include "provisioner/plan/open_imports.h"
 
 namespace voicectl {
@@ -31,6 +32,19 @@ Result<DesiredState> parse_document(const Json& body) {
                  "cannot use this desired state: " + parsed.problems.front().str());
   }
   return std::move(parsed.state);
+}
+
+/// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
+Status check_words(const Json& body) {
+  for (const auto& [key, most] : {std::pair("who", 100U), std::pair("why", 1000U)}) {
+    const std::string text = string_or(body, key, "");
+    if (text.size() > most || find_unprintable(text, Lines::kOne)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot take '{}': one printable line of at most {} bytes is needed",
+                               key, most));
+    }
+  }
+  return ok_status();
 }
 
 }  // namespace
@@ -79,16 +93,18 @@ void ControlServer::make_plan(const Call& call) {
     return;
   }
   call.responder->send(
-      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{}}})", render_plan_json(*plan),
-                                     dump_json(Json(deps_.platform_id)))));
+      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{},"revision":{}}})", render_plan_json(*plan),
+                                     dump_json(Json(deps_.platform_id)),
+                                                      deps_.loop.revision())));
 }
 
 void ControlServer::apply(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
   Result<DesiredState> desired =
       body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
-  if (desired.has_error()) {
-    refuse(call, desired.error());
+  const Status told = body.has_error() ? ok_status() : check_words(*body);
+  if (desired.has_error() || told.has_error()) {
+    refuse(call, desired.has_error() ? desired.error() : told.error());
     return;
   }
   stream_apply(call, with_imports(std::move(*desired)), *body);
@@ -139,10 +155,13 @@ void ControlServer::stream_apply(const Call& call,
                                  const std::string& if_refused) {
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
+  const std::int64_t revision = integer_or(body, "base_revision", -1);
   ReconcileLoop::ApplyRequest request{
       std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
-      base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)})};
+      base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
+      string_or(body, "why", ""),
+      revision < 0 ? std::nullopt : std::optional(revision)};
   const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
   if (begun.has_error()) {
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));

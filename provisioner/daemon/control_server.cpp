@@ -78,6 +78,8 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"POST", "/v1/upgrade", &ControlServer::begin_upgrade},
       {"POST", "/v1/upgrade/abort", &ControlServer::abort_upgrade},
       {"GET", "/v1/desired", &ControlServer::show_desired},
+      {"GET", "/v1/revisions", &ControlServer::list_revisions},
+      {"GET", "/v1/revisions/*", &ControlServer::show_revision},
       {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant},
       {"POST", "/v1/plan", &ControlServer::make_plan},
       {"POST", "/v1/apply", &ControlServer::apply},

@@ -116,6 +116,10 @@ class ControlServer {
   void begin_upgrade(const Call& call);
   void abort_upgrade(const Call& call);
 
+  // control_revisions.cpp
+  void list_revisions(const Call& call);
+  void show_revision(const Call& call);
+
   // control_data.cpp
   void forget_tenant(const Call& call);
 

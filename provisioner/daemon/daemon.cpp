@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/daemon.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -14,6 +15,9 @@ Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
   VC_TRY(loaded.snapshot, registry.load());
   loaded.snapshot.epoch = epoch;
   VC_TRY(loaded.desired, registry.load_desired());
+  VC_TRY(const std::vector<Revision> newest,
+         registry.read_revisions(std::numeric_limits<std::int64_t>::max(), 1));
+  loaded.revision = newest.empty() ? std::nullopt : std::optional(newest.front());
   VC_TRY(loaded.keys, registry.load_api_keys());
   VC_TRY(loaded.open_intents, registry.open_intents());
   return loaded;
@@ -73,7 +77,7 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                             tenant_actions_->deliver_config(tenant, std::move(delivered));
                           },
                           seams_.adopt_edge},
-      std::move(loaded.desired));
+      std::move(loaded.desired), std::move(loaded.revision));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});

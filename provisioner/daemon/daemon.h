@@ -71,6 +71,8 @@ struct DaemonOptions {
 struct LoadedState {
   Snapshot snapshot;
   std::optional<DesiredState> desired;
+  /// The newest one: what it asks for is desired.
+  std::optional<Revision> revision;
   std::vector<ApiKeyRecord> keys;
   std::vector<JournalEntry> open_intents;
 };

@@ -29,9 +29,12 @@ Error stopping() {
 
 }  // namespace
 
-ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
+ReconcileLoop::ReconcileLoop(Deps deps,
+                             std::optional<DesiredState> desired,
+                             std::optional<Revision> revision)
     : deps_(std::move(deps)),
       desired_(std::move(desired)),
+      revisions_(RevisionBook::Deps{deps_.registry, deps_.events, deps_.log}, std::move(revision)),
       relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
                                  deps_.bank, deps_.events, [this] { return executor_busy_; }}),
       delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
@@ -86,12 +89,19 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                     "is at {} now; plan again",
                     request.base->value, now.value));
   }
+  VC_TRY(revisions_.check_base(request.base_revision));
   VC_TRY(Plan plan, this->plan(request.desired));
   if (request.plan_id && *request.plan_id != plan.id) {
     return Error(ErrorCode::kConflict,
                  "cannot apply this plan: the platform has changed since it was made; plan again");
   }
   executor_busy_ = true;
+  const Revision note{.generation = now,
+                      .at = deps_.wall.now(),
+                      .who = request.who,
+                      .why = request.why,
+                      .plan_id = plan.id,
+                      .summary = render_plan_summary(plan)};
   const auto accepted = [this, plan = std::move(plan), listener,
                          desired = request.desired](const Status& stored) mutable {
     if (stored.has_error() || is_stopping_) {
@@ -104,11 +114,9 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
       return;
     }
     desired_ = std::move(desired);
-    execute(std::move(plan), listener);
+    execute(std::move(plan), noting(listener));
   };
-  deps_.registry.run<void>([desired = request.desired, who = request.who](
-                               Registry& registry) { return registry.store_desired(desired, who); },
-                           accepted);
+  revisions_.accept(request.desired, note, accepted);
   return ok_status();
 }
 
@@ -124,6 +132,15 @@ Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
   executor_busy_ = true;
   execute(std::move(plan), listener);
   return ok_status();
+}
+
+ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
+  listener.on_finished = [this, on_finished = std::move(listener.on_finished)](
+                             const api::ApplyOutcome& outcome) {
+    revisions_.note_outcome(outcome);
+    on_finished(outcome);
+  };
+  return listener;
 }
 
 void ReconcileLoop::execute(Plan plan, const ApplyListener& listener) {
@@ -223,13 +240,15 @@ void ReconcileLoop::converge(const std::string& who, std::function<void()> done)
     return;
   }
   if (plan->empty()) {
+    revisions_.note_outcome({});
     done();
     return;
   }
   executor_busy_ = true;
   deps_.log.info("converge", {{"reason", who}, {"action", plan->steps.size()}});
-  execute(std::move(*plan), ApplyListener{[](const Plan&) {}, [](const api::StepProgress&) {},
-                                          [done](const api::ApplyOutcome&) { done(); }});
+  execute(std::move(*plan),
+          noting(ApplyListener{[](const Plan&) {}, [](const api::StepProgress&) {},
+                               [done](const api::ApplyOutcome&) { done(); }}));
 }
 
 void ReconcileLoop::converge_later() {
@@ -278,7 +297,7 @@ Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {
   VC_TRY(Plan plan, this->plan(*desired_));
   executor_busy_ = true;
   deps_.log.info("converge", {{"reason", who}, {"action", plan.steps.size()}});
-  execute(std::move(plan), listener);
+  execute(std::move(plan), noting(std::move(listener)));
   return ok_status();
 }
 

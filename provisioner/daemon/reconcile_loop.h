@@ -21,6 +21,7 @@
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
+#include "provisioner/daemon/revision_book.h"
 #include "provisioner/edge/edge_proxy.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/listeners.h"
@@ -73,7 +74,8 @@ class ReconcileLoop {
     std::function<void(Completion<bool>)> adopt_edge;
   };
 
-  ReconcileLoop(Deps deps, std::optional<DesiredState> desired);
+  /// `desired` is what `revision` asks for.
+  ReconcileLoop(Deps deps, std::optional<DesiredState> desired, std::optional<Revision> revision);
 
   /// Takes over instances, listeners and edge of an earlier run, closes what it left open in the
   /// journal, and brings everything to the desired state. `done` runs when that is finished, also
@@ -91,6 +93,10 @@ class ReconcileLoop {
     std::string who;
     /// The generation that it was made for; the apply is refused if it is another one now.
     std::optional<Generation> base{};
+    /// Why, in the words of whoever asks.
+    std::string why{};
+    /// Revision of the desired state that it was made from; refused if it is another one now.
+    std::optional<std::int64_t> base_revision{};
   };
   struct ApplyListener {
     std::function<void(const Plan&)> on_started;
@@ -139,6 +145,8 @@ class ReconcileLoop {
   std::optional<TenantFiles::KeyState> look_at_key() const;
 
   const std::optional<DesiredState>& desired() const { return desired_; }
+  /// Number of the newest revision; 0 before the first apply.
+  std::int64_t revision() const { return revisions_.newest(); }
   /// Recorded and observed state, as of this turn.
   Snapshot snapshot() const;
   bool is_busy() const { return executor_busy_; }
@@ -158,6 +166,8 @@ class ReconcileLoop {
   /// The key's file may get a new content at any time, and nobody tells.
   void watch_key();
   void install_key();
+  /// Notes what came of it as the outcome of the newest revision before `listener` is told.
+  ApplyListener noting(ApplyListener listener);
   void execute(Plan plan, const ApplyListener& listener);
   std::map<std::size_t, std::string> ports_lost_in(const Plan& plan) const;
   /// Runs what waits for the end of an apply, unless the next one has begun.
@@ -167,6 +177,7 @@ class ReconcileLoop {
 
   Deps deps_;
   std::optional<DesiredState> desired_;
+  RevisionBook revisions_;
   Relending relending_;
   ConfigDelivery delivery_;
   PortProbe ports_;

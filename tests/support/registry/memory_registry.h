@@ -18,7 +18,13 @@ struct RegistryStore {
   std::string identity = "00112233445566778899aabbccddeeff";
   /// Recorded part only.
   Snapshot recorded;
-  std::optional<DesiredState> desired;
+  /// Oldest first. What was purged is erased from the state and named beside it.
+  struct KeptDesired {
+    Revision revision;
+    std::shared_ptr<const DesiredState> desired;
+    std::vector<TenantId> purged;
+  };
+  std::vector<KeptDesired> revisions;
   std::vector<JournalEntry> journal;
   std::int64_t last_entry = 0;
   std::vector<EventRecord> events;
