@@ -83,6 +83,7 @@ Result<ExitCode> apply_plan(CommandContext& context,
                             const Json& plan,
                             const std::string& document,
                             const ApplyOptions& options,
+                            HeldLock& lock,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
@@ -90,11 +91,14 @@ Result<ExitCode> apply_plan(CommandContext& context,
                         {"plan_id", string_or(plan, "id", "")},
                         {"base_generation", base},
                         {"who", context.surroundings.user},
-                        {"why", options.why}};
+                        {"why", options.why},
+                  {"lock", lock.token()}};
   if (options.base_revision) {
     request["base_revision"] = *options.base_revision;
   }
-  return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
+  // Refused, it is this program's to give back; else the daemon ends it with the apply.
+  const auto begun = [&lock] { lock.leave_to_apply(); };
+  return follow_progress(context, daemon, {"/v1/apply", begun}, dump_json(request), progress);
 }
 
 /// Shows the plan, asks, and has exactly it carried out.
@@ -102,14 +106,15 @@ Result<ExitCode> show_and_apply(CommandContext& context,
                                 DaemonClient& daemon,
                                 const Json& plan,
                                 const std::string& document,
-                                const ApplyOptions& options) {
+                                const ApplyOptions& options,
+                                HeldLock& lock) {
   const bool is_json = options.format == OutputFormat::kJson;
   if (!is_json) {
     context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
   }
   if (count_steps(plan) == 0) {
     // The document is accepted all the same: it may differ in what needs no step.
-    return apply_plan(context, daemon, plan, document, options,
+    return apply_plan(context, daemon, plan, document, options, lock,
                       is_json ? Progress::kJson : Progress::kSilent);
   }
   const Answer answer = agree(context.console, plan, options);
@@ -118,7 +123,7 @@ Result<ExitCode> show_and_apply(CommandContext& context,
     // With --detailed-exitcode the number of a usage error says that changes were made.
     return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
   }
-  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, document, options,
+  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, document, options, lock,
                                          is_json ? Progress::kJson : Progress::kText));
   return code == ExitCode::kOk ? options.code_when_changed : code;
 }
@@ -183,12 +188,15 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
 
 Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
-                                 std::string_view target,
+                                 const Followed& what,
                                  const std::string& body,
                                  Progress progress) {
   Console& console = context.console;
   std::optional<api::ApplyOutcome> outcome;
-  VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
+  VC_TRY(daemon.stream("POST", what.target, body, [&](std::string_view text) -> Status {
+    if (what.on_begun) {
+      what.on_begun();
+    }
     VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
     if (line.finished) {
       outcome = line.finished;
@@ -224,8 +232,13 @@ Result<ExitCode> apply_desired(CommandContext& context,
                                const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const std::string document = render_desired_state(desired);
+  std::unique_ptr<HeldLock> own;
+  if (options.lock == nullptr) {
+    VC_TRY(own, HeldLock::take(context, *daemon, options.why, options.lock_patience));
+  }
+  HeldLock& lock = own == nullptr ? *options.lock : *own;
   VC_TRY(const Json answer, fetch_plan(*daemon, document));
-  return show_and_apply(context, *daemon, answer.at("plan"), document, options);
+  return show_and_apply(context, *daemon, answer.at("plan"), document, options, lock);
 }
 
 Result<ExitCode> apply_saved_plan(CommandContext& context,
@@ -233,6 +246,8 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
                                   const std::string& name,
                                   const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(const std::unique_ptr<HeldLock> lock,
+         HeldLock::take(context, *daemon, options.why, options.lock_patience));
   VC_TRY(const Json now, fetch_plan(*daemon, string_or(saved, "document", "")));
   if (string_or(now, "platform_id", "") != string_or(saved, "platform_id", "?")) {
     return Error(ErrorCode::kInvalidArgument,
@@ -247,7 +262,7 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
   ApplyOptions exactly = options;
   exactly.base_revision = integer_or(saved, "base_revision", 0);
   return show_and_apply(context, *daemon, saved.at("plan"), string_or(saved, "document", ""),
-                        exactly);
+                        exactly, *lock);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,
@@ -256,6 +271,10 @@ Result<ExitCode> run_moves(CommandContext& context,
                            const ApplyOptions& options,
                            DryRun dry_run) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  std::unique_ptr<HeldLock> lock;
+  if (dry_run == DryRun::kNo) {
+    VC_TRY(lock, HeldLock::take(context, *daemon, options.why, options.lock_patience));
+  }
   request["dry_run"] = true;
   VC_TRY(const Json shown, daemon->call("POST", target, dump_json(request)));
   const Json plan = shown.value("plan", Json::object());
@@ -278,8 +297,10 @@ Result<ExitCode> run_moves(CommandContext& context,
   }
   const Json exactly = {{"moves", shown.value("moves", Json::array())},
                         {"base_generation", integer_or(plan, "base_generation", 0)},
+                        {"lock", lock->token()},
                         {"who", context.surroundings.user}};
-  return follow_progress(context, *daemon, target, dump_json(exactly),
+  const auto begun = [&lock] { lock->leave_to_apply(); };
+  return follow_progress(context, *daemon, {std::string(target), begun}, dump_json(exactly),
                          is_json ? Progress::kJson : Progress::kText);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/command.h"
+#include "cli/held_lock.h"
 #include "cli/plan_printer.h"
 #include "provisioner/model/desired_state.h"
 
@@ -24,6 +25,10 @@ struct ApplyOptions {
   std::string why{};
   /// The revision that it was made from; absent: whichever is the newest.
   std::optional<std::int64_t> base_revision{};
+  /// How long to wait for whoever holds the lock.
+  std::chrono::seconds lock_patience{0};
+  /// The lock, if it was taken before; else one is taken before the plan is made.
+  HeldLock* lock = nullptr;
   /// With --detailed-exitcode: kChanges instead of kOk when something was done.
   ExitCode code_when_changed = ExitCode::kOk;
 };
@@ -69,10 +74,16 @@ enum class DryRun { kNo, kYes };
 /// How progress is shown: a line for each step that ended, the daemon's own lines, or not at all.
 enum class Progress { kText, kJson, kSilent };
 
+/// What is asked for, and what runs once it has begun.
+struct Followed {
+  std::string target;
+  std::function<void()> on_begun{};
+};
+
 /// Asks the daemon for something that takes its time, and shows its progress to the end.
 Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
-                                 std::string_view target,
+                                 const Followed& what,
                                  const std::string& body,
                                  Progress progress);
 

@@ -31,6 +31,8 @@ struct Surroundings {
   std::string program_directory;
   std::string user;
   std::uint32_t user_id = 0;
+  /// Name of this machine.
+  std::string host = "localhost";
 };
 
 /// Makes the client for a control socket.

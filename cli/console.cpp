@@ -11,6 +11,11 @@ namespace {
 
 std::string read_answer(Console& console, std::string_view question) {
   console.err << question << ' ' << std::flush;
+  while (console.wait_for_input && !console.wait_for_input(console.pause)) {
+    if (console.while_waiting) {
+      console.while_waiting();
+    }
+  }
   std::string answer;
   std::getline(console.in, answer);
   return answer;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "cli/output.h"
 
 namespace voicectl {
@@ -23,6 +25,11 @@ struct Console {
   Palette err_palette{Palette::Mode::kOff};
   /// --no-input: nothing is asked, whoever is there.
   bool never_asks = false;
+  /// Waits until something can be read from `in`, at most that long. Empty: `in` never waits.
+  std::function<bool(Duration)> wait_for_input{};
+  /// Runs each time that an answer has not come for as long as `pause`.
+  std::function<void()> while_waiting{};
+  Duration pause = std::chrono::seconds(10);
 };
 
 /// What may stand in for an answer at the terminal.

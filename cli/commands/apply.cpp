@@ -16,6 +16,7 @@ struct Options {
   std::string saved_plan;
   std::vector<std::string> files;
   std::string message;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   bool wants_explanation = false;
   bool wants_detailed_code = false;
@@ -41,6 +42,7 @@ Result<ExitCode> apply(CommandContext& context, const Options& options) {
       .format = options.format,
       .allow_delete = options.allow_delete,
       .why = reason_of(words_of(options), options.message),
+      .lock_patience = options.lock_patience,
       .code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk};
   if (!options.saved_plan.empty()) {
     VC_TRY(const std::string text, file_reader(context)(options.saved_plan));
@@ -65,6 +67,7 @@ CommandBody declare(CLI::App& app) {
     }
   });
   add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_option("--allow-delete", options->allow_delete,

@@ -7,6 +7,7 @@ std::vector<Group> command_groups() {
   return {
       {"instance", "Replace the processes that serve tenants"},
       {"pool", "Even out the instances that many tenants share"},
+      {"lock", "Show who is changing the platform, and take the lock away"},
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
       {"session", "List, show and end live sessions"},
@@ -26,6 +27,8 @@ std::vector<Command> all_commands() {
       history_show_command(),
       diff_command(),
       rollback_command(),
+      lock_show_command(),
+      lock_steal_command(),
       ps_command(),
       logs_command(),
       events_command(),

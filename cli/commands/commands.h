@@ -30,6 +30,8 @@ Command history_command();
 Command history_show_command();
 Command diff_command();
 Command rollback_command();
+Command lock_show_command();
+Command lock_steal_command();
 Command ps_command();
 Command logs_command();
 Command events_command();

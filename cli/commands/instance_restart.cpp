@@ -43,7 +43,7 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
     return exit_code_of_refusal(context.console, answer);
   }
   return follow_progress(context, *daemon,
-                         "/v1/instances/" + percent_encoded(options.instance) + "/restart",
+                         {"/v1/instances/" + percent_encoded(options.instance) + "/restart"},
                          dump_json(Json{{"who", context.surroundings.user}}),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }

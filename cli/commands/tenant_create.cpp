@@ -31,6 +31,7 @@ struct Options {
   std::string categories_file;
   std::string file;
   std::string message;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -93,6 +94,9 @@ Result<TenantSpec> load_tenant(CommandContext& context, const Options& options) 
 Result<ExitCode> create_tenant(CommandContext& context, const Options& options) {
   VC_TRY(TenantSpec tenant, load_tenant(context, options));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  const std::string why = reason_of("tenant create " + options.slug, options.message);
+  VC_TRY(const std::unique_ptr<HeldLock> lock,
+         HeldLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   if (find_tenant(desired, tenant.tenant) != nullptr) {
@@ -106,8 +110,9 @@ Result<ExitCode> create_tenant(CommandContext& context, const Options& options) 
   desired.tenants.insert(place, std::move(tenant));
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
                          .format = options.format,
-                         .why = reason_of("tenant create " + options.slug, options.message),
-                         .base_revision = wish.revision};
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   VC_TRY(const ExitCode code, apply_desired(context, desired, how));
   if (code == ExitCode::kOk && options.format == OutputFormat::kTable) {
     context.console.err << fmt::format("Next: voicectl tenant key create {}\n", options.slug);
@@ -146,6 +151,7 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->file, "take the tenant from this document instead")
       ->type_name("PATH");
   add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "create without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return create_tenant(context, *options); };

@@ -17,11 +17,15 @@ struct Options {
   std::string slug;
   std::string confirmation;
   std::string message;
+  std::chrono::seconds lock_patience{0};
   OutputFormat format = OutputFormat::kTable;
 };
 
 Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  const std::string why = reason_of("tenant delete " + options.slug, options.message);
+  VC_TRY(const std::unique_ptr<HeldLock> lock,
+         HeldLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   const std::size_t removed = std::erase_if(desired.tenants, [&](const TenantSpec& tenant) {
@@ -45,8 +49,9 @@ Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) 
   const ApplyOptions how{.consent = Consent::kGiven,
                          .format = options.format,
                          .allow_delete = 1,
-                         .why = reason_of("tenant delete " + options.slug, options.message),
-                         .base_revision = wish.revision};
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   return apply_desired(context, desired, how);
 }
 
@@ -56,6 +61,7 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--confirm", options->confirmation, "the slug again, instead of the question")
       ->type_name("TENANT");
   add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return delete_tenant(context, *options); };
 }

@@ -16,12 +16,18 @@ namespace {
 struct Options {
   std::string slug;
   std::string message;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
 
 Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier tier) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  const std::string why = reason_of(
+      fmt::format("tenant {} {}", tier == Tier::kDedicated ? "promote" : "demote", options.slug),
+      options.message);
+  VC_TRY(const std::unique_ptr<HeldLock> lock,
+         HeldLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   const auto found =
@@ -36,11 +42,9 @@ Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier 
   found->tier = tier;
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
                          .format = options.format,
-                         .why = reason_of(fmt::format("tenant {} {}",
-                                                      tier == Tier::kDedicated ? "promote" : "demote",
-                                                      options.slug),
-                                          options.message),
-                         .base_revision = wish.revision};
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   return apply_desired(context, desired, how);
 }
 
@@ -49,6 +53,7 @@ CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_tenant_argument(app, options->slug);
   add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return set_tier(context, *options, tier); };

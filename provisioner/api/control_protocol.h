@@ -49,10 +49,18 @@
 ///                         "plan_id","outcome":"open|done|partial|failed","summary":{...}}],
 ///                         "newest"}, newest first
 ///   GET    /v1/revisions/<N>  {"revision":{...},"document","purged":[slug,...],"newest"}
+///   GET    /v1/lock       {"lock":{"token","holder","purpose","since","renewed_at","expires_at",
+///                         "applying"}|null,"busy"}
+///   POST   /v1/lock       {"holder","purpose","wait_s"?,"life_s"?} -> stream: {"waiting_for":lock}
+///                         if somebody has it, then {"lock":lock} or {"error":{"code","message"}}
+///   POST   /v1/lock/<token>/renew  {"lock":lock}; 409 if it was lost
+///   DELETE /v1/lock/<token>  {"token"}
+///   POST   /v1/lock/steal {"holder","who"} -> {"stolen":lock}
 ///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id",
 ///                         "revision"}; changes nothing. Every platform has another id, and keeps
 ///                         it; the revision is the newest
-///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"base_revision"?,"who","why"?}
+///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"base_revision"?,"lock"?,"who",
+///                         "why"?}
 ///                         -> stream (below). 409 conflict when the platform is not at that
 ///                         generation any more, the desired state not at that revision, the plan
 ///                         is no longer the one that was shown, or another apply is running

@@ -107,7 +107,13 @@ void ControlServer::apply(const Call& call) {
     refuse(call, desired.has_error() ? desired.error() : told.error());
     return;
   }
-  stream_apply(call, with_imports(std::move(*desired)), *body);
+  const std::string why = string_or(*body, "why", "");
+  const Result<LockedRun> run = begin_run(*body, why.empty() ? "apply" : why);
+  if (run.has_error()) {
+    refuse(call, run.error());
+    return;
+  }
+  stream_apply(call, *run, with_imports(std::move(*desired)), *body);
 }
 
 DesiredState ControlServer::with_imports(DesiredState desired) const {
@@ -132,24 +138,35 @@ void ControlServer::restart_instance(const Call& call) {
                                    instance->str())));
     return;
   }
+  const Result<LockedRun> run = begin_run(*body, "instance restart " + instance->str());
+  if (run.has_error()) {
+    refuse(call, run.error());
+    return;
+  }
   const std::string who = string_or(*body, "who", "unknown");
   const Status begun =
       deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
-                            [this, call, body = *body](const Status& noted) {
+                            [this, call, run = *run, body = *body](const Status& noted) {
                               // What is recorded now is carried out by the next apply, whoever
                               // begins it.
-                              noted.has_error() ? refuse(call, noted.error())
-                                                : stream_apply(call, *deps_.loop.desired(), body,
+                              if (noted.has_error()) {
+                                deps_.lock.abandon_run(run.token, run.given);
+                                refuse(call, noted.error());
+                                return;
+                              }
+                              stream_apply(call, run, *deps_.loop.desired(), body,
                                                                "it is recorded that the instance "
                                                                "is to be replaced, which the next "
                                                                "apply or hourly look does");
                             });
   if (begun.has_error()) {
+    deps_.lock.abandon_run(run->token, run->given);
     refuse(call, begun.error());
   }
 }
 
 void ControlServer::stream_apply(const Call& call,
+                                 const LockedRun& run,
                                  DesiredState desired,
                                  const Json& body,
                                  const std::string& if_refused) {
@@ -162,8 +179,9 @@ void ControlServer::stream_apply(const Call& call,
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
       string_or(body, "why", ""),
       revision < 0 ? std::nullopt : std::optional(revision)};
-  const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
+  const Status begun = deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {
+    deps_.lock.abandon_run(run.token, run.given);
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));
   }
 }

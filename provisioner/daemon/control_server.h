@@ -10,6 +10,7 @@
 #include "base/os/asio_reactor.h"
 #include "base/os/unique_fd.h"
 #include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/apply_lock.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
@@ -34,6 +35,7 @@ class ControlServer {
     ApiKeys& keys;
     EventLog& events;
     UpgradeDriver& upgrade;
+    ApplyLock& lock;
     /// For Prometheus, as text.
     std::function<std::string()> metrics;
     const StatusView& status;
@@ -67,6 +69,12 @@ class ControlServer {
     std::string_view pattern;
     void (ControlServer::*serve)(const Call&);
   };
+  /// Something that is carried out under the lock.
+  struct LockedRun {
+    FencingToken token;
+    /// Set if whoever asks had it before.
+    std::optional<FencingToken> given;
+  };
   static const std::vector<Route>& routes();
 
   void dispatch(HttpRequest request, std::shared_ptr<Responder> responder);
@@ -96,6 +104,7 @@ class ControlServer {
   void restart_instance(const Call& call);
   /// `if_refused` says what has been done all the same.
   void stream_apply(const Call& call,
+                    const LockedRun& run,
                     DesiredState desired,
                     const Json& body,
                     const std::string& if_refused = "");
@@ -115,6 +124,17 @@ class ControlServer {
   void show_upgrade(const Call& call);
   void begin_upgrade(const Call& call);
   void abort_upgrade(const Call& call);
+
+  // control_lock.cpp
+  void show_lock(const Call& call);
+  void take_lock(const Call& call);
+  void renew_lock(const Call& call);
+  void release_lock(const Call& call);
+  void steal_lock(const Call& call);
+  /// Puts what is about to be carried out under the lock: that of the body, or one of its own.
+  Result<LockedRun> begin_run(const Json& body, const std::string& purpose);
+  /// Ends the run before `listener` is told of its end.
+  ReconcileLoop::ApplyListener ending(const LockedRun& run, ReconcileLoop::ApplyListener listener);
 
   // control_revisions.cpp
   void list_revisions(const Call& call);

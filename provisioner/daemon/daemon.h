@@ -18,6 +18,7 @@
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/certs/certificates.h"
 #include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/apply_lock.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/hand_over_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
@@ -75,6 +76,8 @@ struct LoadedState {
   std::optional<Revision> revision;
   std::vector<ApiKeyRecord> keys;
   std::vector<JournalEntry> open_intents;
+  /// Who held the lock, as ApplyLock has noted it.
+  std::optional<std::string> lock_note;
 };
 
 /// Reads all of it.
@@ -101,6 +104,7 @@ class Daemon {
   ApiKeys& keys() { return *keys_; }
   EdgeProxy& edge() { return seams_.edge; }
   UpgradeDriver& upgrade() { return *upgrade_; }
+  ApplyLock& lock() { return *lock_; }
   /// For Prometheus.
   std::string metrics() const { return hand_overs_.render(recorded_.snapshot()); }
 
@@ -137,6 +141,7 @@ class Daemon {
   std::unique_ptr<ReconcileLoop> loop_;
   std::unique_ptr<ApiKeys> keys_;
   std::unique_ptr<UpgradeDriver> upgrade_;
+  std::unique_ptr<ApplyLock> lock_;
   HandOverMetrics hand_overs_;
 };
 

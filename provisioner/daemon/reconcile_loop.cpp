@@ -251,16 +251,22 @@ void ReconcileLoop::converge(const std::string& who, std::function<void()> done)
                                [done](const api::ApplyOutcome&) { done(); }}));
 }
 
-void ReconcileLoop::converge_later() {
-  deps_.reactor.call_after(kConvergeInterval,
-                           [this] { converge("hourly look", [this] { converge_later(); }); });
+void ReconcileLoop::converge_later(Duration wait) {
+  deps_.reactor.call_after(wait, [this] {
+    if (deps_.is_locked()) {
+      converge_later(kLockedWait);
+    } else {
+      converge("hourly look", [this] { converge_later(); });
+    }
+  });
 }
 
 void ReconcileLoop::watch_key() {
   const Duration wait =
       key_failures_ == 0 ? kKeyInterval : backoff_without_jitter(kKeyWait, key_failures_);
   deps_.reactor.call_after(wait, [this] {
-    if (look_at_key() == TenantFiles::KeyState::kNew && !executor_busy_ && !is_stopping_) {
+    if (look_at_key() == TenantFiles::KeyState::kNew && !executor_busy_ && !is_stopping_ &&
+        !deps_.is_locked()) {
       install_key();
     } else {
       watch_key();

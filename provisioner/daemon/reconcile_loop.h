@@ -34,6 +34,9 @@ namespace voicectl {
 /// it should be.
 inline constexpr std::chrono::hours kConvergeInterval{1};
 
+/// How soon it looks again if somebody held the lock then.
+inline constexpr std::chrono::minutes kLockedWait{1};
+
 /// How often the daemon looks whether the platform's Ultravox key is another one: who rotates a key
 /// wants the old one out of use soon.
 inline constexpr std::chrono::seconds kKeyInterval{15};
@@ -72,6 +75,8 @@ class ReconcileLoop {
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
     /// Takes over an edge of an earlier run.
     std::function<void(Completion<bool>)> adopt_edge;
+    /// Whether somebody is about to change something. The hourly look waits for that.
+    std::function<bool()> is_locked;
   };
 
   /// `desired` is what `revision` asks for.
@@ -127,6 +132,8 @@ class ReconcileLoop {
   /// Runs `act` once, when no apply runs any more. It may find that another one has begun.
   void when_idle(std::function<void()> act);
   bool is_stopping() const { return is_stopping_; }
+  /// Begins no further step of the apply that runs, if one does: those that wait are skipped.
+  void cut_short(const Error& why) { deps_.executor.cancel(why); }
 
   /// Ends all instances and the edge, touching no record: the next start brings them back. An apply
   /// that runs is cut short first, so that it starts nothing behind our back.
@@ -162,7 +169,7 @@ class ReconcileLoop {
   void close_intents(const std::vector<JournalEntry>& open_intents,
                      RecordedChange change,
                      std::function<void()> done);
-  void converge_later();
+  void converge_later(Duration wait = kConvergeInterval);
   /// The key's file may get a new content at any time, and nobody tells.
   void watch_key();
   void install_key();
