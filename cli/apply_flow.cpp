@@ -61,7 +61,25 @@ std::string outcome_line(const api::ApplyOutcome& outcome) {
   return out + ".\n";
 }
 
-Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
+/// Asks for the word of each change that all tenants' customers would feel.
+Answer agree_to_severe_acts(Console& console, const Json& answer, const ApplyOptions& options) {
+  for (const Json& act : answer.value("severe", Json::array())) {
+    const Answer agreed =
+        ask_for_word(console, safe_for_terminal(string_or(act, "text", "This is severe.")),
+                     safe_for_terminal(string_or(act, "confirm", "yes")), options.confirmation);
+    if (agreed != Answer::kYes) {
+      return agreed;
+    }
+  }
+  return Answer::kYes;
+}
+
+Answer agree(Console& console, const Json& answer, const ApplyOptions& options) {
+  if (const Answer severe = agree_to_severe_acts(console, answer, options);
+      severe != Answer::kYes) {
+    return severe;
+  }
+  const Json& plan = answer.at("plan");
   const std::size_t deleted = summary_count(plan, "tenants_deleted");
   if (deleted <= options.allow_delete) {
     return ask_yes_no(console, "Apply this plan?", options.consent);
@@ -83,16 +101,13 @@ Result<ExitCode> apply_plan(CommandContext& context,
                             const Json& plan,
                             const std::string& document,
                             const ApplyOptions& options,
-                            HeldLock& lock,
+                            PlatformLock& lock,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
-  Json request = {{"document", document},
-                        {"plan_id", string_or(plan, "id", "")},
-                        {"base_generation", base},
-                        {"who", context.surroundings.user},
-                        {"why", options.why},
-                  {"lock", lock.token()}};
+  Json request = {{"document", document},    {"plan_id", string_or(plan, "id", "")},
+                  {"base_generation", base}, {"who", context.surroundings.user},
+                  {"why", options.why},      {"lock", lock.token()}};
   if (options.base_revision) {
     request["base_revision"] = *options.base_revision;
   }
@@ -104,10 +119,11 @@ Result<ExitCode> apply_plan(CommandContext& context,
 /// Shows the plan, asks, and has exactly it carried out.
 Result<ExitCode> show_and_apply(CommandContext& context,
                                 DaemonClient& daemon,
-                                const Json& plan,
+                                const Json& planned,
                                 const std::string& document,
                                 const ApplyOptions& options,
-                                HeldLock& lock) {
+                                PlatformLock& lock) {
+  const Json& plan = planned.at("plan");
   const bool is_json = options.format == OutputFormat::kJson;
   if (!is_json) {
     context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
@@ -117,7 +133,7 @@ Result<ExitCode> show_and_apply(CommandContext& context,
     return apply_plan(context, daemon, plan, document, options, lock,
                       is_json ? Progress::kJson : Progress::kSilent);
   }
-  const Answer answer = agree(context.console, plan, options);
+  const Answer answer = agree(context.console, planned, options);
   if (answer != Answer::kYes) {
     const ExitCode refused = exit_code_of_refusal(context.console, answer);
     // With --detailed-exitcode the number of a usage error says that changes were made.
@@ -232,13 +248,13 @@ Result<ExitCode> apply_desired(CommandContext& context,
                                const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const std::string document = render_desired_state(desired);
-  std::unique_ptr<HeldLock> own;
+  std::unique_ptr<PlatformLock> own;
   if (options.lock == nullptr) {
-    VC_TRY(own, HeldLock::take(context, *daemon, options.why, options.lock_patience));
+    VC_TRY(own, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
   }
-  HeldLock& lock = own == nullptr ? *options.lock : *own;
+  PlatformLock& lock = own == nullptr ? *options.lock : *own;
   VC_TRY(const Json answer, fetch_plan(*daemon, document));
-  return show_and_apply(context, *daemon, answer.at("plan"), document, options, lock);
+  return show_and_apply(context, *daemon, answer, document, options, lock);
 }
 
 Result<ExitCode> apply_saved_plan(CommandContext& context,
@@ -246,8 +262,8 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
                                   const std::string& name,
                                   const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(const std::unique_ptr<HeldLock> lock,
-         HeldLock::take(context, *daemon, options.why, options.lock_patience));
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, options.why, options.lock_patience));
   VC_TRY(const Json now, fetch_plan(*daemon, string_or(saved, "document", "")));
   if (string_or(now, "platform_id", "") != string_or(saved, "platform_id", "?")) {
     return Error(ErrorCode::kInvalidArgument,
@@ -261,8 +277,7 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
   }
   ApplyOptions exactly = options;
   exactly.base_revision = integer_or(saved, "base_revision", 0);
-  return show_and_apply(context, *daemon, saved.at("plan"), string_or(saved, "document", ""),
-                        exactly, *lock);
+  return show_and_apply(context, *daemon, now, string_or(saved, "document", ""), exactly, *lock);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,
@@ -271,9 +286,9 @@ Result<ExitCode> run_moves(CommandContext& context,
                            const ApplyOptions& options,
                            DryRun dry_run) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  std::unique_ptr<HeldLock> lock;
+  std::unique_ptr<PlatformLock> lock;
   if (dry_run == DryRun::kNo) {
-    VC_TRY(lock, HeldLock::take(context, *daemon, options.why, options.lock_patience));
+    VC_TRY(lock, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
   }
   request["dry_run"] = true;
   VC_TRY(const Json shown, daemon->call("POST", target, dump_json(request)));

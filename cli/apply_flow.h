@@ -6,8 +6,8 @@
 #include <string>
 
 #include "cli/command.h"
-#include "cli/held_lock.h"
 #include "cli/plan_printer.h"
+#include "cli/platform_lock.h"
 #include "provisioner/model/desired_state.h"
 
 namespace voicectl {
@@ -17,6 +17,8 @@ struct ApplyOptions {
   Consent consent = Consent::kAsk;
   Reasons reasons = Reasons::kHide;
   OutputFormat format = OutputFormat::kTable;
+  /// What --confirm says: the word that a severe change asks for.
+  std::string confirmation{};
   /// Tenants that may be deleted without a question that names them.
   std::size_t allow_delete = 0;
   /// The generation that the desired state was made from; absent: that of the plan.
@@ -28,7 +30,7 @@ struct ApplyOptions {
   /// How long to wait for whoever holds the lock.
   std::chrono::seconds lock_patience{0};
   /// The lock, if it was taken before; else one is taken before the plan is made.
-  HeldLock* lock = nullptr;
+  PlatformLock* lock = nullptr;
   /// With --detailed-exitcode: kChanges instead of kOk when something was done.
   ExitCode code_when_changed = ExitCode::kOk;
 };

@@ -21,7 +21,9 @@ void compare(const std::string& path, const Json& before, const Json& after, Jso
 
 void note(const std::string& path, const Json* before, const Json* after, Json& out) {
   Json change = {{"path", path},
-                 {"change", before == nullptr ? "added" : after == nullptr ? "removed" : "changed"}};
+                 {"change", before == nullptr  ? "added"
+                            : after == nullptr ? "removed"
+                                               : "changed"}};
   if (before != nullptr) {
     change["before"] = *before;
   }
@@ -182,9 +184,8 @@ std::string side(const std::string& mark,
                  const Json& value,
                  const Palette& palette) {
   const std::string head = mark + " " + safe_for_terminal(path);
-  return value.is_structured()
-             ? "  " + palette.paint(color, head + ":") + "\n" + block(value)
-             : "  " + palette.paint(color, head + ": " + one_line(value)) + "\n";
+  return value.is_structured() ? "  " + palette.paint(color, head + ":") + "\n" + block(value)
+                               : "  " + palette.paint(color, head + ": " + one_line(value)) + "\n";
 }
 
 }  // namespace

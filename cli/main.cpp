@@ -16,6 +16,7 @@
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "cli/cli_app.h"
+#include "cli/platform_lock.h"
 #include "cli/posix_program_host.h"
 
 namespace voicectl {
@@ -45,8 +46,7 @@ Palette palette_for(int descriptor) {
 bool wait_for_input(Duration length) {
   const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(length);
   pollfd input{STDIN_FILENO, POLLIN, 0};
-  return std::cin.rdbuf()->in_avail() > 0 ||
-         ::poll(&input, 1, static_cast<int>(wait.count())) != 0;
+  return std::cin.rdbuf()->in_avail() > 0 || ::poll(&input, 1, static_cast<int>(wait.count())) != 0;
 }
 
 std::string name_of_machine() {
@@ -96,7 +96,11 @@ int run(int argc, char** argv) {
   PosixProgramHost programs;
   const SystemWallClock clock;
   const Surroundings surroundings = make_surroundings();
-  CommandContext context{console, files, programs, clock, surroundings, make_daemon_client};
+  CommandContext context{console, files, programs, clock, surroundings, {}};
+  // A name with a line end would be a header of its own.
+  const std::string from =
+      safe_for_terminal(name_of_holder(context) + " voicectl/" VOICECTL_VERSION);
+  context.connect = [from](const std::string& socket) { return make_daemon_client(socket, from); };
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const ExitCode code = run_voicectl(arguments, context);
   std::cout.flush();

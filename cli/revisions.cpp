@@ -40,11 +40,11 @@ Result<std::int64_t> fetch_newest_revision(DaemonClient& daemon) {
 Result<DesiredState> desired_state_of(const Json& kept) {
   const std::string name =
       fmt::format("revision {}", integer_or(kept.value("revision", Json::object()), "revision", 0));
-  ParsedState parsed = parse_desired_state({{name, string_or(kept, "document", "")}}, nullptr,
-                                           kOwnDocumentBudget);
+  ParsedState parsed =
+      parse_desired_state({{name, string_or(kept, "document", "")}}, nullptr, kOwnDocumentBudget);
   if (!parsed.ok()) {
-    return Error(ErrorCode::kCorrupt, "cannot read the desired state of " + name + ": " +
-                                          parsed.problems.front().str());
+    return Error(ErrorCode::kCorrupt,
+                 "cannot read the desired state of " + name + ": " + parsed.problems.front().str());
   }
   return std::move(parsed.state);
 }
@@ -52,9 +52,8 @@ Result<DesiredState> desired_state_of(const Json& kept) {
 void add_revision_argument(CLI::App& app, std::string_view name, std::int64_t& number) {
   app.add_option(std::string(name), number, "number of a revision; see 'voicectl history'")
       ->check([](const std::string& text) {
-        const bool is_number =
-            !text.empty() && text.size() < 18 && text.front() != '0' &&
-            text.find_first_not_of("0123456789") == std::string::npos;
+        const bool is_number = !text.empty() && text.size() < 18 && text.front() != '0' &&
+                               text.find_first_not_of("0123456789") == std::string::npos;
         return std::string(is_number ? "" : "found '" + text + "', needed is a number from 1");
       });
 }

@@ -16,6 +16,7 @@ struct Options {
   std::string saved_plan;
   std::vector<std::string> files;
   std::string message;
+  std::string confirmation;
   std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   bool wants_explanation = false;
@@ -40,6 +41,7 @@ Result<ExitCode> apply(CommandContext& context, const Options& options) {
       .consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
       .reasons = options.wants_explanation ? Reasons::kShow : Reasons::kHide,
       .format = options.format,
+      .confirmation = options.confirmation,
       .allow_delete = options.allow_delete,
       .why = reason_of(words_of(options), options.message),
       .lock_patience = options.lock_patience,
@@ -67,6 +69,9 @@ CommandBody declare(CLI::App& app) {
     }
   });
   add_message_option(app, options->message);
+  app.add_option("--confirm", options->confirmation,
+                 "the word that a severe change asks for, instead of the question")
+      ->type_name("WORD");
   add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");

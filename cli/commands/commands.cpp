@@ -32,6 +32,8 @@ std::vector<Command> all_commands() {
       ps_command(),
       logs_command(),
       events_command(),
+      wait_command(),
+      audit_command(),
       metrics_command(),
       instance_restart_command(),
       pool_rebalance_command(),

@@ -35,6 +35,8 @@ Command lock_steal_command();
 Command ps_command();
 Command logs_command();
 Command events_command();
+Command wait_command();
+Command audit_command();
 Command metrics_command();
 Command version_command();
 

@@ -55,11 +55,11 @@ Result<ExitCode> list_history(CommandContext& context, const ListOptions& option
 /// A document that can be applied, with what is known of it as comments.
 std::string commented_document(const Json& kept, const DesiredState& desired) {
   const Json& facts = kept.at("revision");
-  std::string out = fmt::format(
-      "# revision {} of {}, by {}\n# {}\n# outcome: {}; {}\n",
-      integer_or(facts, "revision", 0), safe_for_terminal(cell(facts, "at")),
-      safe_for_terminal(cell(facts, "who")), safe_for_terminal(cell(facts, "why")),
-      safe_for_terminal(cell(facts, "outcome")), print_summary(facts));
+  std::string out =
+      fmt::format("# revision {} of {}, by {}\n# {}\n# outcome: {}; {}\n",
+                  integer_or(facts, "revision", 0), safe_for_terminal(cell(facts, "at")),
+                  safe_for_terminal(cell(facts, "who")), safe_for_terminal(cell(facts, "why")),
+                  safe_for_terminal(cell(facts, "outcome")), print_summary(facts));
   if (const std::string purged = list_cell(kept, "purged"); purged != "-") {
     out += fmt::format("# purged since, and not in it any more: {}\n", safe_for_terminal(purged));
   }

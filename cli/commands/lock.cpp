@@ -58,9 +58,9 @@ Result<ExitCode> steal_lock(CommandContext& context, const StealOptions& options
     return Error(ErrorCode::kNotFound, "cannot steal the lock: nobody holds it");
   }
   print_lock(context.console, answer);
-  const Answer agreed = ask_for_word(
-      context.console, "Whatever its holder is applying begins no further step.",
-      safe_for_terminal(holder), options.confirmation);
+  const Answer agreed =
+      ask_for_word(context.console, "Whatever its holder is applying begins no further step.",
+                   safe_for_terminal(holder), options.confirmation);
   if (agreed != Answer::kYes) {
     return exit_code_of_refusal(context.console, agreed);
   }

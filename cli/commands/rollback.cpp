@@ -16,6 +16,7 @@ namespace {
 struct Options {
   std::int64_t number = 0;
   std::string message;
+  std::string confirmation;
   std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   bool is_explained = false;
@@ -25,10 +26,9 @@ struct Options {
 
 Result<ExitCode> roll_back(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  const std::string why =
-      reason_of(fmt::format("rollback to {}", options.number), options.message);
-  VC_TRY(const std::unique_ptr<HeldLock> lock,
-         HeldLock::take(context, *daemon, why, options.lock_patience));
+  const std::string why = reason_of(fmt::format("rollback to {}", options.number), options.message);
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(const Json kept, fetch_revision(*daemon, options.number));
   VC_TRY(const DesiredState desired, desired_state_of(kept));
   if (const std::string purged = list_cell(kept, "purged"); purged != "-") {
@@ -36,14 +36,14 @@ Result<ExitCode> roll_back(CommandContext& context, const Options& options) {
         "Revision {} had tenants that were purged since, and are not brought back: {}\n",
         options.number, safe_for_terminal(purged));
   }
-  const ApplyOptions how{
-      .consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-      .reasons = options.is_explained ? Reasons::kShow : Reasons::kHide,
-      .format = options.format,
-      .allow_delete = options.allow_delete,
-      .why = why,
-      .base_revision = integer_or(kept, "newest", 0),
-      .lock = lock.get()};
+  const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
+                         .reasons = options.is_explained ? Reasons::kShow : Reasons::kHide,
+                         .format = options.format,
+                         .confirmation = options.confirmation,
+                         .allow_delete = options.allow_delete,
+                         .why = why,
+                         .base_revision = integer_or(kept, "newest", 0),
+                         .lock = lock.get()};
   return apply_desired(context, desired, how);
 }
 
@@ -52,6 +52,9 @@ CommandBody declare(CLI::App& app) {
   add_revision_argument(app, "REVISION", options->number);
   app.get_option("REVISION")->required();
   add_message_option(app, options->message);
+  app.add_option("--confirm", options->confirmation,
+                 "the word that a severe change asks for, instead of the question")
+      ->type_name("WORD");
   add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
   app.add_flag("--explain", options->is_explained, "say why each step is there");

@@ -32,6 +32,7 @@ struct Options {
   std::string file;
   std::string message;
   std::chrono::seconds lock_patience{0};
+  bool is_protected = false;
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -41,6 +42,9 @@ std::string document_of(const Options& options) {
   Json tenant = {{"slug", options.slug},
                  {"name", options.name.empty() ? options.slug : options.name},
                  {"business_type", options.business_type}};
+  if (options.is_protected) {
+    tenant["protect"] = true;
+  }
   const std::pair<const char*, const std::string*> optional[] = {
       {"plan", &options.plan},
       {"tier", &options.tier},
@@ -95,8 +99,8 @@ Result<ExitCode> create_tenant(CommandContext& context, const Options& options) 
   VC_TRY(TenantSpec tenant, load_tenant(context, options));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const std::string why = reason_of("tenant create " + options.slug, options.message);
-  VC_TRY(const std::unique_ptr<HeldLock> lock,
-         HeldLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   if (find_tenant(desired, tenant.tenant) != nullptr) {
@@ -150,6 +154,8 @@ CommandBody declare(CLI::App& app) {
       ->type_name("PATH");
   app.add_option("-f,--file", options->file, "take the tenant from this document instead")
       ->type_name("PATH");
+  app.add_flag("--protect", options->is_protected,
+               "let nobody delete it before 'protect: false' is applied");
   add_message_option(app, options->message);
   add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "create without asking");

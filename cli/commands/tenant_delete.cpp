@@ -24,8 +24,8 @@ struct Options {
 Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const std::string why = reason_of("tenant delete " + options.slug, options.message);
-  VC_TRY(const std::unique_ptr<HeldLock> lock,
-         HeldLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   const std::size_t removed = std::erase_if(desired.tenants, [&](const TenantSpec& tenant) {

@@ -26,8 +26,8 @@ Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier 
   const std::string why = reason_of(
       fmt::format("tenant {} {}", tier == Tier::kDedicated ? "promote" : "demote", options.slug),
       options.message);
-  VC_TRY(const std::unique_ptr<HeldLock> lock,
-         HeldLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
   const auto found =

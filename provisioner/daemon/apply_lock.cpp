@@ -20,8 +20,11 @@ ApplyLock::ApplyLock(Deps deps, const std::optional<std::string>& note) : deps_(
   if (const std::string holder = string_or(*recorded, "holder", ""); !holder.empty()) {
     const std::chrono::milliseconds since(integer_or(*recorded, "since_ms", 0));
     const std::chrono::seconds life(integer_or(*recorded, "life_s", kLockLife.count()));
-    held_ = HeldLock{last_token_, {holder, string_or(*recorded, "purpose", ""), life},
-                     WallTime{since}, deps_.wall.now(), deps_.wall.now() + life};
+    held_ = HeldLock{last_token_,
+                     {holder, string_or(*recorded, "purpose", ""), life},
+                     WallTime{since},
+                     deps_.wall.now(),
+                     deps_.wall.now() + life};
     expect_renewal(life);
   }
 }
@@ -118,8 +121,8 @@ void ApplyLock::expect_renewal(Duration within) {
     if (!holds(token) || held_->is_applying || deps_.reactor.now() < deadline_) {
       return;
     }
-    why_lost_ = fmt::format("because nothing was heard of its holder for {} s",
-                            held_->wish.life.count());
+    why_lost_ =
+        fmt::format("because nothing was heard of its holder for {} s", held_->wish.life.count());
     deps_.events.add("lock.expired", "lock", dump_json({{"holder", held_->wish.holder}}));
     free();
   });
@@ -215,8 +218,8 @@ void ApplyLock::abandon_run(FencingToken token, std::optional<FencingToken> give
 void ApplyLock::record(Completion<void> done) {
   Json note = {{"token", last_token_.value}};
   if (held_) {
-    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(
-        held_->since.time_since_epoch());
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(held_->since.time_since_epoch());
     note["holder"] = held_->wish.holder;
     note["purpose"] = held_->wish.purpose;
     note["since_ms"] = since.count();

@@ -19,13 +19,14 @@ constexpr std::size_t kLongestHolder = 200;
 constexpr std::size_t kLongestPurpose = 1000;
 
 Json show(const HeldLock& held) {
-  return {{"token", held.token.value},
-          {"holder", held.wish.holder},
-          {"purpose", held.wish.purpose},
-          {"since", format_wall_time(held.since)},
-          {"renewed_at", format_wall_time(held.renewed_at)},
-          {"expires_at", held.is_applying ? Json(nullptr) : Json(format_wall_time(held.expires_at))},
-          {"applying", held.is_applying}};
+  return {
+      {"token", held.token.value},
+      {"holder", held.wish.holder},
+      {"purpose", held.wish.purpose},
+      {"since", format_wall_time(held.since)},
+      {"renewed_at", format_wall_time(held.renewed_at)},
+      {"expires_at", held.is_applying ? Json(nullptr) : Json(format_wall_time(held.expires_at))},
+      {"applying", held.is_applying}};
 }
 
 bool is_word(std::string_view text, std::size_t most) {
@@ -87,11 +88,10 @@ void ControlServer::take_lock(const Call& call) {
           (void)deps_.lock.release(taken->token);  // it was taken in this turn
           return;
         }
-        const Json line = taken.has_value()
-                              ? Json{{"lock", show(*taken)}}
-                              : Json{{"error",
-                                      {{"code", name_of(taken.error().code())},
-                                       {"message", taken.error().text()}}}};
+        const Json line = taken.has_value() ? Json{{"lock", show(*taken)}}
+                                            : Json{{"error",
+                                                    {{"code", name_of(taken.error().code())},
+                                                     {"message", taken.error().text()}}}};
         stream->write(dump_json(line) + "\n");
         stream->end();
       });
@@ -100,16 +100,14 @@ void ControlServer::take_lock(const Call& call) {
 
 void ControlServer::renew_lock(const Call& call) {
   const std::optional<FencingToken> token = token_in(call.captures[0]);
-  const Result<HeldLock> held =
-      token ? deps_.lock.renew(*token) : Result<HeldLock>(no_token());
+  const Result<HeldLock> held = token ? deps_.lock.renew(*token) : Result<HeldLock>(no_token());
   held.has_error() ? refuse(call, held.error()) : answer(call, {{"lock", show(*held)}});
 }
 
 void ControlServer::release_lock(const Call& call) {
   const std::optional<FencingToken> token = token_in(call.captures[0]);
   const Status released = token ? deps_.lock.release(*token) : Status(no_token());
-  released.has_error() ? refuse(call, released.error())
-                       : answer(call, {{"token", token->value}});
+  released.has_error() ? refuse(call, released.error()) : answer(call, {{"token", token->value}});
 }
 
 void ControlServer::steal_lock(const Call& call) {
@@ -137,17 +135,17 @@ Result<ControlServer::LockedRun> ControlServer::begin_run(const Json& body,
   }
   const std::string who = string_or(body, "who", "unknown");
   VC_TRY(run.token, deps_.lock.begin_run(run.given, LockWish{who.substr(0, kLongestHolder),
-                                                              purpose.substr(0, kLongestPurpose)}));
+                                                             purpose.substr(0, kLongestPurpose)}));
   return run;
 }
 
 ReconcileLoop::ApplyListener ControlServer::ending(const LockedRun& run,
                                                    ReconcileLoop::ApplyListener listener) {
-  listener.on_finished = [this, run, on_finished = std::move(listener.on_finished)](
-                             const api::ApplyOutcome& outcome) {
-    deps_.lock.end_run(run.token);
-    on_finished(outcome);
-  };
+  listener.on_finished =
+      [this, run, on_finished = std::move(listener.on_finished)](const api::ApplyOutcome& outcome) {
+        deps_.lock.end_run(run.token);
+        on_finished(outcome);
+      };
   return listener;
 }
 

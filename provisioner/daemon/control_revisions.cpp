@@ -19,9 +19,8 @@ constexpr std::size_t kRevisionsAtOnce = 1000;
 std::optional<std::int64_t> number_of(std::string_view text) {
   std::int64_t out = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return problem == std::errc() && end == text.data() + text.size() && out >= 0
-             ? std::optional(out)
-             : std::nullopt;
+  return problem == std::errc() && end == text.data() + text.size() && out >= 0 ? std::optional(out)
+                                                                                : std::nullopt;
 }
 
 std::int64_t query_number(const HttpRequest& request, const std::string& key, std::int64_t none) {

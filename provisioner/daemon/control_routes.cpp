@@ -11,6 +11,7 @@
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/model/text_rules.h"
 #include "provisioner/plan/open_imports.h"
+#include "provisioner/plan/protection.h"
 
 namespace voicectl {
 namespace {
@@ -32,6 +33,14 @@ Result<DesiredState> parse_document(const Json& body) {
                  "cannot use this desired state: " + parsed.problems.front().str());
   }
   return std::move(parsed.state);
+}
+
+Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& wanted) {
+  Json out = Json::array();
+  for (const SevereAct& act : severe_acts(before, wanted)) {
+    out.push_back({{"text", act.what}, {"confirm", act.confirmation}});
+  }
+  return out;
 }
 
 /// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
@@ -85,6 +94,9 @@ void ControlServer::make_plan(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
   Result<DesiredState> desired =
       body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
+  const Json severe = desired.has_error()
+                          ? Json::array()
+                          : severe_json(deps_.recorded.snapshot().platform, desired->platform);
   const Result<Plan> plan = desired.has_error()
                                 ? Result<Plan>(desired.error())
                                 : deps_.loop.plan(with_imports(std::move(*desired)));
@@ -93,9 +105,9 @@ void ControlServer::make_plan(const Call& call) {
     return;
   }
   call.responder->send(
-      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{},"revision":{}}})", render_plan_json(*plan),
-                                     dump_json(Json(deps_.platform_id)),
-                                                      deps_.loop.revision())));
+      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{},"revision":{},"severe":{}}})",
+                                     render_plan_json(*plan), dump_json(Json(deps_.platform_id)),
+                                     deps_.loop.revision(), dump_json(severe))));
 }
 
 void ControlServer::apply(const Call& call) {
@@ -155,9 +167,9 @@ void ControlServer::restart_instance(const Call& call) {
                                 return;
                               }
                               stream_apply(call, run, *deps_.loop.desired(), body,
-                                                               "it is recorded that the instance "
-                                                               "is to be replaced, which the next "
-                                                               "apply or hourly look does");
+                                           "it is recorded that the instance "
+                                           "is to be replaced, which the next "
+                                           "apply or hourly look does");
                             });
   if (begun.has_error()) {
     deps_.lock.abandon_run(run->token, run->given);
@@ -174,12 +186,14 @@ void ControlServer::stream_apply(const Call& call,
   const std::int64_t base = integer_or(body, "base_generation", -1);
   const std::int64_t revision = integer_or(body, "base_revision", -1);
   ReconcileLoop::ApplyRequest request{
-      std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
+      std::move(desired),
+      plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
       string_or(body, "why", ""),
       revision < 0 ? std::nullopt : std::optional(revision)};
-  const Status begun = deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
+  const Status begun =
+      deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {
     deps_.lock.abandon_run(run.token, run.given);
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));

@@ -29,7 +29,7 @@ class ControlServer {
   struct Deps {
     AsioReactor& reactor;
     ReconcileLoop& loop;
-    const RecordedState& recorded;
+    RecordedState& recorded;
     RegistryQueue& registry;
     InstanceManager& instances;
     ApiKeys& keys;
@@ -68,6 +68,8 @@ class ControlServer {
     std::string_view method;
     std::string_view pattern;
     void (ControlServer::*serve)(const Call&);
+    /// How it stands in the audit log; empty: it changes nothing.
+    std::string_view what{};
   };
   /// Something that is carried out under the lock.
   struct LockedRun {
@@ -124,6 +126,15 @@ class ControlServer {
   void show_upgrade(const Call& call);
   void begin_upgrade(const Call& call);
   void abort_upgrade(const Call& call);
+
+  // control_audit.cpp
+  /// Serves it once it is recorded that it was asked for.
+  void serve_audited(const Route& route, Call call);
+  void close_audit(std::int64_t number, const std::string& result, const std::string& message);
+  void list_audit(const Call& call);
+
+  // control_wait.cpp
+  void wait_for_tenant(const Call& call);
 
   // control_lock.cpp
   void show_lock(const Call& call);

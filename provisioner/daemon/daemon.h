@@ -97,7 +97,7 @@ class Daemon {
   Status start(std::function<void()> done);
 
   ReconcileLoop& loop() { return *loop_; }
-  const RecordedState& recorded() const { return recorded_; }
+  RecordedState& recorded() { return recorded_; }
   InstanceManager& instances() { return *instances_; }
   RegistryQueue& registry() { return registry_; }
   EventLog& events() { return events_; }

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "provisioner/plan/protection.h"
 
 namespace voicectl {
 namespace {
@@ -61,6 +62,7 @@ Snapshot ReconcileLoop::snapshot() const {
 }
 
 Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
+  VC_TRY(check_protection(desired_, desired));
   PlanInputs inputs;
   inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
   VC_TRY(const std::optional<EdgeConfig> edge,
@@ -104,11 +106,12 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                       .summary = render_plan_summary(plan)};
   const auto accepted = [this, plan = std::move(plan), listener,
                          desired = request.desired](const Status& stored) mutable {
-    if (stored.has_error() || is_stopping_) {
+    const std::optional<Error> cut = std::exchange(cut_, std::nullopt);
+    if (stored.has_error() || is_stopping_ || cut) {
       executor_busy_ = false;
       api::ApplyOutcome outcome;
       outcome.failed = 1;
-      outcome.remedy = stored.has_error() ? stored.error().text() : stopping().text();
+      outcome.remedy = stored.has_error() ? stored.error().text() : cut.value_or(stopping()).text();
       listener.on_finished(outcome);
       tell_idle();
       return;
@@ -118,6 +121,13 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
   };
   revisions_.accept(request.desired, note, accepted);
   return ok_status();
+}
+
+void ReconcileLoop::cut_short(const Error& why) {
+  if (executor_busy_ && !deps_.executor.is_running()) {
+    cut_ = why;
+  }
+  deps_.executor.cancel(why);
 }
 
 Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
@@ -135,11 +145,11 @@ Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
 }
 
 ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
-  listener.on_finished = [this, on_finished = std::move(listener.on_finished)](
-                             const api::ApplyOutcome& outcome) {
-    revisions_.note_outcome(outcome);
-    on_finished(outcome);
-  };
+  listener.on_finished =
+      [this, on_finished = std::move(listener.on_finished)](const api::ApplyOutcome& outcome) {
+        revisions_.note_outcome(outcome);
+        on_finished(outcome);
+      };
   return listener;
 }
 

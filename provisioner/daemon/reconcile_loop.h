@@ -133,7 +133,7 @@ class ReconcileLoop {
   void when_idle(std::function<void()> act);
   bool is_stopping() const { return is_stopping_; }
   /// Begins no further step of the apply that runs, if one does: those that wait are skipped.
-  void cut_short(const Error& why) { deps_.executor.cancel(why); }
+  void cut_short(const Error& why);
 
   /// Ends all instances and the edge, touching no record: the next start brings them back. An apply
   /// that runs is cut short first, so that it starts nothing behind our back.
@@ -190,6 +190,8 @@ class ReconcileLoop {
   PortProbe ports_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
+  /// Why the apply that is being accepted begins no step.
+  std::optional<Error> cut_;
   /// Times in a row that a new key could not be installed.
   int key_failures_ = 0;
   /// Wait for the end of the apply that runs.

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
+#include "provisioner/registry/audit.h"
 #include "provisioner/registry/revisions.h"
 
 namespace voicectl {
@@ -100,7 +101,7 @@ struct ApiKeyRecord {
 /// refused (kFenced), so that a daemon that was taken for dead can do no harm.
 /// THREADS: one at a time; blocking, so call it on an Offload.
 /// ERRORS (all calls): kResourceExhausted when the disk is full, kCorrupt, kFenced.
-class Registry : public RevisionStore {
+class Registry : public RevisionStore, public AuditStore {
  public:
   /// The epoch of this opening: one more than the last.
   virtual Epoch epoch() const = 0;
@@ -137,8 +138,9 @@ class Registry : public RevisionStore {
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 
   /// Removes what is still known of a tenant that was deleted: closed actions that are about it,
-  /// with their documents, its API keys, what earlier revisions say of it, and its name at ports that are in quarantine. Events stay:
-  /// they are what tells who did what. Nothing of it stays in the file's free space either.
+  /// with their documents, its API keys, what earlier revisions say of it, and its name at ports
+  /// that are in quarantine. Events stay: they are what tells who did what. Nothing of it stays in
+  /// the file's free space either.
   virtual Status forget_tenant(const TenantId& tenant) = 0;
 
   /// Small texts that a restart must find again, such as the identity of nginx's process.

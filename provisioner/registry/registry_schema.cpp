@@ -139,6 +139,32 @@ INSERT INTO desired_parts
 ALTER TABLE platform_state DROP COLUMN desired;
 ALTER TABLE platform_state DROP COLUMN desired_by;
 )sql"},
+    SqliteMigration{6, R"sql(
+CREATE TABLE audit (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  who TEXT NOT NULL,
+  what TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  result TEXT,
+  message TEXT
+) STRICT;
+CREATE INDEX audit_subjects ON audit (subject, number);
+
+-- Nobody rewrites what was recorded, or says twice what came of it.
+CREATE TRIGGER audit_is_not_rewritten
+  BEFORE UPDATE OF number, at, uid, sender, who, what, subject, detail ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_closed_once
+  BEFORE UPDATE OF result, message ON audit WHEN old.result IS NOT NULL
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_not_erased
+  BEFORE DELETE ON audit WHEN old.number > (SELECT max(number) FROM audit) - 100000
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+)sql"},
 };
 
 }  // namespace

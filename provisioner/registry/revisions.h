@@ -31,11 +31,11 @@ struct Revision {
   /// Given by the registry, ascending without gaps.
   std::int64_t number = 0;
   /// Of the recorded state that it was accepted on.
-  Generation generation;
+  Generation generation{};
   WallTime at{};
-  std::string who;
-  std::string why;
-  std::string plan_id;
+  std::string who{};
+  std::string why{};
+  std::string plan_id{};
   /// What the plan came to: a JSON object of counts.
   std::string summary = "{}";
   RevisionOutcome outcome = RevisionOutcome::kOpen;

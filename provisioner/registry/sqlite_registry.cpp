@@ -10,6 +10,7 @@
 #include "base/os/file_lock.h"
 #include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/audit_rows.h"
 #include "provisioner/registry/journal_rows.h"
 #include "provisioner/registry/recorded_rows.h"
 #include "provisioner/registry/registry_file.h"
@@ -33,6 +34,11 @@ class SqliteRegistry final : public Registry {
   Result<std::optional<DesiredState>> load_desired() override;
   Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) override;
   Status close_revision(std::int64_t number, RevisionOutcome outcome) override;
+  Result<std::int64_t> append_audit(const AuditRecord& record) override;
+  Status close_audit(std::int64_t number,
+                     const std::string& result,
+                     const std::string& message) override;
+  Result<std::vector<AuditRecord>> read_audit(const AuditFilter& filter) override;
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override;
   Result<std::optional<KeptRevision>> read_revision(std::int64_t number) override;
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
@@ -187,6 +193,20 @@ Result<Revision> SqliteRegistry::accept_desired(const DesiredState& desired, con
 
 Status SqliteRegistry::close_revision(std::int64_t number, RevisionOutcome outcome) {
   return transact([&] { return update_revision(database_, number, outcome); });
+}
+
+Result<std::int64_t> SqliteRegistry::append_audit(const AuditRecord& record) {
+  return transact_for<std::int64_t>([&] { return insert_audit(database_, record); });
+}
+
+Status SqliteRegistry::close_audit(std::int64_t number,
+                                   const std::string& result,
+                                   const std::string& message) {
+  return transact([&] { return close_audit_row(database_, number, result, message); });
+}
+
+Result<std::vector<AuditRecord>> SqliteRegistry::read_audit(const AuditFilter& filter) {
+  return transact_for<std::vector<AuditRecord>>([&] { return load_audit(database_, filter); });
 }
 
 Result<std::vector<Revision>> SqliteRegistry::read_revisions(std::int64_t before,

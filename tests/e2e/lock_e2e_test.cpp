@@ -28,15 +28,17 @@ class LockE2e : public ::testing::Test {
   /// Takes the lock as a program does that dies with it.
   std::string take_lock(const std::string& holder, int life) const {
     const std::string path = platform.run_folder() + "/control.sock";
-    const std::string body = json{{"holder", holder}, {"purpose", "to die"}, {"life_s", life}}.dump();
+    const std::string body =
+        json{{"holder", holder}, {"purpose", "to die"}, {"life_s", life}}.dump();
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const std::string request = "POST /v1/lock HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                                "Content-Length: " +
-                                std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string request =
+        "POST /v1/lock HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
     EXPECT_EQ(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(request.size()));
     std::string answer;

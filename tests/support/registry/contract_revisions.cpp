@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every registry promises of revisions.
+// What every registry promises of revisions and of the audit log.
 #include "provisioner/model/desired_state_yaml.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/contract_registry.h"
@@ -118,6 +118,66 @@ TEST_P(RegistryContract, APurgedTenantIsErasedFromEarlierRevisions) {
   EXPECT_THAT((*kept)->purged, ElementsAre(*TenantId::parse("acme")));
   EXPECT_EQ(parsed((*kept)->document), state_of({"beta"}));
   EXPECT_THAT((*registry_->read_revision(2))->purged, IsEmpty());
+}
+
+AuditRecord an_audit_record(const std::string& subject, int minute) {
+  return AuditRecord{.at = WallTime{std::chrono::minutes(29'920'000 + minute)},
+                     .uid = 1000,
+                     .from = "ann@build-3:4711",
+                     .who = "ann'; DROP TABLE audit --",
+                     .what = "apply",
+                     .subject = subject,
+                     .detail = "{\"why\":\"x\"}"};
+}
+
+TEST_P(RegistryContract, RecordsWhoAskedForWhatAndWhatCameOfIt) {
+  ASSERT_THAT(registry_->append_audit(an_audit_record("platform", 0)), IsOkAnd(Eq(1)));
+  ASSERT_THAT(registry_->append_audit(an_audit_record("tenant/acme", 1)), IsOkAnd(Eq(2)));
+  ASSERT_THAT(registry_->close_audit(1, "refused", "cannot: no"), IsOk());
+
+  reopen();
+
+  const auto records = registry_->read_audit({});
+  ASSERT_THAT(records, IsOkAnd(SizeIs(2)));
+  EXPECT_EQ((*records)[0].subject, "tenant/acme");
+  EXPECT_EQ((*records)[0].result, "");
+  EXPECT_EQ((*records)[1].number, 1);
+  EXPECT_EQ((*records)[1].at, an_audit_record("", 0).at);
+  EXPECT_EQ((*records)[1].uid, 1000U);
+  EXPECT_EQ((*records)[1].from, "ann@build-3:4711");
+  EXPECT_EQ((*records)[1].who, "ann'; DROP TABLE audit --");
+  EXPECT_EQ((*records)[1].what, "apply");
+  EXPECT_EQ((*records)[1].detail, "{\"why\":\"x\"}");
+  EXPECT_EQ((*records)[1].result, "refused");
+  EXPECT_EQ((*records)[1].message, "cannot: no");
+}
+
+TEST_P(RegistryContract, FindsAuditRecordsByTimeAndSubject) {
+  for (int minute = 0; minute < 6; ++minute) {
+    const std::string subject = minute % 2 == 0 ? "tenant/acme" : "platform";
+    ASSERT_THAT(registry_->append_audit(an_audit_record(subject, minute)), IsOk());
+  }
+  const auto numbers = [&](const AuditFilter& filter) {
+    std::vector<std::int64_t> out;
+    for (const AuditRecord& record : *registry_->read_audit(filter)) {
+      out.push_back(record.number);
+    }
+    return out;
+  };
+  const WallTime second = an_audit_record("", 1).at;
+  const WallTime fourth = an_audit_record("", 3).at;
+
+  EXPECT_THAT(numbers({.since = second, .until = fourth}), ElementsAre(4, 3, 2));
+  EXPECT_THAT(numbers({.subject = "tenant/acme"}), ElementsAre(5, 3, 1));
+  EXPECT_THAT(numbers({.before = 4, .limit = 2}), ElementsAre(3, 2));
+}
+
+TEST_P(RegistryContract, SaysOnceWhatCameOfACall) {
+  ASSERT_THAT(registry_->append_audit(an_audit_record("platform", 0)), IsOk());
+  ASSERT_THAT(registry_->close_audit(1, "done", ""), IsOk());
+
+  EXPECT_THAT(registry_->close_audit(1, "refused", "x"), FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_EQ(registry_->read_audit({})->front().result, "done");
 }
 
 }  // namespace

@@ -59,6 +59,47 @@ class MemoryRegistry final : public Registry {
     return ok_status();
   }
 
+  Result<std::int64_t> append_audit(const AuditRecord& record) override {
+    VC_TRY(check_write());
+    AuditRecord kept = record;
+    kept.number = store_->audit.empty() ? 1 : store_->audit.back().number + 1;
+    kept.result.clear();
+    kept.message.clear();
+    store_->audit.push_back(kept);
+    return kept.number;
+  }
+
+  Status close_audit(std::int64_t number,
+                     const std::string& result,
+                     const std::string& message) override {
+    VC_TRY(check_write());
+    for (AuditRecord& record : store_->audit) {
+      if (record.number == number && !record.result.empty()) {
+        return Error(ErrorCode::kAlreadyExists, "cannot rewrite the audit log: append-only");
+      }
+      if (record.number == number) {
+        record.result = result;
+        record.message = message;
+      }
+    }
+    return ok_status();
+  }
+
+  Result<std::vector<AuditRecord>> read_audit(const AuditFilter& filter) override {
+    VC_TRY(check_epoch());
+    std::vector<AuditRecord> out;
+    for (auto record = store_->audit.rbegin(); record != store_->audit.rend(); ++record) {
+      const bool is_meant = record->number < filter.before &&
+                            (!filter.since || record->at >= *filter.since) &&
+                            (!filter.until || record->at <= *filter.until) &&
+                            (filter.subject.empty() || record->subject == filter.subject);
+      if (is_meant && out.size() < filter.limit) {
+        out.push_back(*record);
+      }
+    }
+    return out;
+  }
+
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override {
     VC_TRY(check_epoch());
     std::vector<Revision> out;

@@ -25,6 +25,7 @@ struct RegistryStore {
     std::vector<TenantId> purged;
   };
   std::vector<KeptDesired> revisions;
+  std::vector<AuditRecord> audit;
   std::vector<JournalEntry> journal;
   std::int64_t last_entry = 0;
   std::vector<EventRecord> events;

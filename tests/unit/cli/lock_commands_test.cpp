@@ -26,10 +26,9 @@ class LockCommandsTest : public CliTest {
             {"applying", is_applying}};
   }
   std::size_t times_asked(const std::string& question) const {
-    return static_cast<std::size_t>(
-        std::count_if(daemon_.questions.begin(), daemon_.questions.end(), [&](const auto& asked) {
-          return asked.method + " " + asked.target == question;
-        }));
+    return static_cast<std::size_t>(std::count_if(
+        daemon_.questions.begin(), daemon_.questions.end(),
+        [&](const auto& asked) { return asked.method + " " + asked.target == question; }));
   }
 };
 

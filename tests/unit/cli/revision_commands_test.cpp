@@ -40,17 +40,16 @@ class RevisionCommandsTest : public CliTest {
 };
 
 TEST_F(RevisionCommandsTest, HistoryListsWhoAndWhy) {
-  daemon_.answer("GET /v1/revisions?limit=50",
-                 Json{{"revisions",
-                       {{{"revision", 2},
-                         {"at", "2026-11-26T05:00:00.000Z"},
-                         {"who", "ann"},
-                         {"why", "apply -f platform.yaml: new menu"},
-                         {"outcome", "partial"},
-                         {"plan_id", "abcdef0123456789"},
-                         {"generation", 4},
-                         {"summary", {{"tenants_changed", 1}}}}}},
-                      {"newest", 2}});
+  daemon_.answer("GET /v1/revisions?limit=50", Json{{"revisions",
+                                                     {{{"revision", 2},
+                                                       {"at", "2026-11-26T05:00:00.000Z"},
+                                                       {"who", "ann"},
+                                                       {"why", "apply -f platform.yaml: new menu"},
+                                                       {"outcome", "partial"},
+                                                       {"plan_id", "abcdef0123456789"},
+                                                       {"generation", 4},
+                                                       {"summary", {{"tenants_changed", 1}}}}}},
+                                                    {"newest", 2}});
 
   EXPECT_EQ(run({"history"}), ExitCode::kOk);
   EXPECT_THAT(out(), AllOf(HasSubstr("REVISION"), HasSubstr("ann"), HasSubstr("partial"),
@@ -138,8 +137,8 @@ TEST_F(RevisionCommandsTest, ARevisionThatIsNotKeptIsNotFound) {
 
 TEST_F(RevisionCommandsTest, EveryChangeOfATenantSaysWhoAndWhy) {
   serve(state_of({"acme"}), plan_json(1));
-  daemon_.answers["GET /v1/desired"] = {
-      Json{{"generation", 4}, {"revision", 6}, {"document", render_desired_state(state_of({"acme"}))}}};
+  daemon_.answers["GET /v1/desired"] = {Json{
+      {"generation", 4}, {"revision", 6}, {"document", render_desired_state(state_of({"acme"}))}}};
 
   EXPECT_EQ(run({"tenant", "promote", "acme", "--yes", "-m", "it is busy"}), ExitCode::kOk);
   Json request = daemon_.body_of("POST /v1/apply");
@@ -176,7 +175,8 @@ TEST(DocumentDifferenceTest, PlainListsAreComparedAsSetsAndAnotherOrderIsAChange
 
   const Json added = compare_documents(before, {{"domains", {"b.example", "c.example"}}});
   ASSERT_EQ(added.size(), 2U);
-  EXPECT_EQ(added[0], (Json{{"path", "domains[]"}, {"change", "removed"}, {"before", "a.example"}}));
+  EXPECT_EQ(added[0],
+            (Json{{"path", "domains[]"}, {"change", "removed"}, {"before", "a.example"}}));
   EXPECT_EQ(added[1], (Json{{"path", "domains[]"}, {"change", "added"}, {"after", "c.example"}}));
 
   const Json turned = compare_documents(before, {{"domains", {"b.example", "a.example"}}});

@@ -11,8 +11,8 @@
 namespace voicectl {
 namespace {
 
-/// One acknowledged turn: an intent that stays open, an intent that is closed with a tenant, an event,
-/// and a revision.
+/// One acknowledged turn: an intent that stays open, an intent that is closed with a tenant, an
+/// event, and a revision.
 Status write_turn(Registry& registry, std::int64_t turn) {
   const std::string name = "tenant-" + std::to_string(turn);
   const std::vector<JournalEntry> intents = {an_intent(name), an_intent(name + "-open")};

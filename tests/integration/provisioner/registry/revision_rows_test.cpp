@@ -2,6 +2,7 @@
 #include "provisioner/registry/revision_rows.h"
 
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/audit_rows.h"
 #include "provisioner/registry/registry_schema.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/contract_registry.h"
@@ -62,6 +63,28 @@ TEST_F(RevisionRowsTest, KeepsTheNewestRevisionsAndNothingThatOnlyOlderOnesHad) 
   EXPECT_THAT(load_revisions(database_, 6, 10), IsOkAnd(SizeIs(2)));
   EXPECT_EQ(count("SELECT count(*) FROM revisions"), kKeptRevisions);
   EXPECT_EQ(count("SELECT count(*) FROM desired_parts WHERE until <= 4"), 0);
+}
+
+TEST_F(RevisionRowsTest, TheAuditLogIsNeitherRewrittenNorErased) {
+  ASSERT_THAT(insert_audit(database_, AuditRecord{.what = "apply", .subject = "platform"}), IsOk());
+
+  EXPECT_THAT(database_.run("UPDATE audit SET who = 'somebody else'"),
+              FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_THAT(database_.run("DELETE FROM audit"), FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_EQ(count("SELECT count(*) FROM audit"), 1);
+}
+
+TEST_F(RevisionRowsTest, TheAuditLogKeepsTheNewestRecords) {
+  ASSERT_THAT(insert_audit(database_, AuditRecord{.what = "old"}), IsOk());
+  ASSERT_THAT(
+      database_.run("INSERT INTO audit (number, at, uid, sender, who, what, subject, detail)"
+                    " VALUES (100000, 1, 0, '', '', 'new', '', '{}')"),
+      IsOk());
+
+  ASSERT_THAT(insert_audit(database_, AuditRecord{.what = "newest"}), IsOkAnd(Eq(100'001)));
+
+  EXPECT_EQ(count("SELECT count(*) FROM audit"), 2);
+  EXPECT_EQ(count("SELECT count(*) FROM audit WHERE what = 'old'"), 0);
 }
 
 TEST(RevisionMigrationTest, WhatWasDesiredBeforeIsTheFirstRevision) {

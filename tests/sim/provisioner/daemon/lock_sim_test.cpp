@@ -126,7 +126,7 @@ TEST_F(LockSim, AnApplyWhoseLockIsStolenBeginsNoFurtherStep) {
   machine.sim.advance(5s);
   const std::size_t begun = applied->steps.size();
   ASSERT_GT(begun, 0U);
-  const auto next = take("ben", 5min);
+  const auto next = take("ben", 5min, 600s);
 
   ASSERT_THAT(lock().steal("ann", "ben"), IsOk());
   machine.sim.settle();
@@ -143,6 +143,19 @@ TEST_F(LockSim, AnApplyWhoseLockIsStolenBeginsNoFurtherStep) {
   machine.sim.advance(200s);
   EXPECT_TRUE(rest->is_finished);
   expect_converged(desired);
+}
+
+TEST_F(LockSim, AnApplyThatIsRobbedBeforeItsFirstStepBeginsNone) {
+  const auto held = take("ann");
+  const auto applied = apply_under(held->token(), platform_with({"alpha"}));
+
+  ASSERT_THAT(lock().steal("ann", "ben"), IsOk());
+  machine.sim.advance(10s);
+
+  EXPECT_TRUE(applied->is_finished);
+  EXPECT_EQ(applied->outcome.done, 0U);
+  EXPECT_THAT(applied->outcome.remedy, HasSubstr("the lock was stolen by ben"));
+  EXPECT_TRUE(daemon().daemon->recorded().snapshot().tenants.empty());
 }
 
 TEST_F(LockSim, OnlyTheHolderThatWasNamedIsRobbed) {

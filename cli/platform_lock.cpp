@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/held_lock.h"
+#include "cli/platform_lock.h"
 
 #include <fmt/core.h>
 
@@ -41,7 +41,7 @@ void add_lock_timeout(CLI::App& app, std::chrono::seconds& patience) {
       ->check([](const std::string& text) { return check_seconds(text); });
 }
 
-HeldLock::HeldLock(CommandContext& context, DaemonClient& daemon, std::int64_t token)
+PlatformLock::PlatformLock(CommandContext& context, DaemonClient& daemon, std::int64_t token)
     : context_(context), daemon_(daemon), token_(token) {
   context_.console.pause = kHeartbeat;
   context_.console.while_waiting = [this] {
@@ -50,7 +50,7 @@ HeldLock::HeldLock(CommandContext& context, DaemonClient& daemon, std::int64_t t
   };
 }
 
-HeldLock::~HeldLock() {
+PlatformLock::~PlatformLock() {
   context_.console.while_waiting = nullptr;
   if (!is_left_) {
     // If it cannot be given back, its life ends by itself.
@@ -58,33 +58,33 @@ HeldLock::~HeldLock() {
   }
 }
 
-Result<std::unique_ptr<HeldLock>> HeldLock::take(CommandContext& context,
-                                                 DaemonClient& daemon,
-                                                 const std::string& purpose,
-                                                 std::chrono::seconds patience) {
-  const Json request = {{"holder", name_of_holder(context)},
-                        {"purpose", purpose},
-                        {"wait_s", patience.count()}};
+Result<std::unique_ptr<PlatformLock>> PlatformLock::take(CommandContext& context,
+                                                         DaemonClient& daemon,
+                                                         const std::string& purpose,
+                                                         std::chrono::seconds patience) {
+  const Json request = {
+      {"holder", name_of_holder(context)}, {"purpose", purpose}, {"wait_s", patience.count()}};
   std::optional<std::int64_t> token;
-  VC_TRY(daemon.stream("POST", "/v1/lock", dump_json(request), [&](std::string_view text) -> Status {
-    VC_TRY(const Json line, parse_json(text));
-    if (const auto error = line.find("error"); error != line.end()) {
-      return Error(error_code_named(string_or(*error, "code", "internal")),
-                   string_or(*error, "message", "cannot take the lock"));
-    }
-    if (const auto other = line.find("waiting_for");
-        other != line.end() && patience.count() > 0) {
-      context.console.err << "Waiting for the lock: " << describe_holder(*other) << '\n';
-    }
-    if (const auto lock = line.find("lock"); lock != line.end()) {
-      token = integer_or(*lock, "token", 0);
-    }
-    return ok_status();
-  }));
+  VC_TRY(
+      daemon.stream("POST", "/v1/lock", dump_json(request), [&](std::string_view text) -> Status {
+        VC_TRY(const Json line, parse_json(text));
+        if (const auto error = line.find("error"); error != line.end()) {
+          return Error(error_code_named(string_or(*error, "code", "internal")),
+                       string_or(*error, "message", "cannot take the lock"));
+        }
+        if (const auto other = line.find("waiting_for");
+            other != line.end() && patience.count() > 0) {
+          context.console.err << "Waiting for the lock: " << describe_holder(*other) << '\n';
+        }
+        if (const auto lock = line.find("lock"); lock != line.end()) {
+          token = integer_or(*lock, "token", 0);
+        }
+        return ok_status();
+      }));
   if (!token) {
     return Error(ErrorCode::kUnavailable, "cannot take the lock: the daemon stopped telling");
   }
-  return std::unique_ptr<HeldLock>(new HeldLock(context, daemon, *token));
+  return std::unique_ptr<PlatformLock>(new PlatformLock(context, daemon, *token));
 }
 
 }  // namespace voicectl

@@ -15,24 +15,24 @@ namespace voicectl {
 ///
 /// While a question waits for its answer it is renewed. The daemon keeps it as long as the apply
 /// runs, and ends it then, whatever becomes of this program. OWNS: the lock; gives it back.
-class HeldLock {
+class PlatformLock {
  public:
   /// Waits at most `patience` for whoever has it, and says who that is.
   /// ERRORS: kConflict, naming the holder.
-  static Result<std::unique_ptr<HeldLock>> take(CommandContext& context,
-                                                DaemonClient& daemon,
-                                                const std::string& purpose,
-                                                std::chrono::seconds patience);
-  ~HeldLock();
-  HeldLock(const HeldLock&) = delete;
-  HeldLock& operator=(const HeldLock&) = delete;
+  static Result<std::unique_ptr<PlatformLock>> take(CommandContext& context,
+                                                    DaemonClient& daemon,
+                                                    const std::string& purpose,
+                                                    std::chrono::seconds patience);
+  ~PlatformLock();
+  PlatformLock(const PlatformLock&) = delete;
+  PlatformLock& operator=(const PlatformLock&) = delete;
 
   std::int64_t token() const { return token_; }
   /// An apply has begun under it: that ends it.
   void leave_to_apply() { is_left_ = true; }
 
  private:
-  HeldLock(CommandContext& context, DaemonClient& daemon, std::int64_t token);
+  PlatformLock(CommandContext& context, DaemonClient& daemon, std::int64_t token);
 
   CommandContext& context_;
   DaemonClient& daemon_;
