@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/move_progress.h"
+#include "cli/plan_difference.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -65,13 +66,31 @@ std::string outcome_line(const api::ApplyOutcome& outcome) {
   return out + ".\n";
 }
 
-Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
+/// Asks for the word of each change that all tenants' customers would feel.
+Answer agree_to_severe_acts(Console& console, const Json& answer, const ApplyOptions& options) {
+  for (const Json& act : answer.value("severe", Json::array())) {
+    const Answer agreed =
+        ask_for_word(console, safe_for_terminal(string_or(act, "text", "This is severe.")),
+                     safe_for_terminal(string_or(act, "confirm", "yes")), options.confirmation);
+    if (agreed != Answer::kYes) {
+      return agreed;
+    }
+  }
+  return Answer::kYes;
+}
+
+Answer agree(Console& console, const Json& answer, const ApplyOptions& options) {
+  if (const Answer severe = agree_to_severe_acts(console, answer, options);
+      severe != Answer::kYes) {
+    return severe;
+  }
+  const Json& plan = answer.at("plan");
   const std::size_t deleted = summary_count(plan, "tenants_deleted");
   if (deleted <= options.allow_delete) {
     return ask_yes_no(console, "Apply this plan?", options.consent);
   }
   const std::string what = fmt::format("{} tenant{}", deleted, deleted == 1 ? "" : "s");
-  if (options.consent == Consent::kGiven || !console.in_is_terminal) {
+  if (options.consent == Consent::kGiven || why_nobody_answers(console)) {
     console.err << fmt::format(
         "voicectl: cannot delete {} without being told so: add "
         "--allow-delete={}\n",
@@ -85,28 +104,85 @@ Answer agree(Console& console, const Json& plan, const ApplyOptions& options) {
 Result<ExitCode> apply_plan(CommandContext& context,
                             DaemonClient& daemon,
                             const Json& plan,
-                            const DesiredState& desired,
+                            const std::string& document,
                             const ApplyOptions& options,
+                            PlatformLock& lock,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
-  const Json request = {{"document", render_desired_state(desired)},
-                        {"plan_id", string_or(plan, "id", "")},
-                        {"base_generation", base},
-                        {"who", context.surroundings.user}};
-  return follow_progress(context, daemon, "/v1/apply", dump_json(request), progress);
+  Json request = {{"document", document},    {"plan_id", string_or(plan, "id", "")},
+                  {"base_generation", base}, {"who", context.surroundings.user},
+                  {"why", options.why},      {"lock", lock.token()}};
+  if (options.base_revision) {
+    request["base_revision"] = *options.base_revision;
+  }
+  // Refused, it is this program's to give back; else the daemon ends it with the apply.
+  const auto begun = [&lock] { lock.leave_to_apply(); };
+  return follow_progress(context, daemon, {"/v1/apply", begun}, dump_json(request), progress);
+}
+
+/// Shows the plan, asks, and has exactly it carried out.
+Result<ExitCode> show_and_apply(CommandContext& context,
+                                DaemonClient& daemon,
+                                const Json& planned,
+                                const std::string& document,
+                                const ApplyOptions& options,
+                                PlatformLock& lock) {
+  const Json& plan = planned.at("plan");
+  const bool is_json = options.format == OutputFormat::kJson;
+  if (!is_json) {
+    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  }
+  if (count_steps(plan) == 0) {
+    // The document is accepted all the same: it may differ in what needs no step.
+    return apply_plan(context, daemon, plan, document, options, lock,
+                      is_json ? Progress::kJson : Progress::kSilent);
+  }
+  const Answer answer = agree(context.console, planned, options);
+  if (answer != Answer::kYes) {
+    const ExitCode refused = exit_code_of_refusal(context.console, answer);
+    // With --detailed-exitcode the number of a usage error says that changes were made.
+    return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
+  }
+  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, document, options, lock,
+                                         is_json ? Progress::kJson : Progress::kText));
+  return code == ExitCode::kOk ? options.code_when_changed : code;
+}
+
+Error moved_world(CommandContext& context,
+                  const Json& saved,
+                  const Json& now,
+                  const std::string& name,
+                  OutputFormat format) {
+  const PlanDifference difference = compare_plans(saved.at("plan"), now);
+  if (format == OutputFormat::kJson) {
+    Json line = render_difference(difference);
+    line["type"] = "refused";
+    line["saved_plan_id"] = string_or(saved.at("plan"), "id", "");
+    line["plan_id"] = string_or(now, "id", "");
+    context.console.out << dump_json(line) << '\n';
+  } else {
+    context.console.out << "The plan of now differs from the saved one:\n"
+                        << print_difference(difference, context.console.out_palette);
+  }
+  return Error(ErrorCode::kConflict,
+               fmt::format("cannot apply '{}': the platform has changed since it was made at {} "
+                           "(generation {} then, {} now); plan again",
+                           name, string_or(saved, "made_at", "?"),
+                           integer_or(saved.at("plan"), "base_generation", 0),
+                           integer_or(now, "base_generation", 0)));
 }
 
 }  // namespace
 
-Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired) {
-  const Json request = {{"document", render_desired_state(desired)}};
+Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document) {
+  const Json request = {{"document", document}};
   VC_TRY(Json answer, daemon.call("POST", "/v1/plan", dump_json(request)));
   const auto plan = answer.is_object() ? answer.find("plan") : answer.end();
   if (plan == answer.end() || !plan->is_object()) {
     return Error(ErrorCode::kCorrupt, "cannot read the daemon's answer: it holds no plan");
   }
-  return std::move(*plan);
+  return answer;
 }
 
 Result<DesiredState> fetch_desired(DaemonClient& daemon) {
@@ -118,8 +194,9 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
   VC_TRY(const Json answer, daemon.get("/v1/desired"));
   const std::string document = string_or(answer, "document", "");
   const std::int64_t generation = integer_or(answer, "generation", 0);
+  const std::int64_t revision = integer_or(answer, "revision", 0);
   if (document.empty()) {
-    return DesiredAt{DesiredState{}, generation};
+    return DesiredAt{DesiredState{}, generation, revision};
   }
   ParsedState parsed =
       parse_desired_state({{"the daemon's desired state", document}}, nullptr, kOwnDocumentBudget);
@@ -127,12 +204,12 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon) {
     return Error(ErrorCode::kCorrupt,
                  "cannot read the daemon's desired state: " + parsed.problems.front().str());
   }
-  return DesiredAt{std::move(parsed.state), generation};
+  return DesiredAt{std::move(parsed.state), generation, revision};
 }
 
 Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
-                                 std::string_view target,
+                                 const Followed& what,
                                  const std::string& body,
                                  Progress progress,
                                  const OnStep& on_step) {
@@ -142,7 +219,10 @@ Result<ExitCode> follow_progress(CommandContext& context,
   const Palette& palette = is_beside ? console.err_palette : console.out_palette;
   std::optional<api::ApplyOutcome> outcome;
   MoveDisplay moves(console);
-  VC_TRY(daemon.stream("POST", target, body, [&](std::string_view text) -> Status {
+  VC_TRY(daemon.stream("POST", what.target, body, [&](std::string_view text) -> Status {
+    if (what.on_begun) {
+      what.on_begun();
+    }
     VC_TRY(const api::ApplyLine line, api::parse_apply_line(text));
     if (line.finished) {
       outcome = line.finished;
@@ -185,25 +265,37 @@ Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(const Json plan, fetch_plan(*daemon, desired));
-  const bool is_json = options.format == OutputFormat::kJson;
-  if (!is_json) {
-    context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
+  const std::string document = render_desired_state(desired);
+  std::unique_ptr<PlatformLock> own;
+  if (options.lock == nullptr) {
+    VC_TRY(own, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
   }
-  if (count_steps(plan) == 0) {
-    // The document is accepted all the same: it may differ in what needs no step.
-    return apply_plan(context, *daemon, plan, desired, options,
-                      is_json ? Progress::kJson : Progress::kSilent);
+  PlatformLock& lock = own == nullptr ? *options.lock : *own;
+  VC_TRY(const Json answer, fetch_plan(*daemon, document));
+  return show_and_apply(context, *daemon, answer, document, options, lock);
+}
+
+Result<ExitCode> apply_saved_plan(CommandContext& context,
+                                  const Json& saved,
+                                  const std::string& name,
+                                  const ApplyOptions& options) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, options.why, options.lock_patience));
+  VC_TRY(const Json now, fetch_plan(*daemon, string_or(saved, "document", "")));
+  if (string_or(now, "platform_id", "") != string_or(saved, "platform_id", "?")) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot apply '{}': it was made for another platform than the one at "
+                             "'{}'; plan again, or name the daemon's socket with --socket",
+                             name, find_socket(context)));
   }
-  const Answer answer = agree(context.console, plan, options);
-  if (answer != Answer::kYes) {
-    const ExitCode refused = exit_code_of_refusal(context.console, answer);
-    // With --detailed-exitcode the number of a usage error says that changes were made.
-    return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
+  if (string_or(now.at("plan"), "id", "?") != string_or(saved.at("plan"), "id", "") ||
+      integer_or(now, "revision", 0) != integer_or(saved, "base_revision", 0)) {
+    return moved_world(context, saved, now.at("plan"), name, options.format);
   }
-  VC_TRY(const ExitCode code, apply_plan(context, *daemon, plan, desired, options,
-                                         is_json ? Progress::kJson : Progress::kText));
-  return code == ExitCode::kOk ? options.code_when_changed : code;
+  ApplyOptions exactly = options;
+  exactly.base_revision = integer_or(saved, "base_revision", 0);
+  return show_and_apply(context, *daemon, now, string_or(saved, "document", ""), exactly, *lock);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,
@@ -212,6 +304,10 @@ Result<ExitCode> run_moves(CommandContext& context,
                            const ApplyOptions& options,
                            DryRun dry_run) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  std::unique_ptr<PlatformLock> lock;
+  if (dry_run == DryRun::kNo) {
+    VC_TRY(lock, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
+  }
   request["dry_run"] = true;
   VC_TRY(const Json shown, daemon->call("POST", target, dump_json(request)));
   const Json plan = shown.value("plan", Json::object());
@@ -234,8 +330,10 @@ Result<ExitCode> run_moves(CommandContext& context,
   }
   const Json exactly = {{"moves", shown.value("moves", Json::array())},
                         {"base_generation", integer_or(plan, "base_generation", 0)},
+                        {"lock", lock->token()},
                         {"who", context.surroundings.user}};
-  return follow_progress(context, *daemon, target, dump_json(exactly),
+  const auto begun = [&lock] { lock->leave_to_apply(); };
+  return follow_progress(context, *daemon, {std::string(target), begun}, dump_json(exactly),
                          is_json ? Progress::kJson : Progress::kText);
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/plan_printer.h"
+#include "cli/platform_lock.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state.h"
 
@@ -18,24 +19,36 @@ struct ApplyOptions {
   Consent consent = Consent::kAsk;
   Reasons reasons = Reasons::kHide;
   OutputFormat format = OutputFormat::kTable;
+  /// What --confirm says: the word that a severe change asks for.
+  std::string confirmation{};
   /// Tenants that may be deleted without a question that names them.
   std::size_t allow_delete = 0;
   /// The generation that the desired state was made from; absent: that of the plan.
   std::optional<std::int64_t> base_generation{};
+  /// Why, as it is kept with the revision.
+  std::string why{};
+  /// The revision that it was made from; absent: whichever is the newest.
+  std::optional<std::int64_t> base_revision{};
+  /// How long to wait for whoever holds the lock.
+  std::chrono::seconds lock_patience{0};
+  /// The lock, if it was taken before; else one is taken before the plan is made.
+  PlatformLock* lock = nullptr;
   /// With --detailed-exitcode: kChanges instead of kOk when something was done.
   ExitCode code_when_changed = ExitCode::kOk;
 };
 
-/// What the daemon would do to reach `desired`.
-Result<Json> fetch_plan(DaemonClient& daemon, const DesiredState& desired);
+/// What the daemon would do to reach the state that `document` describes: its answer, an object
+/// with "plan" (schema voicectl/plan/v1), "platform_id" and "revision".
+Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document);
 
 /// Desired state as last applied; the defaults before the first apply.
 Result<DesiredState> fetch_desired(DaemonClient& daemon);
 
-/// The same, and as of which generation of the platform.
+/// The same, and as of which generation of the platform and which revision.
 struct DesiredAt {
   DesiredState state;
   std::int64_t generation = 0;
+  std::int64_t revision = 0;
 };
 Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 
@@ -47,6 +60,17 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options);
+
+/// Applies exactly the plan that was saved in the file `name` (parse_saved_plan()): shows it, asks,
+/// and shows its progress.
+///
+/// If anything else would be done now, the difference is shown and nothing is done.
+/// ERRORS: kConflict when the world moved since the plan was made, kInvalidArgument when it was
+/// made for another platform; those of the daemon.
+Result<ExitCode> apply_saved_plan(CommandContext& context,
+                                  const Json& saved,
+                                  const std::string& name,
+                                  const ApplyOptions& options);
 
 /// Whether anything is done, or only shown.
 enum class DryRun { kNo, kYes };
@@ -63,10 +87,16 @@ enum class Progress {
 /// Hears of each step as the daemon tells it.
 using OnStep = std::function<void(const api::StepProgress& step)>;
 
+/// What is asked for, and what runs once it has begun.
+struct Followed {
+  std::string target;
+  std::function<void()> on_begun{};
+};
+
 /// Asks the daemon for something that takes its time, and shows its progress to the end.
 Result<ExitCode> follow_progress(CommandContext& context,
                                  DaemonClient& daemon,
-                                 std::string_view target,
+                                 const Followed& what,
                                  const std::string& body,
                                  Progress progress,
                                  const OnStep& on_step = {});

@@ -49,6 +49,8 @@ class CommandLine {
     program_.add_flag("--version", wants_version_, "show the version");
     program_.add_option("--socket", socket_, "control socket of the daemon")->type_name("PATH");
     program_.add_flag("--no-color", wants_no_color_, "never colour the output");
+    program_.add_flag("--no-input", wants_no_input_,
+                      "ask nothing: what would need an answer fails and says which flag gives it");
     for (const Group& group : command_groups()) {
       add(group.path, group.summary);
     }
@@ -90,6 +92,7 @@ class CommandLine {
 
   bool wants_version() const { return wants_version_; }
   bool wants_no_color() const { return wants_no_color_; }
+  bool wants_no_input() const { return wants_no_input_; }
   const std::string& socket() const { return socket_; }
 
  private:
@@ -113,6 +116,7 @@ class CommandLine {
   std::string socket_;
   bool wants_version_ = false;
   bool wants_no_color_ = false;
+  bool wants_no_input_ = false;
 };
 
 std::vector<std::string> names_below(CLI::App& app) {
@@ -257,6 +261,7 @@ ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext&
     context.console.out_palette = Palette(Palette::Mode::kOff);
     context.console.err_palette = Palette(Palette::Mode::kOff);
   }
+  context.console.never_asks = line.wants_no_input();
   context.socket_option = line.socket();
   const std::string path = line.chosen_path();
   return run_command(context, line, line.wants_version() && path.empty() ? "version" : path);

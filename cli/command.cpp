@@ -15,11 +15,11 @@ namespace {
 constexpr std::string_view kSystemSocket = "/run/voicectl/control.sock";
 
 const std::map<std::string, OutputFormat>& formats_by_name() {
-  static const std::map<std::string, OutputFormat> names = {{"table", OutputFormat::kTable},
-                                                            {"wide", OutputFormat::kWide},
-                                                            {"json", OutputFormat::kJson},
-                                                            {"yaml", OutputFormat::kYaml},
-                                                            {"name", OutputFormat::kName}};
+  static const std::map<std::string, OutputFormat> names = {
+      {"table", OutputFormat::kTable}, {"wide", OutputFormat::kWide},
+      {"json", OutputFormat::kJson},   {"yaml", OutputFormat::kYaml},
+      {"name", OutputFormat::kName},   {"markdown", OutputFormat::kMarkdown},
+      {"sarif", OutputFormat::kSarif}};
   return names;
 }
 
@@ -31,6 +31,10 @@ std::vector<std::string> names_of(Formats formats) {
       return {"table", "wide", "json", "yaml", "name"};
     case Formats::kLines:
       return {"table", "json"};
+    case Formats::kPlan:
+      return {"table", "json", "yaml", "markdown"};
+    case Formats::kProblems:
+      return {"table", "json", "yaml", "sarif"};
   }
   return {};
 }

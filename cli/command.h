@@ -31,6 +31,8 @@ struct Surroundings {
   std::string program_directory;
   std::string user;
   std::uint32_t user_id = 0;
+  /// Name of this machine.
+  std::string host = "localhost";
 };
 
 /// Makes the client for a control socket.
@@ -75,6 +77,8 @@ enum class Formats {
   kDocument,  ///< table, json, yaml
   kList,      ///< these, wide, name
   kLines,     ///< table, json (one object a line)
+  kPlan,      ///< table, json, yaml, markdown
+  kProblems,  ///< table, json, yaml, sarif
 };
 
 /// Adds -o/--output. REQUIRES: `format` outlives `app`.

@@ -11,6 +11,11 @@ namespace {
 
 std::string read_answer(Console& console, std::string_view question) {
   console.err << question << ' ' << std::flush;
+  while (console.wait_for_input && !console.wait_for_input(console.pause)) {
+    if (console.while_waiting) {
+      console.while_waiting();
+    }
+  }
   std::string answer;
   std::getline(console.in, answer);
   return answer;
@@ -18,13 +23,26 @@ std::string read_answer(Console& console, std::string_view question) {
 
 }  // namespace
 
+std::optional<std::string_view> why_nobody_answers(const Console& console) {
+  if (console.never_asks) {
+    return "--no-input was given";
+  }
+  return console.in_is_terminal ? std::nullopt
+                                : std::optional<std::string_view>("standard input is no terminal");
+}
+
+void say_at_once(Console& console, std::string_view what) {
+  if (console.err_is_terminal) {
+    console.err << what << '\n' << std::flush;
+  }
+}
+
 Answer ask_yes_no(Console& console, std::string_view question, Consent consent) {
   if (consent == Consent::kGiven) {
     return Answer::kYes;
   }
-  if (!console.in_is_terminal) {
-    console.err << "voicectl: cannot ask for confirmation: standard input is no terminal; add "
-                   "--yes\n";
+  if (const auto why = why_nobody_answers(console)) {
+    console.err << fmt::format("voicectl: cannot ask for confirmation: {}; add --yes\n", *why);
     return Answer::kCannotAsk;
   }
   const std::string answer = read_answer(console, fmt::format("{} [y/N]", question));
@@ -44,11 +62,9 @@ Answer ask_for_word(Console& console,
   if (!given.empty()) {
     return given == word ? Answer::kYes : Answer::kNo;
   }
-  if (!console.in_is_terminal) {
-    console.err << fmt::format(
-        "voicectl: cannot ask for confirmation: standard input is no "
-        "terminal; add --confirm={}\n",
-        word);
+  if (const auto why = why_nobody_answers(console)) {
+    console.err << fmt::format("voicectl: cannot ask for confirmation: {}; add --confirm={}\n",
+                               *why, word);
     return Answer::kCannotAsk;
   }
   const std::string answer =

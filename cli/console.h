@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "cli/output.h"
 
 namespace voicectl {
@@ -20,6 +23,13 @@ struct Console {
   bool err_is_terminal = false;
   Palette out_palette{Palette::Mode::kOff};
   Palette err_palette{Palette::Mode::kOff};
+  /// --no-input: nothing is asked, whoever is there.
+  bool never_asks = false;
+  /// Waits until something can be read from `in`, at most that long. Empty: `in` never waits.
+  std::function<bool(Duration)> wait_for_input{};
+  /// Runs each time that an answer has not come for as long as `pause`.
+  std::function<void()> while_waiting{};
+  Duration pause = std::chrono::seconds(10);
 };
 
 /// What may stand in for an answer at the terminal.
@@ -28,8 +38,14 @@ enum class Consent { kAsk, kGiven };
 enum class Answer {
   kYes,
   kNo,
-  kCannotAsk,  ///< nobody is there: standard input is no terminal
+  kCannotAsk,  ///< nobody is there: standard input is no terminal, or --no-input was given
 };
+
+/// Why nobody can be asked; nullopt if somebody can.
+std::optional<std::string_view> why_nobody_answers(const Console& console);
+
+/// Tells a person at a terminal that something is being done, before it takes its time.
+void say_at_once(Console& console, std::string_view what);
 
 /// Asks "question [y/N]". When nobody can be asked, says which flag answers instead.
 Answer ask_yes_no(Console& console, std::string_view question, Consent consent);

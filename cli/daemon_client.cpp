@@ -215,7 +215,8 @@ class LineCutter {
 
 class SocketClient final : public DaemonClient {
  public:
-  explicit SocketClient(std::string path) : path_(std::move(path)) {}
+  SocketClient(std::string path, std::string from)
+      : path_(std::move(path)), from_(std::move(from)) {}
 
   Result<Json> call(std::string_view method,
                     std::string_view target,
@@ -264,8 +265,9 @@ class SocketClient final : public DaemonClient {
     exchange.set_timeout(silence);
     VC_TRY(
         exchange.send(fmt::format("{} {} HTTP/1.1\r\nHost: voicectld\r\nConnection: close\r\n"
-                                  "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-                                  method, target, body.size())));
+                                  "Content-Type: application/json\r\nX-Voicectl-From: {}\r\n"
+                                  "Content-Length: {}\r\n\r\n",
+                                  method, target, from_, body.size())));
     VC_TRY(exchange.send(body));
     AnswerReader reader;
     while (!reader.is_done()) {
@@ -279,6 +281,7 @@ class SocketClient final : public DaemonClient {
   }
 
   std::string path_;
+  std::string from_;
 };
 
 }  // namespace
@@ -301,8 +304,8 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
-std::unique_ptr<DaemonClient> make_daemon_client(std::string socket_path) {
-  return std::make_unique<SocketClient>(std::move(socket_path));
+std::unique_ptr<DaemonClient> make_daemon_client(std::string socket_path, std::string from) {
+  return std::make_unique<SocketClient>(std::move(socket_path), std::move(from));
 }
 
 }  // namespace voicectl

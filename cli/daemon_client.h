@@ -45,6 +45,7 @@ std::string percent_encoded(std::string_view text);
 inline constexpr Duration kCallTimeout = std::chrono::seconds(30);
 
 /// The real client, over the daemon's unix socket. Nothing is connected before the first call.
-std::unique_ptr<DaemonClient> make_daemon_client(std::string socket_path);
+/// `from` is what this program says of itself for the audit log, one printable line.
+std::unique_ptr<DaemonClient> make_daemon_client(std::string socket_path, std::string from = "");
 
 }  // namespace voicectl

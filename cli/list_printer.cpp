@@ -66,6 +66,8 @@ void print_list(Console& console, const Json& answer, const ListView& view, Outp
       return;
     case OutputFormat::kTable:
     case OutputFormat::kWide:
+    case OutputFormat::kMarkdown:
+    case OutputFormat::kSarif:
       break;
   }
   // Who did not answer is missing in the list.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
 #include <pwd.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "cli/cli_app.h"
+#include "cli/platform_lock.h"
 #include "cli/posix_program_host.h"
 
 namespace voicectl {
@@ -39,6 +42,18 @@ Palette palette_for(int descriptor) {
   return Palette(is_plain ? Palette::Mode::kOff : Palette::Mode::kOn);
 }
 
+/// What was typed ahead is in the stream already, where the descriptor does not show it.
+bool wait_for_input(Duration length) {
+  const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(length);
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  return std::cin.rdbuf()->in_avail() > 0 || ::poll(&input, 1, static_cast<int>(wait.count())) != 0;
+}
+
+std::string name_of_machine() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
 Console make_console() {
   return Console{std::cin,
                  std::cout,
@@ -47,7 +62,9 @@ Console make_console() {
                  ::isatty(STDOUT_FILENO) != 0,
                  ::isatty(STDERR_FILENO) != 0,
                  palette_for(STDOUT_FILENO),
-                 palette_for(STDERR_FILENO)};
+                 palette_for(STDERR_FILENO),
+                 false,
+                 wait_for_input};
 }
 
 Surroundings make_surroundings() {
@@ -56,8 +73,12 @@ Surroundings make_surroundings() {
   out.working_directory = std::filesystem::current_path().string();
   out.program_directory = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   out.user_id = ::geteuid();
+  out.host = name_of_machine();
   const passwd* const user = ::getpwuid(::geteuid());
   out.user = user == nullptr ? std::to_string(::geteuid()) : user->pw_name;
+  if (const auto behind = find_variable("SUDO_USER"); out.user_id == 0 && behind) {
+    out.user = *behind + " as " + out.user;
+  }
   return out;
 }
 
@@ -75,7 +96,11 @@ int run(int argc, char** argv) {
   PosixProgramHost programs;
   const SystemWallClock clock;
   const Surroundings surroundings = make_surroundings();
-  CommandContext context{console, files, programs, clock, surroundings, make_daemon_client};
+  CommandContext context{console, files, programs, clock, surroundings, {}};
+  // A name with a line end would be a header of its own.
+  const std::string from =
+      safe_for_terminal(name_of_holder(context) + " voicectl/" VOICECTL_VERSION);
+  context.connect = [from](const std::string& socket) { return make_daemon_client(socket, from); };
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const ExitCode code = run_voicectl(arguments, context);
   std::cout.flush();

@@ -15,7 +15,9 @@ enum class OutputFormat {
   kWide,  ///< table with every column
   kJson,
   kYaml,
-  kName,  ///< "tenant/mario-pizza", one a line
+  kName,      ///< "tenant/mario-pizza", one a line
+  kMarkdown,  ///< for the comment of a merge request
+  kSarif,     ///< problems for code forges
 };
 
 enum class Color { kPlain, kGood, kWarning, kBad, kFaint, kStrong };

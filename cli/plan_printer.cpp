@@ -9,12 +9,6 @@
 namespace voicectl {
 namespace {
 
-struct SummaryPart {
-  std::string_view key;
-  std::string_view one;
-  std::string_view many;
-};
-
 constexpr std::array kParts = {
     SummaryPart{"tenants_created", "tenant to create", "tenants to create"},
     SummaryPart{"tenants_changed", "tenant to change", "tenants to change"},
@@ -36,13 +30,17 @@ Color color_of(const std::string& symbol) {
   return symbol == "~" || symbol == ">" ? Color::kWarning : Color::kPlain;
 }
 
+}  // namespace
+
+std::span<const SummaryPart> summary_parts() {
+  return kParts;
+}
+
 const Json& steps_of(const Json& plan) {
   static const Json none = Json::array();
   const auto found = plan.is_object() ? plan.find("steps") : plan.end();
   return found != plan.end() && found->is_array() ? *found : none;
 }
-
-}  // namespace
 
 std::size_t count_steps(const Json& plan) {
   return steps_of(plan).size();

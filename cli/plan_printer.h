@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "cli/output.h"
@@ -15,8 +17,19 @@ enum class Reasons { kHide, kShow };
 /// what it comes to.
 std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons);
 
+/// What a number of the plan's summary is called.
+struct SummaryPart {
+  std::string_view key;
+  std::string_view one;
+  std::string_view many;
+};
+std::span<const SummaryPart> summary_parts();
+
 /// "3 tenants to create, 1 to delete; 1 instance to start; 1 nginx reload": what is not zero.
 std::string print_summary(const Json& plan);
+
+/// The plan's steps; an empty list if there are none. The reference lives as long as `plan`.
+const Json& steps_of(const Json& plan);
 
 /// Steps of the plan; 0 for an empty one.
 std::size_t count_steps(const Json& plan);

@@ -2,15 +2,22 @@
 #include <CLI/App.hpp>
 #include <memory>
 
+#include <nlohmann/json.hpp>
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/revisions.h"
+#include "cli/saved_plan.h"
 
 namespace voicectl {
 namespace {
 
 struct Options {
+  std::string saved_plan;
   std::vector<std::string> files;
+  std::string message;
+  std::string confirmation;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   bool wants_explanation = false;
   bool wants_detailed_code = false;
@@ -18,22 +25,54 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
+/// What was typed, as far as it says what was applied.
+std::string words_of(const Options& options) {
+  std::string out = "apply";
+  out += options.saved_plan.empty() ? "" : " " + options.saved_plan;
+  for (const std::string& file : options.files) {
+    out += " -f " + file;
+  }
+  return safe_for_terminal(out);
+}
+
 Result<ExitCode> apply(CommandContext& context, const Options& options) {
-  VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
+  say_at_once(context.console, "Planning ...");
   const ApplyOptions how{
       .consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
       .reasons = options.wants_explanation ? Reasons::kShow : Reasons::kHide,
       .format = options.format,
+      .confirmation = options.confirmation,
       .allow_delete = options.allow_delete,
+      .why = reason_of(words_of(options), options.message),
+      .lock_patience = options.lock_patience,
       .code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk};
+  if (!options.saved_plan.empty()) {
+    VC_TRY(const std::string text, file_reader(context)(options.saved_plan));
+    VC_TRY(const Json saved, parse_saved_plan(text, options.saved_plan));
+    return apply_saved_plan(context, saved, options.saved_plan, how);
+  }
+  VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
   return apply_desired(context, desired, how);
 }
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("-f,--file", options->files, "file or folder of documents, '-' for standard input")
-      ->required()
-      ->type_name("PATH");
+  CLI::Option* const plan =
+      app.add_option("PLAN", options->saved_plan, "plan that 'voicectl plan --out' has saved");
+  CLI::Option* const files = app.add_option("-f,--file", options->files,
+                                            "file or folder of documents, '-' for standard input")
+                                 ->type_name("PATH")
+                                 ->excludes(plan);
+  app.final_callback([plan, files] {
+    if (plan->empty() && files->empty()) {
+      throw CLI::RequiredError("-f PATH or PLAN");
+    }
+  });
+  add_message_option(app, options->message);
+  app.add_option("--confirm", options->confirmation,
+                 "the word that a severe change asks for, instead of the question")
+      ->type_name("WORD");
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_option("--allow-delete", options->allow_delete,
@@ -54,8 +93,10 @@ Command apply_command() {
       "  voicectl apply -f platform.yaml\n"
       "  voicectl apply -f platform.d/ --yes\n"
       "  voicectl apply -f platform.yaml --yes --allow-delete=1\n"
+      "  voicectl plan -f platform.yaml --out plan.json && voicectl apply plan.json --yes\n"
       "\n"
       "The documents are the whole desired state: a tenant that is in none of them is deleted.\n"
+      "A saved plan is applied exactly, or refused (4) if anything else would be done now.\n"
       "Ctrl-C stops the watching, not the apply.",
       declare};
 }

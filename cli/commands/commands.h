@@ -26,9 +26,17 @@ Command status_command();
 Command validate_command();
 Command plan_command();
 Command apply_command();
+Command history_command();
+Command history_show_command();
+Command diff_command();
+Command rollback_command();
+Command lock_show_command();
+Command lock_steal_command();
 Command ps_command();
 Command logs_command();
 Command events_command();
+Command wait_command();
+Command audit_command();
 Command metrics_command();
 Command version_command();
 

@@ -68,7 +68,7 @@ Result<ExitCode> stop_daemon(CommandContext& context,
   }
   const std::string request = dump_json({{"who", context.surroundings.user}});
   VC_TRY(const ExitCode code,
-         follow_progress(context, *daemon, "/v1/stop", request, Progress::kText));
+         follow_progress(context, *daemon, {"/v1/stop"}, request, Progress::kText));
   VC_TRY(programs.await_daemon_end(kEndLimit));
   return code;
 }

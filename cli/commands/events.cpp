@@ -31,19 +31,27 @@ Result<ExitCode> show_events(CommandContext& context, const Options& options) {
   Console& console = context.console;
   const std::string target =
       fmt::format("/v1/events?after={}{}", options.after, options.is_following ? "&follow=1" : "");
-  VC_TRY(daemon_of(context)->stream("GET", target, "", [&](std::string_view line) -> Status {
+  std::int64_t last = static_cast<std::int64_t>(options.after);
+  const auto on_line = [&](std::string_view line) -> Status {
     VC_TRY(const Json event, parse_json(line));
     if (const auto error = event.find("error"); error != event.end() && error->is_object()) {
       return Error(error_code_named(string_or(*error, "code", "internal")),
                    string_or(*error, "message", "cannot read on: the daemon gave no reason"));
     }
+    last = integer_or(event, "number", last);
     if (options.format == OutputFormat::kJson) {
       console.out << line << '\n' << std::flush;
       return ok_status();
     }
     console.out << event_line(event, console.out_palette) << std::flush;
     return ok_status();
-  }));
+  };
+  const Status ended = daemon_of(context)->stream("GET", target, "", on_line);
+  if (ended.has_error() && options.is_following && last > 0) {
+    // The daemon may have been restarted: what came meanwhile is not lost.
+    console.err << fmt::format("To go on where this ended: voicectl events -f --after {}\n", last);
+  }
+  VC_TRY(ended);
   return ExitCode::kOk;
 }
 

@@ -54,7 +54,7 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
     request["parallel"] = options.parallel.value_or(1);
   }
   return follow_progress(context, *daemon,
-                         "/v1/instances/" + percent_encoded(options.instance) + "/restart",
+                         {"/v1/instances/" + percent_encoded(options.instance) + "/restart"},
                          dump_json(request),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }

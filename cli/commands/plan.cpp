@@ -7,28 +7,58 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/plan_markdown.h"
+#include "cli/saved_plan.h"
+#include "cli/workspace.h"
 
 namespace voicectl {
 namespace {
 
 struct Options {
   std::vector<std::string> files;
+  std::string out;
   bool wants_explanation = false;
   bool wants_detailed_code = false;
   OutputFormat format = OutputFormat::kTable;
 };
 
+/// Readable by its owner only: it holds e-mail addresses and telephone numbers of tenants.
+Status save_plan(CommandContext& context,
+                 const Json& answer,
+                 const std::string& document,
+                 const std::string& path) {
+  const SavedPlanNote note{document, format_wall_time(context.clock.now()),
+                           context.surroundings.user};
+  VC_TRY(
+      context.files.replace_atomically(absolute_path(context.surroundings.working_directory, path),
+                                       render_saved_plan(answer, note), kPrivateFile));
+  context.console.err << "Saved. To apply exactly this: voicectl apply " << path << '\n';
+  return ok_status();
+}
+
+void print(CommandContext& context, const Json& plan, const Options& options) {
+  Console& console = context.console;
+  if (options.format == OutputFormat::kTable) {
+    console.out << print_plan(plan, console.out_palette,
+                              options.wants_explanation ? Reasons::kShow : Reasons::kHide);
+  } else if (options.format == OutputFormat::kMarkdown) {
+    console.out << plan_as_markdown(plan);
+  } else {
+    console.out << render_document(plan, options.format);
+  }
+}
+
 Result<ExitCode> show_plan(CommandContext& context, const Options& options) {
+  say_at_once(context.console, "Planning ...");
   VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(const Json plan, fetch_plan(*daemon, desired));
-  if (options.format == OutputFormat::kTable) {
-    context.console.out << print_plan(plan, context.console.out_palette,
-                                      options.wants_explanation ? Reasons::kShow : Reasons::kHide);
-  } else {
-    context.console.out << render_document(plan, options.format);
+  const std::string document = render_desired_state(desired);
+  VC_TRY(const Json answer, fetch_plan(*daemon, document));
+  print(context, answer.at("plan"), options);
+  if (!options.out.empty()) {
+    VC_TRY(save_plan(context, answer, document, options.out));
   }
-  const bool has_changes = count_steps(plan) > 0;
+  const bool has_changes = count_steps(answer.at("plan")) > 0;
   return options.wants_detailed_code && has_changes ? ExitCode::kChanges : ExitCode::kOk;
 }
 
@@ -37,10 +67,15 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->files, "file or folder of documents, '-' for standard input")
       ->required()
       ->type_name("PATH");
+  app.add_option("--out", options->out, "save the plan here too, for 'voicectl apply PATH'")
+      ->type_name("PATH")
+      ->check([](const std::string& path) {
+        return std::string(path == "-" ? "a plan is saved in a file; see -o json" : "");
+      });
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
                "end with 0 for no changes, 2 for changes, 1 for an error");
-  add_output_option(app, options->format, Formats::kDocument);
+  add_output_option(app, options->format, Formats::kPlan);
   return [options](CommandContext& context) { return show_plan(context, *options); };
 }
 
@@ -50,7 +85,8 @@ Command plan_command() {
   return {"plan", "Show what an apply would do; changes nothing",
           "  voicectl plan -f platform.yaml --explain\n"
           "  voicectl plan -f platform.d/ --detailed-exitcode\n"
-          "  voicectl plan -f platform.yaml -o json",
+          "  voicectl plan -f platform.yaml --out plan.json\n"
+          "  voicectl plan -f platform.yaml -o markdown",
           declare};
 }
 

@@ -12,6 +12,7 @@ namespace {
 struct Options {
   std::optional<std::uint32_t> max_moves;
   bool is_agreed = false;
+  std::chrono::seconds lock_patience{0};
   bool is_dry_run = false;
   bool is_explained = false;
   OutputFormat format = OutputFormat::kTable;
@@ -24,7 +25,9 @@ Result<ExitCode> rebalance(CommandContext& context, const Options& options) {
   }
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
                          .reasons = options.is_explained ? Reasons::kShow : Reasons::kHide,
-                         .format = options.format};
+                         .format = options.format,
+                         .why = "pool rebalance",
+                         .lock_patience = options.lock_patience};
   return run_moves(context, "/v1/pool/rebalance", std::move(request), how,
                    options.is_dry_run ? DryRun::kYes : DryRun::kNo);
 }
@@ -39,6 +42,7 @@ CommandBody declare(CLI::App& app) {
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   app.add_flag("--explain", options->is_explained, "show the reason of each move");
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");
+  add_lock_timeout(app, options->lock_patience);
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return rebalance(context, *options); };
 }

@@ -11,6 +11,7 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/revisions.h"
 #include "provisioner/model/names.h"
 
 namespace voicectl {
@@ -29,6 +30,9 @@ struct Options {
   std::string services_file;
   std::string categories_file;
   std::string file;
+  std::string message;
+  std::chrono::seconds lock_patience{0};
+  bool is_protected = false;
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -38,6 +42,9 @@ std::string document_of(const Options& options) {
   Json tenant = {{"slug", options.slug},
                  {"name", options.name.empty() ? options.slug : options.name},
                  {"business_type", options.business_type}};
+  if (options.is_protected) {
+    tenant["protect"] = true;
+  }
   const std::pair<const char*, const std::string*> optional[] = {
       {"plan", &options.plan},
       {"tier", &options.tier},
@@ -91,7 +98,11 @@ Result<TenantSpec> load_tenant(CommandContext& context, const Options& options) 
 Result<ExitCode> create_tenant(CommandContext& context, const Options& options) {
   VC_TRY(TenantSpec tenant, load_tenant(context, options));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(DesiredState desired, fetch_desired(*daemon));
+  const std::string why = reason_of("tenant create " + options.slug, options.message);
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
+  DesiredState& desired = wish.state;
   if (find_tenant(desired, tenant.tenant) != nullptr) {
     return Error(ErrorCode::kAlreadyExists,
                  fmt::format("cannot create tenant '{}': it exists; see 'voicectl tenant show {}'",
@@ -102,7 +113,10 @@ Result<ExitCode> create_tenant(CommandContext& context, const Options& options) 
                        [](const TenantSpec& spec, const TenantId& id) { return spec.tenant < id; });
   desired.tenants.insert(place, std::move(tenant));
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-                         .format = options.format};
+                         .format = options.format,
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   VC_TRY(const ExitCode code, apply_desired(context, desired, how));
   if (code == ExitCode::kOk && options.format == OutputFormat::kTable) {
     context.console.err << fmt::format("Next: voicectl tenant key create {}\n", options.slug);
@@ -140,6 +154,10 @@ CommandBody declare(CLI::App& app) {
       ->type_name("PATH");
   app.add_option("-f,--file", options->file, "take the tenant from this document instead")
       ->type_name("PATH");
+  app.add_flag("--protect", options->is_protected,
+               "let nobody delete it before 'protect: false' is applied");
+  add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "create without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return create_tenant(context, *options); };

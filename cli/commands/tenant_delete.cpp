@@ -8,6 +8,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/revisions.h"
 
 namespace voicectl {
 namespace {
@@ -15,12 +16,18 @@ namespace {
 struct Options {
   std::string slug;
   std::string confirmation;
+  std::string message;
+  std::chrono::seconds lock_patience{0};
   OutputFormat format = OutputFormat::kTable;
 };
 
 Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(DesiredState desired, fetch_desired(*daemon));
+  const std::string why = reason_of("tenant delete " + options.slug, options.message);
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
+  DesiredState& desired = wish.state;
   const std::size_t removed = std::erase_if(desired.tenants, [&](const TenantSpec& tenant) {
     return tenant.tenant.str() == options.slug;
   });
@@ -39,7 +46,12 @@ Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) 
     return exit_code_of_refusal(context.console, answer);
   }
   // The word that was typed stands for the plan too; no other tenant may go with it.
-  const ApplyOptions how{.consent = Consent::kGiven, .format = options.format, .allow_delete = 1};
+  const ApplyOptions how{.consent = Consent::kGiven,
+                         .format = options.format,
+                         .allow_delete = 1,
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   return apply_desired(context, desired, how);
 }
 
@@ -48,6 +60,8 @@ CommandBody declare(CLI::App& app) {
   add_tenant_argument(app, options->slug);
   app.add_option("--confirm", options->confirmation, "the slug again, instead of the question")
       ->type_name("TENANT");
+  add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return delete_tenant(context, *options); };
 }

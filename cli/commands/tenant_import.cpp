@@ -204,7 +204,9 @@ Result<ExitCode> apply_import(CommandContext& context,
                               const Options& options) {
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
                          .format = options.format,
-                         .base_generation = wish.generation};
+                         .base_generation = wish.generation,
+                         .why = "tenant import " + import.name,
+                         .base_revision = wish.revision};
   Result<ExitCode> code = apply_desired(context, wish.state, how);
   if (code.has_error() || *code != ExitCode::kOk) {
     if (const Status left = leave_or_discard(context, daemon, import); left.has_error()) {

@@ -13,6 +13,7 @@ struct Options {
   std::string slug;
   std::string to;
   bool is_agreed = false;
+  std::chrono::seconds lock_patience{0};
   bool is_dry_run = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -23,7 +24,9 @@ Result<ExitCode> move_tenant(CommandContext& context, const Options& options) {
     request["to"] = options.to;
   }
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-                         .format = options.format};
+                         .format = options.format,
+                         .why = "tenant move " + options.slug,
+                         .lock_patience = options.lock_patience};
   return run_moves(context, "/v1/tenants/" + percent_encoded(options.slug) + "/move",
                    std::move(request), how, options.is_dry_run ? DryRun::kYes : DryRun::kNo);
 }
@@ -36,6 +39,7 @@ CommandBody declare(CLI::App& app) {
       ->type_name("INSTANCE");
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");
+  add_lock_timeout(app, options->lock_patience);
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return move_tenant(context, *options); };
 }

@@ -8,6 +8,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/revisions.h"
 #include "provisioner/model/names.h"
 
 namespace voicectl {
@@ -15,13 +16,21 @@ namespace {
 
 struct Options {
   std::string slug;
+  std::string message;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
 
 Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier tier) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(DesiredState desired, fetch_desired(*daemon));
+  const std::string why = reason_of(
+      fmt::format("tenant {} {}", tier == Tier::kDedicated ? "promote" : "demote", options.slug),
+      options.message);
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, why, options.lock_patience));
+  VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
+  DesiredState& desired = wish.state;
   const auto found =
       std::find_if(desired.tenants.begin(), desired.tenants.end(),
                    [&](const TenantSpec& tenant) { return tenant.tenant.str() == options.slug; });
@@ -33,7 +42,10 @@ Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier 
   }
   found->tier = tier;
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-                         .format = options.format};
+                         .format = options.format,
+                         .why = why,
+                         .base_revision = wish.revision,
+                         .lock = lock.get()};
   return apply_desired(context, desired, how);
 }
 
@@ -55,6 +67,8 @@ template <Tier tier>
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_tenant_argument(app, options->slug);
+  add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return set_tier(context, *options, tier); };

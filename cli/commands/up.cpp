@@ -21,6 +21,7 @@ struct Options {
   std::string workspace = "./.voicectl";
   std::vector<std::string> files;
   std::size_t allow_delete = 0;
+  std::string confirmation;
 };
 
 /// The platform that was applied last from this workspace.
@@ -64,7 +65,10 @@ Result<ExitCode> apply_files(CommandContext& context,
                              const DesiredState& desired,
                              const Options& options) {
   // To start a platform from a file is to agree to what the file asks for, but not to deletions.
-  const ApplyOptions how{.consent = Consent::kGiven, .allow_delete = options.allow_delete};
+  const ApplyOptions how{.consent = Consent::kGiven,
+                         .confirmation = options.confirmation,
+                         .allow_delete = options.allow_delete,
+                         .why = "up"};
   VC_TRY(const ExitCode code, apply_desired(context, desired, how));
   if (code == ExitCode::kOk) {
     VC_TRY(context.files.replace_atomically(workspace.path(kPlatformFile),
@@ -108,6 +112,8 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--allow-delete", options->allow_delete, "most tenants that may be deleted")
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--confirm", options->confirmation, "the word that a severe change asks for")
+      ->type_name("WORD");
   return [options](CommandContext& context) { return start_platform(context, *options); };
 }
 

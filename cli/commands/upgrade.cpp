@@ -134,7 +134,7 @@ Result<ExitCode> upgrade(CommandContext& context, const Options& options) {
     return exit_code_of_refusal(context.console, answer);
   }
   request.erase("dry_run");
-  return follow_progress(context, *daemon, "/v1/upgrade", dump_json(request),
+  return follow_progress(context, *daemon, {"/v1/upgrade"}, dump_json(request),
                          is_json ? Progress::kJson : Progress::kText);
 }
 

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/sarif.h"
 
 namespace voicectl {
 namespace {
@@ -35,6 +36,8 @@ Result<ExitCode> validate(CommandContext& context, const Options& options) {
                                               parsed.state.platform.domain)
                                 : fmt::format("Not valid: {} problem{}.\n", parsed.problems.size(),
                                               parsed.problems.size() == 1 ? "" : "s"));
+  } else if (options.format == OutputFormat::kSarif) {
+    context.console.out << dump_json(problems_as_sarif(parsed.problems)) << '\n';
   } else {
     Json problems = Json::array();
     for (const Diagnostic& problem : parsed.problems) {
@@ -54,7 +57,7 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->files, "file or folder of documents, '-' for standard input")
       ->required()
       ->type_name("PATH");
-  add_output_option(app, options->format, Formats::kDocument);
+  add_output_option(app, options->format, Formats::kProblems);
   return [options](CommandContext& context) { return validate(context, *options); };
 }
 
@@ -64,6 +67,7 @@ Command validate_command() {
   return {"validate", "Check documents without a daemon",
           "  voicectl validate -f platform.yaml\n"
           "  voicectl validate -f platform.d/ -o json\n"
+          "  voicectl validate -f platform.d/ -o sarif > voicectl.sarif\n"
           "  generate | voicectl validate -f -",
           declare};
 }

@@ -48,12 +48,34 @@
 ///                         "who"} -> stream like apply's. With "dry_run" {"from","to","canary",
 ///                         "instances":[...],"tenants","websockets","drops","hands_over"}
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
-///   GET    /v1/desired    {"generation","document"}: desired state as last accepted, one canonical
-///                         document as text; "document" is null before the first apply
-///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>}; changes nothing
-///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"who"} -> stream (below)
-///                         409 conflict when the platform is not at that generation any more, the
-///                         plan is no longer the one that was shown, or another apply is running
+///   GET    /v1/desired    {"generation","revision","document"}: desired state as last accepted,
+///   one
+///                         canonical document as text; "document" is null before the first apply
+///   GET    /v1/revisions?before=N&limit=N {"revisions":[{"revision","generation","at","who","why",
+///                         "plan_id","outcome":"open|done|partial|failed","summary":{...}}],
+///                         "newest"}, newest first
+///   GET    /v1/revisions/<N>  {"revision":{...},"document","purged":[slug,...],"newest"}
+///   GET    /v1/tenants/<slug>/wait?for=ready|promoted|pooled|deleted|applied&timeout_s=
+///                         stream of one line: {"tenant","for","met","why_not":"..."|null}
+///   GET    /v1/audit?since_ms=&until_ms=&subject=&before=N&limit=N  {"records":[{"number","at",
+///                         "uid","from","who","what","subject","detail":{...},"result","message"}]},
+///                         newest first; result is done, partial, failed, refused or unfinished
+///   GET    /v1/lock       {"lock":{"token","holder","purpose","since","renewed_at","expires_at",
+///                         "applying"}|null,"busy"}
+///   POST   /v1/lock       {"holder","purpose","wait_s"?,"life_s"?} -> stream: {"waiting_for":lock}
+///                         if somebody has it, then {"lock":lock} or {"error":{"code","message"}}
+///   POST   /v1/lock/<token>/renew  {"lock":lock}; 409 if it was lost
+///   DELETE /v1/lock/<token>  {"token"}
+///   POST   /v1/lock/steal {"holder","who"} -> {"stolen":lock}
+///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id",
+///                         "revision","severe":[{"text","confirm"}]}; changes nothing. Every
+///                         platform has another id, and keeps it; the revision is the newest;
+///                         severe is what should not happen without its word
+///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"base_revision"?,"lock"?,
+///                         "who","why"?} -> stream (below). 409 conflict when the platform is not
+///                         at that generation any more, the desired state not at that revision,
+///                         the plan is no longer the one that was shown, the lock is lost or
+///                         somebody else's, or another apply is running
 ///   POST   /v1/tenants/<slug>/keys       {"scope","expires_in"?: seconds} -> a key of the list
 ///                         below and "key", which is shown this once
 ///   POST   /v1/tenants/<slug>/keys/<id>/rotate  {"overlap": seconds} -> the new key, likewise; the

@@ -58,6 +58,17 @@ bool is_empty(const RecordedChange& change) {
 void RecordedState::acknowledge(const RecordedChange& change, Generation generation) {
   apply_change(snapshot_, change);
   snapshot_.generation = std::max(snapshot_.generation, generation);
+  // One may leave while it is told.
+  const auto watchers = watchers_;
+  for (const auto& [id, on_change] : watchers) {
+    on_change();
+  }
+}
+
+WatcherId RecordedState::watch(std::function<void()> on_change) {
+  const WatcherId id{next_watcher_++};
+  watchers_.emplace(id, std::move(on_change));
+  return id;
 }
 
 const RecordedTenant* RecordedState::find_tenant(const TenantId& tenant) const {

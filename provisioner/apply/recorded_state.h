@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
+
 #include "provisioner/model/snapshot.h"
 #include "provisioner/registry/registry.h"
 
@@ -12,6 +16,8 @@ void apply_change(Snapshot& snapshot, const RecordedChange& change);
 /// True if nothing recorded changes.
 bool is_empty(const RecordedChange& change);
 
+enum class WatcherId : std::uint64_t {};
+
 /// The daemon's copy of the registry's recorded state: read once at the start, then changed
 /// exactly when the registry has acknowledged the same change.
 ///
@@ -21,6 +27,10 @@ class RecordedState {
   explicit RecordedState(Snapshot loaded) : snapshot_(std::move(loaded)) {}
 
   const Snapshot& snapshot() const { return snapshot_; }
+
+  /// Runs `on_change` after each change, until `unwatch`.
+  WatcherId watch(std::function<void()> on_change);
+  void unwatch(WatcherId watcher) { watchers_.erase(watcher); }
   void acknowledge(const RecordedChange& change, Generation generation);
 
   const RecordedTenant* find_tenant(const TenantId& tenant) const;
@@ -30,6 +40,8 @@ class RecordedState {
 
  private:
   Snapshot snapshot_;
+  std::map<WatcherId, std::function<void()>> watchers_;
+  std::uint64_t next_watcher_ = 1;
 };
 
 }  // namespace voicectl

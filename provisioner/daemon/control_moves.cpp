@@ -153,8 +153,15 @@ void ControlServer::show_or_run(
                        "status'"));
     return;
   }
-  const Status begun = deps_.loop.carry_out(std::move(*plan), progress_stream(call.responder));
+  const Result<LockedRun> run = begin_run(*body, call.request.path.substr(4));
+  if (run.has_error()) {
+    refuse(call, run.error());
+    return;
+  }
+  const Status begun =
+      deps_.loop.carry_out(std::move(*plan), ending(*run, progress_stream(call.responder)));
   if (begun.has_error()) {
+    deps_.lock.abandon_run(run->token, run->given);
     refuse(call, begun.error());
   }
 }

@@ -9,7 +9,9 @@
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/model/text_rules.h"
 #include "provisioner/plan/open_imports.h"
+#include "provisioner/plan/protection.h"
 
 namespace voicectl {
 namespace {
@@ -31,6 +33,27 @@ Result<DesiredState> parse_document(const Json& body) {
                  "cannot use this desired state: " + parsed.problems.front().str());
   }
   return std::move(parsed.state);
+}
+
+Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& wanted) {
+  Json out = Json::array();
+  for (const SevereAct& act : severe_acts(before, wanted)) {
+    out.push_back({{"text", act.what}, {"confirm", act.confirmation}});
+  }
+  return out;
+}
+
+/// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
+Status check_words(const Json& body) {
+  for (const auto& [key, most] : {std::pair("who", 100U), std::pair("why", 1000U)}) {
+    const std::string text = string_or(body, key, "");
+    if (text.size() > most || find_unprintable(text, Lines::kOne)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot take '{}': one printable line of at most {} bytes is needed",
+                               key, most));
+    }
+  }
+  return ok_status();
 }
 
 }  // namespace
@@ -71,6 +94,9 @@ void ControlServer::make_plan(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
   Result<DesiredState> desired =
       body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
+  const Json severe = desired.has_error()
+                          ? Json::array()
+                          : severe_json(deps_.recorded.snapshot().platform, desired->platform);
   const Result<Plan> plan = desired.has_error()
                                 ? Result<Plan>(desired.error())
                                 : deps_.loop.plan(with_imports(std::move(*desired)));
@@ -78,18 +104,28 @@ void ControlServer::make_plan(const Call& call) {
     refuse(call, plan.error());
     return;
   }
-  call.responder->send(json_response(200, R"({"plan":)" + render_plan_json(*plan) + "}"));
+  call.responder->send(
+      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{},"revision":{},"severe":{}}})",
+                                     render_plan_json(*plan), dump_json(Json(deps_.platform_id)),
+                                     deps_.loop.revision(), dump_json(severe))));
 }
 
 void ControlServer::apply(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
   Result<DesiredState> desired =
       body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
-  if (desired.has_error()) {
-    refuse(call, desired.error());
+  const Status told = body.has_error() ? ok_status() : check_words(*body);
+  if (desired.has_error() || told.has_error()) {
+    refuse(call, desired.has_error() ? desired.error() : told.error());
     return;
   }
-  stream_apply(call, with_imports(std::move(*desired)), *body);
+  const std::string why = string_or(*body, "why", "");
+  const Result<LockedRun> run = begin_run(*body, why.empty() ? "apply" : why);
+  if (run.has_error()) {
+    refuse(call, run.error());
+    return;
+  }
+  stream_apply(call, *run, with_imports(std::move(*desired)), *body);
 }
 
 DesiredState ControlServer::with_imports(DesiredState desired) const {
@@ -122,38 +158,55 @@ void ControlServer::restart_instance(const Call& call) {
                                    instance->str())));
     return;
   }
+  const Result<LockedRun> run = begin_run(*body, "instance restart " + instance->str());
+  if (run.has_error()) {
+    refuse(call, run.error());
+    return;
+  }
   const std::string who = string_or(*body, "who", "unknown");
   const Status begun =
       deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
-                            [this, call, body = *body, parallel](const Status& noted) {
+                            [this, call, run = *run, body = *body, parallel](const Status& noted) {
                               // What is recorded now is carried out by the next apply, whoever
                               // begins it.
-                              noted.has_error() ? refuse(call, noted.error())
-                                                : stream_apply(call, *deps_.loop.desired(), body,
-                                                               "it is recorded that the instance "
-                                                               "is to be replaced, which the next "
-                                                               "apply or hourly look does",
-                                                               static_cast<std::size_t>(parallel));
+                              if (noted.has_error()) {
+                                deps_.lock.abandon_run(run.token, run.given);
+                                refuse(call, noted.error());
+                                return;
+                              }
+                              stream_apply(call, run, *deps_.loop.desired(), body,
+                                           "it is recorded that the instance "
+                                           "is to be replaced, which the next "
+                                           "apply or hourly look does",
+                                           static_cast<std::size_t>(parallel));
                             });
   if (begun.has_error()) {
+    deps_.lock.abandon_run(run->token, run->given);
     refuse(call, begun.error());
   }
 }
 
 void ControlServer::stream_apply(const Call& call,
+                                 const LockedRun& run,
                                  DesiredState desired,
                                  const Json& body,
                                  const std::string& if_refused,
                                  std::size_t moves_at_once) {
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
+  const std::int64_t revision = integer_or(body, "base_revision", -1);
   ReconcileLoop::ApplyRequest request{
-      std::move(desired), plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
+      std::move(desired),
+      plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
-      moves_at_once};
-  const Status begun = deps_.loop.apply(std::move(request), progress_stream(call.responder));
+      moves_at_once,
+      string_or(body, "why", ""),
+      revision < 0 ? std::nullopt : std::optional(revision)};
+  const Status begun =
+      deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {
+    deps_.lock.abandon_run(run.token, run.given);
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));
   }
 }

@@ -69,33 +69,42 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/metrics", &ControlServer::show_metrics},
       {"GET", "/v1/status", &ControlServer::show_status},
       {"GET", "/v1/instances", &ControlServer::list_instances},
-      {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance},
+      {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance, "instance.restart"},
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
-      {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant},
+      {"GET", "/v1/tenants/*/wait", &ControlServer::wait_for_tenant},
       {"GET", "/v1/tenants/*/why", &ControlServer::explain_placement},
-      {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool},
+      {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant, "tenant.move"},
+      {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool, "pool.rebalance"},
       {"GET", "/v1/upgrade", &ControlServer::show_upgrade},
-      {"POST", "/v1/upgrade", &ControlServer::begin_upgrade},
-      {"POST", "/v1/upgrade/abort", &ControlServer::abort_upgrade},
+      {"POST", "/v1/upgrade", &ControlServer::begin_upgrade, "upgrade.begin"},
+      {"POST", "/v1/upgrade/abort", &ControlServer::abort_upgrade, "upgrade.abort"},
       {"GET", "/v1/desired", &ControlServer::show_desired},
-      {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant},
+      {"GET", "/v1/lock", &ControlServer::show_lock},
+      {"POST", "/v1/lock", &ControlServer::take_lock},
+      {"POST", "/v1/lock/steal", &ControlServer::steal_lock, "lock.steal"},
+      {"POST", "/v1/lock/*/renew", &ControlServer::renew_lock},
+      {"DELETE", "/v1/lock/*", &ControlServer::release_lock},
+      {"GET", "/v1/audit", &ControlServer::list_audit},
+      {"GET", "/v1/revisions", &ControlServer::list_revisions},
+      {"GET", "/v1/revisions/*", &ControlServer::show_revision},
+      {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant, "tenant.purge"},
       {"POST", "/v1/plan", &ControlServer::make_plan},
-      {"POST", "/v1/apply", &ControlServer::apply},
-      {"POST", "/v1/stop", &ControlServer::stop},
-      {"POST", "/v1/tenants/*/keys", &ControlServer::create_key},
+      {"POST", "/v1/apply", &ControlServer::apply, "apply"},
+      {"POST", "/v1/stop", &ControlServer::stop, "stop"},
+      {"POST", "/v1/tenants/*/keys", &ControlServer::create_key, "key.create"},
       {"GET", "/v1/tenants/*/keys", &ControlServer::list_keys},
-      {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key},
-      {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key},
+      {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key, "key.revoke"},
+      {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key, "key.rotate"},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
       {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
-      {"DELETE", "/v1/sessions/*", &ControlServer::end_session},
+      {"DELETE", "/v1/sessions/*", &ControlServer::end_session, "session.end"},
       {"GET", "/v1/outbox", &ControlServer::list_outbox},
       {"GET", "/v1/outbox/*/*", &ControlServer::show_outbox},
-      {"DELETE", "/v1/outbox/*/*", &ControlServer::drop_outbox},
-      {"POST", "/v1/outbox/*/retry", &ControlServer::retry_outbox},
-      {"POST", "/v1/outbox/*/*/retry", &ControlServer::retry_outbox},
+      {"DELETE", "/v1/outbox/*/*", &ControlServer::drop_outbox, "outbox.drop"},
+      {"POST", "/v1/outbox/*/retry", &ControlServer::retry_outbox, "outbox.retry"},
+      {"POST", "/v1/outbox/*/*/retry", &ControlServer::retry_outbox, "outbox.retry"},
       {"GET", "/v1/events", &ControlServer::stream_events},
       {"GET", "/v1/logs", &ControlServer::stream_logs},
   };
@@ -117,7 +126,11 @@ void ControlServer::dispatch(HttpRequest request, std::shared_ptr<Responder> res
     is_known_path = is_known_path || captures.has_value();
     if (captures && route.method == call.request.method) {
       call.captures = std::move(*captures);
-      (this->*route.serve)(call);
+      if (route.what.empty()) {
+        (this->*route.serve)(call);
+      } else {
+        serve_audited(route, std::move(call));
+      }
       return;
     }
   }

@@ -11,6 +11,7 @@
 #include "base/os/unique_fd.h"
 #include "monitor/instance_monitor.h"
 #include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/apply_lock.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
@@ -29,18 +30,21 @@ class ControlServer {
   struct Deps {
     AsioReactor& reactor;
     ReconcileLoop& loop;
-    const RecordedState& recorded;
+    RecordedState& recorded;
     RegistryQueue& registry;
     InstanceManager& instances;
     ApiKeys& keys;
     EventLog& events;
     UpgradeDriver& upgrade;
     const InstanceMonitor& monitor;
+    ApplyLock& lock;
     /// For Prometheus, as text.
     std::function<std::string()> metrics;
     const StatusView& status;
     const WallClock& wall;
     DaemonPaths paths;
+    /// Of the registry.
+    std::string platform_id;
     /// User that may ask, beside root.
     std::uint32_t own_uid = 0;
     /// Live sessions, as last sampled.
@@ -66,6 +70,14 @@ class ControlServer {
     std::string_view method;
     std::string_view pattern;
     void (ControlServer::*serve)(const Call&);
+    /// How it stands in the audit log; empty: it changes nothing.
+    std::string_view what{};
+  };
+  /// Something that is carried out under the lock.
+  struct LockedRun {
+    FencingToken token;
+    /// Set if whoever asks had it before.
+    std::optional<FencingToken> given;
   };
   static const std::vector<Route>& routes();
 
@@ -96,6 +108,7 @@ class ControlServer {
   void restart_instance(const Call& call);
   /// `if_refused` says what has been done all the same.
   void stream_apply(const Call& call,
+                    const LockedRun& run,
                     DesiredState desired,
                     const Json& body,
                     const std::string& if_refused = "",
@@ -120,6 +133,29 @@ class ControlServer {
 
   // control_promotion.cpp
   void explain_placement(const Call& call);
+  // control_audit.cpp
+  /// Serves it once it is recorded that it was asked for.
+  void serve_audited(const Route& route, Call call);
+  void close_audit(std::int64_t number, const std::string& result, const std::string& message);
+  void list_audit(const Call& call);
+
+  // control_wait.cpp
+  void wait_for_tenant(const Call& call);
+
+  // control_lock.cpp
+  void show_lock(const Call& call);
+  void take_lock(const Call& call);
+  void renew_lock(const Call& call);
+  void release_lock(const Call& call);
+  void steal_lock(const Call& call);
+  /// Puts what is about to be carried out under the lock: that of the body, or one of its own.
+  Result<LockedRun> begin_run(const Json& body, const std::string& purpose);
+  /// Ends the run before `listener` is told of its end.
+  ReconcileLoop::ApplyListener ending(const LockedRun& run, ReconcileLoop::ApplyListener listener);
+
+  // control_revisions.cpp
+  void list_revisions(const Call& call);
+  void show_revision(const Call& call);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

@@ -63,6 +63,10 @@ void ControlServer::begin_upgrade(const Call& call) {
                            });
     return;
   }
+  if (const Status free = deps_.lock.check_free("begin an upgrade"); free.has_error()) {
+    refuse(call, free.error());
+    return;
+  }
   deps_.upgrade.begin(std::move(*request), progress_stream(call.responder),
                       [this, call](const Error& error) { refuse(call, error); });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/daemon.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -37,8 +38,12 @@ Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
   VC_TRY(loaded.snapshot, registry.load());
   loaded.snapshot.epoch = epoch;
   VC_TRY(loaded.desired, registry.load_desired());
+  VC_TRY(const std::vector<Revision> newest,
+         registry.read_revisions(std::numeric_limits<std::int64_t>::max(), 1));
+  loaded.revision = newest.empty() ? std::nullopt : std::optional(newest.front());
   VC_TRY(loaded.keys, registry.load_api_keys());
   VC_TRY(loaded.open_intents, registry.open_intents());
+  VC_TRY(loaded.lock_note, registry.find_note(ApplyLock::kNote));
   return loaded;
 }
 
@@ -98,14 +103,20 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                           [this](const RecordedTenant& tenant, Completion<void> delivered) {
                             tenant_actions_->deliver_config(tenant, std::move(delivered));
                           },
-                          seams_.adopt_edge},
-      std::move(loaded.desired));
+                          seams_.adopt_edge, [this] { return lock_ && lock_->held(); }},
+      std::move(loaded.desired), std::move(loaded.revision));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});
   upgrade_ = std::make_unique<UpgradeDriver>(UpgradeDriver::Deps{
       seams_.reactor, *loop_, recorded_, *instances_, programs_, seams_.probe, events_, seams_.wall,
       options_.paths, options_.launch.program, seams_.installed_fingerprint});
+  lock_ = std::make_unique<ApplyLock>(
+      ApplyLock::Deps{seams_.reactor, registry_, events_, seams_.wall, seams_.log,
+                      [this] { return loop_->is_busy(); },
+                      [this](const Error& why) { loop_->cut_short(why); },
+                      [this](std::function<void()> task) { loop_->when_idle(std::move(task)); }},
+      loaded.lock_note);
 }
 
 Daemon::~Daemon() = default;

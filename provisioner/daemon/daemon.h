@@ -18,6 +18,7 @@
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/certs/certificates.h"
 #include "provisioner/daemon/api_keys.h"
+#include "provisioner/daemon/apply_lock.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/hand_over_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
@@ -71,8 +72,12 @@ struct DaemonOptions {
 struct LoadedState {
   Snapshot snapshot;
   std::optional<DesiredState> desired;
+  /// The newest one: what it asks for is desired.
+  std::optional<Revision> revision;
   std::vector<ApiKeyRecord> keys;
   std::vector<JournalEntry> open_intents;
+  /// Who held the lock, as ApplyLock has noted it.
+  std::optional<std::string> lock_note;
 };
 
 /// Reads all of it.
@@ -92,13 +97,14 @@ class Daemon {
   Status start(std::function<void()> done);
 
   ReconcileLoop& loop() { return *loop_; }
-  const RecordedState& recorded() const { return recorded_; }
+  RecordedState& recorded() { return recorded_; }
   InstanceManager& instances() { return *instances_; }
   RegistryQueue& registry() { return registry_; }
   EventLog& events() { return events_; }
   ApiKeys& keys() { return *keys_; }
   EdgeProxy& edge() { return seams_.edge; }
   UpgradeDriver& upgrade() { return *upgrade_; }
+  ApplyLock& lock() { return *lock_; }
   /// For Prometheus.
   std::string metrics() const { return hand_overs_.render(recorded_.snapshot()); }
 
@@ -135,6 +141,7 @@ class Daemon {
   std::unique_ptr<ReconcileLoop> loop_;
   std::unique_ptr<ApiKeys> keys_;
   std::unique_ptr<UpgradeDriver> upgrade_;
+  std::unique_ptr<ApplyLock> lock_;
   HandOverMetrics hand_overs_;
 };
 

@@ -59,7 +59,7 @@ void PromotionDriver::tell_news() {
 }
 
 void PromotionDriver::act() {
-  if (is_moving_ || deps_.loop.is_busy() || deps_.loop.is_stopping()) {
+  if (is_moving_ || deps_.loop.is_busy() || deps_.loop.is_stopping() || deps_.loop.is_locked()) {
     return;
   }
   const MonoTime now = deps_.reactor.now();

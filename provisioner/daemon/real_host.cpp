@@ -333,9 +333,9 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),
-      inner->daemon->upgrade(), inner->monitor, [raw] { return raw->daemon->metrics(); },
-      *inner->status, inner->wall, inner->options.paths, ::geteuid(),
-      [raw] { return raw->load->view(); },
+      inner->daemon->upgrade(), inner->monitor, inner->daemon->lock(),
+      [raw] { return raw->daemon->metrics(); }, *inner->status, inner->wall, inner->options.paths,
+      inner->registry->identity(), ::geteuid(), [raw] { return raw->load->view(); },
       [raw] {
         raw->descriptors->clear([raw] {
           // Later, so that the end of the answer still leaves.

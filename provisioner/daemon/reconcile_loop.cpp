@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "provisioner/plan/protection.h"
 
 namespace voicectl {
 namespace {
@@ -29,18 +30,26 @@ Error stopping() {
 
 }  // namespace
 
-ReconcileLoop::ReconcileLoop(Deps deps, std::optional<DesiredState> desired)
+ReconcileLoop::ReconcileLoop(Deps deps,
+                             std::optional<DesiredState> desired,
+                             std::optional<Revision> revision)
     : deps_(std::move(deps)),
       desired_(std::move(desired)),
+      revisions_(RevisionBook::Deps{deps_.registry, deps_.events, deps_.log}, std::move(revision)),
       relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
                                  deps_.bank, deps_.events, [this] { return executor_busy_; }}),
       delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
                                      deps_.deliver_config, [this] { return executor_busy_; }}),
       ports_(deps_.listeners),
-      keys_(KeyWatch::Deps{deps_.reactor, deps_.recorded, deps_.files, deps_.events,
-                           [this](const Action& action, std::string reason, Completion<void> done) {
-                             return run_single(action, std::move(reason), std::move(done));
-                           }}) {}
+      keys_(KeyWatch::Deps{
+          deps_.reactor, deps_.recorded, deps_.files, deps_.events,
+          [this](const Action& action, std::string reason, Completion<void> done) -> Status {
+            if (deps_.is_locked()) {
+              return Error(ErrorCode::kConflict,
+                           "cannot install a key now: the platform is locked");
+            }
+            return run_single(action, std::move(reason), std::move(done));
+          }}) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = deps_.recorded.snapshot();
@@ -64,6 +73,7 @@ Snapshot ReconcileLoop::snapshot() const {
 }
 
 Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
+  VC_TRY(check_protection(desired_, desired));
   PlanInputs inputs;
   inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
   VC_TRY(const std::optional<EdgeConfig> edge,
@@ -87,30 +97,43 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                     "is at {} now; plan again",
                     request.base->value, now.value));
   }
+  VC_TRY(revisions_.check_base(request.base_revision));
   VC_TRY(Plan plan, this->plan(request.desired));
   if (request.plan_id && *request.plan_id != plan.id) {
     return Error(ErrorCode::kConflict,
                  "cannot apply this plan: the platform has changed since it was made; plan again");
   }
   executor_busy_ = true;
+  const Revision note{.generation = now,
+                      .at = deps_.wall.now(),
+                      .who = request.who,
+                      .why = request.why,
+                      .plan_id = plan.id,
+                      .summary = render_plan_summary(plan)};
   const auto accepted = [this, plan = std::move(plan), listener, desired = request.desired,
                          moves_at_once = request.moves_at_once](const Status& stored) mutable {
-    if (stored.has_error() || is_stopping_) {
+    const std::optional<Error> cut = std::exchange(cut_, std::nullopt);
+    if (stored.has_error() || is_stopping_ || cut) {
       executor_busy_ = false;
       api::ApplyOutcome outcome;
       outcome.failed = 1;
-      outcome.remedy = stored.has_error() ? stored.error().text() : stopping().text();
+      outcome.remedy = stored.has_error() ? stored.error().text() : cut.value_or(stopping()).text();
       listener.on_finished(outcome);
       tell_idle();
       return;
     }
     desired_ = std::move(desired);
-    execute(std::move(plan), listener, moves_at_once);
+    execute(std::move(plan), noting(listener), moves_at_once);
   };
-  deps_.registry.run<void>([desired = request.desired, who = request.who](
-                               Registry& registry) { return registry.store_desired(desired, who); },
-                           accepted);
+  revisions_.accept(request.desired, note, accepted);
   return ok_status();
+}
+
+void ReconcileLoop::cut_short(const Error& why) {
+  if (executor_busy_ && !deps_.executor.is_running()) {
+    cut_ = why;
+  }
+  deps_.executor.cancel(why);
 }
 
 Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
@@ -125,6 +148,15 @@ Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
   executor_busy_ = true;
   execute(std::move(plan), listener);
   return ok_status();
+}
+
+ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
+  listener.on_finished =
+      [this, on_finished = std::move(listener.on_finished)](const api::ApplyOutcome& outcome) {
+        revisions_.note_outcome(outcome);
+        on_finished(outcome);
+      };
+  return listener;
 }
 
 void ReconcileLoop::execute(Plan plan, const ApplyListener& listener, std::size_t moves_at_once) {
@@ -224,18 +256,25 @@ void ReconcileLoop::converge(const std::string& who, std::function<void()> done)
     return;
   }
   if (plan->empty()) {
+    revisions_.note_outcome({});
     done();
     return;
   }
   executor_busy_ = true;
   deps_.log.info("converge", {{"reason", who}, {"action", plan->steps.size()}});
-  execute(std::move(*plan), ApplyListener{[](const Plan&) {}, [](const api::StepProgress&) {},
-                                          [done](const api::ApplyOutcome&) { done(); }});
+  execute(std::move(*plan),
+          noting(ApplyListener{[](const Plan&) {}, [](const api::StepProgress&) {},
+                               [done](const api::ApplyOutcome&) { done(); }}));
 }
 
-void ReconcileLoop::converge_later() {
-  deps_.reactor.call_after(kConvergeInterval,
-                           [this] { converge("hourly look", [this] { converge_later(); }); });
+void ReconcileLoop::converge_later(Duration wait) {
+  deps_.reactor.call_after(wait, [this] {
+    if (deps_.is_locked()) {
+      converge_later(kLockedWait);
+    } else {
+      converge("hourly look", [this] { converge_later(); });
+    }
+  });
 }
 
 Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {
@@ -249,7 +288,7 @@ Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {
   VC_TRY(Plan plan, this->plan(*desired_));
   executor_busy_ = true;
   deps_.log.info("converge", {{"reason", who}, {"action", plan.steps.size()}});
-  execute(std::move(plan), listener);
+  execute(std::move(plan), noting(std::move(listener)));
   return ok_status();
 }
 

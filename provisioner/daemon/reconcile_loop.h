@@ -22,6 +22,7 @@
 #include "provisioner/daemon/key_watch.h"
 #include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
+#include "provisioner/daemon/revision_book.h"
 #include "provisioner/edge/edge_proxy.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/listeners.h"
@@ -33,6 +34,9 @@ namespace voicectl {
 /// How often the daemon looks for certificates that are due, and for anything else that is not as
 /// it should be.
 inline constexpr std::chrono::hours kConvergeInterval{1};
+
+/// How soon it looks again if somebody held the lock then.
+inline constexpr std::chrono::minutes kLockedWait{1};
 
 /// How long the start of a daemon waits for everything to be as it should before it answers: an
 /// instance that does not become ready would hide it for its whole deadline. Shorter than 'voicectl
@@ -65,9 +69,12 @@ class ReconcileLoop {
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
     /// Takes over an edge of an earlier run.
     std::function<void(Completion<bool>)> adopt_edge;
+    /// Whether somebody is about to change something. The hourly look waits for that.
+    std::function<bool()> is_locked;
   };
 
-  ReconcileLoop(Deps deps, std::optional<DesiredState> desired);
+  /// `desired` is what `revision` asks for.
+  ReconcileLoop(Deps deps, std::optional<DesiredState> desired, std::optional<Revision> revision);
 
   /// Takes over instances, listeners and edge of an earlier run, closes what it left open in the
   /// journal, and brings everything to the desired state. `done` runs when that is finished, also
@@ -87,6 +94,10 @@ class ReconcileLoop {
     std::optional<Generation> base{};
     /// Tenants that are moved from one instance to another at one time.
     std::size_t moves_at_once = kActionsInFlight;
+    /// Why, in the words of whoever asks.
+    std::string why{};
+    /// Revision of the desired state that it was made from; refused if it is another one now.
+    std::optional<std::int64_t> base_revision{};
   };
   struct ApplyListener {
     std::function<void(const Plan&)> on_started;
@@ -117,6 +128,8 @@ class ReconcileLoop {
   /// Runs `act` once, when no apply runs any more. It may find that another one has begun.
   void when_idle(std::function<void()> act);
   bool is_stopping() const { return is_stopping_; }
+  /// Begins no further step of the apply that runs, if one does: those that wait are skipped.
+  void cut_short(const Error& why);
 
   /// Ends all instances and the edge, touching no record: the next start brings them back. An apply
   /// that runs is cut short first, so that it starts nothing behind our back.
@@ -134,9 +147,13 @@ class ReconcileLoop {
   const KeyWatch& keys() const { return keys_; }
 
   const std::optional<DesiredState>& desired() const { return desired_; }
+  /// Number of the newest revision; 0 before the first apply.
+  std::int64_t revision() const { return revisions_.newest(); }
   /// Recorded and observed state, as of this turn.
   Snapshot snapshot() const;
   bool is_busy() const { return executor_busy_; }
+  /// Somebody else is about to change the platform.
+  bool is_locked() const { return deps_.is_locked(); }
 
  private:
   void adopt_instances(std::vector<JournalEntry> open_intents, std::function<void()> done);
@@ -149,7 +166,9 @@ class ReconcileLoop {
   void close_intents(const std::vector<JournalEntry>& open_intents,
                      RecordedChange change,
                      std::function<void()> done);
-  void converge_later();
+  void converge_later(Duration wait = kConvergeInterval);
+  /// Notes what came of it as the outcome of the newest revision before `listener` is told.
+  ApplyListener noting(ApplyListener listener);
   void execute(Plan plan,
                const ApplyListener& listener,
                std::size_t moves_at_once = kActionsInFlight);
@@ -161,12 +180,15 @@ class ReconcileLoop {
 
   Deps deps_;
   std::optional<DesiredState> desired_;
+  RevisionBook revisions_;
   Relending relending_;
   ConfigDelivery delivery_;
   PortProbe ports_;
   KeyWatch keys_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
+  /// Why the apply that is being accepted begins no step.
+  std::optional<Error> cut_;
   /// Wait for the end of the apply that runs.
   std::vector<std::function<void()>> when_idle_;
 };

@@ -208,6 +208,7 @@ std::optional<Json> StatusView::tenant(const TenantId& tenant) const {
 Json StatusView::desired() const {
   const std::optional<DesiredState>& desired = deps_.loop.desired();
   return {{"generation", deps_.loop.snapshot().generation.value},
+          {"revision", deps_.loop.revision()},
           {"document", desired ? Json(render_desired_state(*desired)) : Json()}};
 }
 

@@ -182,6 +182,8 @@ struct TenantSpec {
   Tier tier = Tier::kAuto;
   /// The platform's own demo businesses may use the names reserved for them; no other tenant may.
   bool demo = false;
+  /// It is not deleted, nor taken off an instance of its own, before this is false.
+  bool protect = false;
   std::string email{};
   std::string phone{};
   /// IANA name, such as "America/New_York".

@@ -126,6 +126,7 @@ Json json_of(const TenantSpec& spec) {
               {"plan", name_of(spec.plan)},
               {"tier", name_of(spec.tier)},
               {"demo", spec.demo},
+              {"protect", spec.protect},
               {"email", spec.email},
               {"phone", spec.phone},
               {"time_zone", spec.time_zone},

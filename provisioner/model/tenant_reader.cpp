@@ -314,6 +314,7 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   spec.plan = map.choice("plan", spec.plan);
   spec.tier = map.choice("tier", spec.tier);
   spec.demo = map.flag("demo", spec.demo);
+  spec.protect = map.flag("protect", spec.protect);
   if (tenant) {
     check_reserved(*slug, spec);
   }

@@ -209,6 +209,9 @@ struct Plan {
 /// The plan as JSON text of schema "voicectl/plan/v1" (docs/reference/plan.schema.json).
 std::string render_plan_json(const Plan& plan);
 
+/// What it comes to, as one JSON object: the "summary" of the above, and "steps".
+std::string render_plan_summary(const Plan& plan);
+
 /// The action as text for the journal, with all that its handler needs; and back.
 std::string render_action(const Action& action);
 Result<Action> parse_action(std::string_view text);

@@ -33,6 +33,12 @@ Json step_json(const Step& step) {
 
 }  // namespace
 
+std::string render_plan_summary(const Plan& plan) {
+  Json out = summary_json(plan.summary);
+  out["steps"] = plan.steps.size();
+  return dump_json(out);
+}
+
 std::string render_plan_json(const Plan& plan) {
   Json steps = Json::array();
   for (const Step& step : plan.steps) {

@@ -47,6 +47,7 @@ std::string describe_changes(const TenantSpec& before, const TenantSpec& after) 
   changes.compare("plan", name_of(before.plan), name_of(after.plan));
   changes.compare("tier", name_of(before.tier), name_of(after.tier));
   changes.compare_whole("demo", before.demo, after.demo);
+  changes.compare_whole("protect", before.protect, after.protect);
   changes.compare_whole("email", before.email, after.email);
   changes.compare_whole("phone", before.phone, after.phone);
   changes.compare("time_zone", before.time_zone, after.time_zone);

@@ -17,6 +17,30 @@ std::string_view name_of(JournalState state) {
   return "unknown";
 }
 
+std::string_view name_of(RevisionOutcome outcome) {
+  switch (outcome) {
+    case RevisionOutcome::kOpen:
+      return "open";
+    case RevisionOutcome::kDone:
+      return "done";
+    case RevisionOutcome::kPartial:
+      return "partial";
+    case RevisionOutcome::kFailed:
+      return "failed";
+  }
+  return "open";
+}
+
+RevisionOutcome revision_outcome_named(std::string_view name) {
+  for (const RevisionOutcome outcome :
+       {RevisionOutcome::kDone, RevisionOutcome::kPartial, RevisionOutcome::kFailed}) {
+    if (name == name_of(outcome)) {
+      return outcome;
+    }
+  }
+  return RevisionOutcome::kOpen;
+}
+
 namespace {
 
 bool is_of_a_name(char c) {

@@ -11,6 +11,8 @@
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
+#include "provisioner/registry/audit.h"
+#include "provisioner/registry/revisions.h"
 
 namespace voicectl {
 
@@ -101,19 +103,16 @@ struct EventRecord {
 /// refused (kFenced), so that a daemon that was taken for dead can do no harm.
 /// THREADS: one at a time; blocking, so call it on an Offload.
 /// ERRORS (all calls): kResourceExhausted when the disk is full, kCorrupt, kFenced.
-class Registry {
+class Registry : public RevisionStore, public AuditStore {
  public:
-  virtual ~Registry() = default;
-
   /// The epoch of this opening: one more than the last.
   virtual Epoch epoch() const = 0;
 
+  /// What tells this platform from every other one: made with the registry, and kept for good.
+  virtual const std::string& identity() const = 0;
+
   /// Recorded state (the observed part of the snapshot is empty).
   virtual Result<Snapshot> load() = 0;
-
-  /// Desired state as last accepted; nullopt before the first apply.
-  virtual Result<std::optional<DesiredState>> load_desired() = 0;
-  virtual Status store_desired(const DesiredState& desired, const std::string& who) = 0;
 
   /// Writes intents before their effects; returns their numbers in the same order.
   virtual Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) = 0;
@@ -145,8 +144,9 @@ class Registry {
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 
   /// Removes what is still known of a tenant that was deleted: closed actions that are about it,
-  /// with their documents, its API keys, and its name at ports that are in quarantine. Events stay:
-  /// they are what tells who did what. Nothing of it stays in the file's free space either.
+  /// with their documents, its API keys, what earlier revisions say of it, and its name at ports
+  /// that are in quarantine. Events stay: they are what tells who did what. Nothing of it stays in
+  /// the file's free space either.
   virtual Status forget_tenant(const TenantId& tenant) = 0;
 
   /// Small texts that a restart must find again, such as the identity of nginx's process.

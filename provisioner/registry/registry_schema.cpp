@@ -97,6 +97,75 @@ ALTER TABLE instances ADD COLUMN fate TEXT NOT NULL DEFAULT 'serving';
 UPDATE instances SET fate = 'retired' WHERE fingerprint = '';
 )sql"},
     SqliteMigration{4, R"sql(
+ALTER TABLE platform_state ADD COLUMN identity TEXT NOT NULL DEFAULT '';
+UPDATE platform_state SET identity = lower(hex(randomblob(16)));
+)sql"},
+    SqliteMigration{5, R"sql(
+CREATE TABLE revisions (
+  number INTEGER PRIMARY KEY,
+  generation INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  why TEXT NOT NULL,
+  plan_id TEXT NOT NULL,
+  summary TEXT NOT NULL,
+  outcome TEXT NOT NULL
+) STRICT;
+
+-- One part of desired states: the platform ('') or a tenant, from revision `since` until before
+-- `until`. Without `until` it is in the newest. Without `spec` its tenant was purged.
+CREATE TABLE desired_parts (
+  name TEXT NOT NULL,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  spec TEXT,
+  PRIMARY KEY (name, since)
+) STRICT;
+CREATE INDEX newest_parts ON desired_parts (name) WHERE until IS NULL;
+CREATE INDEX ended_parts ON desired_parts (until) WHERE until IS NOT NULL;
+
+-- What was desired before revisions were kept is the first one.
+INSERT INTO revisions
+  SELECT 1, generation, unixepoch() * 1000, coalesce(desired_by, 'unknown'),
+         'applied before revisions were kept', '', '{}', 'done'
+  FROM platform_state WHERE desired IS NOT NULL;
+INSERT INTO desired_parts
+  SELECT '', 1, NULL, json_extract(desired, '$.platform')
+  FROM platform_state WHERE desired IS NOT NULL;
+INSERT INTO desired_parts
+  SELECT json_extract(tenant.value, '$.slug'), 1, NULL, tenant.value
+  FROM platform_state, json_each(platform_state.desired, '$.tenants') AS tenant
+  WHERE platform_state.desired IS NOT NULL;
+ALTER TABLE platform_state DROP COLUMN desired;
+ALTER TABLE platform_state DROP COLUMN desired_by;
+)sql"},
+    SqliteMigration{6, R"sql(
+CREATE TABLE audit (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  uid INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  who TEXT NOT NULL,
+  what TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  result TEXT,
+  message TEXT
+) STRICT;
+CREATE INDEX audit_subjects ON audit (subject, number);
+
+-- Nobody rewrites what was recorded, or says twice what came of it.
+CREATE TRIGGER audit_is_not_rewritten
+  BEFORE UPDATE OF number, at, uid, sender, who, what, subject, detail ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_closed_once
+  BEFORE UPDATE OF result, message ON audit WHEN old.result IS NOT NULL
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_is_not_erased
+  BEFORE DELETE ON audit WHEN old.number > (SELECT max(number) FROM audit) - 100000
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+)sql"},
+    SqliteMigration{7, R"sql(
 -- Why the monitor wants the tenant alone in an instance, and since when; NULL: it does not.
 ALTER TABLE tenants ADD COLUMN wish TEXT;
 ALTER TABLE tenants ADD COLUMN wished_at INTEGER;

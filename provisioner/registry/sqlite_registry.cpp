@@ -2,22 +2,20 @@
 #include "provisioner/registry/sqlite_registry.h"
 
 #include <fmt/core.h>
-#include <sys/stat.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <utility>
 
 #include "base/os/file_lock.h"
-#include "base/os/posix_file_system.h"
 #include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/audit_rows.h"
 #include "provisioner/registry/journal_rows.h"
 #include "provisioner/registry/recorded_rows.h"
+#include "provisioner/registry/registry_file.h"
 #include "provisioner/registry/registry_schema.h"
+#include "provisioner/registry/revision_rows.h"
 
 namespace voicectl {
 namespace {
@@ -31,9 +29,18 @@ class SqliteRegistry final : public Registry {
   Status begin_epoch();
 
   Epoch epoch() const override { return epoch_; }
+  const std::string& identity() const override { return identity_; }
   Result<Snapshot> load() override;
   Result<std::optional<DesiredState>> load_desired() override;
-  Status store_desired(const DesiredState& desired, const std::string& who) override;
+  Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) override;
+  Status close_revision(std::int64_t number, RevisionOutcome outcome) override;
+  Result<std::int64_t> append_audit(const AuditRecord& record) override;
+  Status close_audit(std::int64_t number,
+                     const std::string& result,
+                     const std::string& message) override;
+  Result<std::vector<AuditRecord>> read_audit(const AuditFilter& filter) override;
+  Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override;
+  Result<std::optional<KeptRevision>> read_revision(std::int64_t number) override;
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
   Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override;
   Result<std::vector<JournalEntry>> open_intents() override;
@@ -64,6 +71,7 @@ class SqliteRegistry final : public Registry {
   FileLock lock_;
   SqliteDatabase database_;
   Epoch epoch_;
+  std::string identity_;
   /// Set once the disk has failed in a way after which nothing can be promised.
   std::optional<Error> broken_;
 };
@@ -71,13 +79,15 @@ class SqliteRegistry final : public Registry {
 Status SqliteRegistry::begin_epoch() {
   return database_.in_transaction([this]() -> Status {
     VC_TRY(SqliteStatement row,
-           database_.prepare("UPDATE platform_state SET epoch = epoch + 1 RETURNING epoch"));
+           database_.prepare("UPDATE platform_state SET epoch = epoch + 1 RETURNING epoch, "
+                             "identity"));
     VC_TRY(const bool has_row, row.step());
     if (!has_row) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("cannot use registry '{}': its state is missing", path_));
     }
     epoch_ = Epoch{static_cast<std::uint64_t>(row.integer(0))};
+    identity_ = row.text(1);
     return row.run();
   });
 }
@@ -162,9 +172,8 @@ Result<Snapshot> SqliteRegistry::load() {
 Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
   using Found = std::optional<DesiredState>;
   return transact_for<Found>([this]() -> Result<Found> {
-    VC_TRY(SqliteStatement row, database_.prepare("SELECT desired FROM platform_state"));
-    VC_TRY(const bool has_row, row.step());
-    if (!has_row || row.is_null(0)) {
+    VC_TRY(const std::optional<std::string> document, load_newest_document(database_));
+    if (!document) {
       return Found();
     }
     const auto no_files = [](const std::string& path) -> Result<std::string> {
@@ -172,7 +181,7 @@ Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
                    fmt::format("cannot read '{}': the registry holds whole documents", path));
     };
     ParsedState parsed =
-        parse_desired_state({SourceText{"registry", row.text(0)}}, no_files, kOwnDocumentBudget);
+        parse_desired_state({SourceText{"registry", *document}}, no_files, kOwnDocumentBudget);
     if (!parsed.ok()) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("cannot load the desired state: {}", parsed.problems.front().str()));
@@ -181,12 +190,37 @@ Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
   });
 }
 
-Status SqliteRegistry::store_desired(const DesiredState& desired, const std::string& who) {
-  return transact([&]() -> Status {
-    VC_TRY(SqliteStatement row,
-           database_.prepare("UPDATE platform_state SET desired = ?, desired_by = ?"));
-    return row.bind(1, render_desired_state(desired)).bind(2, who).run();
-  });
+Result<Revision> SqliteRegistry::accept_desired(const DesiredState& desired, const Revision& note) {
+  return transact_for<Revision>([&] { return insert_revision(database_, desired, note); });
+}
+
+Status SqliteRegistry::close_revision(std::int64_t number, RevisionOutcome outcome) {
+  return transact([&] { return update_revision(database_, number, outcome); });
+}
+
+Result<std::int64_t> SqliteRegistry::append_audit(const AuditRecord& record) {
+  return transact_for<std::int64_t>([&] { return insert_audit(database_, record); });
+}
+
+Status SqliteRegistry::close_audit(std::int64_t number,
+                                   const std::string& result,
+                                   const std::string& message) {
+  return transact([&] { return close_audit_row(database_, number, result, message); });
+}
+
+Result<std::vector<AuditRecord>> SqliteRegistry::read_audit(const AuditFilter& filter) {
+  return transact_for<std::vector<AuditRecord>>([&] { return load_audit(database_, filter); });
+}
+
+Result<std::vector<Revision>> SqliteRegistry::read_revisions(std::int64_t before,
+                                                             std::size_t limit) {
+  return transact_for<std::vector<Revision>>(
+      [&] { return load_revisions(database_, before, limit); });
+}
+
+Result<std::optional<KeptRevision>> SqliteRegistry::read_revision(std::int64_t number) {
+  return transact_for<std::optional<KeptRevision>>(
+      [&] { return load_revision(database_, number); });
 }
 
 Result<std::vector<std::int64_t>> SqliteRegistry::open_actions(std::vector<JournalEntry> entries) {
@@ -294,6 +328,7 @@ Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
     }
     VC_TRY(SqliteStatement keys, database_.prepare("DELETE FROM api_keys WHERE tenant = ?"));
     VC_TRY(keys.bind(1, slug).run());
+    VC_TRY(forget_in_revisions(database_, tenant));
     VC_TRY(
         SqliteStatement leases,
         database_.prepare("UPDATE leases SET holder = '' WHERE holder = ? AND released_at IS NOT "
@@ -320,79 +355,13 @@ Result<std::optional<std::string>> SqliteRegistry::find_note(const std::string& 
   });
 }
 
-Result<std::optional<std::int64_t>> size_of(const std::string& path) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) == 0) {
-    return std::optional<std::int64_t>(found.st_size);
-  }
-  if (errno == ENOENT) {
-    return std::optional<std::int64_t>();
-  }
-  return Error(ErrorCode::kPermissionDenied,
-               fmt::format("cannot look at '{}': {}", path, std::strerror(errno)));
-}
-
-/// The file is made beside its place and moved there when it is whole: so an empty file at the
-/// place itself is always damage, never a creation that was cut short.
-Status create(const std::string& path) {
-  PosixFileSystem files;
-  const std::string draft = path + ".new";
-  for (const char* const suffix : {"", "-wal", "-shm", "-journal"}) {
-    VC_TRY(files.remove(draft + suffix));
-  }
-  {
-    VC_TRY(SqliteDatabase database, SqliteDatabase::open(draft));
-    VC_TRY(database.migrate(registry_migrations()));
-  }
-  return files.move(draft, path);
-}
-
-Status check_file(const std::string& path, std::int64_t size) {
-  if (size == 0) {
-    return Error(ErrorCode::kCorrupt,
-                 fmt::format("cannot open registry '{}': the file is empty; restore it from a "
-                             "backup, or remove it to begin anew",
-                             path));
-  }
-  return ok_status();
-}
-
-Status check_for_lost_file(const std::string& path) {
-  VC_TRY(const std::optional<std::int64_t> log, size_of(path + "-wal"));
-  if (!log) {
-    return ok_status();
-  }
-  return Error(ErrorCode::kCorrupt,
-               fmt::format("cannot open registry '{}': the file is gone and its log '{}-wal' is "
-                           "not; restore both, or remove the log to begin anew",
-                           path, path));
-}
-
-Status check_pages(SqliteDatabase& database, const std::string& path) {
-  VC_TRY(SqliteStatement row, database.prepare("PRAGMA quick_check(1)"));
-  VC_TRY(const bool has_row, row.step());
-  if (has_row && row.text(0) == "ok") {
-    return ok_status();
-  }
-  return Error(
-      ErrorCode::kCorrupt,
-      fmt::format("cannot open registry '{}': it is damaged ({}); restore it from a backup", path,
-                  has_row ? row.text(0) : "no answer"));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Registry>> open_sqlite_registry(const std::string& path) {
   VC_TRY(FileLock lock, FileLock::take(path + ".lock"));
-  VC_TRY(const std::optional<std::int64_t> size, size_of(path));
-  if (size) {
-    VC_TRY(check_file(path, *size));
-  } else {
-    VC_TRY(check_for_lost_file(path));
-    VC_TRY(create(path));
-  }
+  VC_TRY(make_registry_file(path));
   VC_TRY(SqliteDatabase database, SqliteDatabase::open(path));
-  VC_TRY(check_pages(database, path));
+  VC_TRY(check_registry_pages(database, path));
   VC_TRY(database.migrate(registry_migrations()));
   auto registry = std::make_unique<SqliteRegistry>(path, std::move(lock), std::move(database));
   VC_TRY(registry->begin_epoch());

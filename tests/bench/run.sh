@@ -3,8 +3,8 @@
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
 # `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
 # is tests/bench/store_bench.sh, `./run bench handover ...` is tests/bench/handover_bench.py,
-# `./run bench archive ...` is tests/bench/archive_bench.py, `./run bench signature` looks whether the time
-# of a check tells on it.
+# `./run bench archive ...` is tests/bench/archive_bench.py, `./run bench start` is tests/bench/start_bench.py,
+# `./run bench signature` looks whether the time of a check tells on it.
 set -euo pipefail
 
 bin=$(readlink -f "$1")
@@ -18,9 +18,9 @@ if [ "$wanted" = handover ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/handover_bench.py" "$bin" "$@"
 fi
-if [ "$wanted" = archive ]; then
+if [ "$wanted" = archive ] || [ "$wanted" = start ]; then
   shift
-  exec python3 "$(dirname "$(readlink -f "$0")")/archive_bench.py" "$bin" "$@"
+  exec python3 "$(dirname "$(readlink -f "$0")")/${wanted}_bench.py" "$bin" "$@"
 fi
 if [ "$wanted" = signature ]; then
   exec "$bin/voicectl-signature-bench"

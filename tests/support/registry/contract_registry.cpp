@@ -113,6 +113,15 @@ TEST_P(RegistryContract, BeginsAnEpochWithEveryOpening) {
   EXPECT_EQ(registry_->load()->epoch, registry_->epoch());
 }
 
+TEST_P(RegistryContract, KeepsItsIdentityForGood) {
+  const std::string identity = registry_->identity();
+
+  reopen();
+
+  EXPECT_THAT(identity, SizeIs(32));
+  EXPECT_EQ(registry_->identity(), identity);
+}
+
 TEST_P(RegistryContract, GivesBackEveryFieldOfATenantAfterAReopening) {
   const RecordedTenant tenant = a_recorded_tenant("acme");
   ASSERT_THAT(record(put_tenant(tenant)), IsOk());
@@ -312,7 +321,8 @@ TEST_P(RegistryContract, RefusesEveryCallOfAnOlderEpoch) {
   registry_ = host_->open();
 
   EXPECT_THAT(old->load(), FailsWith(ErrorCode::kFenced));
-  EXPECT_THAT(old->store_desired(DesiredState{}, "x"), FailsWith(ErrorCode::kFenced));
+  EXPECT_THAT(old->accept_desired(DesiredState{}, {}), FailsWith(ErrorCode::kFenced));
+  EXPECT_THAT(old->close_revision(1, RevisionOutcome::kDone), FailsWith(ErrorCode::kFenced));
   EXPECT_THAT(old->open_actions({an_intent("b")}), FailsWith(ErrorCode::kFenced));
   EXPECT_THAT(old->close_actions({ClosedAction{numbers->front(), JournalState::kDone, "", {}}}),
               FailsWith(ErrorCode::kFenced));
@@ -320,18 +330,6 @@ TEST_P(RegistryContract, RefusesEveryCallOfAnOlderEpoch) {
   EXPECT_THAT(old->put_note("a", "b"), FailsWith(ErrorCode::kFenced));
   EXPECT_THAT(registry_->open_intents(), IsOkAnd(SizeIs(1)));
   EXPECT_THAT(registry_->find_note("a"), IsOkAnd(Eq(std::nullopt)));
-}
-
-TEST_P(RegistryContract, GivesBackTheDesiredState) {
-  DesiredState desired;
-  desired.platform.domain = "voice.example";
-  desired.tenants.push_back(a_recorded_tenant("acme").spec);
-  ASSERT_THAT(registry_->store_desired(desired, "alice"), IsOk());
-
-  reopen();
-
-  const auto loaded = registry_->load_desired();
-  ASSERT_THAT(loaded, IsOkAnd(Optional(desired)));
 }
 
 TEST_P(RegistryContract, NumbersEventsWithoutGaps) {

@@ -4,6 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <memory>
+
+#include "provisioner/model/desired_state_yaml.h"
 
 namespace voicectl {
 namespace {
@@ -15,6 +18,7 @@ class MemoryRegistry final : public Registry {
   }
 
   Epoch epoch() const override { return epoch_; }
+  const std::string& identity() const override { return store_->identity; }
 
   Result<Snapshot> load() override {
     VC_TRY(check_epoch());
@@ -25,13 +29,97 @@ class MemoryRegistry final : public Registry {
 
   Result<std::optional<DesiredState>> load_desired() override {
     VC_TRY(check_epoch());
-    return store_->desired;
+    return store_->revisions.empty() ? std::optional<DesiredState>()
+                                     : std::optional(*store_->revisions.back().desired);
   }
 
-  Status store_desired(const DesiredState& desired, const std::string&) override {
+  Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) override {
     VC_TRY(check_write());
-    store_->desired = desired;
+    auto& kept = store_->revisions;
+    if (!kept.empty() && *kept.back().desired == desired) {
+      return kept.back().revision;
+    }
+    Revision revision = note;
+    revision.number = kept.empty() ? 1 : kept.back().revision.number + 1;
+    revision.outcome = RevisionOutcome::kOpen;
+    kept.push_back({revision, std::make_shared<const DesiredState>(desired), {}});
+    std::erase_if(kept, [&](const RegistryStore::KeptDesired& old) {
+      return old.revision.number <= revision.number - kKeptRevisions;
+    });
+    return revision;
+  }
+
+  Status close_revision(std::int64_t number, RevisionOutcome outcome) override {
+    VC_TRY(check_write());
+    for (RegistryStore::KeptDesired& kept : store_->revisions) {
+      if (kept.revision.number == number) {
+        kept.revision.outcome = outcome;
+      }
+    }
     return ok_status();
+  }
+
+  Result<std::int64_t> append_audit(const AuditRecord& record) override {
+    VC_TRY(check_write());
+    AuditRecord kept = record;
+    kept.number = store_->audit.empty() ? 1 : store_->audit.back().number + 1;
+    kept.result.clear();
+    kept.message.clear();
+    store_->audit.push_back(kept);
+    return kept.number;
+  }
+
+  Status close_audit(std::int64_t number,
+                     const std::string& result,
+                     const std::string& message) override {
+    VC_TRY(check_write());
+    for (AuditRecord& record : store_->audit) {
+      if (record.number == number && !record.result.empty()) {
+        return Error(ErrorCode::kAlreadyExists, "cannot rewrite the audit log: append-only");
+      }
+      if (record.number == number) {
+        record.result = result;
+        record.message = message;
+      }
+    }
+    return ok_status();
+  }
+
+  Result<std::vector<AuditRecord>> read_audit(const AuditFilter& filter) override {
+    VC_TRY(check_epoch());
+    std::vector<AuditRecord> out;
+    for (auto record = store_->audit.rbegin(); record != store_->audit.rend(); ++record) {
+      const bool is_meant = record->number < filter.before &&
+                            (!filter.since || record->at >= *filter.since) &&
+                            (!filter.until || record->at <= *filter.until) &&
+                            (filter.subject.empty() || record->subject == filter.subject);
+      if (is_meant && out.size() < filter.limit) {
+        out.push_back(*record);
+      }
+    }
+    return out;
+  }
+
+  Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override {
+    VC_TRY(check_epoch());
+    std::vector<Revision> out;
+    for (auto kept = store_->revisions.rbegin(); kept != store_->revisions.rend(); ++kept) {
+      if (kept->revision.number < before && out.size() < limit) {
+        out.push_back(kept->revision);
+      }
+    }
+    return out;
+  }
+
+  Result<std::optional<KeptRevision>> read_revision(std::int64_t number) override {
+    VC_TRY(check_epoch());
+    for (const RegistryStore::KeptDesired& kept : store_->revisions) {
+      if (kept.revision.number == number) {
+        return std::optional(
+            KeptRevision{kept.revision, render_desired_state(*kept.desired), kept.purged});
+      }
+    }
+    return std::optional<KeptRevision>();
   }
 
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override {
@@ -146,6 +234,7 @@ class MemoryRegistry final : public Registry {
              speaks_of(tenant, entry.subject, entry.outcome);
     });
     std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
+    forget_in_revisions(tenant);
     for (PortLease& lease : store_->recorded.leases) {
       if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {
         lease.holder.clear();
@@ -167,6 +256,18 @@ class MemoryRegistry final : public Registry {
   }
 
  private:
+  void forget_in_revisions(const TenantId& tenant) {
+    const auto is_it = [&](const TenantSpec& spec) { return spec.tenant == tenant; };
+    for (RegistryStore::KeptDesired& kept : store_->revisions) {
+      const bool is_newest = &kept == &store_->revisions.back();
+      DesiredState without = *kept.desired;
+      if (!is_newest && std::erase_if(without.tenants, is_it) > 0) {
+        kept.desired = std::make_shared<const DesiredState>(std::move(without));
+        kept.purged.push_back(tenant);
+      }
+    }
+  }
+
   Status check_epoch() const {
     if (store_->epoch == epoch_) {
       return ok_status();

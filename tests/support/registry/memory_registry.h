@@ -15,9 +15,17 @@ namespace voicectl {
 /// What survives a restart: the file of a registry that is none. Share it between openings.
 struct RegistryStore {
   Epoch epoch;
+  std::string identity = "00112233445566778899aabbccddeeff";
   /// Recorded part only.
   Snapshot recorded;
-  std::optional<DesiredState> desired;
+  /// Oldest first. What was purged is erased from the state and named beside it.
+  struct KeptDesired {
+    Revision revision;
+    std::shared_ptr<const DesiredState> desired;
+    std::vector<TenantId> purged;
+  };
+  std::vector<KeptDesired> revisions;
+  std::vector<AuditRecord> audit;
   std::vector<JournalEntry> journal;
   std::int64_t last_entry = 0;
   std::vector<EventRecord> events;

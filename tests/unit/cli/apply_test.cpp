@@ -160,6 +160,20 @@ TEST_F(ApplyTest, DeletingIsTypedOutOnATerminal) {
   EXPECT_EQ(run({"apply", "-f", "platform.yaml"}), ExitCode::kOk);
 }
 
+TEST_F(ApplyTest, WhatAllCustomersWouldFeelNeedsItsWord) {
+  serve({}, plan_json(1));
+  daemon_.answers["POST /v1/plan"] = {
+      Json{{"plan", plan_json(1)},
+           {"severe", {{{"text", "This moves every tenant."}, {"confirm", "old.example"}}}}}};
+
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("add --confirm=old.example"));
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes", "--confirm=new"}), ExitCode::kFailure);
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
+
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes", "--confirm=old.example"}), ExitCode::kOk);
+}
+
 TEST_F(ApplyTest, AnEmptyPlanIsAcceptedWithoutAQuestion) {
   serve({}, plan_json(0));
   daemon_.streams["POST /v1/apply"] = {

@@ -66,7 +66,7 @@ TEST_F(CliAppTest, SuggestsTheFormatThatWasMeant) {
 
 TEST_F(CliAppTest, AsksForWhatIsMissing) {
   EXPECT_EQ(run({"apply"}), ExitCode::kUsage);
-  EXPECT_THAT(err(), HasSubstr("--file is required"));
+  EXPECT_THAT(err(), HasSubstr("-f PATH or PLAN is required"));
 
   EXPECT_EQ(run({"tenant", "show"}), ExitCode::kUsage);
   EXPECT_EQ(run({"tenant", "show", "Not_A_Slug"}), ExitCode::kUsage);

@@ -179,10 +179,13 @@ class FakeProgramHost final : public ProgramHost {
 /// The whole program on fakes: run a command line, look at what it printed and asked.
 class CliTest : public ::testing::Test {
  protected:
+  CliTest() { serve_lock(); }
+
   ExitCode run(const std::vector<std::string>& arguments) {
     out_.str("");
     err_.str("");
     Console console{in_, out_, err_, is_terminal_};
+    console.wait_for_input = wait_for_input_;
     const ConnectDaemon connect = [this](const std::string& socket) {
       daemon_.sockets.push_back(socket);
       return std::make_unique<FakeDaemonClient>(daemon_);
@@ -225,10 +228,17 @@ class CliTest : public ::testing::Test {
         R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":""})"};
   }
 
+  /// A daemon whose lock is free.
+  void serve_lock() {
+    daemon_.streams["POST /v1/lock"] = {R"({"lock":{"token":7,"holder":"ann@localhost:50"}})"};
+    daemon_.answers["DELETE /v1/lock/7"] = {Json{{"token", 7}}};
+  }
+
   std::istringstream in_;
   std::ostringstream out_;
   std::ostringstream err_;
   bool is_terminal_ = false;
+  std::function<bool(Duration)> wait_for_input_;
   FakeDaemon daemon_;
   FakeFileSystem files_;
   FakeProgramHost programs_;

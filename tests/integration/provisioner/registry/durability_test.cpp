@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 
@@ -44,6 +45,11 @@ void expect_all_turns(const std::string& path, std::int64_t last) {
   ASSERT_GE(static_cast<std::int64_t>(events.size()), last);
   for (std::size_t i = 0; i < events.size(); ++i) {
     EXPECT_EQ(events[i].number, static_cast<std::int64_t>(i + 1));
+  }
+  for (const std::int64_t turn : {std::max<std::int64_t>(1, last - kKeptRevisions / 2), last}) {
+    const auto kept = (*registry)->read_revision(turn);
+    ASSERT_TRUE(last == 0 || (kept.has_value() && kept->has_value())) << turn << " of " << last;
+    EXPECT_TRUE(last == 0 || (*kept)->revision.why == "tenant-" + std::to_string(turn));
   }
 }
 

@@ -11,8 +11,8 @@
 namespace voicectl {
 namespace {
 
-/// One acknowledged turn: an intent that stays open, an intent that is closed with a tenant, and an
-/// event.
+/// One acknowledged turn: an intent that stays open, an intent that is closed with a tenant, an
+/// event, and a revision.
 Status write_turn(Registry& registry, std::int64_t turn) {
   const std::string name = "tenant-" + std::to_string(turn);
   const std::vector<JournalEntry> intents = {an_intent(name), an_intent(name + "-open")};
@@ -21,6 +21,9 @@ Status write_turn(Registry& registry, std::int64_t turn) {
   change.put_tenants.push_back(a_recorded_tenant(name));
   VC_TRY(registry.close_actions({ClosedAction{numbers[0], JournalState::kDone, "", change}}));
   VC_TRY(registry.append_events({an_event(name)}));
+  DesiredState desired;
+  desired.tenants.push_back(a_recorded_tenant(name).spec);
+  VC_TRY(registry.accept_desired(desired, Revision{.who = "ann", .why = name}));
   return ok_status();
 }
 

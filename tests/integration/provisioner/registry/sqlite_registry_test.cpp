@@ -78,7 +78,7 @@ TEST_F(SqliteRegistryTest, LoadsADesiredStateThatIsLargerThanAnyDocumentMayBe) {
     desired.tenants.push_back(spec);
   }
   ASSERT_GT(render_desired_state(desired).size(), YamlBudget{}.bytes);
-  ASSERT_THAT(open()->store_desired(desired, "alice"), IsOk());
+  ASSERT_THAT(open()->accept_desired(desired, {}), IsOk());
 
   const auto loaded = open()->load_desired();
 

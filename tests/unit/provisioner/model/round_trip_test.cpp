@@ -129,6 +129,7 @@ class StateGenerator {
     out.plan = any<PricePlan>();
     out.tier = any<Tier>();
     out.demo = coin();
+    out.protect = coin();
     out.import_id = coin() ? "import-1764100000000-42" : "";
     out.time_zone = coin() ? "UTC" : "Europe/Vienna";
     out.limits = limits();

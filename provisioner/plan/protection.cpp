@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/plan/protection.h"
+
+#include <fmt/core.h>
+
+namespace voicectl {
+namespace {
+
+/// Names for a message, not more of them than a person reads.
+class Names {
+ public:
+  void add(const TenantId& tenant) {
+    constexpr std::size_t kMostShown = 5;
+    if (++count_ <= kMostShown) {
+      text_ += (text_.empty() ? "'" : ", '") + tenant.str() + "'";
+    }
+  }
+  bool empty() const { return count_ == 0; }
+  std::string str() const {
+    constexpr std::size_t kMostShown = 5;
+    return count_ <= kMostShown ? text_ : fmt::format("{} and {} more", text_, count_ - kMostShown);
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+Error protected_from(std::string_view deed, const Names& names) {
+  return {ErrorCode::kPermissionDenied,
+          fmt::format("cannot {} {}: protected; apply 'protect: false' for it first", deed,
+                      names.str())};
+}
+
+}  // namespace
+
+Status check_protection(const std::optional<DesiredState>& before, const DesiredState& wanted) {
+  Names deleted;
+  Names demoted;
+  const std::vector<TenantSpec> none;
+  for (const TenantSpec& tenant : before ? before->tenants : none) {
+    if (!tenant.protect) {
+      continue;
+    }
+    const TenantSpec* const after = find_tenant(wanted, tenant.tenant);
+    if (after == nullptr) {
+      deleted.add(tenant.tenant);
+    } else if (after->protect && tenant.tier == Tier::kDedicated && after->tier == Tier::kPooled) {
+      demoted.add(tenant.tenant);
+    }
+  }
+  if (!deleted.empty()) {
+    return protected_from("delete", deleted);
+  }
+  return demoted.empty() ? ok_status() : Status(protected_from("demote", demoted));
+}
+
+std::vector<SevereAct> severe_acts(const std::optional<PlatformSpec>& before,
+                                   const PlatformSpec& wanted) {
+  std::vector<SevereAct> out;
+  if (!before) {
+    return out;
+  }
+  if (before->domain != wanted.domain) {
+    out.push_back({fmt::format("This moves every tenant from {} to {}: their addresses change.",
+                               before->domain, wanted.domain),
+                   before->domain});
+  }
+  if (!(before->store == wanted.store)) {
+    out.push_back({fmt::format("This takes every tenant to another session store ({} -> {}): "
+                               "sessions that are there now stay behind.",
+                               name_of(before->store.kind), name_of(wanted.store.kind)),
+                   before->domain});
+  }
+  return out;
+}
+
+}  // namespace voicectl

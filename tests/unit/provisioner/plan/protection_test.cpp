@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/plan/protection.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/matchers.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+TenantSpec a_protected(const std::string& slug, Tier tier = Tier::kAuto) {
+  return TenantSpec{.tenant = *TenantId::parse(slug), .tier = tier, .protect = true};
+}
+
+DesiredState state_of(std::vector<TenantSpec> tenants) {
+  return DesiredState{.platform = {}, .tenants = std::move(tenants)};
+}
+
+TEST(ProtectionTest, AProtectedTenantIsNotDeletedUntilTheFileSaysFalse) {
+  const DesiredState before = state_of({a_protected("acme")});
+  DesiredState released = before;
+  released.tenants[0].protect = false;
+
+  const Status deleted = check_protection(before, state_of({}));
+
+  ASSERT_THAT(deleted, FailsWith(ErrorCode::kPermissionDenied));
+  EXPECT_THAT(deleted.error().text(), HasSubstr("cannot delete 'acme': protected; apply 'protect: "
+                                                "false' for it first"));
+  EXPECT_THAT(check_protection(before, released), IsOk());
+  EXPECT_THAT(check_protection(released, state_of({})), IsOk());
+}
+
+TEST(ProtectionTest, AProtectedTenantKeepsAnInstanceOfItsOwn) {
+  const DesiredState before = state_of({a_protected("acme", Tier::kDedicated)});
+  DesiredState demoted = before;
+  demoted.tenants[0].tier = Tier::kPooled;
+
+  EXPECT_THAT(check_protection(before, demoted), FailsWith(ErrorCode::kPermissionDenied));
+
+  demoted.tenants[0].protect = false;
+  EXPECT_THAT(check_protection(before, demoted), IsOk());
+  DesiredState promoted = state_of({a_protected("acme", Tier::kPooled)});
+  EXPECT_THAT(check_protection(promoted, before), IsOk());
+}
+
+TEST(ProtectionTest, ManyAreNamedInAFewWords) {
+  std::vector<TenantSpec> many;
+  for (int i = 0; i < 8; ++i) {
+    many.push_back(a_protected("t" + std::to_string(i)));
+  }
+
+  const Status deleted = check_protection(state_of(many), state_of({}));
+
+  EXPECT_THAT(deleted.error().text(), HasSubstr("'t4' and 3 more: protected"));
+}
+
+TEST(ProtectionTest, NothingIsProtectedBeforeTheFirstApply) {
+  EXPECT_THAT(check_protection(std::nullopt, state_of({})), IsOk());
+}
+
+TEST(ProtectionTest, AnotherDomainAndAnotherStoreAreSevere) {
+  PlatformSpec before;
+  before.domain = "old.example";
+  PlatformSpec after = before;
+  EXPECT_THAT(severe_acts(before, after), IsEmpty());
+  EXPECT_THAT(severe_acts(std::nullopt, after), IsEmpty());
+
+  after.domain = "new.example";
+  after.store.kind = SessionStoreKind::kRedis;
+
+  const std::vector<SevereAct> acts = severe_acts(before, after);
+  ASSERT_THAT(acts, SizeIs(2));
+  EXPECT_EQ(acts[0].confirmation, "old.example");
+  EXPECT_THAT(acts[0].what, HasSubstr("from old.example to new.example"));
+}
+
+}  // namespace
+}  // namespace voicectl
