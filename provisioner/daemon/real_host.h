@@ -28,6 +28,8 @@ struct HostOptions {
   /// Empty: voicectl-holder beside `runtime`.
   std::string holder;
   DescriptorKeeper keeper = DescriptorKeeper::kAuto;
+  /// WebSockets outlive the death of their instance.
+  bool keep_connections = true;
   /// Empty: `<run>/control.sock`.
   std::string control;
   std::string instance_user;

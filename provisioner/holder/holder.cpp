@@ -64,7 +64,8 @@ Holder::Holder(UniqueFd listener, Options options)
       options_(std::move(options)),
       socket_file_(file_at(options_.socket_path)),
       clock_(make_clock(options_.check_seconds)),
-      reserve_(open_reserve()) {}
+      reserve_(open_reserve()),
+      lanes_(options_.keep_checks) {}
 
 int Holder::run() {
   while (!is_stopping_) {
@@ -73,9 +74,11 @@ int Holder::run() {
       const int wanted = POLLIN | (visitor.is_listing ? POLLOUT : 0);
       watched.push_back({visitor.socket.get(), static_cast<short>(wanted), 0});
     }
-    if (::poll(watched.data(), watched.size(), -1) < 0) {
+    lanes_.watch(watched);
+    if (::poll(watched.data(), watched.size(), lanes_.is_waiting() ? 0 : -1) < 0) {
       continue;  // a signal that we have no handler for ends us; the rest is none of our business
     }
+    // The daemon first, and all that it has said: it says what instances may do.
     for (std::size_t i = 0; i < visitors_.size() && !is_stopping_; ++i) {
       const auto seen = static_cast<unsigned>(watched[i + 2].revents);
       if ((seen & POLLOUT) != 0) {
@@ -86,6 +89,7 @@ int Holder::run() {
       }
     }
     std::erase_if(visitors_, [](const Visitor& visitor) { return visitor.is_gone; });
+    lanes_.act(watched);
     if (watched[0].revents != 0) {
       accept_all();
     }
@@ -151,6 +155,23 @@ void Holder::take(Visitor& visitor, const std::string& text, std::vector<UniqueF
   } else if (word == kStop) {
     is_stopping_ = true;
   } else {
+    take_of_lanes(visitor, word, name, std::move(descriptors));
+  }
+}
+
+void Holder::take_of_lanes(Visitor& visitor,
+                           std::string_view word,
+                           std::string_view rest,
+                           std::vector<UniqueFd> descriptors) {
+  const bool has_one = descriptors.size() == 1;
+  const std::string_view first = cut_word(rest);
+  if (word == kLane && has_one) {
+    lanes_.open(first, std::move(descriptors.front()));
+  } else if (word == kAllow) {
+    lanes_.allow(first, rest);
+  } else if (word == kGive && has_one) {
+    lanes_.give(first, std::move(descriptors.front()));
+  } else {
     refuse(visitor, "it is not known here");
   }
 }
@@ -208,7 +229,8 @@ bool Holder::is_needed() {
   if (is_lost(options_.socket_path, socket_file_)) {
     return false;
   }
-  idle_ = visitors_.empty() && kept_.empty() ? idle_ + 1 : 0;
+  lanes_.tick();
+  idle_ = visitors_.empty() && kept_.empty() && lanes_.is_empty() ? idle_ + 1 : 0;
   return idle_ < options_.idle_checks;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/os/unique_fd.h"
+#include "provisioner/holder/lanes.h"
 
 namespace voicectl::holder {
 
@@ -28,6 +29,8 @@ class Holder {
     unsigned check_seconds = 10;
     /// Looks without a visitor and with nothing to keep before it ends.
     unsigned idle_checks = 60;
+    /// Looks that a dead instance's connections wait for the next one.
+    unsigned keep_checks = 12;
   };
 
   /// Which file something is, whatever its name leads to later.
@@ -54,6 +57,10 @@ class Holder {
   void accept_all();
   void hear(Visitor& visitor);
   void take(Visitor& visitor, const std::string& text, std::vector<UniqueFd> descriptors);
+  void take_of_lanes(Visitor& visitor,
+                     std::string_view word,
+                     std::string_view rest,
+                     std::vector<UniqueFd> descriptors);
   void put(Visitor& visitor, std::string_view name, std::vector<UniqueFd> descriptors);
   void begin_list(Visitor& visitor);
   /// Tells as much of the list as the visitor has room for.
@@ -72,6 +79,7 @@ class Holder {
   UniqueFd reserve_;
   std::map<std::string, std::vector<UniqueFd>, std::less<>> kept_;
   std::vector<Visitor> visitors_;
+  Lanes lanes_;
   std::string buffer_;
   unsigned idle_ = 0;
   bool is_stopping_ = false;

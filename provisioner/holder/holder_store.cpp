@@ -158,7 +158,12 @@ void HolderStore::start() {
     return start_later();
   }
   // The first start of all has nothing to put yet; then this puts nothing.
-  deps_.reactor.post(guarded([this] { handlers_.on_empty(); }));
+  deps_.reactor.post(guarded([this] {
+    handlers_.on_empty();
+    if (on_lanes_lost_) {
+      on_lanes_lost_();
+    }
+  }));
 }
 
 Status HolderStore::spawn() {
@@ -186,6 +191,27 @@ void HolderStore::put(const std::string& name, const std::vector<int>& descripto
 
 void HolderStore::drop(const std::string& name) {
   send(message(holder::kDrop, name), {});
+}
+
+Result<UniqueFd> HolderStore::open_lane(const InstanceId& instance) {
+  return send_end(message(holder::kLane, instance.str()));
+}
+
+void HolderStore::allow(const InstanceId& instance, const TenantId& tenant) {
+  send(fmt::format("{} {} {}", holder::kAllow, instance.str(), tenant.str()), {});
+}
+
+Result<UniqueFd> HolderStore::give(const TenantId& tenant) {
+  return send_end(message(holder::kGive, tenant.str()));
+}
+
+Result<UniqueFd> HolderStore::send_end(const std::string& text) {
+  if (!channel_) {
+    return Error(ErrorCode::kUnavailable, "cannot keep connections: there is no holder now");
+  }
+  VC_TRY(auto ends, deps_.channels.make_pair());
+  send(text, {ends.second.get()});
+  return std::move(ends.first);
 }
 
 void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {

@@ -18,15 +18,17 @@
 #include "base/os/listener_factory.h"
 #include "base/os/process_spawner.h"
 #include "base/os/reactor.h"
+#include "provisioner/instances/connection_keeper.h"
 
 namespace voicectl {
 
-/// Keeps descriptors in voicectl-holder, a process of ours that outlives the daemon: started when
-/// there is none, taken over from an earlier run, started anew when it dies.
+/// Keeps descriptors, and the connections of instances, in voicectl-holder, a process of ours that
+/// outlives the daemon: started when there is none, taken over from an earlier run, started anew
+/// when it dies.
 ///
 /// On disk: `<run>/holder.sock` where it listens, `<run>/holder.json` who it is, written before it
 /// runs.
-class HolderStore final : public DescriptorStore {
+class HolderStore final : public DescriptorStore, public ConnectionKeeper {
  public:
   struct Deps {
     Reactor& reactor;
@@ -62,6 +64,13 @@ class HolderStore final : public DescriptorStore {
   void drop(const std::string& name) override;
   void clear(std::function<void()> done) override;
 
+  Result<UniqueFd> open_lane(const InstanceId& instance) override;
+  void allow(const InstanceId& instance, const TenantId& tenant) override;
+  Result<UniqueFd> give(const TenantId& tenant) override;
+  void when_lanes_are_lost(std::function<void()> task) override {
+    on_lanes_lost_ = std::move(task);
+  }
+
  private:
   struct Waiting {
     std::string text;
@@ -82,6 +91,8 @@ class HolderStore final : public DescriptorStore {
   void replace(const std::string& why);
   void start();
   void start_later();
+  /// Sends one end of a new pair of sockets there; the other one is for somebody else.
+  Result<UniqueFd> send_end(const std::string& text);
   void send(const std::string& text, const std::vector<int>& descriptors);
   void send_waiting();
   void end_process();
@@ -110,6 +121,7 @@ class HolderStore final : public DescriptorStore {
   std::function<void(std::vector<KeptDescriptors>)> on_open_;
   std::vector<KeptDescriptors> found_;
   std::function<void()> on_clear_;
+  std::function<void()> on_lanes_lost_;
   /// More than the channel takes at once.
   std::deque<Waiting> waiting_;
   bool is_sending_later_ = false;

@@ -26,6 +26,13 @@ inline constexpr std::string_view kList = "list";
 inline constexpr std::string_view kPut = "put";
 /// "drop <name>".
 inline constexpr std::string_view kDrop = "drop";
+/// "lane <instance>" with a socket: the instance parks its connections over it
+/// (runtime/parking/protocol.h).
+inline constexpr std::string_view kLane = "lane";
+/// "allow <instance> <tenant>": from now on it may park connections of that tenant.
+inline constexpr std::string_view kAllow = "allow";
+/// "give <tenant>" with a socket: whoever is behind it gets what dead instances had parked of it.
+inline constexpr std::string_view kGive = "give";
 /// "stop": lets go of everything and ends.
 inline constexpr std::string_view kStop = "stop";
 

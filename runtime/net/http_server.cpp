@@ -21,6 +21,8 @@ constexpr Duration kCloseWait = std::chrono::seconds(5);
 constexpr Duration kLingerWait = std::chrono::seconds(2);
 /// Idle connections to end when the process is out of descriptors: room for a few newcomers.
 constexpr std::size_t kSpared = 8;
+/// WebSockets that are kept in one turn: as many as one message has room for.
+constexpr std::size_t kKeptAtOnce = kMaxChannelDescriptors;
 /// A connection that is idle for less has perhaps only not been heard yet.
 constexpr Duration kSparedAfter = std::chrono::milliseconds(100);
 /// Connections that are let go in one turn, so that others have theirs.
@@ -71,6 +73,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   bool is_draining() const override { return is_draining_; }
   bool is_parked() const override { return is_parked_; }
   bool is_held() const override { return is_held_; }
+  bool may_be_elsewhere() const override { return is_frozen_; }
 
   void on_request(HttpRequest request, std::shared_ptr<Responder> responder) override {
     handlers_.on_request(std::move(request), std::move(responder));
@@ -84,6 +87,64 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     Connection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
     ledger_.note(*key);
+  }
+
+  void keep_later(Connection& connection) override {
+    const auto found = connections_.find(&connection);
+    // While it is held, another process serves it, and keeps it.
+    if (gate_ == nullptr || is_held_ || found == connections_.end()) {
+      return;
+    }
+    to_keep_.push_back(found->second);
+    if (to_keep_.size() == 1) {
+      keep_soon();
+    }
+  }
+
+  void keep_soon() {
+    loop_.post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->keep_some();
+      }
+    });
+  }
+
+  void keep_all() {
+    to_keep_.clear();
+    for (const auto& [key, connection] : connections_) {
+      if (connection->is_websocket()) {
+        to_keep_.push_back(connection);
+      }
+    }
+    keep_some();
+  }
+
+  /// Not at once, so that nobody waits for it: a socket that was just opened, or got from another
+  /// process, is to be served first.
+  void keep_some() {
+    if (gate_ == nullptr) {
+      return;
+    }
+    std::vector<std::shared_ptr<Connection>> kept;
+    std::vector<parking::ParkingGate::Request> requests;
+    while (!to_keep_.empty() && kept.size() < kKeptAtOnce) {
+      const auto connection = to_keep_.back().lock();
+      to_keep_.pop_back();
+      const auto request = connection ? connection->to_keep() : std::nullopt;
+      if (request) {
+        kept.push_back(connection);
+        requests.push_back(*request);
+      }
+    }
+    std::vector<parking::ParkingSpace> spaces = gate_->park(requests);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      if (spaces[i].is_taken()) {
+        kept[i]->keep_at(std::move(spaces[i]));
+      }
+    }
+    if (!to_keep_.empty()) {
+      keep_soon();
+    }
   }
 
   void forget(Connection& connection) override {
@@ -190,6 +251,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   }
 
   void thaw() {
+    is_frozen_ = false;
     ledger_.end();
     set_.resume();
     lanes_.resume();
@@ -228,6 +290,11 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         }
       });
     }
+    loop_.post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->keep_all();
+      }
+    });
     // Ten thousand ids take their time to go, and nobody waits for them.
     loop_.post([over = std::make_shared<Copies>(std::exchange(copies_, {}))] {});
   }
@@ -252,6 +319,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     ledger_.end();
     connections_.clear();
     websockets_ = 0;
+    gate_ = nullptr;
+    to_keep_.clear();
   }
 
   using Connections = std::unordered_map<Connection*, std::shared_ptr<Connection>>;
@@ -269,10 +338,14 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   Copies copies_;
   /// Held, with bytes to act on.
   std::vector<Connection*> sleepers_;
+  parking::ParkingGate* gate_ = nullptr;
+  /// WebSockets that are not kept yet.
+  std::vector<std::weak_ptr<Connection>> to_keep_;
   std::size_t websockets_ = 0;
   bool is_draining_ = false;
   bool is_parked_ = false;
   bool is_held_ = false;
+  bool is_frozen_ = false;
 };
 
 HttpServer::HttpServer(AsioReactor& reactor, Handlers handlers, ConnectionLimits limits)
@@ -328,6 +401,7 @@ void HttpServer::end_copy() {
 }
 
 std::size_t HttpServer::freeze() {
+  inner_->is_frozen_ = true;
   inner_->set_.pause();
   inner_->lanes_.pause();
   return inner_->ledger_.close();
@@ -361,6 +435,10 @@ Status HttpServer::drop_copy(CopyId id) {
 
 void HttpServer::go() {
   inner_->go();
+}
+
+void HttpServer::keep_at(parking::ParkingGate& gate) {
+  inner_->gate_ = &gate;
 }
 
 std::size_t HttpServer::connections() const {

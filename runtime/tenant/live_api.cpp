@@ -115,6 +115,11 @@ void LiveApi::attach(const FollowerPtr& follower) {
     const FollowerPtr one = weak.lock();
     return one ? note_of(*one) : std::string();
   };
+  handlers.kept_note = [this, weak = std::weak_ptr(follower),
+                        alive = std::weak_ptr(self_)](std::string& note) {
+    const FollowerPtr one = weak.lock();
+    return one != nullptr && !alive.expired() && append_kept_note(*one, note);
+  };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
   if (follower->session) {
@@ -213,9 +218,10 @@ void LiveApi::begin(const FollowerPtr& follower,
 }
 
 void LiveApi::reload(const FollowerPtr& follower, std::string_view reason) {
-  follower->socket->send_text(fmt::format(R"({{"type":"stream.reload","reason":"{}"}})", reason));
   // Whatever happens from now on is news to one that reads everything anew.
   follower->sent = 0;
+  follower->replaying = false;
+  follower->socket->send_text(fmt::format(R"({{"type":"stream.reload","reason":"{}"}})", reason));
   go_live(follower);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crypto.h"
 #include "base/record_codec.h"
 #include "runtime/tenant/live_follower.h"
 
@@ -44,10 +45,48 @@ std::string LiveApi::note_of(const Follower& follower) {
                                     follower.texts.full_at()});
 }
 
-Status LiveApi::adopt(const std::string& tag,
-                      const std::string& note,
-                      std::shared_ptr<WebSocket> socket) {
-  VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
+/// What is kept of a follower while it is served: changed with every event that it is sent.
+struct KeptNote {
+  std::optional<WallTime> session_end;
+  std::uint64_t sent = 0;
+  MonoTime texts_full_at;
+};
+
+template <typename Visit>
+void visit_fields(Visit& visit, KeptNote& note) {
+  auto& [session_end, sent, texts_full_at] = note;
+  visit("session_end", session_end);
+  visit("sent", sent);
+  visit("texts_full_at", texts_full_at);
+}
+
+std::string kept_follower_layout() {
+  RecordLayout layout;
+  layout.describe<KeptNote>();
+  // A word of its own, since it goes through messages of words.
+  return sha256_hex(layout.text()).substr(0, 16);
+}
+
+std::optional<std::uint64_t> LiveApi::place_of(const Follower& follower) const {
+  if (follower.replaying || follower.sent > 0) {
+    return follower.sent;
+  }
+  // Whoever is live on the tenant's channel has had all that was told. Of a session nobody
+  // remembers what was told last: one that was told to read everything anew, or came from another
+  // process, is placed again by its next event.
+  return follower.session ? std::nullopt : std::optional(scope_.hub.last_told());
+}
+
+bool LiveApi::append_kept_note(const Follower& follower, std::string& note) const {
+  const std::optional<std::uint64_t> place = place_of(follower);
+  if (place) {
+    RecordWriter(note).put(KeptNote{follower.session_end, *place, follower.texts.full_at()});
+  }
+  return place.has_value();
+}
+
+Result<LiveApi::FollowerPtr> LiveApi::make_follower(const std::string& tag,
+                                                    std::shared_ptr<WebSocket> socket) const {
   const std::size_t mark = std::min(tag.find('#'), tag.size());
   const std::string channel = tag.substr(0, mark);
   auto follower = std::make_shared<Follower>();
@@ -59,6 +98,29 @@ Status LiveApi::adopt(const std::string& tag,
   }
   follower->socket = std::move(socket);
   follower->key_id = mark < tag.size() ? tag.substr(mark + 1) : "";
+  return follower;
+}
+
+Status LiveApi::recover(const std::string& tag,
+                        const std::string& note,
+                        std::shared_ptr<WebSocket> socket) {
+  VC_TRY(const KeptNote known, decode_record<KeptNote>(note, "what is kept of a follower"));
+  VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
+  follower->session_end = known.session_end;
+  follower->sent = known.sent;
+  follower->texts = TokenBucket(known.texts_full_at);
+  listen(follower);
+  attach(follower);
+  // What was told to others while this one was being told, and what happened since.
+  replay(follower);
+  return ok_status();
+}
+
+Status LiveApi::adopt(const std::string& tag,
+                      const std::string& note,
+                      std::shared_ptr<WebSocket> socket) {
+  VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
+  VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
   follower->session_end = known.session_end;
   follower->sent = known.sent;
   follower->last = known.last;

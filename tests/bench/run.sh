@@ -3,6 +3,7 @@
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
 # `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
 # is tests/bench/store_bench.sh, `./run bench handover ...` is tests/bench/handover_bench.py,
+# `./run bench recovery ...` is tests/bench/recovery_bench.py,
 # `./run bench signature` looks whether the time of a check tells on it.
 set -euo pipefail
 
@@ -16,6 +17,10 @@ fi
 if [ "$wanted" = handover ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/handover_bench.py" "$bin" "$@"
+fi
+if [ "$wanted" = recovery ]; then
+  shift
+  exec python3 "$(dirname "$(readlink -f "$0")")/recovery_bench.py" "$bin" "$@"
 fi
 if [ "$wanted" = signature ]; then
   exec "$bin/voicectl-signature-bench"

@@ -251,8 +251,8 @@ TEST_F(HolderStoreTest, AnotherKeeperTakesOverWhatItHasAndEndsIt) {
   loop = std::make_unique<SimReactorView>(sim);
   FakeKept kept;
   kept["b"].push_back(UniqueFd());
-  MovedStore moved(std::make_unique<FakeDescriptorStore>(*loop, kept),
-                   std::make_unique<HolderStore>(
+  MovedStore moved(std::make_shared<FakeDescriptorStore>(*loop, kept),
+                   std::make_shared<HolderStore>(
                        HolderStore::Deps{*loop, *spawner, listeners, channels, files},
                        HolderStore::Options{.program = "/x", .run = "/run", .own_uid = 7}));
 
