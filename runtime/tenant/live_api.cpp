@@ -39,12 +39,6 @@ bool is_final(const SessionEvent& event) {
 
 }  // namespace
 
-/// How a socket is closed that may not stay.
-struct LiveApi::Ending {
-  std::uint16_t code;
-  std::string_view reason;
-};
-
 Result<std::optional<std::uint64_t>> parse_after(const HttpRequest& request) {
   const auto found = request.query.find("after");
   if (found == request.query.end()) {

@@ -24,6 +24,12 @@ inline constexpr std::uint16_t kTryAgainLater = 1013;
 /// Live events that may wait behind a replay.
 inline constexpr std::size_t kMostWaiting = 2000;
 
+/// How a socket is closed that may not stay.
+struct LiveApi::Ending {
+  std::uint16_t code;
+  std::string_view reason;
+};
+
 /// One WebSocket and how far its events are.
 struct LiveApi::Follower {
   std::shared_ptr<WebSocket> socket;
