@@ -77,8 +77,8 @@ class RecoveryE2e : public ::testing::Test {
 
 TEST_F(RecoveryE2e, WebSocketsOutliveInstancesThatAreKilledAgainAndAgain) {
   constexpr std::size_t kConnections = 200;
-  constexpr std::size_t kKills = 5;
-  Running callers(load(kConnections, 12, 800));
+  constexpr std::size_t kKills = 4;
+  Running callers(load(kConnections, 16, 400));
   ASSERT_TRUE(callers.wait_for_err("ready"));
 
   for (std::size_t i = 0; i < kKills; ++i) {
