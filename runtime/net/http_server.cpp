@@ -10,6 +10,7 @@
 #include "runtime/net/acceptor.h"
 #include "runtime/net/copy_ledger.h"
 #include "runtime/net/http_connection.h"
+#include "runtime/net/kept_connections.h"
 #include "runtime/net/websocket_connection.h"
 
 namespace voicectl {
@@ -21,8 +22,6 @@ constexpr Duration kCloseWait = std::chrono::seconds(5);
 constexpr Duration kLingerWait = std::chrono::seconds(2);
 /// Idle connections to end when the process is out of descriptors: room for a few newcomers.
 constexpr std::size_t kSpared = 8;
-/// WebSockets that are kept in one turn: as many as one message has room for.
-constexpr std::size_t kKeptAtOnce = kMaxChannelDescriptors;
 /// A connection that is idle for less has perhaps only not been heard yet.
 constexpr Duration kSparedAfter = std::chrono::milliseconds(100);
 /// Connections that are let go in one turn, so that others have theirs.
@@ -65,7 +64,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         handlers_(std::move(wanted)),
         limits_(allowed),
         set_(loop.context()),
-        lanes_(loop, lane_lengths(allowed)) {}
+        lanes_(loop, lane_lengths(allowed)),
+        kept_(loop) {}
 
   Reactor& reactor() override { return loop_; }
   DeadlineLanes& lanes() override { return lanes_; }
@@ -92,58 +92,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   void keep_later(Connection& connection) override {
     const auto found = connections_.find(&connection);
     // While it is held, another process serves it, and keeps it.
-    if (gate_ == nullptr || is_held_ || found == connections_.end()) {
-      return;
-    }
-    to_keep_.push_back(found->second);
-    if (to_keep_.size() == 1) {
-      keep_soon();
-    }
-  }
-
-  void keep_soon() {
-    loop_.post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) {
-        self->keep_some();
-      }
-    });
-  }
-
-  void keep_all() {
-    to_keep_.clear();
-    for (const auto& [key, connection] : connections_) {
-      if (connection->is_websocket()) {
-        to_keep_.push_back(connection);
-      }
-    }
-    keep_some();
-  }
-
-  /// Not at once, so that nobody waits for it: a socket that was just opened, or got from another
-  /// process, is to be served first.
-  void keep_some() {
-    if (gate_ == nullptr) {
-      return;
-    }
-    std::vector<std::shared_ptr<Connection>> kept;
-    std::vector<parking::ParkingGate::Request> requests;
-    while (!to_keep_.empty() && kept.size() < kKeptAtOnce) {
-      const auto connection = to_keep_.back().lock();
-      to_keep_.pop_back();
-      const auto request = connection ? connection->to_keep() : std::nullopt;
-      if (request) {
-        kept.push_back(connection);
-        requests.push_back(*request);
-      }
-    }
-    std::vector<parking::ParkingSpace> spaces = gate_->park(requests);
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      if (spaces[i].is_taken()) {
-        kept[i]->keep_at(std::move(spaces[i]));
-      }
-    }
-    if (!to_keep_.empty()) {
-      keep_soon();
+    if (!is_held_ && found != connections_.end()) {
+      kept_.add(found->second);
     }
   }
 
@@ -292,7 +242,9 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     }
     loop_.post([weak = weak_from_this()] {
       if (const auto self = weak.lock()) {
-        self->keep_all();
+        for (const auto& [key, one] : self->connections_) {
+          self->kept_.add(one);
+        }
       }
     });
     // Ten thousand ids take their time to go, and nobody waits for them.
@@ -319,8 +271,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     ledger_.end();
     connections_.clear();
     websockets_ = 0;
-    gate_ = nullptr;
-    to_keep_.clear();
+    kept_.keep_at(nullptr);
   }
 
   using Connections = std::unordered_map<Connection*, std::shared_ptr<Connection>>;
@@ -338,9 +289,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   Copies copies_;
   /// Held, with bytes to act on.
   std::vector<Connection*> sleepers_;
-  parking::ParkingGate* gate_ = nullptr;
-  /// WebSockets that are not kept yet.
-  std::vector<std::weak_ptr<Connection>> to_keep_;
+  KeptConnections kept_;
   std::size_t websockets_ = 0;
   bool is_draining_ = false;
   bool is_parked_ = false;
@@ -438,7 +387,7 @@ void HttpServer::go() {
 }
 
 void HttpServer::keep_at(parking::ParkingGate& gate) {
-  inner_->gate_ = &gate;
+  inner_->kept_.keep_at(&gate);
 }
 
 std::size_t HttpServer::connections() const {
