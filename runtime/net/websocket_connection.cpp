@@ -62,7 +62,7 @@ void WebSocketConnection::note_change() {
 }
 
 std::optional<parking::ParkingGate::Request> WebSocketConnection::to_keep() const {
-  if (phase_ != Phase::kOpen || !wire_ || !wire_->is_open()) {
+  if (phase_ != Phase::kOpen || space_.is_taken() || !wire_ || !wire_->is_open()) {
     return std::nullopt;
   }
   return parking::ParkingGate::Request{wire_->number(), tag_};
