@@ -140,12 +140,14 @@ TEST_F(KeepTest, IsInDoubtWhileThePeerHasNotTakenWhatItWasSent) {
   RawPeer peer(loop_, server.port());
   open(server, peer);
 
-  server.last_websocket->send_text(std::string(900'000, 'x'));
+  peer.stop_reading();
+  // As much as the kernel takes, and a little more.
+  std::size_t sent = 0;
+  while (std::holds_alternative<ParkedState>(look()) && ++sent < 200) {
+    server.last_websocket->send_text(std::string(100'000, 'x'));
+  }
 
   EXPECT_THAT(look(), testing::VariantWith<Doubt>(Doubt::kUnsent));
-  ASSERT_TRUE(loop_.run_until([&] { return peer.received().size() > 900'000; }));
-  loop_.settle();
-  EXPECT_TRUE(std::holds_alternative<ParkedState>(look()));
 }
 
 TEST_F(KeepTest, IsInDoubtFromTheReadToTheAnswer) {
