@@ -65,7 +65,7 @@ Holder::Holder(UniqueFd listener, Options options)
       socket_file_(file_at(options_.socket_path)),
       clock_(make_clock(options_.check_seconds)),
       reserve_(open_reserve()),
-      lanes_(options_.keep_checks) {}
+      lanes_({options_.keep_checks, options_.most_connections}) {}
 
 int Holder::run() {
   while (!is_stopping_) {
@@ -169,6 +169,8 @@ void Holder::take_of_lanes(Visitor& visitor,
     lanes_.open(first, std::move(descriptors.front()));
   } else if (word == kAllow) {
     lanes_.allow(first, rest);
+  } else if (word == kForbid) {
+    lanes_.forbid(first, rest);
   } else if (word == kGive && has_one) {
     lanes_.give(first, std::move(descriptors.front()));
   } else {

@@ -31,6 +31,8 @@ class Holder {
     unsigned idle_checks = 60;
     /// Looks that a dead instance's connections wait for the next one.
     unsigned keep_checks = 12;
+    /// Connections that are kept, so that there is always room for listeners.
+    std::size_t most_connections = 512;
   };
 
   /// Which file something is, whatever its name leads to later.

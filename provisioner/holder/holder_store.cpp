@@ -201,6 +201,10 @@ void HolderStore::allow(const InstanceId& instance, const TenantId& tenant) {
   send(fmt::format("{} {} {}", holder::kAllow, instance.str(), tenant.str()), {});
 }
 
+void HolderStore::forbid(const InstanceId& instance, const TenantId& tenant) {
+  send(fmt::format("{} {} {}", holder::kForbid, instance.str(), tenant.str()), {});
+}
+
 Result<UniqueFd> HolderStore::give(const TenantId& tenant) {
   return send_end(message(holder::kGive, tenant.str()));
 }

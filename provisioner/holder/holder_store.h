@@ -66,6 +66,7 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
 
   Result<UniqueFd> open_lane(const InstanceId& instance) override;
   void allow(const InstanceId& instance, const TenantId& tenant) override;
+  void forbid(const InstanceId& instance, const TenantId& tenant) override;
   Result<UniqueFd> give(const TenantId& tenant) override;
   void when_lanes_are_lost(std::function<void()> task) override {
     on_lanes_lost_ = std::move(task);

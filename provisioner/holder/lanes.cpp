@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/holder/lanes.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "provisioner/holder/words.h"
@@ -17,6 +20,10 @@ namespace {
 
 /// One instance may have this many messages acted on before the others have their turn.
 constexpr int kMostPerTurn = 64;
+
+/// So many turns are as many messages as a socket has room for, and more: what an instance that
+/// died has said is heard to its end, and one that lives cannot hold us up.
+constexpr int kMostTurns = 32;
 
 struct SlotName {
   std::uint32_t number = 0;
@@ -55,7 +62,22 @@ void Lanes::open(std::string_view instance, UniqueFd socket) {
 void Lanes::allow(std::string_view instance, std::string_view tenant) {
   for (const auto& lane : lanes_) {
     if (lane->instance == instance && !lane->is_dead) {
-      lane->allowed.emplace(tenant);
+      lane->allowed.try_emplace(std::string(tenant), std::make_shared<const std::string>(tenant));
+    }
+  }
+}
+
+void Lanes::forbid(std::string_view instance, std::string_view tenant) {
+  for (const auto& lane : lanes_) {
+    const auto known = lane->allowed.find(tenant);
+    if (lane->instance != instance || lane->is_dead || known == lane->allowed.end()) {
+      continue;
+    }
+    lane->allowed.erase(known);
+    for (Entry& entry : lane->entries) {
+      if (entry.socket.is_open() && *entry.tenant == tenant) {
+        close(*lane, entry);
+      }
     }
   }
 }
@@ -103,13 +125,7 @@ bool Lanes::is_waiting() const {
 void Lanes::hear_everything() {
   for (const auto& lane : lanes_) {
     take_waiting(*lane);
-    bool has_more = !lane->is_dead;
-    while (has_more) {
-      pollfd look{lane->socket.get(), POLLIN, 0};
-      has_more = !lane->is_dead && ::poll(&look, 1, 0) == 1;
-      if (has_more) {
-        hear(*lane);
-      }
+    for (int turn = 0; turn < kMostTurns && !lane->is_dead && hear(*lane); ++turn) {
     }
     take_waiting(*lane);
   }
@@ -119,18 +135,18 @@ void Lanes::hear_everything() {
   clean_up();
 }
 
-void Lanes::hear(Lane& lane) {
+bool Lanes::hear(Lane& lane) {
   for (int turn = 0; turn < kMostPerTurn && !lane.is_dead; ++turn) {
     ReceivedFdMessage received = receive_fd_message(lane.socket.get(), buffer_);
     switch (received.kind) {
       case ReceivedFdMessage::Kind::kNothing:
-        return;
+        return false;
       case ReceivedFdMessage::Kind::kCut:
         break;  // those connections live and die with their instance
       case ReceivedFdMessage::Kind::kEnd:
         lane.is_dead = true;
         lane.socket.close();
-        return;
+        return false;
       case ReceivedFdMessage::Kind::kMessage:
         if (must_wait(lane, received.text)) {
           lane.waiting.push_back({std::move(received.text), std::move(received.descriptors)});
@@ -140,6 +156,7 @@ void Lanes::hear(Lane& lane) {
         break;
     }
   }
+  return true;
 }
 
 bool Lanes::must_wait(const Lane& lane, std::string_view text) {
@@ -160,23 +177,30 @@ void Lanes::take(Lane& lane, std::string_view text, std::vector<UniqueFd> descri
     park(lane, text, std::move(descriptors));
   } else if (word == parking::kLeave) {
     leave(lane, text);
-  } else if (word == parking::kHello && descriptors.size() == 1 && !lane.memory.is_open() &&
-             text.size() <= parking::kMaxLayout) {
-    lane.memory = std::move(descriptors.front());
-    lane.layout = text;
+  } else if (word == parking::kHello && descriptors.size() == 1 && !lane.memory.is_open()) {
+    take_memory(lane, text, std::move(descriptors.front()));
   }
 }
 
-void Lanes::park(Lane& lane, std::string_view words, std::vector<UniqueFd> sockets) {
-  const std::string_view tenant = cut_word(words);
-  if (!lane.allowed.contains(tenant)) {
+void Lanes::take_memory(Lane& lane, std::string_view layout, UniqueFd memory) {
+  // Memory of its own kind: to read a pipe, or a file of somebody's file system, may take for ever.
+  const bool is_memory = ::fcntl(memory.get(), F_GET_SEALS) >= 0;
+  if (is_memory && layout.size() <= parking::kMaxLayout &&
+      layout.find_first_of(" \n") == std::string_view::npos) {
+    lane.memory = std::move(memory);
+    lane.layout = layout;
+  }
+}
+
+void Lanes::park(Lane& lane, std::string_view words, std::vector<UniqueFd> sockets) const {
+  const auto tenant = lane.allowed.find(cut_word(words));
+  if (tenant == lane.allowed.end()) {
     return;  // an instance has no say in what another tenant's next instance gets
   }
   const std::optional<std::uint32_t> gate = parse_number(cut_word(words));
-  if (!gate) {
+  if (!gate || held() + sockets.size() > limits_.most) {
     return;
   }
-  const std::string* const name = &*tenants_.emplace(tenant).first;
   for (UniqueFd& socket : sockets) {
     const std::optional<SlotName> slot = parse_slot(cut_word(words));
     if (!slot) {
@@ -185,8 +209,33 @@ void Lanes::park(Lane& lane, std::string_view words, std::vector<UniqueFd> socke
     lane.entries.resize(std::max<std::size_t>(lane.entries.size(), slot->number + 1));
     Entry& entry = lane.entries[slot->number];
     lane.parked += entry.socket.is_open() ? 0 : 1;
-    entry = Entry{std::move(socket), slot->generation, *gate, name};
+    entry = Entry{std::move(socket), slot->generation, *gate, tenant->second};
   }
+}
+
+void Lanes::close(Lane& lane, Entry& entry) {
+  entry.socket.close();
+  entry.tenant.reset();
+  --lane.parked;
+}
+
+std::size_t Lanes::held() const {
+  std::size_t sum = 0;
+  const auto add = [&sum](const std::deque<Batch>& batches) {
+    for (const Batch& batch : batches) {
+      sum += batch.sockets.size();
+    }
+  };
+  for (const auto& lane : lanes_) {
+    sum += lane->parked;
+  }
+  for (const auto& gift : gifts_) {
+    add(gift->batches);
+  }
+  for (const auto& [tenant, batches] : loose_) {
+    add(batches);
+  }
+  return sum;
 }
 
 void Lanes::leave(Lane& lane, std::string_view words) {
@@ -195,8 +244,7 @@ void Lanes::leave(Lane& lane, std::string_view words) {
     if (slot && slot->number < lane.entries.size()) {
       Entry& entry = lane.entries[slot->number];
       if (entry.socket.is_open() && entry.generation == slot->generation) {
-        entry.socket.close();
-        --lane.parked;
+        close(lane, entry);
       }
     }
   }
@@ -205,6 +253,12 @@ void Lanes::leave(Lane& lane, std::string_view words) {
 void Lanes::give(std::string_view tenant, UniqueFd socket) {
   // Whoever died has said everything before.
   hear_everything();
+  for (const auto& earlier : gifts_) {
+    if (earlier->tenant == tenant) {
+      withdraw(*earlier);
+    }
+  }
+  clean_up();
   auto gift = std::make_unique<Gift>();
   gift->tenant = tenant;
   gift->socket = std::move(socket);
@@ -235,8 +289,7 @@ void Lanes::collect(Lane& lane, std::string_view tenant, std::deque<Batch>& out)
       if (gate->second) {
         slots.push_back(number);
       } else {
-        entry.socket.close();  // it was on its way to another instance, which has its own copy
-        --lane.parked;
+        close(lane, entry);  // it was on its way to another instance, which has its own copy
       }
     }
     const bool is_last = number + 1 == lane.entries.size();
@@ -269,7 +322,7 @@ Lanes::Batch Lanes::make_batch(Lane& lane, const std::vector<std::uint32_t>& slo
                   static_cast<off_t>(std::size_t{number} * parking::kSlotBytes));
     bytes += slot;
     batch.sockets.push_back(std::move(entry.socket));
-    --lane.parked;
+    close(lane, entry);
   }
   batch.text += "\n" + bytes;
   return batch;
@@ -318,6 +371,13 @@ void Lanes::hear(Gift& gift) {
   }
 }
 
+void Lanes::withdraw(Gift& gift) {
+  // From here on it cannot say any more that it took something; what it has said is in the socket.
+  (void)::shutdown(gift.socket.get(), SHUT_RD);
+  hear(gift);
+  gift.is_over = true;
+}
+
 void Lanes::clean_up() {
   for (const auto& gift : gifts_) {
     if (gift->is_over && !gift->batches.empty()) {
@@ -334,11 +394,18 @@ void Lanes::clean_up() {
 
 void Lanes::tick() {
   for (auto& [tenant, batches] : loose_) {
-    std::erase_if(batches, [this](Batch& batch) { return ++batch.age > keep_checks_; });
+    std::erase_if(batches, [this](Batch& batch) { return ++batch.age > limits_.keep_checks; });
   }
+  for (const auto& gift : gifts_) {
+    if (++gift->age > limits_.keep_checks) {
+      withdraw(*gift);  // whoever asked has forgotten it
+    }
+  }
+  clean_up();
   std::erase_if(loose_, [](const auto& one) { return one.second.empty(); });
-  std::erase_if(lanes_,
-                [this](const auto& lane) { return lane->is_dead && ++lane->age > keep_checks_; });
+  std::erase_if(lanes_, [this](const auto& lane) {
+    return lane->is_dead && ++lane->age > limits_.keep_checks;
+  });
 }
 
 }  // namespace voicectl::holder

@@ -23,13 +23,21 @@ namespace voicectl::holder {
 /// at any time: the living instance that parked it, or us, or whoever took it from us.
 class Lanes {
  public:
-  /// Looks that what nobody asked for survives.
-  explicit Lanes(unsigned keep_checks) : keep_checks_(keep_checks) {}
+  struct Limits {
+    /// Looks that what nobody asked for survives.
+    unsigned keep_checks = 0;
+    /// Connections of all instances together. Those beyond live and die with their instance.
+    std::size_t most = 0;
+  };
+
+  explicit Lanes(Limits limits) : limits_(limits) {}
 
   /// `instance` will speak over `socket`.
   void open(std::string_view instance, UniqueFd socket);
   /// From now on `instance` may park connections of `tenant`.
   void allow(std::string_view instance, std::string_view tenant);
+  /// It has that tenant no more: nothing of it is its own to leave behind.
+  void forbid(std::string_view instance, std::string_view tenant);
   /// Gives what dead instances had of `tenant` to whoever is behind `socket`.
   void give(std::string_view tenant, UniqueFd socket);
 
@@ -44,11 +52,12 @@ class Lanes {
   bool is_empty() const { return lanes_.empty() && gifts_.empty() && loose_.empty(); }
 
  private:
+  using Name = std::shared_ptr<const std::string>;
   struct Entry {
     UniqueFd socket;
     std::uint32_t generation = 0;
     std::uint32_t gate = 0;
-    const std::string* tenant = nullptr;  ///< in `tenants_`
+    Name tenant;
   };
   struct Message {
     std::string text;
@@ -59,7 +68,7 @@ class Lanes {
     UniqueFd socket;
     UniqueFd memory;
     std::string layout;
-    std::set<std::string, std::less<>> allowed;
+    std::map<std::string, Name, std::less<>> allowed;
     std::vector<Entry> entries;
     std::size_t parked = 0;
     /// What waits for the daemon's word, and everything behind it.
@@ -82,28 +91,34 @@ class Lanes {
     std::size_t sent = 0;
     bool is_told = false;
     bool is_over = false;
+    unsigned age = 0;
   };
 
   void hear_everything();
-  void hear(Lane& lane);
+  /// Whether there may be more.
+  bool hear(Lane& lane);
   void take(Lane& lane, std::string_view text, std::vector<UniqueFd> descriptors);
   void take_waiting(Lane& lane);
   static bool must_wait(const Lane& lane, std::string_view text);
-  void park(Lane& lane, std::string_view words, std::vector<UniqueFd> sockets);
+  static void take_memory(Lane& lane, std::string_view layout, UniqueFd memory);
+  void park(Lane& lane, std::string_view words, std::vector<UniqueFd> sockets) const;
   static void leave(Lane& lane, std::string_view words);
+  static void close(Lane& lane, Entry& entry);
+  /// Sockets of connections that are here.
+  std::size_t held() const;
   void hear(Gift& gift);
+  void withdraw(Gift& gift);
   static void send(Gift& gift);
   void collect(Lane& lane, std::string_view tenant, std::deque<Batch>& out);
   static char first_byte(const Lane& lane, std::uint32_t slot);
   Batch make_batch(Lane& lane, const std::vector<std::uint32_t>& slots);
   void clean_up();
 
-  unsigned keep_checks_;
+  Limits limits_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<std::unique_ptr<Gift>> gifts_;
   /// What a dead instance had been given and did not take.
   std::map<std::string, std::deque<Batch>, std::less<>> loose_;
-  std::set<std::string, std::less<>> tenants_;
   std::uint64_t last_batch_ = 0;
   std::string buffer_;
 };

@@ -23,6 +23,8 @@ class ConnectionKeeper {
   virtual Result<UniqueFd> open_lane(const InstanceId& instance) = 0;
   /// It may park connections of that tenant from now on; before, they are not kept.
   virtual void allow(const InstanceId& instance, const TenantId& tenant) = 0;
+  /// It has let go of the tenant: none of its connections is its own any more.
+  virtual void forbid(const InstanceId& instance, const TenantId& tenant) = 0;
 
   /// The end over which the tenant's next instance gets what those before it left open.
   /// ERRORS: as `open_lane`.

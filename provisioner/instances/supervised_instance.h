@@ -134,6 +134,8 @@ class SupervisedInstance {
                       std::function<void(const std::string& answer)> on_success);
   void drop_link(const Error& why);
   void allow(const TenantId& tenant);
+  /// It has that tenant no more.
+  void forget_tenant(const TenantId& tenant);
   /// Gives it what its predecessor left open of a tenant that it is about to be lent.
   void offer_connections(const TenantId& tenant);
   void tell_recovered(const TenantId& tenant, const std::string& answer);

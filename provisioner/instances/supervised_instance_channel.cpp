@@ -144,7 +144,7 @@ void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
           return;
         }
         if (report.is_handed_over) {
-          tenants_.erase(lent);
+          forget_tenant(tenant);
         } else {
           lent->second.token = report.token;
         }
@@ -184,6 +184,13 @@ void SupervisedInstance::open_lane() {
 void SupervisedInstance::allow(const TenantId& tenant) {
   if (supervision_.deps.keeper != nullptr) {
     supervision_.deps.keeper->allow(options_.instance, tenant);
+  }
+}
+
+void SupervisedInstance::forget_tenant(const TenantId& tenant) {
+  tenants_.erase(tenant);
+  if (supervision_.deps.keeper != nullptr) {
+    supervision_.deps.keeper->forbid(options_.instance, tenant);
   }
 }
 
@@ -268,7 +275,7 @@ void SupervisedInstance::reclaim(const TenantId& tenant,
                                                                              : result);
   };
   change_tenants(question, absent_is_success,
-                 [this, tenant](const std::string&) { tenants_.erase(tenant); });
+                 [this, tenant](const std::string&) { forget_tenant(tenant); });
 }
 
 void SupervisedInstance::reconfigure(const TenantId& tenant,

@@ -73,7 +73,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   bool is_draining() const override { return is_draining_; }
   bool is_parked() const override { return is_parked_; }
   bool is_held() const override { return is_held_; }
-  bool may_be_elsewhere() const override { return is_frozen_; }
+  bool may_be_elsewhere() const override { return is_frozen_ || is_held_; }
 
   void on_request(HttpRequest request, std::shared_ptr<Responder> responder) override {
     handlers_.on_request(std::move(request), std::move(responder));
@@ -240,15 +240,30 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         }
       });
     }
-    loop_.post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) {
-        for (const auto& [key, one] : self->connections_) {
-          self->kept_.add(one);
-        }
-      }
-    });
+    keep_all_later();
     // Ten thousand ids take their time to go, and nobody waits for them.
     loop_.post([over = std::make_shared<Copies>(std::exchange(copies_, {}))] {});
+  }
+
+  void keep_all_later() {
+    loop_.post([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->is_held_) {
+        return;
+      }
+      for (const auto& [key, one] : self->connections_) {
+        self->kept_.add(one);
+      }
+    });
+  }
+
+  void keep_at(parking::ParkingGate& gate) {
+    kept_.keep_at(&gate);
+    gate.when_lane_comes([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->keep_all_later();
+      }
+    });
   }
 
   /// A copy: acting on a connection may change the set.
@@ -387,7 +402,7 @@ void HttpServer::go() {
 }
 
 void HttpServer::keep_at(parking::ParkingGate& gate) {
-  inner_->kept_.keep_at(&gate);
+  inner_->keep_at(gate);
 }
 
 std::size_t HttpServer::connections() const {

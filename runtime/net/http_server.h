@@ -52,9 +52,9 @@ class WebSocket {
     /// Called as the last of all when it goes on elsewhere.
     std::function<void()> on_moved = {};
     /// Appends what a process has to know of it beside its tag if this one dies now, at most
-    /// parking::kNoteRoom bytes; false while that is not known. Asked whenever something was sent
-    /// or received. May be empty: then such a process goes on without a note.
-    std::function<bool(std::string& note)> kept_note = {};
+    /// parking::kNoteRoom bytes. Asked whenever something was sent or received. May be empty: then
+    /// such a process goes on without a note.
+    std::function<void(std::string& note)> kept_note = {};
   };
   virtual ~WebSocket() = default;
   /// Nothing is read before the first call, so no message is lost however late it comes.

@@ -25,13 +25,15 @@ class KeptConnections {
   void add(const std::shared_ptr<Connection>& connection);
 
  private:
-  void keep_soon();
+  void keep_later(Duration wait);
   void keep_some();
 
   Reactor& reactor_;
   parking::ParkingGate* gate_ = nullptr;
   /// Those that are not kept yet.
   std::vector<std::weak_ptr<Connection>> waiting_;
+  std::size_t most_waiting_ = 0;
+  bool is_due_ = false;
   std::shared_ptr<KeptConnections*> self_ = std::make_shared<KeptConnections*>(this);
 };
 

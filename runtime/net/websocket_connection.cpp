@@ -70,7 +70,6 @@ std::optional<parking::ParkingGate::Request> WebSocketConnection::to_keep() cons
 
 void WebSocketConnection::keep_at(parking::ParkingSpace space) {
   space_ = std::move(space);
-  was_kept_ = true;
   settle();
 }
 
@@ -87,21 +86,23 @@ void WebSocketConnection::settle() {
   if (is_changing_ || !space_.is_taken()) {
     return;
   }
-  if (phase_ != Phase::kOpen) {
+  if (phase_ != Phase::kOpen || !wire_) {
     // It is ending, which another process has nothing to add to.
     space_.leave();
     return;
   }
   thread_local std::string note;
   note.clear();
+  if (handlers_ && handlers_->kept_note) {
+    handlers_->kept_note(note);
+  }
   parking::ParkedChange change;
-  change.is_placed = !handlers_ || !handlers_->kept_note || handlers_->kept_note(note);
   change.note = note;
   change.unread = codec_.unread();
   change.fragments = codec_.fragments();
   change.fragment_opcode = static_cast<std::uint8_t>(codec_.fragment_opcode());
   change.unanswered_pings = unanswered_pings_;
-  change.has_unsent = wire_ && wire_->unsent_size() > 0;
+  change.has_unsent = wire_->unsent_size() > 0 || wire_->is_broken();
   space_.settle(change);
 }
 
@@ -370,8 +371,8 @@ void WebSocketConnection::drop_wire() {
   DeadlineLanes::disarm(*this);
   space_.leave();
   if (const auto wire = std::exchange(wire_, nullptr)) {
-    const bool may_be_elsewhere = host_ && host_->may_be_elsewhere();
-    was_kept_ && !may_be_elsewhere ? wire->hang_up() : wire->close();
+    // Whoever keeps the socket, or kept it for the process before, may have it open yet.
+    host_ && host_->may_be_elsewhere() ? wire->close() : wire->hang_up();
   }
 }
 

@@ -108,8 +108,6 @@ class WebSocketConnection final : public WebSocket,
   bool is_pumping_ = false;
   /// What is kept is being changed, until somebody further out says what is true.
   bool is_changing_ = false;
-  /// Somebody else may have the socket open.
-  bool was_kept_ = false;
   bool is_told_ = false;
   std::uint8_t unanswered_pings_ = 0;
   std::uint16_t control_frames_ = 0;

@@ -77,6 +77,8 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   /// Gives the socket away, and drops what is unsent. Nothing is called afterwards.
   UniqueFd release();
   bool is_open() const { return socket_.is_open(); }
+  /// What was queued may not have been written, or in part; nothing will be any more.
+  bool is_broken() const { return is_broken_; }
 
  private:
   void on_ready(std::uint32_t events) override;

@@ -81,9 +81,8 @@ void GiftReader::take(const std::string& text, std::vector<UniqueFd> sockets) {
   handlers_.on_batch(message->batch, std::move(connections));
 }
 
-void GiftReader::took(std::uint64_t batch) {
-  // If nobody hears it, nobody can give them to anyone else either.
-  (void)channel_->send(fmt::format("{} {}", kTook, batch), {});
+Status GiftReader::took(std::uint64_t batch) {
+  return channel_->send_now(fmt::format("{} {}", kTook, batch));
 }
 
 void GiftReader::end() {

@@ -25,8 +25,7 @@ struct ParkedConnection {
 class GiftReader {
  public:
   struct Handlers {
-    /// Some of them. Whoever goes on with them parks them anew first, and says `took` before it
-    /// serves one.
+    /// Some of them. Whoever goes on with them says `took` before it touches one.
     std::function<void(std::uint64_t batch, std::vector<ParkedConnection> connections)> on_batch;
     /// Once: that was all. Not before the last batch.
     std::function<void()> on_end;
@@ -35,7 +34,10 @@ class GiftReader {
   /// `layout` is what slots must have to be read; others are in doubt.
   GiftReader(std::unique_ptr<FdChannel> channel, std::string layout, Handlers handlers);
 
-  void took(std::uint64_t batch);
+  /// They are ours from now on, which is so if this succeeds: then the holder learns it whatever
+  /// becomes of this process.
+  /// ERRORS: kUnavailable if they are not, and will not be; kResourceExhausted: later, perhaps.
+  Status took(std::uint64_t batch);
 
  private:
   void take(const std::string& text, std::vector<UniqueFd> sockets);

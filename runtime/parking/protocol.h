@@ -19,7 +19,8 @@ inline constexpr std::size_t kMostSlots = 65536;
 /// Longest name of a layout.
 inline constexpr std::size_t kMaxLayout = 64;
 
-// Instance to holder, over its lane.
+// Instance to holder, over its lane. A lane that ends is that of an instance that died, or of one
+// that has closed all gates.
 
 /// "hello <layout>" with the memory of the slots: first of all. `layout` names the form of what is
 /// in them; only who has the same can read them.
@@ -28,7 +29,7 @@ inline constexpr std::string_view kHello = "hello";
 /// says whether they are this instance's to leave behind at all: its first byte is kOpenGate then.
 inline constexpr std::string_view kPark = "park";
 inline constexpr char kOpenGate = 1;
-/// "leave <slot>:<generation> ...": they are closed, or go on elsewhere.
+/// "leave <slot>:<generation> ...": they are closed, or go on elsewhere. There may be none.
 inline constexpr std::string_view kLeave = "leave";
 
 // Holder to the tenant's next instance, over a connection that the daemon made for the two.
@@ -37,8 +38,8 @@ inline constexpr std::string_view kLeave = "leave";
 inline constexpr std::string_view kSlots = "slots";
 /// "end": that was all.
 inline constexpr std::string_view kEnd = "end";
-/// Its answer, "took <batch>": said before any of them is served, and after they are parked anew.
-/// Until then they are the holder's, and whoever asks next gets them again.
+/// Its answer, "took <batch>": said before any of them is touched. Until then they are the holder's,
+/// and whoever asks next gets them; who finds then that the holder's end is closed has none.
 inline constexpr std::string_view kTook = "took";
 
 }  // namespace voicectl::parking

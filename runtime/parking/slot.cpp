@@ -29,8 +29,6 @@ Doubt doubt_of(SlotMark mark) {
       return Doubt::kUnsent;
     case SlotMark::kPartial:
       return Doubt::kPartial;
-    case SlotMark::kUnplaced:
-      return Doubt::kUnplaced;
     case SlotMark::kClean:
       break;
   }
@@ -40,6 +38,9 @@ Doubt doubt_of(SlotMark mark) {
 }  // namespace
 
 void settle(Slot& slot, const ParkedChange& change) {
+  // A slot that is clean may be settled anew, and be left half written.
+  slot.mark.store(SlotMark::kWriting, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   const std::size_t partial = change.unread.size() + change.fragments.size();
   const bool has_room =
       fill(slot.note, slot.note_size, change.note) && partial <= sizeof slot.bytes;
@@ -52,10 +53,9 @@ void settle(Slot& slot, const ParkedChange& change) {
   slot.fragments_size = static_cast<std::uint8_t>(has_room ? change.fragments.size() : 0);
   slot.fragment_opcode = change.fragment_opcode;
   slot.unanswered_pings = change.unanswered_pings;
-  const SlotMark mark = change.has_unsent   ? SlotMark::kUnsent
-                        : !has_room         ? SlotMark::kPartial
-                        : !change.is_placed ? SlotMark::kUnplaced
-                                            : SlotMark::kClean;
+  const SlotMark mark = change.has_unsent ? SlotMark::kUnsent
+                        : has_room        ? SlotMark::kClean
+                                          : SlotMark::kPartial;
   slot.mark.store(mark, std::memory_order_release);
 }
 
@@ -71,8 +71,6 @@ std::string_view name_of(Doubt doubt) {
       return "unsent";
     case Doubt::kPartial:
       return "partial";
-    case Doubt::kUnplaced:
-      return "unplaced";
     case Doubt::kBroken:
       return "broken";
   }

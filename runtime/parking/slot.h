@@ -19,7 +19,6 @@ enum class SlotMark : std::uint8_t {
   kWriting,   ///< bytes may have been written
   kUnsent,    ///< bytes that belong to the peer are in the process alone
   kPartial,   ///< an unfinished message is longer than the slot has room for
-  kUnplaced,  ///< which events the peer has had is not known
 };
 
 inline constexpr std::size_t kTagRoom = 112;
@@ -60,10 +59,9 @@ struct ParkedChange {
   std::uint8_t fragment_opcode = 0;
   std::uint8_t unanswered_pings = 0;
   bool has_unsent = false;
-  bool is_placed = true;
 };
 
-/// Says what is true from now on.
+/// Says what is true from now on. While it does so, the slot is in doubt.
 void settle(Slot& slot, const ParkedChange& change);
 
 /// A connection that can be gone on with.
@@ -78,7 +76,7 @@ struct ParkedState {
 };
 
 /// Why one cannot.
-enum class Doubt { kEnded, kReading, kWriting, kUnsent, kPartial, kUnplaced, kBroken };
+enum class Doubt { kEnded, kReading, kWriting, kUnsent, kPartial, kBroken };
 std::string_view name_of(Doubt doubt);
 
 /// Judges the bytes of a dead process's slot. Nothing in them is trusted.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,27 +25,34 @@ class Recovery {
   Recovery& operator=(const Recovery&) = delete;
 
   /// Gives `host` what has come, and what comes. `done` runs once, in this turn or a later one:
-  /// when that was all, or after kLimit. REQUIRES: `host` outlives it.
+  /// when that was all, after kLimit, or in `stop`. REQUIRES: `host` outlives it, or `stop` is
+  /// called before.
   void serve(TenantHost& host, std::function<void(const RecoveredCount&)> done);
+  /// What was not gone on with by now is left to the tenant's next instance.
+  void stop();
 
   /// For the holder to give everything: it has been asked before the tenant was opened.
   static constexpr Duration kLimit = std::chrono::seconds(3);
+  /// For the tenant to be opened: whoever asked for them may have gone.
+  static constexpr Duration kOfferLimit = std::chrono::seconds(60);
 
  private:
   using Batch = std::pair<std::uint64_t, std::vector<parking::ParkedConnection>>;
 
-  void take(Batch batch);
+  void take_waiting();
   void finish_if_over();
   void finish();
+  void set_timer(Duration wait, void (Recovery::*then)());
 
   Reactor& reactor_;
-  parking::GiftReader reader_;
-  std::vector<Batch> waiting_;
+  std::optional<parking::GiftReader> reader_;
+  std::deque<Batch> waiting_;
   TenantHost* host_ = nullptr;
   std::function<void(const RecoveredCount&)> done_;
   RecoveredCount count_;
   bool is_over_ = false;
   std::optional<TimerId> limit_;
+  std::optional<TimerId> again_;
 };
 
 }  // namespace voicectl::runtime

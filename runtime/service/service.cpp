@@ -297,6 +297,7 @@ void Service::settle_lend(const ControlRequest& request,
 void Service::close_if_asked(const TenantId& tenant, Place& place) {
   if (!place.reclaims.empty() || !on_stopped_.empty()) {
     place.state = Place::State::kClosing;
+    place.recovery.reset();
     place.host->close([this, tenant] { finish_reclaim(tenant); });
   }
 }

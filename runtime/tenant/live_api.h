@@ -83,11 +83,8 @@ class LiveApi {
   void take_text(const FollowerPtr& follower);
   void leave(const FollowerPtr& follower);
   static std::string note_of(const Follower& follower);
-  /// The number of the last event that it has had; nullopt if nobody knows.
-  std::optional<std::uint64_t> place_of(const Follower& follower) const;
-  /// Appends what a process needs to know of it beside its tag if this one dies now; false if that
-  /// is not known.
-  bool append_kept_note(const Follower& follower, std::string& note) const;
+  /// Appends what a process needs to know of it beside its tag if this one dies now.
+  void append_kept_note(const Follower& follower, std::string& note) const;
   void listen(const FollowerPtr& follower);
   struct Ending;
   std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
@@ -99,6 +96,8 @@ class LiveApi {
   void reload(const FollowerPtr& follower, std::string_view reason);
   void replay(const FollowerPtr& follower);
   void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
+  /// Whether events between what it was sent and the page are gone.
+  bool has_gap(const Follower& follower, const std::vector<SessionEvent>& page) const;
 
   TenantScope& scope_;
   std::unordered_set<FollowerPtr> followers_;

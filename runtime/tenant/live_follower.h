@@ -43,10 +43,22 @@ struct LiveApi::Follower {
   /// The last event when it came: the replay must reach it.
   std::uint64_t last = 0;
   bool replaying = true;
+  /// While it is replayed from a number of the tenant on, since nobody knows that of its session:
+  /// the last one that was looked at.
+  std::optional<std::uint64_t> tenant_sent;
   TokenBucket texts;
   /// Live events that came during the replay.
   std::vector<std::pair<std::uint64_t, std::string>> waiting;
   EventHub::Subscription subscription;
+
+  /// It has had all up to that number, of the tenant or of what it follows.
+  void place_at(std::uint64_t number, bool is_of_tenant) {
+    if (is_of_tenant && session) {
+      tenant_sent = number;
+    } else {
+      sent = number;
+    }
+  }
 
   void send(std::uint64_t seq, const std::string& text) {
     if (seq > sent) {
@@ -67,6 +79,7 @@ struct LiveApi::Follower {
 
   void go_live() {
     replaying = false;
+    tenant_sent.reset();
     for (const auto& [seq, text] : std::exchange(waiting, {})) {
       send(seq, text);
     }

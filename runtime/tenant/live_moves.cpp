@@ -18,6 +18,8 @@ namespace voicectl::runtime {
 struct FollowerNote {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
+  /// As in KeptNote.
+  bool is_of_tenant = false;
   std::uint64_t last = 0;
   bool replaying = false;
   MonoTime texts_full_at;
@@ -25,9 +27,10 @@ struct FollowerNote {
 
 template <typename Visit>
 void visit_fields(Visit& visit, FollowerNote& note) {
-  auto& [session_end, sent, last, replaying, texts_full_at] = note;
+  auto& [session_end, sent, is_of_tenant, last, replaying, texts_full_at] = note;
   visit("session_end", session_end);
   visit("sent", sent);
+  visit("is_of_tenant", is_of_tenant);
   visit("last", last);
   visit("replaying", replaying);
   visit("texts_full_at", texts_full_at);
@@ -40,23 +43,27 @@ std::string follower_note_layout() {
 }
 
 std::string LiveApi::note_of(const Follower& follower) {
-  return encode_record(FollowerNote{follower.session_end, follower.replaying ? follower.sent : 0,
-                                    follower.replaying ? follower.last : 0, follower.replaying,
-                                    follower.texts.full_at()});
+  const std::uint64_t sent = follower.tenant_sent.value_or(follower.sent);
+  return encode_record(FollowerNote{
+      follower.session_end, follower.replaying ? sent : 0, follower.tenant_sent.has_value(),
+      follower.replaying ? follower.last : 0, follower.replaying, follower.texts.full_at()});
 }
 
 /// What is kept of a follower while it is served: changed with every event that it is sent.
 struct KeptNote {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
+  /// Although it follows a session, `sent` is a number of the tenant: all of the session up to there.
+  bool is_of_tenant = false;
   MonoTime texts_full_at;
 };
 
 template <typename Visit>
 void visit_fields(Visit& visit, KeptNote& note) {
-  auto& [session_end, sent, texts_full_at] = note;
+  auto& [session_end, sent, is_of_tenant, texts_full_at] = note;
   visit("session_end", session_end);
   visit("sent", sent);
+  visit("is_of_tenant", is_of_tenant);
   visit("texts_full_at", texts_full_at);
 }
 
@@ -67,22 +74,18 @@ std::string kept_follower_layout() {
   return sha256_hex(layout.text()).substr(0, 16);
 }
 
-std::optional<std::uint64_t> LiveApi::place_of(const Follower& follower) const {
-  if (follower.replaying || follower.sent > 0) {
-    return follower.sent;
+void LiveApi::append_kept_note(const Follower& follower, std::string& note) const {
+  KeptNote kept{follower.session_end, follower.sent, false, follower.texts.full_at()};
+  if (follower.tenant_sent) {
+    kept.sent = *follower.tenant_sent;
+    kept.is_of_tenant = true;
+  } else if (!follower.replaying && follower.sent == 0) {
+    // It came from another process, or was told to read everything anew. Whoever is live has had
+    // all that was told.
+    kept.sent = scope_.hub.last_told();
+    kept.is_of_tenant = follower.session.has_value();
   }
-  // Whoever is live on the tenant's channel has had all that was told. Of a session nobody
-  // remembers what was told last: one that was told to read everything anew, or came from another
-  // process, is placed again by its next event.
-  return follower.session ? std::nullopt : std::optional(scope_.hub.last_told());
-}
-
-bool LiveApi::append_kept_note(const Follower& follower, std::string& note) const {
-  const std::optional<std::uint64_t> place = place_of(follower);
-  if (place) {
-    RecordWriter(note).put(KeptNote{follower.session_end, *place, follower.texts.full_at()});
-  }
-  return place.has_value();
+  RecordWriter(note).put(kept);
 }
 
 Result<LiveApi::FollowerPtr> LiveApi::make_follower(const std::string& tag,
@@ -107,7 +110,7 @@ Status LiveApi::recover(const std::string& tag,
   VC_TRY(const KeptNote known, decode_record<KeptNote>(note, "what is kept of a follower"));
   VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
   follower->session_end = known.session_end;
-  follower->sent = known.sent;
+  follower->place_at(known.sent, known.is_of_tenant);
   follower->texts = TokenBucket(known.texts_full_at);
   listen(follower);
   attach(follower);
@@ -122,7 +125,7 @@ Status LiveApi::adopt(const std::string& tag,
   VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
   VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
   follower->session_end = known.session_end;
-  follower->sent = known.sent;
+  follower->place_at(known.sent, known.is_of_tenant);
   follower->last = known.last;
   follower->replaying = known.replaying;
   follower->texts = TokenBucket(known.texts_full_at);

@@ -140,8 +140,7 @@ TenantHost::Inner::Inner(
               },
               [this](const std::string& tag,
                      const std::string& note,
-                     const std::shared_ptr<WebSocket>& socket) { take_adopted(tag, note, socket); },
-              {}}) {
+                     const std::shared_ptr<WebSocket>& socket) { take_adopted(tag, note, socket); }}) {
   outbox.add(std::string(kCallEffects), calls);
   outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);

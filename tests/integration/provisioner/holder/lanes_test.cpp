@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "provisioner/holder/lanes.h"
 #include "runtime/parking/gift_reader.h"
 #include "runtime/parking/parking_lot.h"
 #include "tests/integration/provisioner/holder/real_holder_world.h"
@@ -24,6 +25,27 @@ using parking::ParkingSpace;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+/// A lane whose socket can be closed behind its owner's back, as a death does.
+class MortalChannel final : public FdChannel {
+ public:
+  explicit MortalChannel(std::shared_ptr<std::unique_ptr<FdChannel>> channel)
+      : channel_(std::move(channel)) {}
+
+  void start(Handlers handlers) override { (*channel_)->start(std::move(handlers)); }
+  Status send(std::string_view message, const std::vector<int>& descriptors) override {
+    return *channel_ ? (*channel_)->send(message, descriptors) : ended();
+  }
+  using FdChannel::send_now;
+  Status send_now(std::string_view message, const std::vector<int>& descriptors) override {
+    return *channel_ ? (*channel_)->send_now(message, descriptors) : ended();
+  }
+  std::uint32_t peer_uid() const override { return 0; }
+
+ private:
+  static Status ended() { return Error(ErrorCode::kUnavailable, "cannot send: it is dead"); }
+  std::shared_ptr<std::unique_ptr<FdChannel>> channel_;
+};
+
 /// As far as a holder can see.
 struct Instance {
   explicit Instance(Reactor& reactor) : lot(reactor, "layout-1") {}
@@ -31,6 +53,8 @@ struct Instance {
   Instance& operator=(const Instance&) = delete;
 
   ParkingLot lot;
+  std::shared_ptr<std::unique_ptr<FdChannel>> lane =
+      std::make_shared<std::unique_ptr<FdChannel>>();
   std::map<std::string, std::unique_ptr<ParkingGate>> gates;
   std::vector<ParkingSpace> spaces;
   std::vector<UniqueFd> sockets;
@@ -42,7 +66,7 @@ struct Instance {
     return *known;
   }
   void park(const UniqueFd& socket, const std::string& tenant, const std::string& note) {
-    spaces.push_back(std::move(gate(tenant).park({{socket.get(), "tag"}}).front()));
+    spaces.push_back(std::move(gate(tenant).park({{socket.get(), "tag"}}).spaces.front()));
     EXPECT_TRUE(spaces.back().is_taken());
     spaces.back().settle({note, "", "", 0, 0, false});
   }
@@ -82,7 +106,8 @@ class LanesTest : public ::testing::Test {
     for (const std::string& allowed : tenants) {
       store->allow(instance(name), tenant(allowed));
     }
-    ASSERT_THAT(one.lot.use_lane(world.channels().adopt(std::move(*lane))), IsOk());
+    *one.lane = world.channels().adopt(std::move(*lane));
+    ASSERT_THAT(one.lot.use_lane(std::make_unique<MortalChannel>(one.lane)), IsOk());
   }
   /// A connection of the instance; returns the peer's end.
   UniqueFd connect(Instance& one, const std::string& name, const std::string& note) {
@@ -94,7 +119,7 @@ class LanesTest : public ::testing::Test {
   }
   /// Without a word, and with its memory as it is.
   void kill(std::unique_ptr<Instance>& one) {
-    one->lot.drop_lane();
+    one->lane->reset();
     one->sockets.clear();
     dead_.push_back(std::move(one));
   }
@@ -217,7 +242,7 @@ TEST_F(LanesTest, WhatIsNotTakenIsGivenAgain) {
 
   const auto gift = give("acme");
   ASSERT_THAT(notes(*gift), ElementsAre("17"));
-  gift->reader->took(gift->batches[0]);
+  EXPECT_THAT(gift->reader->took(gift->batches[0]), IsOk());
   world.settle();
   EXPECT_THAT(notes(*give("acme")), IsEmpty());
 
@@ -234,11 +259,63 @@ TEST_F(LanesTest, WhoeverTookItParksItAnewAndTheNextOneGetsThat) {
   auto gift = give("acme");
   second->sockets.push_back(std::move(gift->connections[0].socket));
   second->park(second->sockets[0], "acme", "18");
-  gift->reader->took(gift->batches[0]);
+  EXPECT_THAT(gift->reader->took(gift->batches[0]), IsOk());
   gift.reset();
   kill(second);
 
   EXPECT_THAT(notes(*give("acme")), ElementsAre("18"));
+  EXPECT_TRUE(is_open(peer));
+}
+
+TEST_F(LanesTest, WhoeverAsksLastGetsItAndTheOneBeforeCannotTakeItAnyMore) {
+  auto first = start("shared-0", {"acme"});
+  const UniqueFd peer = connect(*first, "acme", "17");
+  kill(first);
+  const auto forgotten = give("acme");
+  ASSERT_THAT(notes(*forgotten), ElementsAre("17"));
+
+  const auto gift = give("acme");
+
+  ASSERT_THAT(notes(*gift), ElementsAre("17"));
+  EXPECT_THAT(forgotten->reader->took(forgotten->batches[0]), FailsWith(ErrorCode::kUnavailable));
+  EXPECT_THAT(gift->reader->took(gift->batches[0]), IsOk());
+}
+
+TEST_F(LanesTest, WhatWasTakenIsNotGivenAgainHoweverLateTheHolderHearsOfIt) {
+  auto first = start("shared-0", {"acme"});
+  const UniqueFd peer = connect(*first, "acme", "17");
+  kill(first);
+  const auto gift = give("acme");
+  const auto holder = world.identity();
+  ASSERT_EQ(::kill(holder->pid, SIGSTOP), 0);
+  EXPECT_THAT(gift->reader->took(gift->batches[0]), IsOk());
+  auto end = store->give(tenant("acme"));
+  ASSERT_EQ(::kill(holder->pid, SIGCONT), 0);
+
+  EXPECT_THAT(notes(*give("acme")), IsEmpty());
+}
+
+TEST_F(LanesTest, WhatATenantsFormerInstanceHasIsNotItsOwn) {
+  auto first = start("shared-0", {"acme", "beta"});
+  const UniqueFd peer = connect(*first, "acme", "17");
+  const UniqueFd other = connect(*first, "beta", "18");
+  world.settle();
+  store->forbid(instance("shared-0"), tenant("acme"));
+  world.settle();
+  const UniqueFd forged = connect(*first, "acme", "forged");
+  kill(first);
+
+  expect_closed(peer);
+  EXPECT_THAT(notes(*give("acme")), IsEmpty());
+  EXPECT_THAT(notes(*give("beta")), ElementsAre("18"));
+}
+
+TEST_F(LanesTest, AnInstanceThatGivesItsLaneUpLivesAndLeavesNothing) {
+  auto first = start("shared-0", {"acme"});
+  const UniqueFd peer = connect(*first, "acme", "17");
+  first->lot.drop_lane();
+
+  EXPECT_THAT(notes(*give("acme")), IsEmpty());
   EXPECT_TRUE(is_open(peer));
 }
 
@@ -251,9 +328,11 @@ TEST_F(LanesTest, ANewHolderIsToldEverythingAgain) {
   world.run_until([&] { return is_lost; });
   EXPECT_TRUE(is_open(peer));
   give_lane(*first, "shared-0", {"acme"});
+  EXPECT_FALSE(first->spaces[0].is_taken());
+  first->park(first->sockets[0], "acme", "18");
   kill(first);
 
-  EXPECT_THAT(notes(*give("acme")), ElementsAre("17"));
+  EXPECT_THAT(notes(*give("acme")), ElementsAre("18"));
 }
 
 TEST_F(LanesTest, LanesOutliveTheDaemon) {
@@ -297,13 +376,103 @@ TEST_F(LanesTest, AHostileInstanceHurtsOnlyItself) {
         std::string("park evil 0 x:y"), std::string("park evil 0 0"),
         std::string("park evil 99999999 0:1"), std::string("park"), std::string("leave 0:1 1:1 :"),
         std::string("hello"), std::string("took 1"), std::string("stop"), std::string("end"),
-        "hello " + std::string(5000, 'x'), std::string("park evil 0 0:1")}) {
+        "hello " + std::string(5000, 'x'), std::string("hello layout-1"),
+        std::string("park evil 0 0:1")}) {
     ASSERT_THAT(evil->send(text, {file.get()}), IsOk());
   }
   world.settle();
   kill(good);
 
   EXPECT_THAT(notes(*give("acme")), ElementsAre("17"));
+}
+
+/// The same object as in the program, without a daemon and a clock.
+class LanesLimitTest : public ::testing::Test {
+ protected:
+  static std::pair<UniqueFd, UniqueFd> pair(int kind) {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+  }
+  void turn() {
+    std::vector<pollfd> list;
+    lanes.watch(list);
+    ::poll(list.data(), list.size(), 0);
+    lanes.act(list);
+    lanes.act(list);
+  }
+  /// An instance with so many connections; returns its end of the lane.
+  UniqueFd start(std::size_t count) {
+    auto ends = pair(SOCK_SEQPACKET);
+    lanes.open("shared-0", std::move(ends.second));
+    lanes.allow("shared-0", "acme");
+    for (std::size_t i = 0; i < count; ++i) {
+      auto connection = pair(SOCK_STREAM);
+      const std::string text = "park acme 0 " + std::to_string(i + 1) + ":1";
+      EXPECT_EQ(send_fd_message(ends.first.get(), text, {connection.first.get()}), 0);
+      peers.push_back(std::move(connection.second));
+    }
+    turn();
+    return std::move(ends.first);
+  }
+  std::size_t open_peers() const {
+    return static_cast<std::size_t>(
+        std::count_if(peers.begin(), peers.end(), [](const UniqueFd& peer) {
+          char byte = 0;
+          return ::recv(peer.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+        }));
+  }
+
+  holder::Lanes lanes{{.keep_checks = 3, .most = 5}};
+  std::vector<UniqueFd> peers;
+};
+
+TEST_F(LanesLimitTest, CallersCannotTakeTheRoomThatIsForListeners) {
+  const UniqueFd lane = start(9);
+
+  EXPECT_EQ(open_peers(), 5U) << "the others have no second owner here";
+}
+
+TEST_F(LanesLimitTest, WhatNobodyAsksForIsClosed) {
+  start(2).close();
+  turn();
+  for (int i = 0; i < 3; ++i) {
+    lanes.tick();
+    EXPECT_EQ(open_peers(), 2U);
+  }
+
+  lanes.tick();
+
+  EXPECT_EQ(open_peers(), 0U);
+  EXPECT_TRUE(lanes.is_empty());
+}
+
+TEST_F(LanesLimitTest, WhatWasAskedForAndNeverTakenIsClosed) {
+  auto ends = pair(SOCK_SEQPACKET);
+  lanes.open("shared-0", std::move(ends.second));
+  lanes.allow("shared-0", "acme");
+  parking::SlotTable table = *parking::SlotTable::make();
+  const std::uint32_t gate = *table.take("");
+  table.at(gate).mark = parking::SlotMark::kClean;
+  EXPECT_EQ(send_fd_message(ends.first.get(), "hello layout-1", {table.descriptor()}), 0);
+  auto connection = pair(SOCK_STREAM);
+  EXPECT_EQ(send_fd_message(ends.first.get(), "park acme 0 1:1", {connection.first.get()}), 0);
+  connection.first.close();
+  peers.push_back(std::move(connection.second));
+  turn();
+  ends.first.close();
+  auto gift = pair(SOCK_SEQPACKET);
+  lanes.give("acme", std::move(gift.second));
+  std::string buffer;
+  EXPECT_EQ(receive_fd_message(gift.first.get(), buffer).descriptors.size(), 1U);
+  EXPECT_EQ(open_peers(), 1U);
+
+  for (int i = 0; i < 8; ++i) {
+    lanes.tick();
+  }
+
+  EXPECT_EQ(open_peers(), 0U);
+  EXPECT_TRUE(lanes.is_empty());
 }
 
 }  // namespace

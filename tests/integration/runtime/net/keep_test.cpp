@@ -24,6 +24,11 @@ class KeepTest : public testing::Test {
   KeepTest() {
     auto ends = channels_.make_pair();
     keeper_ = channels_.adopt(std::move(ends->second));
+    listen();
+    EXPECT_TRUE(lot_.use_lane(channels_.adopt(std::move(ends->first))).has_value());
+  }
+
+  void listen() {
     FdChannel::Handlers handlers;
     handlers.on_message = [this](std::string text, std::vector<UniqueFd> descriptors) {
       said_.push_back(text);
@@ -40,7 +45,6 @@ class KeepTest : public testing::Test {
       }
     };
     keeper_->start(std::move(handlers));
-    EXPECT_TRUE(lot_.use_lane(channels_.adopt(std::move(ends->first))).has_value());
   }
 
   /// An open WebSocket that is kept.
@@ -172,11 +176,9 @@ TEST_F(KeepTest, KeepsTheNoteThatBelongsToWhatWasSent) {
   RawPeer peer(loop_, server.port());
   open(server, peer);
   int number = 0;
-  bool is_known = true;
   WebSocket::Handlers handlers;
   handlers.kept_note = [&](std::string& note) {
     note += std::to_string(number);
-    return is_known;
   };
   server.last_websocket->set_handlers(std::move(handlers));
   for (number = 1; number < 5; ++number) {
@@ -184,10 +186,29 @@ TEST_F(KeepTest, KeepsTheNoteThatBelongsToWhatWasSent) {
     EXPECT_EQ(std::get<ParkedState>(look()).note, std::to_string(number));
   }
 
-  is_known = false;
+  number = 17;
   server.last_websocket->note_changed();
 
-  EXPECT_THAT(look(), testing::VariantWith<Doubt>(Doubt::kUnplaced));
+  EXPECT_EQ(std::get<ParkedState>(look()).note, "17");
+}
+
+TEST_F(KeepTest, IsParkedAnewWhenThereIsAnotherLane) {
+  EchoServer server(loop_);
+  RawPeer peer(loop_, server.port());
+  open(server, peer);
+  lot_.drop_lane();
+  server.last_websocket->send_text("nobody keeps this");
+  EXPECT_EQ(lot_.parked(), 0U);
+
+  sockets_.clear();
+  auto ends = channels_.make_pair();
+  keeper_ = channels_.adopt(std::move(ends->second));
+  listen();
+  ASSERT_TRUE(lot_.use_lane(channels_.adopt(std::move(ends->first))).has_value());
+
+  ASSERT_TRUE(loop_.run_until([&] { return sockets_.size() == 1; }));
+  EXPECT_TRUE(std::holds_alternative<ParkedState>(look()));
+  EXPECT_EQ(lot_.parked(), 1U);
 }
 
 TEST_F(KeepTest, OneThatCloses) {

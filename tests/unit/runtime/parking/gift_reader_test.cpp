@@ -64,7 +64,7 @@ TEST_F(GiftReaderTest, GivesBatchesAndSaysWhenThatWasAll) {
   give("slots 7 layout-1 1 1\n" + slot("a") + slot("b"), 2);
   give("slots 8 layout-1 1\n" + slot("c"), 1);
   give("end", 0);
-  reader->took(7);
+  EXPECT_THAT(reader->took(7), IsOk());
   sim.settle();
 
   EXPECT_THAT(batches, ElementsAre(7U, 8U));
@@ -96,11 +96,25 @@ TEST_F(GiftReaderTest, EndsAtWhatItDoesNotUnderstand) {
   EXPECT_EQ(ends, 1);
 }
 
-TEST_F(GiftReaderTest, EndsWhenTheOtherSideIsGone) {
+TEST_F(GiftReaderTest, NothingIsOursOnceTheOtherSideIsGone) {
+  give("slots 7 layout-1 1\n" + slot("a"), 1);
   giver.reset();
+  EXPECT_THAT(reader->took(7), FailsWith(ErrorCode::kUnavailable));
   sim.settle();
 
   EXPECT_EQ(ends, 1);
+}
+
+TEST_F(GiftReaderTest, NothingIsOursBeforeTheOtherSideIsSureToLearnIt) {
+  give("slots 7 layout-1 1\n" + slot("a"), 1);
+  hub.hold();
+
+  EXPECT_THAT(reader->took(7), FailsWith(ErrorCode::kResourceExhausted));
+
+  hub.release();
+  EXPECT_THAT(reader->took(7), IsOk());
+  sim.settle();
+  EXPECT_THAT(answers, ElementsAre("took 7"));
 }
 
 }  // namespace

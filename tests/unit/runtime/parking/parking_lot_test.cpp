@@ -23,6 +23,9 @@ class ParkingLotTest : public ::testing::Test {
     keeper = std::move(pair.second);
     FdChannel::Handlers handlers;
     handlers.on_message = [this](std::string text, const std::vector<UniqueFd>& descriptors) {
+      if (text.starts_with("hello")) {
+        memory = descriptors.at(0).duplicate();
+      }
       heard.push_back(std::move(text));
       sockets.push_back(descriptors.size());
     };
@@ -36,8 +39,11 @@ class ParkingLotTest : public ::testing::Test {
     sockets.clear();
   }
 
+  static std::vector<ParkingSpace> park(ParkingGate& gate, std::size_t count) {
+    return gate.park(std::vector<ParkingGate::Request>(count, {STDIN_FILENO, "tag"})).spaces;
+  }
   static ParkingSpace park(ParkingGate& gate) {
-    return std::move(gate.park({{STDIN_FILENO, "tag"}}).front());
+    return std::move(gate.park({{STDIN_FILENO, "tag"}}).spaces.front());
   }
 
   SimReactor sim;
@@ -47,6 +53,7 @@ class ParkingLotTest : public ::testing::Test {
   std::unique_ptr<FdChannel> keeper;
   std::vector<std::string> heard;
   std::vector<std::size_t> sockets;
+  UniqueFd memory;
 };
 
 TEST_F(ParkingLotTest, ParksNothingWithoutALane) {
@@ -89,36 +96,91 @@ TEST_F(ParkingLotTest, ASpaceThatDiesIsLeft) {
   EXPECT_EQ(lot.parked(), 0U);
 }
 
-TEST_F(ParkingLotTest, ANewLaneIsToldEverythingThatIsParked) {
+TEST_F(ParkingLotTest, NothingIsParkedOnceTheLaneIsGoneAndGatesAreToldOfTheNextOne) {
   open();
-  ParkingGate beta(lot, "beta");
-  std::vector<ParkingSpace> spaces;
-  for (int i = 0; i < 300; ++i) {
-    spaces.push_back(park(acme));
-  }
-  const ParkingSpace other = park(beta);
-  spaces[7].leave();
+  int lanes = 0;
+  acme.when_lane_comes([&] { ++lanes; });
+  ParkingSpace space = park(acme);
   keeper.reset();
   sim.settle();
   EXPECT_FALSE(lot.has_lane());
+  EXPECT_FALSE(space.is_taken());
   EXPECT_FALSE(park(acme).is_taken());
+  EXPECT_EQ(lot.parked(), 0U);
+  EXPECT_EQ(lanes, 0);
   heard.clear();
-  sockets.clear();
 
   ASSERT_THAT(lot.use_lane(make_lane()), IsOk());
+  EXPECT_EQ(lanes, 1);
+  EXPECT_FALSE(space.is_taken()) << "of another lane's memory";
+  space.doubt(SlotMark::kReading);
+  space = park(acme);
   sim.settle();
 
-  EXPECT_THAT(sockets, ElementsAre(1U, 253U, 46U, 1U));
-  EXPECT_THAT(heard.back(), "park beta 301 302:1");
-  EXPECT_TRUE(heard.at(1).starts_with("park acme 0 1:1 2:1 3:1"));
-  EXPECT_EQ(heard.at(1).find(" 8:1"), std::string::npos);
+  EXPECT_THAT(heard, ElementsAre("hello layout-1", "park acme 0 1:1"));
+  EXPECT_EQ(lot.parked(), 1U);
+}
+
+TEST_F(ParkingLotTest, ALaneThatIsGivenUpLeavesNothingBehind) {
+  open();
+  ParkingSpace space = park(acme);
+  space.settle({"note", "", "", 0, 0, false});
+  sim.settle();
+  const auto first_byte = [this] {
+    char byte = 77;
+    EXPECT_EQ(::pread(memory.get(), &byte, 1, 0), 1);
+    return byte;
+  };
+  EXPECT_EQ(first_byte(), kOpenGate);
+
+  lot.drop_lane();
+
+  EXPECT_NE(first_byte(), kOpenGate) << "we live: whoever kept it must not give it away";
+}
+
+TEST_F(ParkingLotTest, FindsOutThatALaneHasEndedBeforeItIsTold) {
+  open();
+  EXPECT_TRUE(lot.has_lane());
+
+  keeper.reset();
+  hub.hold();
+
+  EXPECT_FALSE(lot.has_lane());
+}
+
+TEST_F(ParkingLotTest, AFullLaneTakesThemLater) {
+  open();
+  hub.hold();
+
+  const ParkingGate::Parked none = acme.park({{STDIN_FILENO, "tag"}, {STDIN_FILENO, "tag"}});
+  EXPECT_TRUE(none.is_full);
+  EXPECT_FALSE(none.spaces[0].is_taken());
+  EXPECT_EQ(lot.parked(), 0U);
+
+  hub.release();
+  EXPECT_TRUE(park(acme).is_taken());
+}
+
+TEST_F(ParkingLotTest, WhatIsLeftWhileTheLaneIsFullIsToldLater) {
+  open();
+  {
+    const std::vector<ParkingSpace> spaces = park(acme, 3);
+    sim.settle();
+    hub.hold();
+  }
+  sim.advance(std::chrono::seconds(1));
+  EXPECT_THAT(heard, ElementsAre("park acme 0 1:1 2:1 3:1"));
+
+  hub.release();
+  sim.advance(std::chrono::seconds(1));
+
+  EXPECT_THAT(heard, ElementsAre("park acme 0 1:1 2:1 3:1", "leave 1:1 2:1 3:1"));
 }
 
 TEST_F(ParkingLotTest, ManyAreToldAtOnce) {
   open();
 
-  const std::vector<ParkingSpace> spaces =
-      acme.park(std::vector<ParkingGate::Request>(254, {STDIN_FILENO, "tag"}));
+  const std::vector<ParkingSpace> spaces = park(acme, 254);
   sim.settle();
 
   EXPECT_THAT(sockets, ElementsAre(253U, 1U));
@@ -127,8 +189,7 @@ TEST_F(ParkingLotTest, ManyAreToldAtOnce) {
 
 TEST_F(ParkingLotTest, ManyThatLeaveAreToldTogether) {
   open();
-  std::vector<ParkingSpace> spaces =
-      acme.park(std::vector<ParkingGate::Request>(3, {STDIN_FILENO, "tag"}));
+  std::vector<ParkingSpace> spaces = park(acme, 3);
   sim.settle();
   heard.clear();
 
@@ -144,7 +205,7 @@ TEST_F(ParkingLotTest, ATagThatIsTooLongIsNotKeptAndTheOthersAre) {
   const std::string long_tag(kTagRoom + 1, 'x');
 
   const std::vector<ParkingSpace> spaces =
-      acme.park({{STDIN_FILENO, "tag"}, {STDIN_FILENO, long_tag}, {STDIN_FILENO, "tag"}});
+      acme.park({{STDIN_FILENO, "tag"}, {STDIN_FILENO, long_tag}, {STDIN_FILENO, "tag"}}).spaces;
   sim.settle();
 
   EXPECT_TRUE(spaces[0].is_taken());
@@ -160,7 +221,6 @@ TEST_F(ParkingLotTest, ASpaceOutlivesItsLane) {
   sim.settle();
 
   space.doubt(SlotMark::kWriting);
-  space.settle({"note", "", "", 0, 0, false});
   space.leave();
 
   EXPECT_EQ(lot.parked(), 0U);

@@ -57,7 +57,7 @@ TEST_F(SlotTest, SaysWhyItIsInDoubt) {
   const std::pair<SlotMark, Doubt> all[] = {
       {SlotMark::kFree, Doubt::kEnded},      {SlotMark::kReading, Doubt::kReading},
       {SlotMark::kWriting, Doubt::kWriting}, {SlotMark::kUnsent, Doubt::kUnsent},
-      {SlotMark::kPartial, Doubt::kPartial}, {SlotMark::kUnplaced, Doubt::kUnplaced}};
+      {SlotMark::kPartial, Doubt::kPartial}};
   for (const auto& [mark, doubt] : all) {
     table.at(number).mark = mark;
     EXPECT_THAT(read(number), VariantWith<Doubt>(doubt));
@@ -70,14 +70,6 @@ TEST_F(SlotTest, IsInDoubtWhileBytesWaitInTheProcess) {
   settle(table.at(number), {"note", "", "", 0, 0, true});
 
   EXPECT_THAT(read(number), VariantWith<Doubt>(Doubt::kUnsent));
-}
-
-TEST_F(SlotTest, IsInDoubtWhileItIsNotKnownWhatThePeerHasHad) {
-  const std::uint32_t number = take();
-
-  settle(table.at(number), {"note", "", "", 0, 0, false, false});
-
-  EXPECT_THAT(read(number), VariantWith<Doubt>(Doubt::kUnplaced));
 }
 
 TEST_F(SlotTest, HasRoomForABoundedPartOfAMessage) {
@@ -148,8 +140,6 @@ TEST_F(SlotTest, CannotBeMadeSmallerByWhoeverGetsIt) {
 [[noreturn]] void write_for_ever(SlotTable& table, std::uint32_t number) {
   for (std::uint64_t n = 0;; ++n) {
     const std::string digits = std::to_string(n % 1'000'000);
-    table.at(number).mark.store(SlotMark::kWriting, std::memory_order_release);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
     settle(table.at(number), {digits, digits, digits, static_cast<std::uint8_t>(n % 2), 0, false});
   }
 }
