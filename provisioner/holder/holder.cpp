@@ -40,21 +40,25 @@ bool is_ours(int socket) {
          (peer.uid == ::geteuid() || peer.uid == 0);
 }
 
-/// The file at `path`; nullopt if there is none, or it cannot be looked at.
+/// The file at `path`; nullopt if there is none, or it cannot be looked at (errno).
 std::optional<Holder::FileId> file_at(const std::string& path) {
-  struct stat about {};
-  return ::stat(path.c_str(), &about) == 0
-             ? std::optional(Holder::FileId{about.st_dev, about.st_ino})
-             : std::nullopt;
+  struct statx about {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &about) != 0) {
+    return std::nullopt;
+  }
+  // Where births are not noted they are all the same.
+  return Holder::FileId{
+      (std::uint64_t{about.stx_dev_major} << 32U) | about.stx_dev_minor, about.stx_ino,
+      about.stx_btime.tv_sec, about.stx_btime.tv_nsec};
 }
 
 /// Whether nobody finds us at `path` any more: it is gone, or somebody else has bound it since.
 bool is_lost(const std::string& path, const std::optional<Holder::FileId>& ours) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) != 0) {
+  const std::optional<Holder::FileId> there = file_at(path);
+  if (!there) {
     return errno == ENOENT || errno == ENOTDIR;
   }
-  return ours && (about.st_dev != ours->device || about.st_ino != ours->inode);
+  return ours && *there != *ours;
 }
 
 }  // namespace
@@ -132,6 +136,7 @@ void Holder::hear(Visitor& visitor) {
         visitor.is_gone = true;
         return;
       case ReceivedFdMessage::Kind::kCut:
+        forget(received.text);
         refuse(visitor, "no room for the descriptors of a message");
         break;
       case ReceivedFdMessage::Kind::kMessage:
@@ -175,6 +180,15 @@ void Holder::take_of_lanes(Visitor& visitor,
     lanes_.give(first, std::move(descriptors.front()));
   } else {
     refuse(visitor, "it is not known here");
+  }
+}
+
+void Holder::forget(std::string_view text) {
+  // What was to be replaced is not what its owner has any more.
+  if (cut_word(text) == kPut) {
+    if (const auto known = kept_.find(text); known != kept_.end()) {
+      kept_.erase(known);
+    }
   }
 }
 

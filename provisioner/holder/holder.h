@@ -35,10 +35,14 @@ class Holder {
     std::size_t most_connections = 512;
   };
 
-  /// Which file something is, whatever its name leads to later.
+  /// Which file something is, whatever its name leads to later. Some file systems give the number
+  /// of a file that is gone to the next one; none knows two that were born at the same instant.
   struct FileId {
-    dev_t device = 0;
-    ino_t inode = 0;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t birth_seconds = 0;
+    std::uint32_t birth_nanoseconds = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
   };
 
   Holder(UniqueFd listener, Options options);
@@ -63,6 +67,8 @@ class Holder {
                      std::string_view word,
                      std::string_view rest,
                      std::vector<UniqueFd> descriptors);
+  /// Lets go of what a message that lost a part was to replace.
+  void forget(std::string_view text);
   void put(Visitor& visitor, std::string_view name, std::vector<UniqueFd> descriptors);
   void begin_list(Visitor& visitor);
   /// Tells as much of the list as the visitor has room for.

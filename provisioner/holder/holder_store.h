@@ -42,12 +42,17 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
     /// The daemon's run folder; it must be there when `open` is called.
     std::string run;
     std::uint32_t own_uid = 0;
-    /// For an earlier run's holder to say what it has.
-    Duration list_limit = std::chrono::seconds(2);
+    /// For an earlier run's holder to say the next word of what it has. It may be the only one that
+    /// has it, and a machine short of memory is slow: it is told, and waited for.
+    Duration list_limit = std::chrono::seconds(5);
+    /// Then it is replaced: one that says nothing for so long keeps nothing that can be had.
+    Duration list_patience = std::chrono::seconds(60);
     /// For one that was told to stop.
     Duration stop_limit = std::chrono::seconds(2);
     /// Waits before it is started anew.
     BackoffPolicy wait{.first = std::chrono::milliseconds(100), .cap = std::chrono::seconds(60)};
+    /// Waits before what was not kept is put again.
+    BackoffPolicy put_wait{.first = std::chrono::seconds(1), .cap = std::chrono::seconds(60)};
   };
 
   HolderStore(const Deps& deps, Options options);
@@ -82,10 +87,14 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   std::string identity_path() const { return identity_file(options_.run); }
 
   void adopt_process();
+  /// Asks an earlier run's holder what it has, or finds that there is none.
+  void look_for_it();
   Status connect();
   Status spawn();
   void take(const std::string& text, std::vector<UniqueFd> descriptors);
   void take_end(std::string_view words);
+  /// Something is not kept, and will be put again with everything else.
+  void tell_not_kept(const Error& why);
   /// Gives what was found to whoever waits for it.
   void answer_open();
   /// It is gone or useless: ends what is left of it, and starts another.
@@ -126,7 +135,11 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   /// More than the channel takes at once.
   std::deque<Waiting> waiting_;
   bool is_sending_later_ = false;
+  bool is_putting_again_ = false;
+  int refusals_ = 0;
   std::optional<TimerId> timer_;
+  /// How long the holder has said nothing while it was asked what it has.
+  Duration silence_{};
   int attempt_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
