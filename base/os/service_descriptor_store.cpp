@@ -107,9 +107,9 @@ void ServiceDescriptorStore::put(const std::string& name, const std::vector<int>
   bool is_kept = true;
   for (std::size_t i = 0; i < descriptors.size() && is_kept; ++i) {
     // Not watched by the manager, which would drop a listener that reports anything unusual.
-    is_kept = tell(fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0",
-                               part_name(name, i + 1, descriptors.size())),
-                   {descriptors[i]});
+    is_kept = tell(
+        fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", part_name(name, i + 1, descriptors.size())),
+        {descriptors[i]});
   }
   if (is_kept) {
     counts_[name] = descriptors.size();

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
 #include "base/result.h"
-#include "provisioner/apply/daemon_paths.h"
+#include "provisioner/model/daemon_paths.h"
 
 namespace voicectl {
 

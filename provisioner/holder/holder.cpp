@@ -47,9 +47,8 @@ std::optional<Holder::FileId> file_at(const std::string& path) {
     return std::nullopt;
   }
   // Where births are not noted they are all the same.
-  return Holder::FileId{
-      (std::uint64_t{about.stx_dev_major} << 32U) | about.stx_dev_minor, about.stx_ino,
-      about.stx_btime.tv_sec, about.stx_btime.tv_nsec};
+  return Holder::FileId{(std::uint64_t{about.stx_dev_major} << 32U) | about.stx_dev_minor,
+                        about.stx_ino, about.stx_btime.tv_sec, about.stx_btime.tv_nsec};
 }
 
 /// Whether nobody finds us at `path` any more: it is gone, or somebody else has bound it since.

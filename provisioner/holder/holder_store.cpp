@@ -115,7 +115,8 @@ void HolderStore::take(const std::string& text, std::vector<UniqueFd> descriptor
 void HolderStore::tell_not_kept(const Error& why) {
   handlers_.on_error(why);
   if (!std::exchange(is_putting_again_, true)) {
-    deps_.reactor.call_after(backoff_without_jitter(options_.put_wait, ++refusals_), guarded([this] {
+    deps_.reactor.call_after(backoff_without_jitter(options_.put_wait, ++refusals_),
+                             guarded([this] {
                                is_putting_again_ = false;
                                handlers_.on_empty();
                              }));
@@ -149,9 +150,10 @@ void HolderStore::on_list_overdue() {
   if (silence_ >= options_.list_patience) {
     return replace("it does not answer");
   }
-  handlers_.on_error(Error(ErrorCode::kTimeout,
-                           "cannot learn yet what the holder of descriptors has: it does not answer; "
-                           "waiting, since it may have what nobody else has"));
+  handlers_.on_error(
+      Error(ErrorCode::kTimeout,
+            "cannot learn yet what the holder of descriptors has: it does not answer; "
+            "waiting, since it may have what nobody else has"));
   set_timer(options_.list_limit, &HolderStore::on_list_overdue);
 }
 

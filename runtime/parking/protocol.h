@@ -38,8 +38,9 @@ inline constexpr std::string_view kLeave = "leave";
 inline constexpr std::string_view kSlots = "slots";
 /// "end": that was all.
 inline constexpr std::string_view kEnd = "end";
-/// Its answer, "took <batch>": said before any of them is touched. Until then they are the holder's,
-/// and whoever asks next gets them; who finds then that the holder's end is closed has none.
+/// Its answer, "took <batch>": said before any of them is touched. Until then they are the
+/// holder's, and whoever asks next gets them; who finds then that the holder's end is closed has
+/// none.
 inline constexpr std::string_view kTook = "took";
 
 }  // namespace voicectl::parking

@@ -25,6 +25,9 @@ inline constexpr std::size_t kTagRoom = 112;
 inline constexpr std::size_t kNoteRoom = 64;
 inline constexpr std::size_t kBytesRoom = 64;
 
+/// Grows whenever Slot changes, or what is meant by what is in it.
+inline constexpr int kSlotVersion = 1;
+
 /// What a WebSocket's next process has to know of it, in memory that outlives the present one.
 ///
 /// Whoever changes the connection first marks the slot as doubtful, then acts, then says what is

@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "base/record_codec.h"
+#include "runtime/parking/slot.h"
 #include "runtime/tenant/live_follower.h"
 
 namespace voicectl::runtime {
@@ -53,7 +54,8 @@ std::string LiveApi::note_of(const Follower& follower) {
 struct KeptNote {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
-  /// Although it follows a session, `sent` is a number of the tenant: all of the session up to there.
+  /// Although it follows a session, `sent` is a number of the tenant: all of the session up to
+  /// there.
   bool is_of_tenant = false;
   MonoTime texts_full_at;
 };
@@ -71,7 +73,7 @@ std::string kept_follower_layout() {
   RecordLayout layout;
   layout.describe<KeptNote>();
   // A word of its own, since it goes through messages of words.
-  return sha256_hex(layout.text()).substr(0, 16);
+  return sha256_hex(fmt::format("{} {}", parking::kSlotVersion, layout.text())).substr(0, 16);
 }
 
 void LiveApi::append_kept_note(const Follower& follower, std::string& note) const {

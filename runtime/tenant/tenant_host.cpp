@@ -134,13 +134,14 @@ TenantHost::Inner::Inner(
       insight(scope),
       retention({deps.reactor, deps.clock, store, book, [this] { return config->retention; }}),
       gatekeeper(scope),
-      server(deps.reactor,
-             {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
-                take(std::move(request), std::move(responder));
-              },
-              [this](const std::string& tag,
-                     const std::string& note,
-                     const std::shared_ptr<WebSocket>& socket) { take_adopted(tag, note, socket); }}) {
+      server(
+          deps.reactor,
+          {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
+             take(std::move(request), std::move(responder));
+           },
+           [this](const std::string& tag,
+                  const std::string& note,
+                  const std::shared_ptr<WebSocket>& socket) { take_adopted(tag, note, socket); }}) {
   outbox.add(std::string(kCallEffects), calls);
   outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);

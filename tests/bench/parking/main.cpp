@@ -109,15 +109,14 @@ class Side {
   parking::ParkingLot lot_{loop_, "layout"};
   parking::ParkingGate gate_{lot_, "mario-pizza"};
   std::shared_ptr<WebSocket> socket_;
-  HttpServer server_{loop_,
-                     {{},
-                      [this](const std::string&, const std::string&,
-                             std::shared_ptr<WebSocket> opened) {
-                        socket_ = std::move(opened);
-                        WebSocket::Handlers handlers;
-                        handlers.kept_note = [](std::string& note) { note.append(kNote, 'n'); };
-                        socket_->set_handlers(std::move(handlers));
-                      }}};
+  HttpServer server_{
+      loop_,
+      {{}, [this](const std::string&, const std::string&, std::shared_ptr<WebSocket> opened) {
+         socket_ = std::move(opened);
+         WebSocket::Handlers handlers;
+         handlers.kept_note = [](std::string& note) { note.append(kNote, 'n'); };
+         socket_->set_handlers(std::move(handlers));
+       }}};
   const std::string event_ = std::string(kEvent, 'e');
   std::string ping_;
 };
@@ -211,10 +210,12 @@ int run() {
   Side kept(true);
   fmt::print("{{\n");
   show("event_sent", measure({&not_kept, &kept}, [](Side& side) { side.send_event(); }), false);
-  show("ping_answered", measure({&not_kept, &kept}, [](Side& side) {
-         side.say_ping();
-         side.turn();
-       }),
+  show("ping_answered",
+       measure({&not_kept, &kept},
+               [](Side& side) {
+                 side.say_ping();
+                 side.turn();
+               }),
        true);
   fmt::print("}}\n");
   return 0;

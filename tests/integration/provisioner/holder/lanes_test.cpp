@@ -53,8 +53,7 @@ struct Instance {
   Instance& operator=(const Instance&) = delete;
 
   ParkingLot lot;
-  std::shared_ptr<std::unique_ptr<FdChannel>> lane =
-      std::make_shared<std::unique_ptr<FdChannel>>();
+  std::shared_ptr<std::unique_ptr<FdChannel>> lane = std::make_shared<std::unique_ptr<FdChannel>>();
   std::map<std::string, std::unique_ptr<ParkingGate>> gates;
   std::vector<ParkingSpace> spaces;
   std::vector<UniqueFd> sockets;

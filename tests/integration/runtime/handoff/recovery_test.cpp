@@ -101,13 +101,13 @@ class RecoveryTest : public ::testing::Test {
   /// All numbers from `first` on, each once and in their order, as one who comes new is told them.
   void expect_whole(const BytePeer& peer, const std::string& path, std::size_t first) {
     const auto fresh = passage.follower(path + "&after=" + std::to_string(first - 1));
-    ASSERT_TRUE(passage.world.run_until(
-        [&] { return count(*fresh) > 0 && count(peer) == count(*fresh); }))
-        << count(peer) << " of " << count(*fresh);
+    ASSERT_TRUE(passage.world.run_until([&] {
+      return count(*fresh) > 0 && count(peer) == count(*fresh);
+    })) << count(peer)
+        << " of " << count(*fresh);
     std::size_t at = 0;
     for (std::size_t seq = first; seq < first + count(*fresh); ++seq) {
-      const std::size_t found =
-          peer.received().find("{\"seq\":" + std::to_string(seq) + ",", at);
+      const std::size_t found = peer.received().find("{\"seq\":" + std::to_string(seq) + ",", at);
       ASSERT_NE(found, std::string::npos) << seq;
       at = found + 1;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process that serves a WebSocket is looked at before each of its instructions, as if it died there.
+// A process that serves a WebSocket is looked at before each of its instructions, as if it died
+// there.
 #include <gmock/gmock.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -155,8 +156,7 @@ class Victim {
   /// What its client has and has said is told by the kept state, and by nothing more.
   void expect_that_it_can_be_gone_on_with(const ParkedState& kept) const {
     char buffer[4096];
-    const ssize_t size =
-        ::recv(client_.get(), buffer, sizeof buffer, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t size = ::recv(client_.get(), buffer, sizeof buffer, MSG_PEEK | MSG_DONTWAIT);
     const Received seen = parse({buffer, static_cast<std::size_t>(std::max<ssize_t>(0, size))});
     ASSERT_TRUE(seen.is_whole);
     ASSERT_EQ(std::to_string(seen.texts.size()), kept.note);
@@ -191,7 +191,8 @@ class Victim {
     ASSERT_EQ(park.descriptors.size(), 1U);
     socket_ = std::move(park.descriptors[0]);
     slot_ = std::stoul(park.text.substr(park.text.rfind(' ')));
-    generation_ = static_cast<std::uint32_t>(std::stoul(park.text.substr(park.text.rfind(':') + 1)));
+    generation_ =
+        static_cast<std::uint32_t>(std::stoul(park.text.substr(park.text.rfind(':') + 1)));
   }
 
   pid_t pid_ = 0;

@@ -177,9 +177,7 @@ TEST_F(KeepTest, KeepsTheNoteThatBelongsToWhatWasSent) {
   open(server, peer);
   int number = 0;
   WebSocket::Handlers handlers;
-  handlers.kept_note = [&](std::string& note) {
-    note += std::to_string(number);
-  };
+  handlers.kept_note = [&](std::string& note) { note += std::to_string(number); };
   server.last_websocket->set_handlers(std::move(handlers));
   for (number = 1; number < 5; ++number) {
     server.last_websocket->send_text("event " + std::to_string(number));

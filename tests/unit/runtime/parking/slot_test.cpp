@@ -54,10 +54,11 @@ TEST_F(SlotTest, IsInDoubtUntilItIsSettled) {
 
 TEST_F(SlotTest, SaysWhyItIsInDoubt) {
   const std::uint32_t number = take();
-  const std::pair<SlotMark, Doubt> all[] = {
-      {SlotMark::kFree, Doubt::kEnded},      {SlotMark::kReading, Doubt::kReading},
-      {SlotMark::kWriting, Doubt::kWriting}, {SlotMark::kUnsent, Doubt::kUnsent},
-      {SlotMark::kPartial, Doubt::kPartial}};
+  const std::pair<SlotMark, Doubt> all[] = {{SlotMark::kFree, Doubt::kEnded},
+                                            {SlotMark::kReading, Doubt::kReading},
+                                            {SlotMark::kWriting, Doubt::kWriting},
+                                            {SlotMark::kUnsent, Doubt::kUnsent},
+                                            {SlotMark::kPartial, Doubt::kPartial}};
   for (const auto& [mark, doubt] : all) {
     table.at(number).mark = mark;
     EXPECT_THAT(read(number), VariantWith<Doubt>(doubt));
