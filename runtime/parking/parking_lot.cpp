@@ -57,8 +57,11 @@ void ParkingSpace::leave() {
 }
 
 bool ParkingLot::has_lane() {
+  if (!lane_) {
+    return false;
+  }
   // Nothing is left by it, so it may come as often as it likes.
-  const Status asked = lane_ ? lane_->send_now(kLeave) : Status(Error(ErrorCode::kUnavailable, ""));
+  const Status asked = lane_->send_now(kLeave);
   return asked.has_value() || asked.error().code() == ErrorCode::kResourceExhausted;
 }
 
