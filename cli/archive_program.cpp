@@ -34,7 +34,7 @@ std::optional<int> process_of(std::string_view file) {
 }
 
 /// Who is interrupted leaves its files.
-Status remove_leavings(CommandContext& context, const PlatformPaths& paths) {
+Status remove_leavings(CommandContext& context, const DaemonPaths& paths) {
   VC_TRY(const std::vector<std::string> names, context.files.list(paths.transfer()));
   for (const std::string& name : names) {
     const std::optional<int> process = process_of(name);
@@ -88,21 +88,21 @@ Result<Json> outcome_of(Json line) {
 
 }  // namespace
 
-Result<PlatformPaths> fetch_paths(DaemonClient& daemon) {
+Result<DaemonPaths> fetch_paths(DaemonClient& daemon) {
   VC_TRY(const Json status, daemon.get("/v1/status"));
   VC_TRY(std::string state, require_string(status.value("daemon", Json::object()), "state"));
-  return PlatformPaths{std::move(state)};
+  return DaemonPaths{std::move(state), "", ""};
 }
 
 std::string run_file(CommandContext& context,
-                     const PlatformPaths& paths,
+                     const DaemonPaths& paths,
                      const std::string& name,
                      std::string_view ending) {
   return fmt::format("{}/{}.{}.{}", paths.transfer(), name, context.programs.own_pid(), ending);
 }
 
 Result<Json> run_archive(CommandContext& context,
-                         const PlatformPaths& paths,
+                         const DaemonPaths& paths,
                          const std::string& name,
                          std::vector<std::string> words) {
   VC_TRY(remove_leavings(context, paths));
@@ -128,7 +128,7 @@ Result<Json> run_archive(CommandContext& context,
 
 Result<std::vector<std::string>> store_words(CommandContext& context,
                                              const StoreSpec& store,
-                                             const PlatformPaths& paths) {
+                                             const DaemonPaths& paths) {
   if (store.kind == SessionStoreKind::kEmbedded) {
     return std::vector<std::string>();
   }

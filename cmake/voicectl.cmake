@@ -68,6 +68,11 @@ function(voicectl_test name)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE voicectl_flags ${TEST_LIBS} GTest::gmock_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  # All of one kind: "tests-sim".
+  if(NOT TARGET tests-${TEST_LABEL})
+    add_custom_target(tests-${TEST_LABEL})
+  endif()
+  add_dependencies(tests-${TEST_LABEL} ${name})
   gtest_discover_tests(
     ${name}
     TEST_PREFIX "${TEST_LABEL}/"

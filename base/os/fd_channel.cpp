@@ -34,6 +34,20 @@ Error closed() {
   return Error(ErrorCode::kUnavailable, "cannot send a message: the channel is closed");
 }
 
+Status check_size(std::string_view message, const std::vector<int>& descriptors) {
+  if (message.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "cannot send an empty message");
+  }
+  if (message.size() > kMaxChannelMessage || descriptors.size() > kMaxChannelDescriptors) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("cannot send a message of {} bytes and {} descriptors: the most is {} "
+                             "and {}",
+                             message.size(), descriptors.size(), kMaxChannelMessage,
+                             kMaxChannelDescriptors));
+  }
+  return ok_status();
+}
+
 class PosixFdChannel final : public FdChannel {
  public:
   PosixFdChannel(Reactor& reactor, FdWatcher& watcher, UniqueFd socket)
@@ -59,7 +73,8 @@ class PosixFdChannel final : public FdChannel {
   }
 
   Status send(std::string_view message, const std::vector<int>& descriptors) override;
-  Status send_now(std::string_view message) override;
+  using FdChannel::send_now;
+  Status send_now(std::string_view message, const std::vector<int>& descriptors) override;
   std::uint32_t peer_uid() const override { return peer_uid_; }
 
  private:
@@ -91,16 +106,7 @@ class PosixFdChannel final : public FdChannel {
 };
 
 Status PosixFdChannel::send(std::string_view message, const std::vector<int>& descriptors) {
-  if (message.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "cannot send an empty message");
-  }
-  if (message.size() > kMaxChannelMessage || descriptors.size() > kMaxChannelDescriptors) {
-    return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("cannot send a message of {} bytes and {} descriptors: the most is {} "
-                             "and {}",
-                             message.size(), descriptors.size(), kMaxChannelMessage,
-                             kMaxChannelDescriptors));
-  }
+  VC_TRY(check_size(message, descriptors));
   if (!socket_.is_open()) {
     return closed();
   }
@@ -128,15 +134,13 @@ Status PosixFdChannel::send(std::string_view message, const std::vector<int>& de
   }
 }
 
-Status PosixFdChannel::send_now(std::string_view message) {
-  if (message.empty() || message.size() > kMaxChannelMessage) {
-    return send(message, {});  // which says what is wrong with it
-  }
+Status PosixFdChannel::send_now(std::string_view message, const std::vector<int>& descriptors) {
+  VC_TRY(check_size(message, descriptors));
   if (!socket_.is_open()) {
     return closed();
   }
   const int problem =
-      waiting_.empty() ? send_fd_message(socket_.get(), message, std::vector<int>()) : EAGAIN;
+      waiting_.empty() ? send_fd_message(socket_.get(), message, descriptors) : EAGAIN;
   switch (problem) {
     case 0:
       return ok_status();

@@ -41,10 +41,11 @@ class FdChannel {
   /// or the other end has stopped reading for too many messages (1,024).
   virtual Status send(std::string_view message, const std::vector<int>& descriptors) = 0;
 
-  /// Sends a message without descriptors, and success means that the kernel has it: it comes even if
-  /// this process ends the next moment. Nothing waits here.
+  /// Sends a message, and success means that the kernel has it: it comes even if this process ends
+  /// the next moment. Nothing waits here.
   /// ERRORS: as `send`; kResourceExhausted also if it would have to wait.
-  virtual Status send_now(std::string_view message) = 0;
+  virtual Status send_now(std::string_view message, const std::vector<int>& descriptors) = 0;
+  Status send_now(std::string_view message) { return send_now(message, {}); }
 
   /// User id of the process at the other end, as the kernel saw it when the connection was made.
   virtual std::uint32_t peer_uid() const = 0;

@@ -9,8 +9,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
+
+#include "base/os/posix_error.h"
 
 namespace voicectl {
 namespace {
@@ -47,9 +48,7 @@ Status write_own_pid(int fd, const std::string& path) {
   if (is_written) {
     return ok_status();
   }
-  const ErrorCode code =
-      errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted : ErrorCode::kInternal;
-  return Error(code, fmt::format("cannot write '{}': {}", path, std::strerror(errno)));
+  return posix_error(fmt::format("write '{}'", path), errno);
 }
 
 }  // namespace
@@ -57,9 +56,10 @@ Status write_own_pid(int fd, const std::string& path) {
 Result<FileLock> FileLock::take(const std::string& path) {
   UniqueFd fd = open_or_make(path);
   if (!fd.is_open()) {
-    const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::kResourceExhausted
-                                                              : ErrorCode::kPermissionDenied;
-    return Error(code, fmt::format("cannot open lock '{}': {}", path, std::strerror(errno)));
+    const Error why = posix_error(fmt::format("open lock '{}'", path), errno);
+    // Whatever else is wrong with its folder is for whoever owns it to change.
+    return why.code() == ErrorCode::kInternal ? Error(ErrorCode::kPermissionDenied, why.text())
+                                              : why;
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(ErrorCode::kConflict,

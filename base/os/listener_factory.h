@@ -43,6 +43,10 @@ class ListenerFactory {
   virtual Result<UniqueFd> bind_unix_packets(const std::string& path,
                                              const SocketAccess& access) = 0;
 
+  /// Nothing listens there any more, whoever has a duplicate open yet: its address can be bound at
+  /// once, and who waits in its queue is told that nobody comes.
+  virtual void stop_listening(const UniqueFd& listener) = 0;
+
   /// Where a listening socket is bound: "127.0.0.1:21000" or "unix:/run/...".
   virtual std::string describe(const UniqueFd& listener) const = 0;
 };

@@ -142,6 +142,10 @@ Result<UniqueFd> PosixListenerFactory::bind_unix_packets(const std::string& path
   return bind_path(path, access, SOCK_SEQPACKET);
 }
 
+void PosixListenerFactory::stop_listening(const UniqueFd& listener) {
+  (void)::shutdown(listener.get(), SHUT_RDWR);  // fails only for one that listens no more
+}
+
 std::string PosixListenerFactory::describe(const UniqueFd& listener) const {
   sockaddr_storage address{};
   socklen_t length = sizeof address;

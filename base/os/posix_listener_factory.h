@@ -11,6 +11,7 @@ class PosixListenerFactory final : public ListenerFactory {
   Result<UniqueFd> bind_tcp(Port port) override;
   Result<UniqueFd> bind_unix(const std::string& path, const SocketAccess& access) override;
   Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override;
+  void stop_listening(const UniqueFd& listener) override;
   std::string describe(const UniqueFd& listener) const override;
 };
 

@@ -12,6 +12,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/os/posix_error.h"
+
 namespace voicectl {
 namespace {
 
@@ -19,15 +21,8 @@ namespace {
 constexpr int kFifoBytes = 1 << 20;
 
 Error error_from(int number, std::string_view verb, const std::string& path) {
-  ErrorCode code = ErrorCode::kInternal;
-  if (number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE) {
-    code = ErrorCode::kResourceExhausted;
-  } else if (number == EACCES || number == EPERM || number == EROFS) {
-    code = ErrorCode::kPermissionDenied;
-  } else if (number == ENOENT) {
-    code = ErrorCode::kNotFound;
-  }
-  return Error(code, fmt::format("cannot {} '{}': {}", verb, path, std::strerror(number)));
+  const Error known = posix_error(fmt::format("{} '{}'", verb, path), number);
+  return number == ENOENT ? Error(ErrorCode::kNotFound, known.text()) : known;
 }
 
 Status write_all(int fd, std::string_view bytes, const std::string& path) {

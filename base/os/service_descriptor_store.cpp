@@ -9,8 +9,13 @@
 #include <optional>
 #include <utility>
 
+#include "base/backoff.h"
+
 namespace voicectl {
 namespace {
+
+/// Waits before what was not kept is put again.
+constexpr BackoffPolicy kPutWait{.first = std::chrono::seconds(1), .cap = std::chrono::seconds(60)};
 
 std::string part_name(const std::string& name, std::size_t number, std::size_t count) {
   return fmt::format("{}.{}.{}", name, number, count);
@@ -89,24 +94,52 @@ std::size_t ServiceDescriptorStore::kept() const {
 }
 
 void ServiceDescriptorStore::put(const std::string& name, const std::vector<int>& descriptors) {
-  drop(name);
+  let_go(name);
   if (service_.room && kept() + descriptors.size() > *service_.room) {
     handlers_.on_error(Error(
         ErrorCode::kResourceExhausted,
         fmt::format("cannot keep '{}' at the service manager: it has room for {} descriptors; "
                     "widen FileDescriptorStoreMax",
                     name, *service_.room)));
+    lacks_room_ = true;
     return;
   }
-  for (std::size_t i = 0; i < descriptors.size(); ++i) {
+  bool is_kept = true;
+  for (std::size_t i = 0; i < descriptors.size() && is_kept; ++i) {
     // Not watched by the manager, which would drop a listener that reports anything unusual.
-    tell(fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", part_name(name, i + 1, descriptors.size())),
-         {descriptors[i]});
+    is_kept = tell(
+        fmt::format("FDSTORE=1\nFDNAME={}\nFDPOLL=0", part_name(name, i + 1, descriptors.size())),
+        {descriptors[i]});
   }
-  counts_[name] = descriptors.size();
+  if (is_kept) {
+    counts_[name] = descriptors.size();
+  } else {
+    remove(name, descriptors.size());
+    put_again_later();
+  }
+}
+
+void ServiceDescriptorStore::put_again_later() {
+  if (std::exchange(is_putting_again_, true)) {
+    return;
+  }
+  reactor_.call_after(backoff_without_jitter(kPutWait, ++refusals_),
+                      [this, alive = std::weak_ptr(alive_)] {
+                        if (!alive.expired()) {
+                          is_putting_again_ = false;
+                          handlers_.on_empty();
+                        }
+                      });
 }
 
 void ServiceDescriptorStore::drop(const std::string& name) {
+  let_go(name);
+  if (std::exchange(lacks_room_, false)) {
+    put_again_later();
+  }
+}
+
+void ServiceDescriptorStore::let_go(const std::string& name) {
   if (const auto known = counts_.find(name); known != counts_.end()) {
     remove(name, known->second);
     counts_.erase(known);
@@ -126,13 +159,14 @@ void ServiceDescriptorStore::remove(const std::string& name, std::size_t count) 
   }
 }
 
-void ServiceDescriptorStore::tell(std::string_view message, const std::vector<int>& descriptors) {
+bool ServiceDescriptorStore::tell(std::string_view message, const std::vector<int>& descriptors) {
   const bool is_told = service_.notify(message, descriptors);
   if (!is_told && !has_failed_) {
     handlers_.on_error(
         Error(ErrorCode::kUnavailable, "cannot reach the service manager to keep descriptors"));
   }
   has_failed_ = !is_told;
+  return is_told;
 }
 
 }  // namespace voicectl

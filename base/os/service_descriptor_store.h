@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,8 +40,11 @@ class ServiceDescriptorStore final : public DescriptorStore {
   void clear(std::function<void()> done) override;
 
  private:
+  void let_go(const std::string& name);
   void remove(const std::string& name, std::size_t count);
-  void tell(std::string_view message, const std::vector<int>& descriptors);
+  bool tell(std::string_view message, const std::vector<int>& descriptors);
+  /// Has everything put again after a while.
+  void put_again_later();
   std::size_t kept() const;
 
   Reactor& reactor_;
@@ -49,6 +53,11 @@ class ServiceDescriptorStore final : public DescriptorStore {
   /// How many descriptors each name has there.
   std::map<std::string, std::size_t> counts_;
   bool has_failed_ = false;
+  /// Something was not kept for lack of room.
+  bool lacks_room_ = false;
+  bool is_putting_again_ = false;
+  int refusals_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace voicectl

@@ -147,7 +147,8 @@ Result<ExitCode> migrate(CommandContext& context, const Options& options) {
       {"base_generation", integer_or(shown.value("plan", Json::object()), "base_generation", 0)},
       {"who", context.surroundings.user}};
   VC_TRY(const ExitCode code,
-         follow_progress(context, *daemon, kTarget, dump_json(exactly), Progress::kBeside,
+         follow_progress(context, *daemon, {std::string(kTarget)}, dump_json(exactly),
+                         Progress::kBeside,
                          [&moves](const api::StepProgress& step) { note_step(moves, step); }));
   print_list(console, result, moves_view(), options.format);
   return code;

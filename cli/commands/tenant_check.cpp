@@ -36,11 +36,11 @@ void print_findings(Console& console, const Json& found) {
 Result<ExitCode> check_tenant(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const Json tenant, daemon->get("/v1/tenants/" + percent_encoded(options.slug)));
-  VC_TRY(const PlatformPaths paths, fetch_paths(*daemon));
-  const std::string folder = paths.tenant(options.slug);
-  VC_TRY(const Json found,
-         run_archive(context, paths, "check-" + options.slug,
-                     {"check", "--config", folder + "/config.json", "--data", folder + "/data"}));
+  VC_TRY(const TenantId checked, TenantId::parse(options.slug));
+  VC_TRY(const DaemonPaths paths, fetch_paths(*daemon));
+  VC_TRY(const Json found, run_archive(context, paths, "check-" + options.slug,
+                                       {"check", "--config", paths.tenant_config(checked), "--data",
+                                        paths.tenant_data(checked)}));
   if (options.format == OutputFormat::kTable) {
     print_findings(context.console, found);
   } else {

@@ -78,22 +78,23 @@ Result<ExitCode> export_tenant(CommandContext& context, const Options& options) 
   VC_TRY(check_free(context, options, path));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const std::string document, document_of(*daemon, options.slug));
-  VC_TRY(const PlatformPaths paths, fetch_paths(*daemon));
+  VC_TRY(const TenantId tenant, TenantId::parse(options.slug));
+  VC_TRY(const DaemonPaths paths, fetch_paths(*daemon));
   const std::string name = "export-" + options.slug;
   const std::string document_path = run_file(context, paths, name, "json");
   VC_TRY(context.files.replace_atomically(document_path, document, kPrivateFile));
   std::vector<std::string> words = {"export",
                                     "--config",
-                                    paths.tenant(options.slug) + "/config.json",
+                                    paths.tenant_config(tenant),
                                     "--data",
-                                    paths.tenant(options.slug) + "/data",
+                                    paths.tenant_data(tenant),
                                     "--document",
                                     document_path,
                                     "--file",
                                     path};
   if (options.with_secrets) {
-    words.insert(words.end(), {"--secrets", paths.tenant(options.slug) + "/secrets.json", "--keys",
-                               paths.tenant(options.slug) + "/keys.json"});
+    words.insert(words.end(),
+                 {"--secrets", paths.tenant_secrets(tenant), "--keys", paths.tenant_keys(tenant)});
   }
   const Result<Json> outcome = run_archive(context, paths, name, std::move(words));
   (void)context.files.remove(document_path);  // a later run does it otherwise

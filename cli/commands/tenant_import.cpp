@@ -30,7 +30,7 @@ struct Options {
 
 /// One import on its way, from the archive to a stage that the daemon takes over.
 struct Import {
-  PlatformPaths paths;
+  DaemonPaths paths;
   StoreSpec store;
   /// Tells it from every other import; the tenant's desired state carries it, so that nobody else
   /// takes these data, and the tenant no others and none.
@@ -38,7 +38,7 @@ struct Import {
   std::string name{};
   bool has_keys = false;
 
-  std::string stage() const { return paths.transfer() + "/" + id; }
+  std::string stage() const { return paths.import_stage(id); }
 };
 
 Status check_name_is_free(const DesiredState& desired, const std::string& name) {
@@ -69,7 +69,7 @@ bool names_import(const DesiredState& desired, const std::string& id) {
 
 /// What imports have left that nobody waits for: they were cut off, or their tenant was deleted.
 Status clear_leavings(CommandContext& context,
-                      const PlatformPaths& paths,
+                      const DaemonPaths& paths,
                       const DesiredState& desired) {
   VC_TRY(const std::vector<std::string> names, context.files.list(paths.transfer()));
   for (const std::string& name : names) {
@@ -241,7 +241,7 @@ Result<ExitCode> import_tenant(CommandContext& context, const Options& options) 
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const DesiredState before, fetch_desired(*daemon));
   VC_TRY(check_name_is_free(before, options.name));
-  VC_TRY(const PlatformPaths paths, fetch_paths(*daemon));
+  VC_TRY(const DaemonPaths paths, fetch_paths(*daemon));
   VC_TRY(const FileLock lock, context.programs.lock(paths.transfer() + "/import.lock"));
   VC_TRY(clear_leavings(context, paths, before));
   Import import{paths, before.platform.store,

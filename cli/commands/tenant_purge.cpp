@@ -59,7 +59,7 @@ bool is_for_people(OutputFormat format) {
 /// as long as that is there a purge that was cut off is found again, and begun anew.
 Result<Json> purge_one(CommandContext& context,
                        DaemonClient& daemon,
-                       const PlatformPaths& paths,
+                       const DaemonPaths& paths,
                        Json one) {
   const std::string name = string_or(one, "name", "");
   const std::string tenant = string_or(one, "tenant", "");
@@ -80,7 +80,7 @@ void print_purged(Console& console, const Json& one) {
 /// All of them, also if one cannot be purged.
 Result<ExitCode> purge_all(CommandContext& context,
                            DaemonClient& daemon,
-                           const PlatformPaths& paths,
+                           const DaemonPaths& paths,
                            const Json& chosen,
                            OutputFormat format) {
   Json purged = Json::array();
@@ -110,13 +110,13 @@ Result<ExitCode> purge_all(CommandContext& context,
   return purged.empty() ? ExitCode::kFailure : ExitCode::kPartial;
 }
 
-Result<Json> list_retired(CommandContext& context, const PlatformPaths& paths) {
+Result<Json> list_retired(CommandContext& context, const DaemonPaths& paths) {
   return run_archive(context, paths, "retired", {"retired", "--state", paths.state});
 }
 
 Result<ExitCode> purge(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  VC_TRY(const PlatformPaths paths, fetch_paths(*daemon));
+  VC_TRY(const DaemonPaths paths, fetch_paths(*daemon));
   VC_TRY(const Json listed, list_retired(context, paths));
   const Json chosen =
       chosen_of(listed.value("retired", Json::array()), options, context.clock.now());

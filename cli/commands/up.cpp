@@ -68,7 +68,9 @@ Result<ExitCode> apply_files(CommandContext& context,
   const ApplyOptions how{.consent = Consent::kGiven,
                          .confirmation = options.confirmation,
                          .allow_delete = options.allow_delete,
-                         .why = "up"};
+                         .why = "up",
+                         // Longer than the lock of somebody lives who died with the daemon before.
+                         .lock_patience = std::chrono::seconds(45)};
   VC_TRY(const ExitCode code, apply_desired(context, desired, how));
   if (code == ExitCode::kOk) {
     VC_TRY(context.files.replace_atomically(workspace.path(kPlatformFile),

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/units.h"
-#include "provisioner/apply/daemon_paths.h"
+#include "provisioner/model/daemon_paths.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/registry/registry.h"
 

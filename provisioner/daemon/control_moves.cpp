@@ -77,6 +77,14 @@ Result<std::vector<PoolMove>> choose_named(const Snapshot& snapshot, const Json&
   return choose_moves(snapshot, tenants, to);
 }
 
+SessionCounts session_counts(const LoadView& load) {
+  SessionCounts out;
+  for (const auto& [tenant, seen] : load.tenants) {
+    out.emplace(tenant, seen.sessions);
+  }
+  return out;
+}
+
 Result<std::vector<PoolMove>> choose_many(const Snapshot& snapshot,
                                           const SessionCounts& sessions,
                                           const Json& body) {
@@ -99,11 +107,7 @@ void ControlServer::move_tenant(const Call& call) {
 
 void ControlServer::rebalance_pool(const Call& call) {
   show_or_run(call, "The pool is even already.", [&](const Snapshot& snapshot, const Json& body) {
-    SessionCounts sessions;
-    for (const auto& [tenant, load] : deps_.load().tenants) {
-      sessions.emplace(tenant, load.sessions);
-    }
-    return choose_many(snapshot, sessions, body);
+    return choose_many(snapshot, session_counts(deps_.load()), body);
   });
 }
 
@@ -136,7 +140,7 @@ void ControlServer::show_or_run(
   if (flag(*body, "dry_run")) {
     call.responder->send(json_response(
         200, fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
-                         dump_json(render_moves(*moves, deps_.load().sessions)),
+                         dump_json(render_moves(*moves, session_counts(deps_.load()))),
                          dump_json(Json(plan->empty() ? note : "")))));
     return;
   }

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/query.h"
 #include "runtime/control/protocol.h"
 
 namespace voicectl {
@@ -33,11 +34,6 @@ struct Gathering {
   }
 };
 
-std::string query_or(const HttpRequest& request, const std::string& key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::string() : found->second;
-}
-
 std::optional<std::int64_t> whole_number(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -48,8 +44,8 @@ std::optional<std::int64_t> whole_number(const std::string& text) {
 }  // namespace
 
 void ControlServer::list_outbox(const Call& call) {
-  const std::string wanted = query_or(call.request, "tenant");
-  const std::string state = query_or(call.request, "state");
+  const std::string wanted = query_or(call.request, "tenant", "");
+  const std::string state = query_or(call.request, "state", "");
   if (!state.empty() && state != "pending" && state != "dead") {
     refuse(call, Error(ErrorCode::kInvalidArgument,
                        fmt::format("cannot list the outbox: '{}' is no state; use pending or dead",
@@ -60,11 +56,11 @@ void ControlServer::list_outbox(const Call& call) {
     refuse(call, known.error());
     return;
   }
-  Json question = {
-      {"state", state},
-      {"limit", std::clamp<std::int64_t>(whole_number(query_or(call.request, "limit")).value_or(50),
-                                         1, kMostEntries)},
-      {"after", whole_number(query_or(call.request, "after")).value_or(0)}};
+  Json question = {{"state", state},
+                   {"limit", std::clamp<std::int64_t>(
+                                 whole_number(query_or(call.request, "limit", "")).value_or(50), 1,
+                                 kMostEntries)},
+                   {"after", whole_number(query_or(call.request, "after", "")).value_or(0)}};
   const auto gathering = std::make_shared<Gathering>();
   const auto finish = [this, call, gathering] {
     answer(call, {{"entries", gathering->entries}, {"problems", gathering->problems}});

@@ -97,7 +97,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key, "key.revoke"},
       {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key, "key.rotate"},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
-      {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions},
+      {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions, "session.migrate"},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
       {"DELETE", "/v1/sessions/*", &ControlServer::end_session, "session.end"},
       {"GET", "/v1/outbox", &ControlServer::list_outbox},

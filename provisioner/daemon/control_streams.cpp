@@ -8,17 +8,13 @@
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/event_stream.h"
 #include "provisioner/daemon/log_stream.h"
+#include "provisioner/daemon/query.h"
 
 namespace voicectl {
 namespace {
 
 HttpResponse stream_head() {
   return HttpResponse{200, {{"Content-Type", "application/x-ndjson"}}, ""};
-}
-
-std::string query_or(const HttpRequest& request, const std::string& key, std::string fallback) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? std::move(fallback) : found->second;
 }
 
 bool is_following(const HttpRequest& request) {

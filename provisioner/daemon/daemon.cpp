@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/daemon.h"
 
+#include <fmt/core.h>
+
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -69,7 +71,8 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                 folder_mode()) {
   instances_ = std::make_unique<InstanceManager>(
       InstanceManager::Deps{seams_.reactor, seams_.processes, seams_.listeners, bank_,
-                            seams_.channels, seams_.files, seams_.log_pipes, seams_.random},
+                            seams_.channels, seams_.files, seams_.log_pipes, seams_.random,
+                            seams_.keeper},
       InstanceManager::Settings{
           options_.launch, InstancePaths{options_.paths.run, options_.paths.log},
           recorded_.snapshot().epoch, options_.own_uid, options_.restart, options_.times},
@@ -135,7 +138,19 @@ InstanceCallbacks Daemon::callbacks() {
                            },
                            [this](const InstanceId& instance, const Error& why) {
                              loop_->on_instance_failed(instance, why);
+                           },
+                           [this](const InstanceId& instance, const TenantId& tenant,
+                                  const RecoveredConnections& recovered) {
+                             tell_of_recovery(instance, tenant, recovered);
                            }};
+}
+
+void Daemon::tell_of_recovery(const InstanceId& instance,
+                              const TenantId& tenant,
+                              const RecoveredConnections& recovered) {
+  events_.add("instance.recovered", "instance/" + instance.str(),
+              fmt::format(R"({{"tenant":"{}","websockets":{},"doubtful":{}}})", tenant.str(),
+                          recovered.kept, recovered.doubtful));
 }
 
 void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome) {

@@ -38,6 +38,8 @@ struct DaemonSeams {
   ListenerFactory& listeners;
   /// Where the tenants' listeners are kept while no process of ours lives.
   DescriptorStore& descriptors;
+  /// Keeps instances' connections against their death; null: nobody does.
+  ConnectionKeeper* keeper;
   FdChannelFactory& channels;
   LogPipeFactory& log_pipes;
   Random& random;
@@ -113,6 +115,9 @@ class Daemon {
   FileMode folder_mode() const;
   /// Instances run copies of the program that the daemon was started with, from the first start on.
   void take_first_program(std::function<void()> done);
+  void tell_of_recovery(const InstanceId& instance,
+                        const TenantId& tenant,
+                        const RecoveredConnections& recovered);
   void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
   void tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome);
   Status make_folders();

@@ -107,6 +107,9 @@ int run(int argc, char** argv) {
                  "what keeps listeners open while daemon and instances are dead")
       ->transform(CLI::CheckedTransformer(kKeepers).description(""))
       ->option_text("auto|systemd|holder|none");
+  app.add_option("--keep-connections", options.keep_connections,
+                 "keep WebSockets open when their instance dies")
+      ->option_text("on|off");
   app.add_option("--holder", options.holder, "program of the holder; default beside --runtime");
   app.add_option("--control", options.control, "control socket; default <run>/control.sock");
   app.add_option("--instance-user", options.instance_user, "user of the instances (root only)");

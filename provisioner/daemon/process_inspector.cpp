@@ -93,10 +93,13 @@ void ProcessInspector::run(const std::string& path,
         [state, error = does_not_run(path, started.error().text())] { state->done(error); });
     return;
   }
-  state->timer = reactor_.call_after(kPatience, [this, state, who = *started] {
-    state->is_late = true;
-    (void)processes_.signal_group(who, SIGKILL);  // its end is told all the same
-  });
+  state->timer =
+      reactor_.call_after(kPatience, [this, state, who = *started, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) {
+          state->is_late = true;
+          (void)processes_.signal_group(who, SIGKILL);  // its end is told all the same
+        }
+      });
 }
 
 void ProcessInspector::inspect(const std::string& path, Completion<ProgramFacts> done) {

@@ -110,8 +110,8 @@ struct RealHost::Inner {
 
   NginxEdgeOptions edge_options() const;
   DaemonOptions daemon_options() const;
-  std::unique_ptr<DescriptorStore> make_descriptor_store();
-  std::unique_ptr<DescriptorStore> make_holder_store();
+  std::shared_ptr<DescriptorStore> make_descriptor_store();
+  std::shared_ptr<HolderStore> make_holder_store();
   /// Whether an earlier run has left one.
   bool has_holder();
   DaemonSeams seams();
@@ -136,7 +136,9 @@ struct RealHost::Inner {
   PosixProcessSpawner processes{reactor, reactor};
   PosixFdChannelFactory channels{reactor, reactor};
   PosixLogPipeFactory log_pipes{reactor, log_files, wall};
-  std::unique_ptr<DescriptorStore> descriptors = make_descriptor_store();
+  /// Null where none is needed.
+  std::shared_ptr<HolderStore> holder;
+  std::shared_ptr<DescriptorStore> descriptors = make_descriptor_store();
   UnixEdgeStatusSource edge_status{reactor, reactor};
   std::unique_ptr<NginxEdge> edge;
   // Helper threads end before what they work on.
@@ -180,38 +182,35 @@ DaemonOptions RealHost::Inner::daemon_options() const {
   return out;
 }
 
-std::unique_ptr<DescriptorStore> RealHost::Inner::make_descriptor_store() {
+std::shared_ptr<DescriptorStore> RealHost::Inner::make_descriptor_store() {
   // Taken in any case, so that no child inherits them.
   std::vector<ServiceDescriptor> given = take_service_descriptors();
   const std::optional<std::size_t> room = service_descriptor_room();
-  DescriptorKeeper keeper = options.keeper;
-  if (keeper == DescriptorKeeper::kAuto) {
-    keeper = room.value_or(0) > 0 ? DescriptorKeeper::kSystemd : DescriptorKeeper::kHolder;
-  }
-  const bool has_other = keeper == DescriptorKeeper::kHolder ? !given.empty() : has_holder();
+  const bool has_given = !given.empty();
   const auto of_service = [&] {
-    return std::make_unique<ServiceDescriptorStore>(
+    return std::make_shared<ServiceDescriptorStore>(
         reactor, ServiceDescriptorStore::Service{.given = std::move(given), .room = room});
   };
-  std::unique_ptr<DescriptorStore> store;
-  if (keeper == DescriptorKeeper::kHolder) {
-    store = make_holder_store();
-  } else if (keeper == DescriptorKeeper::kSystemd) {
+  DescriptorKeeper wanted = options.keeper;
+  if (wanted == DescriptorKeeper::kAuto) {
+    wanted = room.value_or(0) > 0 ? DescriptorKeeper::kSystemd : DescriptorKeeper::kHolder;
+  }
+  if (wanted == DescriptorKeeper::kHolder) {
+    holder = make_holder_store();
+    return has_given ? std::make_shared<MovedStore>(holder, of_service())
+                     : std::shared_ptr<DescriptorStore>(holder);
+  }
+  std::shared_ptr<DescriptorStore> store = std::make_shared<NoDescriptorStore>(
+      [this](std::function<void()> task) { reactor.post(std::move(task)); });
+  if (wanted == DescriptorKeeper::kSystemd) {
     store = of_service();
-  } else {
-    store = std::make_unique<NoDescriptorStore>(
-        [this](std::function<void()> task) { reactor.post(std::move(task)); });
+    if (options.keep_connections) {
+      // The manager keeps listeners; connections change too often for it.
+      holder = make_holder_store();
+      return std::make_shared<MovedStore>(store, holder, MovedStore::Afterwards::kKeep);
+    }
   }
-  if (!has_other) {
-    return store;
-  }
-  std::unique_ptr<DescriptorStore> before;
-  if (keeper == DescriptorKeeper::kHolder) {
-    before = of_service();
-  } else {
-    before = make_holder_store();
-  }
-  return std::make_unique<MovedStore>(std::move(store), std::move(before));
+  return has_holder() ? std::make_shared<MovedStore>(store, make_holder_store()) : store;
 }
 
 bool RealHost::Inner::has_holder() {
@@ -219,9 +218,9 @@ bool RealHost::Inner::has_holder() {
   return noted.has_error() || noted->has_value();
 }
 
-std::unique_ptr<DescriptorStore> RealHost::Inner::make_holder_store() {
+std::shared_ptr<HolderStore> RealHost::Inner::make_holder_store() {
   const std::string beside = options.runtime.substr(0, options.runtime.rfind('/') + 1);
-  return std::make_unique<HolderStore>(
+  return std::make_shared<HolderStore>(
       HolderStore::Deps{reactor, processes, listeners, channels, files},
       HolderStore::Options{
           .program = options.holder.empty() ? beside + "voicectl-holder" : options.holder,
@@ -237,6 +236,7 @@ DaemonSeams RealHost::Inner::seams() {
                      processes,
                      listeners,
                      *descriptors,
+                     options.keep_connections ? holder.get() : nullptr,
                      channels,
                      log_pipes,
                      random,

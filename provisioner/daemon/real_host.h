@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
 #include "base/result.h"
-#include "provisioner/apply/daemon_paths.h"
+#include "provisioner/model/daemon_paths.h"
 
 namespace voicectl {
 
@@ -28,6 +28,8 @@ struct HostOptions {
   /// Empty: voicectl-holder beside `runtime`.
   std::string holder;
   DescriptorKeeper keeper = DescriptorKeeper::kAuto;
+  /// WebSockets outlive the death of their instance.
+  bool keep_connections = true;
   /// Empty: `<run>/control.sock`.
   std::string control;
   std::string instance_user;

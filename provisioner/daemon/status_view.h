@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "provisioner/apply/daemon_paths.h"
 #include "provisioner/daemon/load_feed.h"
 #include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/model/daemon_paths.h"
 
 namespace voicectl {
 

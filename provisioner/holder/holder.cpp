@@ -40,21 +40,24 @@ bool is_ours(int socket) {
          (peer.uid == ::geteuid() || peer.uid == 0);
 }
 
-/// The file at `path`; nullopt if there is none, or it cannot be looked at.
+/// The file at `path`; nullopt if there is none, or it cannot be looked at (errno).
 std::optional<Holder::FileId> file_at(const std::string& path) {
-  struct stat about {};
-  return ::stat(path.c_str(), &about) == 0
-             ? std::optional(Holder::FileId{about.st_dev, about.st_ino})
-             : std::nullopt;
+  struct statx about {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &about) != 0) {
+    return std::nullopt;
+  }
+  // Where births are not noted they are all the same.
+  return Holder::FileId{(std::uint64_t{about.stx_dev_major} << 32U) | about.stx_dev_minor,
+                        about.stx_ino, about.stx_btime.tv_sec, about.stx_btime.tv_nsec};
 }
 
 /// Whether nobody finds us at `path` any more: it is gone, or somebody else has bound it since.
 bool is_lost(const std::string& path, const std::optional<Holder::FileId>& ours) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) != 0) {
+  const std::optional<Holder::FileId> there = file_at(path);
+  if (!there) {
     return errno == ENOENT || errno == ENOTDIR;
   }
-  return ours && (about.st_dev != ours->device || about.st_ino != ours->inode);
+  return ours && *there != *ours;
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ Holder::Holder(UniqueFd listener, Options options)
       options_(std::move(options)),
       socket_file_(file_at(options_.socket_path)),
       clock_(make_clock(options_.check_seconds)),
-      reserve_(open_reserve()) {}
+      reserve_(open_reserve()),
+      lanes_({options_.keep_checks, options_.most_connections}) {}
 
 int Holder::run() {
   while (!is_stopping_) {
@@ -73,9 +77,11 @@ int Holder::run() {
       const int wanted = POLLIN | (visitor.is_listing ? POLLOUT : 0);
       watched.push_back({visitor.socket.get(), static_cast<short>(wanted), 0});
     }
-    if (::poll(watched.data(), watched.size(), -1) < 0) {
+    lanes_.watch(watched);
+    if (::poll(watched.data(), watched.size(), lanes_.is_waiting() ? 0 : -1) < 0) {
       continue;  // a signal that we have no handler for ends us; the rest is none of our business
     }
+    // The daemon first, and all that it has said: it says what instances may do.
     for (std::size_t i = 0; i < visitors_.size() && !is_stopping_; ++i) {
       const auto seen = static_cast<unsigned>(watched[i + 2].revents);
       if ((seen & POLLOUT) != 0) {
@@ -86,6 +92,7 @@ int Holder::run() {
       }
     }
     std::erase_if(visitors_, [](const Visitor& visitor) { return visitor.is_gone; });
+    lanes_.act(watched);
     if (watched[0].revents != 0) {
       accept_all();
     }
@@ -128,6 +135,7 @@ void Holder::hear(Visitor& visitor) {
         visitor.is_gone = true;
         return;
       case ReceivedFdMessage::Kind::kCut:
+        forget(received.text);
         refuse(visitor, "no room for the descriptors of a message");
         break;
       case ReceivedFdMessage::Kind::kMessage:
@@ -151,7 +159,35 @@ void Holder::take(Visitor& visitor, const std::string& text, std::vector<UniqueF
   } else if (word == kStop) {
     is_stopping_ = true;
   } else {
+    take_of_lanes(visitor, word, name, std::move(descriptors));
+  }
+}
+
+void Holder::take_of_lanes(Visitor& visitor,
+                           std::string_view word,
+                           std::string_view rest,
+                           std::vector<UniqueFd> descriptors) {
+  const bool has_one = descriptors.size() == 1;
+  const std::string_view first = cut_word(rest);
+  if (word == kLane && has_one) {
+    lanes_.open(first, std::move(descriptors.front()));
+  } else if (word == kAllow) {
+    lanes_.allow(first, rest);
+  } else if (word == kForbid) {
+    lanes_.forbid(first, rest);
+  } else if (word == kGive && has_one) {
+    lanes_.give(first, std::move(descriptors.front()));
+  } else {
     refuse(visitor, "it is not known here");
+  }
+}
+
+void Holder::forget(std::string_view text) {
+  // What was to be replaced is not what its owner has any more.
+  if (cut_word(text) == kPut) {
+    if (const auto known = kept_.find(text); known != kept_.end()) {
+      kept_.erase(known);
+    }
   }
 }
 
@@ -208,7 +244,8 @@ bool Holder::is_needed() {
   if (is_lost(options_.socket_path, socket_file_)) {
     return false;
   }
-  idle_ = visitors_.empty() && kept_.empty() ? idle_ + 1 : 0;
+  lanes_.tick();
+  idle_ = visitors_.empty() && kept_.empty() && lanes_.is_empty() ? idle_ + 1 : 0;
   return idle_ < options_.idle_checks;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/os/unique_fd.h"
+#include "provisioner/holder/lanes.h"
 
 namespace voicectl::holder {
 
@@ -28,12 +29,20 @@ class Holder {
     unsigned check_seconds = 10;
     /// Looks without a visitor and with nothing to keep before it ends.
     unsigned idle_checks = 60;
+    /// Looks that a dead instance's connections wait for the next one.
+    unsigned keep_checks = 12;
+    /// Connections that are kept, so that there is always room for listeners.
+    std::size_t most_connections = 512;
   };
 
-  /// Which file something is, whatever its name leads to later.
+  /// Which file something is, whatever its name leads to later. Some file systems give the number
+  /// of a file that is gone to the next one; none knows two that were born at the same instant.
   struct FileId {
-    dev_t device = 0;
-    ino_t inode = 0;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t birth_seconds = 0;
+    std::uint32_t birth_nanoseconds = 0;
+    friend bool operator==(const FileId&, const FileId&) = default;
   };
 
   Holder(UniqueFd listener, Options options);
@@ -54,6 +63,12 @@ class Holder {
   void accept_all();
   void hear(Visitor& visitor);
   void take(Visitor& visitor, const std::string& text, std::vector<UniqueFd> descriptors);
+  void take_of_lanes(Visitor& visitor,
+                     std::string_view word,
+                     std::string_view rest,
+                     std::vector<UniqueFd> descriptors);
+  /// Lets go of what a message that lost a part was to replace.
+  void forget(std::string_view text);
   void put(Visitor& visitor, std::string_view name, std::vector<UniqueFd> descriptors);
   void begin_list(Visitor& visitor);
   /// Tells as much of the list as the visitor has room for.
@@ -72,6 +87,7 @@ class Holder {
   UniqueFd reserve_;
   std::map<std::string, std::vector<UniqueFd>, std::less<>> kept_;
   std::vector<Visitor> visitors_;
+  Lanes lanes_;
   std::string buffer_;
   unsigned idle_ = 0;
   bool is_stopping_ = false;

@@ -46,13 +46,26 @@ void HolderStore::open(Handlers handlers, std::function<void(std::vector<KeptDes
   handlers_ = std::move(handlers);
   on_open_ = std::move(done);
   adopt_process();
-  if (connect().has_error()) {
-    // The usual case: there is none yet.
-    end_process();
-    answer_open();
-    return start();
+  look_for_it();
+}
+
+void HolderStore::look_for_it() {
+  const Status connected = connect();
+  if (connected.has_value()) {
+    return set_timer(options_.list_limit, &HolderStore::on_list_overdue);
   }
-  set_timer(options_.list_limit, &HolderStore::on_list_overdue);
+  const ErrorCode why = connected.error().code();
+  if (why != ErrorCode::kNotFound && why != ErrorCode::kPermissionDenied &&
+      silence_ < options_.list_patience) {
+    // We are short of something; it may have what nobody else has.
+    silence_ += options_.list_limit;
+    handlers_.on_error(connected.error().with_context("looking for the holder of descriptors"));
+    return set_timer(options_.list_limit, &HolderStore::look_for_it);
+  }
+  // The usual case: there is none yet.
+  end_process();
+  answer_open();
+  start();
 }
 
 void HolderStore::adopt_process() {
@@ -88,12 +101,25 @@ void HolderStore::take(const std::string& text, std::vector<UniqueFd> descriptor
   if (word == holder::kKept) {
     if (on_open_) {
       found_.push_back({std::string(rest), std::move(descriptors)});
+      silence_ = Duration::zero();
+      set_timer(options_.list_limit, &HolderStore::on_list_overdue);
     }
   } else if (word == holder::kEnd) {
     take_end(rest);
   } else if (word == holder::kRefused) {
-    handlers_.on_error(Error(ErrorCode::kResourceExhausted,
-                             fmt::format("cannot keep a descriptor: the holder says: {}", rest)));
+    tell_not_kept(Error(ErrorCode::kResourceExhausted,
+                        fmt::format("cannot keep a descriptor: the holder says: {}", rest)));
+  }
+}
+
+void HolderStore::tell_not_kept(const Error& why) {
+  handlers_.on_error(why);
+  if (!std::exchange(is_putting_again_, true)) {
+    deps_.reactor.call_after(backoff_without_jitter(options_.put_wait, ++refusals_),
+                             guarded([this] {
+                               is_putting_again_ = false;
+                               handlers_.on_empty();
+                             }));
   }
 }
 
@@ -120,11 +146,23 @@ void HolderStore::answer_open() {
 }
 
 void HolderStore::on_list_overdue() {
-  replace("it does not answer");
+  silence_ += options_.list_limit;
+  if (silence_ >= options_.list_patience) {
+    return replace("it does not answer");
+  }
+  handlers_.on_error(
+      Error(ErrorCode::kTimeout,
+            "cannot learn yet what the holder of descriptors has: it does not answer; "
+            "waiting, since it may have what nobody else has"));
+  set_timer(options_.list_limit, &HolderStore::on_list_overdue);
 }
 
 void HolderStore::replace(const std::string& why) {
   cancel_timer();
+  if (channel_ && !process_) {
+    // Who it is was lost: it can be asked to go, and does so when it is able to.
+    (void)channel_->send_now(holder::kStop);
+  }
   channel_.reset();
   waiting_.clear();
   if (on_clear_) {
@@ -158,7 +196,12 @@ void HolderStore::start() {
     return start_later();
   }
   // The first start of all has nothing to put yet; then this puts nothing.
-  deps_.reactor.post(guarded([this] { handlers_.on_empty(); }));
+  deps_.reactor.post(guarded([this] {
+    handlers_.on_empty();
+    if (on_lanes_lost_) {
+      on_lanes_lost_();
+    }
+  }));
 }
 
 Status HolderStore::spawn() {
@@ -188,6 +231,31 @@ void HolderStore::drop(const std::string& name) {
   send(message(holder::kDrop, name), {});
 }
 
+Result<UniqueFd> HolderStore::open_lane(const InstanceId& instance) {
+  return send_end(message(holder::kLane, instance.str()));
+}
+
+void HolderStore::allow(const InstanceId& instance, const TenantId& tenant) {
+  send(fmt::format("{} {} {}", holder::kAllow, instance.str(), tenant.str()), {});
+}
+
+void HolderStore::forbid(const InstanceId& instance, const TenantId& tenant) {
+  send(fmt::format("{} {} {}", holder::kForbid, instance.str(), tenant.str()), {});
+}
+
+Result<UniqueFd> HolderStore::give(const TenantId& tenant) {
+  return send_end(message(holder::kGive, tenant.str()));
+}
+
+Result<UniqueFd> HolderStore::send_end(const std::string& text) {
+  if (!channel_) {
+    return Error(ErrorCode::kUnavailable, "cannot keep connections: there is no holder now");
+  }
+  VC_TRY(auto ends, deps_.channels.make_pair());
+  send(text, {ends.second.get()});
+  return std::move(ends.first);
+}
+
 void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
   if (!channel_) {
     return;  // the next one is told everything
@@ -204,8 +272,8 @@ void HolderStore::send(const std::string& text, const std::vector<int>& descript
     waiting.descriptors.push_back(borrowed.duplicate());
     std::ignore = borrowed.release();
     if (!waiting.descriptors.back().is_open()) {
-      handlers_.on_error(Error(ErrorCode::kResourceExhausted,
-                               fmt::format("cannot keep '{}': no descriptor is left", text)));
+      tell_not_kept(Error(ErrorCode::kResourceExhausted,
+                          fmt::format("cannot keep '{}': no descriptor is left", text)));
       return;
     }
   }
@@ -222,7 +290,7 @@ void HolderStore::send_waiting() {
     }
     if (sent.has_error() && sent.error().code() != ErrorCode::kUnavailable) {
       // What can never be sent must not hold up the rest.
-      handlers_.on_error(sent.error());
+      tell_not_kept(sent.error());
     }
     waiting_.pop_front();
   }

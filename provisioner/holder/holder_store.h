@@ -18,15 +18,17 @@
 #include "base/os/listener_factory.h"
 #include "base/os/process_spawner.h"
 #include "base/os/reactor.h"
+#include "provisioner/instances/connection_keeper.h"
 
 namespace voicectl {
 
-/// Keeps descriptors in voicectl-holder, a process of ours that outlives the daemon: started when
-/// there is none, taken over from an earlier run, started anew when it dies.
+/// Keeps descriptors, and the connections of instances, in voicectl-holder, a process of ours that
+/// outlives the daemon: started when there is none, taken over from an earlier run, started anew
+/// when it dies.
 ///
 /// On disk: `<run>/holder.sock` where it listens, `<run>/holder.json` who it is, written before it
 /// runs.
-class HolderStore final : public DescriptorStore {
+class HolderStore final : public DescriptorStore, public ConnectionKeeper {
  public:
   struct Deps {
     Reactor& reactor;
@@ -40,12 +42,17 @@ class HolderStore final : public DescriptorStore {
     /// The daemon's run folder; it must be there when `open` is called.
     std::string run;
     std::uint32_t own_uid = 0;
-    /// For an earlier run's holder to say what it has.
-    Duration list_limit = std::chrono::seconds(2);
+    /// For an earlier run's holder to say the next word of what it has. It may be the only one that
+    /// has it, and a machine short of memory is slow: it is told, and waited for.
+    Duration list_limit = std::chrono::seconds(5);
+    /// Then it is replaced: one that says nothing for so long keeps nothing that can be had.
+    Duration list_patience = std::chrono::seconds(60);
     /// For one that was told to stop.
     Duration stop_limit = std::chrono::seconds(2);
     /// Waits before it is started anew.
     BackoffPolicy wait{.first = std::chrono::milliseconds(100), .cap = std::chrono::seconds(60)};
+    /// Waits before what was not kept is put again.
+    BackoffPolicy put_wait{.first = std::chrono::seconds(1), .cap = std::chrono::seconds(60)};
   };
 
   HolderStore(const Deps& deps, Options options);
@@ -62,6 +69,14 @@ class HolderStore final : public DescriptorStore {
   void drop(const std::string& name) override;
   void clear(std::function<void()> done) override;
 
+  Result<UniqueFd> open_lane(const InstanceId& instance) override;
+  void allow(const InstanceId& instance, const TenantId& tenant) override;
+  void forbid(const InstanceId& instance, const TenantId& tenant) override;
+  Result<UniqueFd> give(const TenantId& tenant) override;
+  void when_lanes_are_lost(std::function<void()> task) override {
+    on_lanes_lost_ = std::move(task);
+  }
+
  private:
   struct Waiting {
     std::string text;
@@ -72,16 +87,22 @@ class HolderStore final : public DescriptorStore {
   std::string identity_path() const { return identity_file(options_.run); }
 
   void adopt_process();
+  /// Asks an earlier run's holder what it has, or finds that there is none.
+  void look_for_it();
   Status connect();
   Status spawn();
   void take(const std::string& text, std::vector<UniqueFd> descriptors);
   void take_end(std::string_view words);
+  /// Something is not kept, and will be put again with everything else.
+  void tell_not_kept(const Error& why);
   /// Gives what was found to whoever waits for it.
   void answer_open();
   /// It is gone or useless: ends what is left of it, and starts another.
   void replace(const std::string& why);
   void start();
   void start_later();
+  /// Sends one end of a new pair of sockets there; the other one is for somebody else.
+  Result<UniqueFd> send_end(const std::string& text);
   void send(const std::string& text, const std::vector<int>& descriptors);
   void send_waiting();
   void end_process();
@@ -110,10 +131,15 @@ class HolderStore final : public DescriptorStore {
   std::function<void(std::vector<KeptDescriptors>)> on_open_;
   std::vector<KeptDescriptors> found_;
   std::function<void()> on_clear_;
+  std::function<void()> on_lanes_lost_;
   /// More than the channel takes at once.
   std::deque<Waiting> waiting_;
   bool is_sending_later_ = false;
+  bool is_putting_again_ = false;
+  int refusals_ = 0;
   std::optional<TimerId> timer_;
+  /// How long the holder has said nothing while it was asked what it has.
+  Duration silence_{};
   int attempt_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };

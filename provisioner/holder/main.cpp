@@ -47,7 +47,7 @@ int run(int count, char** words) {
     std::puts(VOICECTL_VERSION);
     return 0;
   }
-  const std::optional<Holder::Options> options = parse_words(count, words);
+  std::optional<Holder::Options> options = parse_words(count, words);
   if (!options) {
     std::fputs(
         "usage: voicectl-holder --socket PATH [--check-seconds N] [--idle-checks N]\n"
@@ -60,6 +60,8 @@ int run(int count, char** words) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &limit);  // refused, it says so when it runs out
+    // A quarter is for listeners, whatever callers do.
+    options->most_connections = static_cast<std::size_t>(limit.rlim_cur / 4 * 3);
   }
   return Holder(UniqueFd(kListenerDescriptor), *options).run();
 }

@@ -23,15 +23,26 @@ void MovedStore::join(std::vector<KeptDescriptors> from_before,
                       std::vector<KeptDescriptors> kept,
                       const std::function<void(std::vector<KeptDescriptors>)>& done) {
   for (KeptDescriptors& old : from_before) {
+    const std::string name = old.name;
     const bool is_known = std::any_of(kept.begin(), kept.end(),
-                                      [&](const auto& known) { return known.name == old.name; });
+                                      [&](const auto& known) { return known.name == name; });
     if (!is_known) {
-      now_->put(old.name, numbers_of(old.descriptors));
+      now_->put(name, numbers_of(old.descriptors));
       kept.push_back(std::move(old));
     }
+    before_->drop(name);
   }
-  before_->clear([] {});
+  if (afterwards_ == Afterwards::kClear) {
+    before_->clear([] {});
+  }
   done(std::move(kept));
+}
+
+void MovedStore::clear(std::function<void()> done) {
+  if (afterwards_ == Afterwards::kClear) {
+    return now_->clear(std::move(done));
+  }
+  now_->clear([this, done = std::move(done)] { before_->clear(done); });
 }
 
 }  // namespace voicectl

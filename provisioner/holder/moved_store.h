@@ -10,27 +10,33 @@
 
 namespace voicectl {
 
-/// A store that takes over what an earlier run put into another one, which is cleared then: the
-/// daemon was told to use another keeper.
+/// A store that takes over what an earlier run put into another one: the daemon was told to use
+/// another keeper.
 class MovedStore final : public DescriptorStore {
  public:
-  MovedStore(std::unique_ptr<DescriptorStore> now, std::unique_ptr<DescriptorStore> before)
-      : now_(std::move(now)), before_(std::move(before)) {}
+  /// What becomes of the other one: it ends, or stays for something else than descriptors.
+  enum class Afterwards { kClear, kKeep };
+
+  MovedStore(std::shared_ptr<DescriptorStore> now,
+             std::shared_ptr<DescriptorStore> before,
+             Afterwards afterwards = Afterwards::kClear)
+      : now_(std::move(now)), before_(std::move(before)), afterwards_(afterwards) {}
 
   void open(Handlers handlers, std::function<void(std::vector<KeptDescriptors>)> done) override;
   void put(const std::string& name, const std::vector<int>& descriptors) override {
     now_->put(name, descriptors);
   }
   void drop(const std::string& name) override { now_->drop(name); }
-  void clear(std::function<void()> done) override { now_->clear(std::move(done)); }
+  void clear(std::function<void()> done) override;
 
  private:
   void join(std::vector<KeptDescriptors> from_before,
             std::vector<KeptDescriptors> kept,
             const std::function<void(std::vector<KeptDescriptors>)>& done);
 
-  std::unique_ptr<DescriptorStore> now_;
-  std::unique_ptr<DescriptorStore> before_;
+  std::shared_ptr<DescriptorStore> now_;
+  std::shared_ptr<DescriptorStore> before_;
+  Afterwards afterwards_;
 };
 
 }  // namespace voicectl

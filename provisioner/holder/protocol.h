@@ -12,7 +12,7 @@ namespace voicectl::holder {
 
 /// Grows when what follows changes. `list`, `end` and `stop` never do, so that any daemon can empty
 /// and replace any holder.
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 
 /// The number under which the holder inherits its listening socket.
 inline constexpr int kListenerDescriptor = 3;
@@ -26,6 +26,15 @@ inline constexpr std::string_view kList = "list";
 inline constexpr std::string_view kPut = "put";
 /// "drop <name>".
 inline constexpr std::string_view kDrop = "drop";
+/// "lane <instance>" with a socket: the instance parks its connections over it
+/// (runtime/parking/protocol.h).
+inline constexpr std::string_view kLane = "lane";
+/// "allow <instance> <tenant>": from now on it may park connections of that tenant.
+inline constexpr std::string_view kAllow = "allow";
+/// "forbid <instance> <tenant>": it has that tenant no more, and nothing of it to leave behind.
+inline constexpr std::string_view kForbid = "forbid";
+/// "give <tenant>" with a socket: whoever is behind it gets what dead instances had parked of it.
+inline constexpr std::string_view kGive = "give";
 /// "stop": lets go of everything and ends.
 inline constexpr std::string_view kStop = "stop";
 

@@ -24,7 +24,21 @@ InstanceManager::InstanceManager(const Deps& deps, Settings settings, InstanceCa
           Supervision{.deps = deps,
                       .settings = std::move(settings),
                       .callbacks = std::move(callbacks),
-                      .forget = [this](const InstanceId& instance) { forget(instance); }})) {}
+                      .forget = [this](const InstanceId& instance) { forget(instance); }})) {
+  if (ConnectionKeeper* const keeper = supervision_->deps.keeper) {
+    keeper->when_lanes_are_lost([this, alive = std::weak_ptr(supervision_->alive)] {
+      if (!alive.expired()) {
+        open_lanes();
+      }
+    });
+  }
+}
+
+void InstanceManager::open_lanes() {
+  for (const auto& [id, instance] : instances_) {
+    instance->open_lane();
+  }
+}
 
 InstanceManager::~InstanceManager() = default;
 

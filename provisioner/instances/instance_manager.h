@@ -15,6 +15,7 @@
 #include "base/os/reactor.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "provisioner/instances/connection_keeper.h"
 #include "provisioner/instances/instance_types.h"
 #include "provisioner/instances/launch_template.h"
 #include "provisioner/instances/listeners.h"
@@ -66,6 +67,8 @@ class InstanceManager {
     FileSystem& files;
     LogPipeFactory& log_pipes;
     Random& random;
+    /// Keeps instances' connections against their death; null: nobody does.
+    ConnectionKeeper* keeper = nullptr;
   };
 
   struct Settings {
@@ -158,6 +161,7 @@ class InstanceManager {
   SupervisedInstance* find(const InstanceId& instance);
   SupervisedInstance& find_or_make(const InstanceOptions& options);
   void forget(const InstanceId& instance);
+  void open_lanes();
 
   std::unique_ptr<Supervision> supervision_;
   std::map<InstanceId, std::unique_ptr<SupervisedInstance>> instances_;

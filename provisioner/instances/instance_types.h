@@ -109,6 +109,13 @@ struct InstanceExit {
 };
 
 /// What the manager tells by itself, each in a turn of its own. Any may be empty.
+/// What a tenant's instance could go on with of what the one before, which died, had left open.
+struct RecoveredConnections {
+  std::int64_t kept = 0;
+  /// Closed because their state was not certain; as JSON, how many for which reason.
+  std::string doubtful = "{}";
+};
+
 struct InstanceCallbacks {
   /// Ready with no tenants: lend it its own.
   std::function<void(const InstanceId&, ReadyCause)> on_ready;
@@ -116,6 +123,9 @@ struct InstanceCallbacks {
   std::function<void(const InstanceId&, const InstanceExit&)> on_exit;
   /// Given up: a person should look. Tried again when started, or after a long wait.
   std::function<void(const InstanceId&, const Error& why)> on_failed;
+  /// It was lent a tenant and found connections. May be empty.
+  std::function<void(const InstanceId&, const TenantId&, const RecoveredConnections&)>
+      on_recovered = {};
 };
 
 /// An instance that the records say should run.

@@ -32,6 +32,11 @@ std::size_t ListenerBank::take_back(std::vector<KeptDescriptors> kept, const IsW
     const bool is_pair = tenant && one.descriptors.size() == 2;
     if (!is_pair || !is_wanted(*tenant, ListenerPlaces{factory_.describe(one.descriptors[0]),
                                                        factory_.describe(one.descriptors[1])})) {
+      if (is_pair) {
+        // The store lets go of it some time later, and whoever binds it anew may come before.
+        factory_.stop_listening(one.descriptors[0]);
+        factory_.stop_listening(one.descriptors[1]);
+      }
       store_.drop(one.name);
       continue;
     }

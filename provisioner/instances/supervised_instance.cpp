@@ -76,6 +76,7 @@ Status SupervisedInstance::adopt(FoundInstance found) {
   }
   if (found.link) {
     hold(std::move(found.link));
+    open_lane();
   }
   return ok_status();
 }
@@ -168,6 +169,7 @@ void SupervisedInstance::become_ready(const std::string& hello_body) {
   reconnects_ = 0;
   const Result<Json> body = parse_json(hello_body);
   version_ = body.has_error() ? "" : string_or(*body, "version", "");
+  open_lane();
   if (!is_new) {
     return;
   }

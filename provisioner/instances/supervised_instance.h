@@ -86,6 +86,10 @@ class SupervisedInstance {
                    const std::string& config_path,
                    Completion<void> done);
 
+  /// Lets it park its connections, if somebody keeps them and it is ready. One that has a lane
+  /// keeps that.
+  void open_lane();
+
   const InstanceOptions& options() const { return options_; }
   InstanceState state() const { return state_; }
   InstanceView view() const;
@@ -128,8 +132,14 @@ class SupervisedInstance {
   void lose_channel(const Error& why);
   void change_tenants(const ControlLink::Question& question,
                       Completion<void> done,
-                      std::function<void()> on_success);
+                      std::function<void(const std::string& answer)> on_success);
   void drop_link(const Error& why);
+  void allow(const TenantId& tenant);
+  /// It has that tenant no more.
+  void forget_tenant(const TenantId& tenant);
+  /// Gives it what its predecessor left open of a tenant that it is about to be lent.
+  void offer_connections(const TenantId& tenant);
+  void tell_recovered(const TenantId& tenant, const std::string& answer);
   Error not_ready() const;
 
   enum class Timer { kReady, kReconnect, kNextTry, kTerm, kGrace, kKill };

@@ -101,18 +101,19 @@ void SupervisedInstance::ask(const ControlLink::Question& question, Completion<s
 
 void SupervisedInstance::change_tenants(const ControlLink::Question& question,
                                         Completion<void> done,
-                                        std::function<void()> on_success) {
-  auto noted = guarded([this, mine = incarnation_, on_success = std::move(on_success)] {
-    if (mine == incarnation_) {
-      on_success();
-    }
-  });
+                                        std::function<void(const std::string&)> on_success) {
+  auto noted = guarded(
+      [this, mine = incarnation_, on_success = std::move(on_success)](const std::string& answer) {
+        if (mine == incarnation_) {
+          on_success(answer);
+        }
+      });
   ask(question, [done = std::move(done), noted,
                  what = question.type + " at " + quoted()](const Result<std::string>& answer) {
     if (answer.has_error()) {
       return done(answer.error().with_context(what));
     }
-    noted();
+    noted(*answer);
     done(ok_status());
   });
 }
@@ -152,7 +153,7 @@ void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
           return;
         }
         if (report.is_handed_over) {
-          tenants_.erase(lent);
+          forget_tenant(tenant);
         } else {
           lent->second.token = report.token;
         }
@@ -170,10 +171,72 @@ void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
   });
 }
 
+void SupervisedInstance::open_lane() {
+  ConnectionKeeper* const keeper = supervision_.deps.keeper;
+  if (keeper == nullptr || state_ != InstanceState::kReady || !link_) {
+    return;
+  }
+  const Result<UniqueFd> lane = keeper->open_lane(options_.instance);
+  if (lane.has_error()) {
+    return;  // told when there is a keeper again
+  }
+  for (const auto& [tenant, lent] : tenants_) {
+    allow(tenant);
+  }
+  // One of a version that knows no lanes keeps serving, and loses its connections when it dies.
+  ask(ControlLink::Question{.type = std::string(control::request::kKeep),
+                            .descriptors = {lane->get()},
+                            .timeout = supervision_.settings.times.request},
+      [](const Result<std::string>&) {});
+}
+
+void SupervisedInstance::allow(const TenantId& tenant) {
+  if (supervision_.deps.keeper != nullptr) {
+    supervision_.deps.keeper->allow(options_.instance, tenant);
+  }
+}
+
+void SupervisedInstance::forget_tenant(const TenantId& tenant) {
+  tenants_.erase(tenant);
+  if (supervision_.deps.keeper != nullptr) {
+    supervision_.deps.keeper->forbid(options_.instance, tenant);
+  }
+}
+
+void SupervisedInstance::offer_connections(const TenantId& tenant) {
+  if (supervision_.deps.keeper == nullptr) {
+    return;
+  }
+  const Result<UniqueFd> end = supervision_.deps.keeper->give(tenant);
+  if (end.has_error()) {
+    return;  // nobody keeps anything: there is nothing to go on with
+  }
+  // A question of its own, since an instance of an older version would refuse a lend that it does
+  // not understand. What came of it is in the answer to the lend.
+  ask(ControlLink::Question{.type = std::string(control::request::kRecover),
+                            .body = dump_json({{"tenant", tenant.str()}}),
+                            .descriptors = {end->get()},
+                            .timeout = supervision_.settings.times.request},
+      [](const Result<std::string>&) {});
+}
+
+void SupervisedInstance::tell_recovered(const TenantId& tenant, const std::string& answer) {
+  const Result<Json> body = parse_json(answer);
+  if (body.has_error() || !body->is_object() || !supervision_.callbacks.on_recovered) {
+    return;
+  }
+  const Json doubtful = body->value("doubtful", Json::object());
+  const RecoveredConnections recovered{integer_or(*body, "recovered", 0), dump_json(doubtful)};
+  if (recovered.kept > 0 || (doubtful.is_object() && !doubtful.empty())) {
+    supervision_.callbacks.on_recovered(options_.instance, tenant, recovered);
+  }
+}
+
 void SupervisedInstance::receive(const LendOptions& options,
                                  int peer,
                                  Duration timeout,
                                  Completion<void> done) {
+  allow(options.tenant);
   const ControlLink::Question question{
       .type = std::string(control::request::kReceive),
       .body = lend_body(options),
@@ -181,22 +244,27 @@ void SupervisedInstance::receive(const LendOptions& options,
       .timeout = timeout};
   change_tenants(
       question, std::move(done),
-      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}] {
-        tenants_.insert_or_assign(tenant, lent);
-      });
+      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}](
+          const std::string&) { tenants_.insert_or_assign(tenant, lent); });
 }
 
 void SupervisedInstance::lend(const LendOptions& options, Completion<void> done) {
+  // One that has it already keeps what it has: nobody died.
+  if (state_ == InstanceState::kReady && link_ && !tenants_.contains(options.tenant)) {
+    allow(options.tenant);
+    offer_connections(options.tenant);
+  }
   const ControlLink::Question question{
       .type = std::string(control::request::kLend),
       .body = lend_body(options),
       .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener},
       .timeout = supervision_.settings.times.request};
-  change_tenants(
-      question, std::move(done),
-      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}] {
-        tenants_.insert_or_assign(tenant, lent);
-      });
+  change_tenants(question, std::move(done),
+                 [this, tenant = options.tenant,
+                  lent = LentTenant{options.generation, options.token}](const std::string& answer) {
+                   tenants_.insert_or_assign(tenant, lent);
+                   tell_recovered(tenant, answer);
+                 });
 }
 
 void SupervisedInstance::reclaim(const TenantId& tenant,
@@ -215,7 +283,8 @@ void SupervisedInstance::reclaim(const TenantId& tenant,
     done(result.has_error() && result.error().code() == ErrorCode::kNotFound ? ok_status()
                                                                              : result);
   };
-  change_tenants(question, absent_is_success, [this, tenant] { tenants_.erase(tenant); });
+  change_tenants(question, absent_is_success,
+                 [this, tenant](const std::string&) { forget_tenant(tenant); });
 }
 
 void SupervisedInstance::reconfigure(const TenantId& tenant,
@@ -227,7 +296,7 @@ void SupervisedInstance::reconfigure(const TenantId& tenant,
   const ControlLink::Question question{.type = std::string(control::request::kReconfigure),
                                        .body = dump_json(body),
                                        .timeout = supervision_.settings.times.request};
-  change_tenants(question, std::move(done), [this, tenant, generation] {
+  change_tenants(question, std::move(done), [this, tenant, generation](const std::string&) {
     if (const auto lent = tenants_.find(tenant); lent != tenants_.end()) {
       lent->second.generation = generation;
     }

@@ -33,7 +33,14 @@ namespace request {
 /// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants":[...]}, where `pid`
 /// is the number of the instance's own process.
 inline constexpr std::string_view kHello = "hello";
+/// {} with the end of a lane (runtime/parking/protocol.h): connections are parked there from now
+/// on, unless there is a lane already.
+inline constexpr std::string_view kKeep = "keep";
+/// {"tenant"} with a socket: what instances that died had parked of it comes from there, for a
+/// tenant that is lent next.
+inline constexpr std::string_view kRecover = "recover";
 /// {"tenant","generation","token","config","data"} with two descriptors: unix and TCP listener.
+/// Answer: {"recovered","doubtful":{reason: count}}, what became of parked connections.
 /// `config` and `data` are the paths of its configuration file and folder. Idempotent: lending
 /// what is there with the same or a newer token takes the new configuration.
 inline constexpr std::string_view kLend = "lend";

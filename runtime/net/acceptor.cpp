@@ -21,6 +21,7 @@ enum class AcceptTrouble {
   kNoneWaiting,
   kThatOneLeft,  ///< it is gone before we came; the next may be there
   kExhausted,
+  kOver,  ///< its address is bound anew elsewhere: nobody comes here any more
 };
 
 AcceptTrouble accept_trouble() {
@@ -32,6 +33,8 @@ AcceptTrouble accept_trouble() {
     case ENOBUFS:
     case ENOMEM:
       return AcceptTrouble::kExhausted;
+    case EINVAL:
+      return AcceptTrouble::kOver;
     default:
       return AcceptTrouble::kThatOneLeft;
   }
@@ -66,6 +69,9 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
       const AcceptTrouble trouble = accept_trouble();
       if (trouble == AcceptTrouble::kExhausted && is_anyone_waiting()) {
         pause();
+        return;
+      }
+      if (trouble == AcceptTrouble::kOver) {
         return;
       }
       if (trouble != AcceptTrouble::kThatOneLeft) {

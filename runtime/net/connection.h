@@ -11,6 +11,7 @@
 #include "runtime/net/connection_state.h"
 #include "runtime/net/deadline_lanes.h"
 #include "runtime/net/http_server.h"
+#include "runtime/parking/parking_lot.h"
 
 namespace voicectl {
 
@@ -55,6 +56,10 @@ class Connection : public DeadlineEntry, public CopyEntry {
   virtual void abandon() = 0;
   /// Acts on bytes that it had when it was held.
   virtual void go() = 0;
+  /// What another process would have to know of it goes into `space` from now on.
+  virtual void keep_at(parking::ParkingSpace) {}
+  /// What to keep: its socket and its tag; nullopt if that is over.
+  virtual std::optional<parking::ParkingGate::Request> to_keep() const { return std::nullopt; }
   /// The host has been parked, and is parked no more.
   virtual void park() {}
   virtual void unpark() {}
@@ -78,6 +83,10 @@ class ConnectionHost {
   virtual void note_change(Connection&) {}
   /// The connection has ended or was given up.
   virtual void forget(Connection& connection) = 0;
+  /// Another process may serve the connections by now: their sockets are not ours to shut down.
+  virtual bool may_be_elsewhere() const { return false; }
+  /// The WebSocket may be kept against our own death from now on: Connection::keep_at.
+  virtual void keep_later(Connection&) {}
 };
 
 /// How long lanes are for connections with those limits.

@@ -10,6 +10,7 @@
 #include "runtime/net/acceptor.h"
 #include "runtime/net/copy_ledger.h"
 #include "runtime/net/http_connection.h"
+#include "runtime/net/kept_connections.h"
 #include "runtime/net/websocket_connection.h"
 
 namespace voicectl {
@@ -63,7 +64,8 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         handlers_(std::move(wanted)),
         limits_(allowed),
         set_(loop.context()),
-        lanes_(loop, lane_lengths(allowed)) {}
+        lanes_(loop, lane_lengths(allowed)),
+        kept_(loop) {}
 
   Reactor& reactor() override { return loop_; }
   DeadlineLanes& lanes() override { return lanes_; }
@@ -71,6 +73,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   bool is_draining() const override { return is_draining_; }
   bool is_parked() const override { return is_parked_; }
   bool is_held() const override { return is_held_; }
+  bool may_be_elsewhere() const override { return is_frozen_ || is_held_; }
 
   void on_request(HttpRequest request, std::shared_ptr<Responder> responder) override {
     handlers_.on_request(std::move(request), std::move(responder));
@@ -84,6 +87,14 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     Connection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
     ledger_.note(*key);
+  }
+
+  void keep_later(Connection& connection) override {
+    const auto found = connections_.find(&connection);
+    // While it is held, another process serves it, and keeps it.
+    if (!is_held_ && found != connections_.end()) {
+      kept_.add(found->second);
+    }
   }
 
   void forget(Connection& connection) override {
@@ -192,6 +203,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   }
 
   void thaw() {
+    is_frozen_ = false;
     ledger_.end();
     set_.resume();
     lanes_.resume();
@@ -232,8 +244,30 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
         }
       });
     }
+    keep_all_later();
     // Ten thousand ids take their time to go, and nobody waits for them.
     loop_.post([over = std::make_shared<Copies>(std::exchange(copies_, {}))] {});
+  }
+
+  void keep_all_later() {
+    loop_.post([weak = weak_from_this()] {
+      const auto self = weak.lock();
+      if (!self || self->is_held_) {
+        return;
+      }
+      for (const auto& [key, one] : self->connections_) {
+        self->kept_.add(one);
+      }
+    });
+  }
+
+  void keep_at(parking::ParkingGate& gate) {
+    kept_.keep_at(&gate);
+    gate.when_lane_comes([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) {
+        self->keep_all_later();
+      }
+    });
   }
 
   /// A copy: acting on a connection may change the set.
@@ -256,6 +290,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
     ledger_.end();
     connections_.clear();
     websockets_ = 0;
+    kept_.keep_at(nullptr);
   }
 
   using Connections = std::unordered_map<Connection*, std::shared_ptr<Connection>>;
@@ -273,10 +308,12 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   Copies copies_;
   /// Held, with bytes to act on.
   std::vector<Connection*> sleepers_;
+  KeptConnections kept_;
   std::size_t websockets_ = 0;
   bool is_draining_ = false;
   bool is_parked_ = false;
   bool is_held_ = false;
+  bool is_frozen_ = false;
 };
 
 HttpServer::HttpServer(AsioReactor& reactor, Handlers handlers, ConnectionLimits limits)
@@ -332,6 +369,7 @@ void HttpServer::end_copy() {
 }
 
 std::size_t HttpServer::freeze() {
+  inner_->is_frozen_ = true;
   inner_->set_.pause();
   inner_->lanes_.pause();
   return inner_->ledger_.close();
@@ -365,6 +403,10 @@ Status HttpServer::drop_copy(CopyId id) {
 
 void HttpServer::go() {
   inner_->go();
+}
+
+void HttpServer::keep_at(parking::ParkingGate& gate) {
+  inner_->keep_at(gate);
 }
 
 std::size_t HttpServer::connections() const {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "runtime/net/connection_state.h"
 #include "runtime/net/http_message.h"
+#include "runtime/parking/parking_lot.h"
 
 namespace voicectl {
 
@@ -50,6 +51,10 @@ class WebSocket {
     std::function<std::string()> note = {};
     /// Called as the last of all when it goes on elsewhere.
     std::function<void()> on_moved = {};
+    /// Appends what a process has to know of it beside its tag if this one dies now, at most
+    /// parking::kNoteRoom bytes. Asked whenever something was sent or received. May be empty: then
+    /// such a process goes on without a note.
+    std::function<void(std::string& note)> kept_note = {};
   };
   virtual ~WebSocket() = default;
   /// Nothing is read before the first call, so no message is lost however late it comes.
@@ -59,7 +64,8 @@ class WebSocket {
   /// Sends a close frame and ends once the peer answered, or after five seconds.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   virtual bool is_open() const = 0;
-  /// What Handlers::note says has changed for another reason than a message or an end.
+  /// What Handlers::note or `kept_note` says has changed for another reason than a message or an
+  /// end.
   virtual void note_changed() {}
 };
 
@@ -173,6 +179,10 @@ class HttpServer {
   Status drop_copy(CopyId id);
   /// Costs as much as there are bytes to act on, however many connections there are.
   void go();
+
+  /// From now on WebSockets are kept there, against the death of this process.
+  /// REQUIRES: `gate` outlives the server.
+  void keep_at(parking::ParkingGate& gate);
 
   std::size_t connections() const;
   std::size_t websockets() const;

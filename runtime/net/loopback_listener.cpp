@@ -10,8 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
+
+#include "base/os/posix_error.h"
 
 namespace voicectl {
 namespace {
@@ -38,13 +39,8 @@ std::optional<Place> parse_place(std::string_view address) {
 }
 
 Error failed(std::string_view address, int number) {
-  ErrorCode code = ErrorCode::kInternal;
-  if (number == EADDRINUSE) {
-    code = ErrorCode::kAlreadyExists;
-  } else if (number == EACCES) {
-    code = ErrorCode::kPermissionDenied;
-  }
-  return Error(code, fmt::format("cannot listen at '{}': {}", address, std::strerror(number)));
+  const Error known = posix_error(fmt::format("listen at '{}'", address), number);
+  return number == EADDRINUSE ? Error(ErrorCode::kAlreadyExists, known.text()) : known;
 }
 
 int bind_loopback(int fd, const Place& place) {

@@ -99,6 +99,10 @@ class WebSocketCodec {
   bool is_idle() const { return pending().empty(); }
   /// What another codec goes on with.
   WebSocketCodecState state() const;
+  // The same, without copies.
+  std::string_view unread() const { return pending(); }
+  std::string_view fragments() const { return state_.fragments; }
+  Opcode fragment_opcode() const { return state_.fragment_opcode; }
 
  private:
   struct Header {

@@ -58,10 +58,66 @@ void WebSocketConnection::note_change() {
   if (host_) {
     host_->note_change(*this);
   }
+  settle();
+}
+
+std::optional<parking::ParkingGate::Request> WebSocketConnection::to_keep() const {
+  if (phase_ != Phase::kOpen || space_.is_taken() || !wire_ || !wire_->is_open()) {
+    return std::nullopt;
+  }
+  return parking::ParkingGate::Request{wire_->number(), tag_};
+}
+
+void WebSocketConnection::keep_at(parking::ParkingSpace space) {
+  space_ = std::move(space);
+  settle();
+}
+
+bool WebSocketConnection::doubt(parking::SlotMark why) {
+  if (is_changing_) {
+    return false;
+  }
+  is_changing_ = true;
+  space_.doubt(why);
+  return true;
+}
+
+void WebSocketConnection::settle() {
+  if (is_changing_ || !space_.is_taken()) {
+    return;
+  }
+  if (phase_ != Phase::kOpen || !wire_) {
+    // It is ending, which another process has nothing to add to.
+    space_.leave();
+    return;
+  }
+  thread_local std::string note;
+  note.clear();
+  if (handlers_ && handlers_->kept_note) {
+    handlers_->kept_note(note);
+  }
+  parking::ParkedChange change;
+  change.note = note;
+  change.unread = codec_.unread();
+  change.fragments = codec_.fragments();
+  change.fragment_opcode = static_cast<std::uint8_t>(codec_.fragment_opcode());
+  change.unanswered_pings = unanswered_pings_;
+  change.has_unsent = wire_->unsent_size() > 0 || wire_->is_broken();
+  space_.settle(change);
+}
+
+void WebSocketConnection::on_reading() {
+  doubt(parking::SlotMark::kReading);
+}
+
+void WebSocketConnection::on_read() {
+  is_changing_ = false;
+  settle();
 }
 
 void WebSocketConnection::begin() {
   wire_->resume();
+  host_->keep_later(*this);
   // Frames that came with the handshake, or from another process, wait in the codec.
   if (codec_.is_idle()) {
     return;
@@ -93,6 +149,7 @@ void WebSocketConnection::pump() {
     return;
   }
   const auto self = shared_from_this();
+  const bool is_outermost = doubt(parking::SlotMark::kReading);
   is_pumping_ = true;
   while (is_live()) {
     auto event = codec_.next();
@@ -106,6 +163,10 @@ void WebSocketConnection::pump() {
     wire_->flush();
   }
   note_change();
+  if (is_outermost) {
+    is_changing_ = false;
+    settle();
+  }
 }
 
 void WebSocketConnection::act_on(WebSocketEvent event) {
@@ -155,6 +216,7 @@ void WebSocketConnection::send_text(std::string_view text) {
 }
 
 void WebSocketConnection::send_frame(Opcode opcode, std::string_view payload) {
+  const bool is_outermost = doubt(parking::SlotMark::kWriting);
   std::string frame;
   if (role_ == WebSocketRole::kServer) {
     append_frame(frame, opcode, payload);
@@ -168,6 +230,10 @@ void WebSocketConnection::send_frame(Opcode opcode, std::string_view payload) {
   }
   if (phase_ == Phase::kOpen && opcode != Opcode::kClose && wire_->unsent_size() > most_unsent) {
     finish(close_code::kTryLater, close_code::kTryLater, "the peer does not read");
+  }
+  if (is_outermost) {
+    is_changing_ = false;
+    settle();
   }
 }
 
@@ -283,6 +349,7 @@ UniqueFd WebSocketConnection::let_go() {
   phase_ = Phase::kEnded;
   is_told_ = true;
   UniqueFd socket;
+  space_.leave();
   if (const auto wire = std::exchange(wire_, nullptr)) {
     socket = wire->release();
   }
@@ -303,8 +370,10 @@ void WebSocketConnection::abandon() {
 
 void WebSocketConnection::drop_wire() {
   DeadlineLanes::disarm(*this);
+  space_.leave();
   if (const auto wire = std::exchange(wire_, nullptr)) {
-    wire->close();
+    // Whoever keeps the socket, or kept it for the process before, may have it open yet.
+    host_ && host_->may_be_elsewhere() ? wire->close() : wire->hang_up();
   }
 }
 

@@ -57,6 +57,8 @@ class WebSocketConnection final : public WebSocket,
   void abandon() override;
   void go() override { pump(); }
   void on_deadline(Lane lane) override;
+  void keep_at(parking::ParkingSpace space) override;
+  std::optional<parking::ParkingGate::Request> to_keep() const override;
 
  private:
   enum class Phase {
@@ -66,11 +68,18 @@ class WebSocketConnection final : public WebSocket,
     kEnded,
   };
 
+  void on_reading() override;
+  void on_read() override;
   void on_bytes(std::string_view bytes) override;
   void on_end() override;
   void on_broken() override;
   void on_written() override {}
   void on_unsent_changed() override { note_change(); }
+
+  /// Begins to change what is kept, unless that goes on already; true if it did not.
+  bool doubt(parking::SlotMark why);
+  /// Says what is true now, unless that is still changing.
+  void settle();
 
   void note_change();
   void begin();
@@ -98,6 +107,8 @@ class WebSocketConnection final : public WebSocket,
   WebSocketRole role_;
   Phase phase_;
   bool is_pumping_ = false;
+  /// What is kept is being changed, until somebody further out says what is true.
+  bool is_changing_ = false;
   bool is_told_ = false;
   std::uint8_t unanswered_pings_ = 0;
   std::uint16_t control_frames_ = 0;
@@ -106,6 +117,7 @@ class WebSocketConnection final : public WebSocket,
   std::uint16_t sent_code_ = close_code::kBroken;
   std::string tag_;
   std::shared_ptr<Handlers> handlers_;
+  parking::ParkingSpace space_;
 };
 
 }  // namespace voicectl

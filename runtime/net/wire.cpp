@@ -196,6 +196,14 @@ void Wire::write_again() {
 }
 
 void Wire::read() {
+  owner_->on_reading();
+  read_some();
+  if (is_open() && owner_ != nullptr) {
+    owner_->on_read();
+  }
+}
+
+void Wire::read_some() {
   char buffer[kReadSize];
   for (int turn = 0; turn < kReadsPerTurn && is_reading_ && is_open(); ++turn) {
     const ssize_t received = ::recv(socket_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
@@ -261,6 +269,13 @@ void Wire::close() {
     unlink();
     socket_.close();
   }
+}
+
+void Wire::hang_up() {
+  if (is_open()) {
+    ::shutdown(socket_.get(), SHUT_RDWR);
+  }
+  close();
 }
 
 UniqueFd Wire::release() {

@@ -17,6 +17,10 @@ namespace voicectl {
 /// Hears what happens on a Wire. Nothing is called from within a call to the wire.
 class WireOwner {
  public:
+  /// Bytes may leave the kernel from now on; `on_read` follows, unless the wire is closed or given
+  /// up before.
+  virtual void on_reading() {}
+  virtual void on_read() {}
   virtual void on_bytes(std::string_view bytes) = 0;
   /// The peer sent its last byte; it may still read.
   virtual void on_end() = 0;
@@ -68,9 +72,13 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   void finish();
   /// Closes at once. Nothing is called afterwards.
   void close();
+  /// The same for a socket that others may have open too: the peer learns of the end all the same.
+  void hang_up();
   /// Gives the socket away, and drops what is unsent. Nothing is called afterwards.
   UniqueFd release();
   bool is_open() const { return socket_.is_open(); }
+  /// What was queued may not have been written, or in part; nothing will be any more.
+  bool is_broken() const { return is_broken_; }
 
  private:
   void on_ready(std::uint32_t events) override;
@@ -83,6 +91,7 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   void break_down();
   void write_again();
   void read();
+  void read_some();
   /// What one recv gave: returns false when there is no more to read now.
   bool take_received(std::string_view bytes);
   void send_some();

@@ -43,6 +43,24 @@ void loads(std::string& out, const std::vector<TenantMetrics>& tenants) {
              [](const TenantLoad& load) { return load.writable ? 1 : 0; });
 }
 
+void recoveries(std::string& out, const std::vector<TenantMetrics>& tenants) {
+  per_tenant(out, tenants, "voicectl_websockets_recovered_total", MetricKind::kCounter,
+             "WebSockets of an instance that died, gone on with here.",
+             [](const TenantLoad& load) { return load.recovered.kept; });
+  std::string doubtful;
+  for (const TenantMetrics& one : tenants) {
+    for (const auto& [why, count] : one.load.recovered.doubtful) {
+      doubtful += fmt::format("voicectl_websockets_doubtful_total{{tenant=\"{}\",reason=\"{}\"}} {}\n",
+                              one.tenant, why, count);
+    }
+  }
+  if (!doubtful.empty()) {
+    head(out, "voicectl_websockets_doubtful_total", MetricKind::kCounter,
+         "WebSockets of an instance that died, closed because their state was not certain.");
+    out += doubtful;
+  }
+}
+
 void event_lags(std::string& out, const std::vector<TenantMetrics>& tenants) {
   per_tenant(out, tenants, "voicectl_events_total", MetricKind::kCounter, "Events passed on.",
              [](const TenantLoad& load) { return load.event_lag.events; });
@@ -185,6 +203,7 @@ std::string render_metrics(const std::vector<TenantMetrics>& tenants,
                            const ProcessMetrics& process) {
   std::string out;
   loads(out, tenants);
+  recoveries(out, tenants);
   event_lags(out, tenants);
   requests(out, tenants);
   refusals(out, tenants);

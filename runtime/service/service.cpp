@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "runtime/tenant/live_api.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -29,6 +30,11 @@ FencingToken token_of(const Json& body) {
   return {static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(body, "token", 0)))};
 }
 
+TenantDeps with_parking(TenantDeps deps, parking::ParkingLot& lot) {
+  deps.parking = &lot;
+  return deps;
+}
+
 Error not_served(const TenantId& tenant) {
   return {ErrorCode::kNotFound,
           fmt::format("cannot find tenant '{}': it is not served here", tenant.str())};
@@ -43,7 +49,8 @@ Error changing(const TenantId& tenant) {
 }  // namespace
 
 Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin)
-    : deps_(deps),
+    : parking_(deps.reactor, kept_follower_layout()),
+      deps_(with_parking(deps, parking_)),
       log_(log),
       channels_(deps.reactor, deps.reactor),
       admin_(deps.reactor,
@@ -119,7 +126,11 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
   }
   namespace asked = control::request;
   const std::string& type = request.type();
-  if (type == asked::kLend) {
+  if (type == asked::kKeep) {
+    keep(request, std::move(descriptors));
+  } else if (type == asked::kRecover) {
+    recover(request, *body, std::move(descriptors));
+  } else if (type == asked::kLend) {
     lend(request, *body, std::move(descriptors));
   } else if (type == asked::kReconfigure) {
     reconfigure(request, *body);
@@ -190,7 +201,10 @@ void Service::lend(const ControlRequest& request,
 void Service::open_tenant(const ControlRequest& request,
                           const TenantId& tenant,
                           TenantLease lease) {
-  places_.emplace(tenant, std::make_unique<Place>());
+  Place& place = *places_.emplace(tenant, std::make_unique<Place>()).first->second;
+  if (auto offered = recoveries_.extract(tenant)) {
+    place.recovery = std::move(offered.mapped());
+  }
   tokens_.hold(tenant);
   TenantHost::open(deps_, offload_for(tenant), std::move(lease), notice_for(tenant),
                    [this, request, tenant](Result<std::unique_ptr<TenantHost>> opened) {
@@ -271,15 +285,20 @@ void Service::settle_lend(const ControlRequest& request,
   if (!warning.empty() && store_warnings_.insert(warning).second) {
     log_.warn("store.at_risk", {{"tenant", tenant}, {"reason", warning}});
   }
-  request.answer(control::reply::kOk,
-                 dump_json(Json{{"tenant", tenant.str()},
-                                {"generation", place.host->config().generation.value}}));
+  if (place.recovery) {
+    place.recovery->serve(*place.host, [this, request, tenant](const RecoveredCount& recovered) {
+      answer_lend(request, tenant, recovered);
+    });
+  } else {
+    answer_lend(request, tenant, {});
+  }
   close_if_asked(tenant, place);
 }
 
 void Service::close_if_asked(const TenantId& tenant, Place& place) {
   if (!place.reclaims.empty() || !on_stopped_.empty()) {
     place.state = Place::State::kClosing;
+    place.recovery.reset();
     place.host->close([this, tenant] { finish_reclaim(tenant); });
   }
 }

@@ -22,6 +22,7 @@
 #include "runtime/handoff/protocol.h"
 #include "runtime/service/admin.h"
 #include "runtime/service/control_link.h"
+#include "runtime/service/recovery.h"
 #include "runtime/tenant/tenant_host.h"
 
 namespace voicectl::runtime {
@@ -58,6 +59,8 @@ class Service {
     std::vector<ControlRequest> reclaims;
     std::unique_ptr<handoff::HandoffSource> giving;
     std::unique_ptr<handoff::HandoffTarget> getting;
+    /// What an instance that died left open, until it is gone on with.
+    std::unique_ptr<Recovery> recovery;
 
     bool is_served() const { return state == State::kServing || state == State::kHandingOver; }
   };
@@ -70,6 +73,11 @@ class Service {
                   Place& place,
                   const Json& body,
                   std::vector<UniqueFd> descriptors);
+  void keep(const ControlRequest& request, std::vector<UniqueFd> descriptors);
+  void recover(const ControlRequest& request, const Json& body, std::vector<UniqueFd> descriptors);
+  void answer_lend(const ControlRequest& request,
+                   const TenantId& tenant,
+                   const RecoveredCount& recovered);
   void finish_lend(const ControlRequest& request,
                    const TenantId& tenant,
                    Result<std::unique_ptr<TenantHost>> opened);
@@ -116,11 +124,14 @@ class Service {
   Offload& offload_for(const TenantId& tenant);
   void finish_stop();
 
+  parking::ParkingLot parking_;
   TenantDeps deps_;
   const Log& log_;
   /// Threads for the stores; a tenant always uses the same one.
   std::vector<std::unique_ptr<ThreadOffload>> offloads_;
   std::map<TenantId, std::unique_ptr<Place>> places_;
+  /// For tenants that are to be lent next.
+  std::map<TenantId, std::unique_ptr<Recovery>> recoveries_;
   /// Tenants that another instance has taken, while the last connections end here.
   std::map<std::uint64_t, std::unique_ptr<TenantHost>> leaving_;
   std::uint64_t last_leaving_ = 0;

@@ -72,6 +72,7 @@ void Service::begin_hand_over(const ControlRequest& request,
                               UniqueFd peer) {
   Place& place = *places_.at(order.tenant);
   place.state = Place::State::kHandingOver;
+  place.recovery.reset();
   place.giving = std::make_unique<handoff::HandoffSource>(
       deps_.reactor, *place.host, channels_.adopt(std::move(peer)), order, handoff::HandoffTimes{},
       [this, request, tenant = order.tenant](const handoff::HandOverReport& report) {

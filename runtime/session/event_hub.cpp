@@ -54,6 +54,7 @@ void EventHub::publish(const SessionEvent& event) {
   if (!tenant_.empty()) {
     pass_on(tenant_, event.tenant_seq, render_for_staff(event), event);
   }
+  last_told_ = event.tenant_seq;
 }
 
 }  // namespace voicectl::runtime

@@ -33,6 +33,11 @@ class EventHub {
 
   void publish(const SessionEvent& event);
 
+  /// The tenant's number of the last event that was published; before the first, of the last one in
+  /// the store.
+  std::uint64_t last_told() const { return last_told_; }
+  void begin_after(std::uint64_t last) { last_told_ = last; }
+
  private:
   using Sinks = std::vector<std::weak_ptr<Sink>>;
 
@@ -44,6 +49,7 @@ class EventHub {
   std::unordered_map<SessionId, Sinks> by_session_;
   Sinks tenant_;
   std::vector<std::weak_ptr<Watcher>> watchers_;
+  std::uint64_t last_told_ = 0;
 };
 
 }  // namespace voicectl::runtime

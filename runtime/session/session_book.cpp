@@ -67,6 +67,7 @@ void SessionBook::take(const StoreContents& contents) {
     table_.put(session);
   }
   last_tenant_seq_ = contents.last_tenant_seq;
+  deps_.hub.begin_after(last_tenant_seq_);
   month_ = month_start(deps_.clock.now());
   month_count_ = contents.sessions_this_month;
   broken_.reset();

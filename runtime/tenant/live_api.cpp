@@ -39,12 +39,6 @@ bool is_final(const SessionEvent& event) {
 
 }  // namespace
 
-/// How a socket is closed that may not stay.
-struct LiveApi::Ending {
-  std::uint16_t code;
-  std::string_view reason;
-};
-
 Result<std::optional<std::uint64_t>> parse_after(const HttpRequest& request) {
   const auto found = request.query.find("after");
   if (found == request.query.end()) {
@@ -114,6 +108,10 @@ void LiveApi::attach(const FollowerPtr& follower) {
   handlers.note = [weak = std::weak_ptr(follower)] {
     const FollowerPtr one = weak.lock();
     return one ? note_of(*one) : std::string();
+  };
+  handlers.kept_note = [this, with_follower](std::string& note) {
+    // One that nobody follows for any more has no note, which nobody goes on with.
+    with_follower([this, &note](const FollowerPtr& one) { append_kept_note(*one, note); });
   };
   follower->socket->set_handlers(std::move(handlers));
   followers_.insert(follower);
@@ -213,9 +211,11 @@ void LiveApi::begin(const FollowerPtr& follower,
 }
 
 void LiveApi::reload(const FollowerPtr& follower, std::string_view reason) {
-  follower->socket->send_text(fmt::format(R"({{"type":"stream.reload","reason":"{}"}})", reason));
   // Whatever happens from now on is news to one that reads everything anew.
   follower->sent = 0;
+  follower->tenant_sent.reset();
+  follower->replaying = false;
+  follower->socket->send_text(fmt::format(R"({{"type":"stream.reload","reason":"{}"}})", reason));
   go_live(follower);
 }
 
@@ -307,11 +307,25 @@ void LiveApi::replay(const FollowerPtr& follower) {
       take_page(follower, page);
     }
   };
-  if (follower->session) {
+  if (follower->tenant_sent) {
+    scope_.store.read_tenant_events(*follower->tenant_sent, kReplayPage, then);
+  } else if (follower->session) {
     scope_.store.read_session_events(*follower->session, follower->sent, kReplayPage, then);
   } else {
     scope_.store.read_tenant_events(follower->sent, kReplayPage, then);
   }
+}
+
+bool LiveApi::has_gap(const Follower& follower, const std::vector<SessionEvent>& page) const {
+  if (page.empty()) {
+    // What is too old is gone from the beginning on, and of a session that is long over altogether.
+    const bool is_long_over = follower.session_end && scope_.clock.now() >= *follower.session_end;
+    return is_long_over && follower.sent < follower.last;
+  }
+  const SessionEvent& first = page.front();
+  const bool is_by_session = follower.session && !follower.tenant_sent;
+  return (is_by_session ? first.seq : first.tenant_seq) !=
+         follower.tenant_sent.value_or(follower.sent) + 1;
 }
 
 void LiveApi::take_page(const FollowerPtr& follower,
@@ -320,19 +334,21 @@ void LiveApi::take_page(const FollowerPtr& follower,
     follower->socket->close(kTryAgainLater, "events cannot be read; try again");
     return;
   }
-  const std::uint64_t first =
-      page->empty() ? 0 : (follower->session ? page->front().seq : page->front().tenant_seq);
-  // What is too old is gone from the beginning on, and of a session that is long over altogether.
-  const bool is_long_over = follower->session_end && scope_.clock.now() >= *follower->session_end;
-  const bool has_gap =
-      page->empty() ? is_long_over && follower->sent < follower->last : first != follower->sent + 1;
-  if (has_gap) {
+  if (has_gap(*follower, *page)) {
     reload(follower, "too_old");
     return;
   }
   for (const SessionEvent& event : *page) {
-    follower->session ? follower->send(event.seq, render_for_session(event))
-                      : follower->send(event.tenant_seq, render_for_staff(event));
+    if (!follower->session) {
+      follower->send(event.tenant_seq, render_for_staff(event));
+      continue;
+    }
+    if (follower->tenant_sent) {
+      follower->tenant_sent = event.tenant_seq;
+    }
+    if (event.session == *follower->session) {
+      follower->send(event.seq, render_for_session(event));
+    }
   }
   follower->socket->note_changed();
   if (page->size() < kReplayPage) {

@@ -58,6 +58,12 @@ class LiveApi {
   Status adopt(const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket);
   /// From now on nothing is sent or closed.
   void hold() { is_held_ = true; }
+  /// Goes on with a WebSocket of a process that died: `note` is what its LiveApi kept of it. It is
+  /// sent what has happened since.
+  /// ERRORS: as `adopt`.
+  Status recover(const std::string& tag,
+                 const std::string& note,
+                 std::shared_ptr<WebSocket> socket);
   /// Begins with what was adopted, and closes what the present keys no longer allow.
   void go();
 
@@ -67,6 +73,8 @@ class LiveApi {
   struct Follower;
   using FollowerPtr = std::shared_ptr<Follower>;
 
+  Result<FollowerPtr> make_follower(const std::string& tag,
+                                    std::shared_ptr<WebSocket> socket) const;
   FollowerPtr accept(const std::shared_ptr<Exchange>& exchange,
                      const std::string& tag,
                      std::optional<SessionId> session);
@@ -75,6 +83,8 @@ class LiveApi {
   void take_text(const FollowerPtr& follower);
   void leave(const FollowerPtr& follower);
   static std::string note_of(const Follower& follower);
+  /// Appends what a process needs to know of it beside its tag if this one dies now.
+  void append_kept_note(const Follower& follower, std::string& note) const;
   void listen(const FollowerPtr& follower);
   struct Ending;
   std::optional<Ending> ending_of(const Follower& follower, WallTime now) const;
@@ -86,6 +96,8 @@ class LiveApi {
   void reload(const FollowerPtr& follower, std::string_view reason);
   void replay(const FollowerPtr& follower);
   void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
+  /// Whether events between what it was sent and the page are gone.
+  bool has_gap(const Follower& follower, const std::vector<SessionEvent>& page) const;
 
   TenantScope& scope_;
   std::unordered_set<FollowerPtr> followers_;
@@ -105,6 +117,8 @@ class LiveApi {
 
 /// Names and types of what LiveApi notes for another process (base/record_codec.h).
 std::string follower_note_layout();
+/// The same for what it keeps for a process that comes after this one's death, in one word.
+std::string kept_follower_layout();
 
 /// Reads `after`: nullopt if it is absent.
 /// ERRORS: kInvalidArgument if it is no number.

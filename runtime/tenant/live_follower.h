@@ -24,6 +24,12 @@ inline constexpr std::uint16_t kTryAgainLater = 1013;
 /// Live events that may wait behind a replay.
 inline constexpr std::size_t kMostWaiting = 2000;
 
+/// How a socket is closed that may not stay.
+struct LiveApi::Ending {
+  std::uint16_t code;
+  std::string_view reason;
+};
+
 /// One WebSocket and how far its events are.
 struct LiveApi::Follower {
   std::shared_ptr<WebSocket> socket;
@@ -37,10 +43,22 @@ struct LiveApi::Follower {
   /// The last event when it came: the replay must reach it.
   std::uint64_t last = 0;
   bool replaying = true;
+  /// While it is replayed from a number of the tenant on, since nobody knows that of its session:
+  /// the last one that was looked at.
+  std::optional<std::uint64_t> tenant_sent;
   TokenBucket texts;
   /// Live events that came during the replay.
   std::vector<std::pair<std::uint64_t, std::string>> waiting;
   EventHub::Subscription subscription;
+
+  /// It has had all up to that number, of the tenant or of what it follows.
+  void place_at(std::uint64_t number, bool is_of_tenant) {
+    if (is_of_tenant && session) {
+      tenant_sent = number;
+    } else {
+      sent = number;
+    }
+  }
 
   void send(std::uint64_t seq, const std::string& text) {
     if (seq > sent) {
@@ -61,6 +79,7 @@ struct LiveApi::Follower {
 
   void go_live() {
     replaying = false;
+    tenant_sent.reset();
     for (const auto& [seq, text] : std::exchange(waiting, {})) {
       send(seq, text);
     }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/crypto.h"
 #include "base/record_codec.h"
+#include "runtime/parking/slot.h"
 #include "runtime/tenant/live_follower.h"
 
 namespace voicectl::runtime {
@@ -17,6 +19,8 @@ namespace voicectl::runtime {
 struct FollowerNote {
   std::optional<WallTime> session_end;
   std::uint64_t sent = 0;
+  /// As in KeptNote.
+  bool is_of_tenant = false;
   std::uint64_t last = 0;
   bool replaying = false;
   MonoTime texts_full_at;
@@ -24,9 +28,10 @@ struct FollowerNote {
 
 template <typename Visit>
 void visit_fields(Visit& visit, FollowerNote& note) {
-  auto& [session_end, sent, last, replaying, texts_full_at] = note;
+  auto& [session_end, sent, is_of_tenant, last, replaying, texts_full_at] = note;
   visit("session_end", session_end);
   visit("sent", sent);
+  visit("is_of_tenant", is_of_tenant);
   visit("last", last);
   visit("replaying", replaying);
   visit("texts_full_at", texts_full_at);
@@ -39,15 +44,54 @@ std::string follower_note_layout() {
 }
 
 std::string LiveApi::note_of(const Follower& follower) {
-  return encode_record(FollowerNote{follower.session_end, follower.replaying ? follower.sent : 0,
-                                    follower.replaying ? follower.last : 0, follower.replaying,
-                                    follower.texts.full_at()});
+  const std::uint64_t sent = follower.tenant_sent.value_or(follower.sent);
+  return encode_record(FollowerNote{
+      follower.session_end, follower.replaying ? sent : 0, follower.tenant_sent.has_value(),
+      follower.replaying ? follower.last : 0, follower.replaying, follower.texts.full_at()});
 }
 
-Status LiveApi::adopt(const std::string& tag,
-                      const std::string& note,
-                      std::shared_ptr<WebSocket> socket) {
-  VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
+/// What is kept of a follower while it is served: changed with every event that it is sent.
+struct KeptNote {
+  std::optional<WallTime> session_end;
+  std::uint64_t sent = 0;
+  /// Although it follows a session, `sent` is a number of the tenant: all of the session up to
+  /// there.
+  bool is_of_tenant = false;
+  MonoTime texts_full_at;
+};
+
+template <typename Visit>
+void visit_fields(Visit& visit, KeptNote& note) {
+  auto& [session_end, sent, is_of_tenant, texts_full_at] = note;
+  visit("session_end", session_end);
+  visit("sent", sent);
+  visit("is_of_tenant", is_of_tenant);
+  visit("texts_full_at", texts_full_at);
+}
+
+std::string kept_follower_layout() {
+  RecordLayout layout;
+  layout.describe<KeptNote>();
+  // A word of its own, since it goes through messages of words.
+  return sha256_hex(fmt::format("{} {}", parking::kSlotVersion, layout.text())).substr(0, 16);
+}
+
+void LiveApi::append_kept_note(const Follower& follower, std::string& note) const {
+  KeptNote kept{follower.session_end, follower.sent, false, follower.texts.full_at()};
+  if (follower.tenant_sent) {
+    kept.sent = *follower.tenant_sent;
+    kept.is_of_tenant = true;
+  } else if (!follower.replaying && follower.sent == 0) {
+    // It came from another process, or was told to read everything anew. Whoever is live has had
+    // all that was told.
+    kept.sent = scope_.hub.last_told();
+    kept.is_of_tenant = follower.session.has_value();
+  }
+  RecordWriter(note).put(kept);
+}
+
+Result<LiveApi::FollowerPtr> LiveApi::make_follower(const std::string& tag,
+                                                    std::shared_ptr<WebSocket> socket) const {
   const std::size_t mark = std::min(tag.find('#'), tag.size());
   const std::string channel = tag.substr(0, mark);
   auto follower = std::make_shared<Follower>();
@@ -59,8 +103,31 @@ Status LiveApi::adopt(const std::string& tag,
   }
   follower->socket = std::move(socket);
   follower->key_id = mark < tag.size() ? tag.substr(mark + 1) : "";
+  return follower;
+}
+
+Status LiveApi::recover(const std::string& tag,
+                        const std::string& note,
+                        std::shared_ptr<WebSocket> socket) {
+  VC_TRY(const KeptNote known, decode_record<KeptNote>(note, "what is kept of a follower"));
+  VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
   follower->session_end = known.session_end;
-  follower->sent = known.sent;
+  follower->place_at(known.sent, known.is_of_tenant);
+  follower->texts = TokenBucket(known.texts_full_at);
+  listen(follower);
+  attach(follower);
+  // What was told to others while this one was being told, and what happened since.
+  replay(follower);
+  return ok_status();
+}
+
+Status LiveApi::adopt(const std::string& tag,
+                      const std::string& note,
+                      std::shared_ptr<WebSocket> socket) {
+  VC_TRY(const FollowerNote known, decode_record<FollowerNote>(note, "a follower's note"));
+  VC_TRY(const FollowerPtr follower, make_follower(tag, std::move(socket)));
+  follower->session_end = known.session_end;
+  follower->place_at(known.sent, known.is_of_tenant);
   follower->last = known.last;
   follower->replaying = known.replaying;
   follower->texts = TokenBucket(known.texts_full_at);

@@ -112,12 +112,19 @@ void TenantHost::end_copy() {
 }
 
 std::size_t TenantHost::freeze() {
+  if (inner_->gate) {
+    // From here on another process may have them, and we are not to leave them to a third.
+    inner_->gate->close();
+  }
   return inner_->server.freeze();
 }
 
 void TenantHost::take_back(FencingToken token, std::function<void(Status)> done) {
   inner_->lease.token = token;
   inner_->store.renew(token);
+  if (inner_->gate) {
+    inner_->gate->open();
+  }
   inner_->server.thaw();
   inner_->book.reopen([this, done = std::move(done)](const Status& outcome) {
     inner_->server.unpark();

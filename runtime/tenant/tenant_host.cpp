@@ -139,14 +139,16 @@ TenantHost::Inner::Inner(
           {[this](HttpRequest request, std::shared_ptr<Responder> responder) {
              take(std::move(request), std::move(responder));
            },
-           [this](
-               const std::string& tag, const std::string& note, std::shared_ptr<WebSocket> socket) {
-             const Status known = live.adopt(tag, note, std::move(socket));
-             misfit = known.has_error() ? std::optional(known.error()) : std::nullopt;
-           }}) {
+           [this](const std::string& tag,
+                  const std::string& note,
+                  const std::shared_ptr<WebSocket>& socket) { take_adopted(tag, note, socket); }}) {
   outbox.add(std::string(kCallEffects), calls);
   outbox.add(std::string(RecordNews::kKind), news);
   erp.add_to(outbox);
+  if (deps.parking != nullptr) {
+    gate.emplace(*deps.parking, config->tenant.str());
+    server.keep_at(*gate);
+  }
 }
 
 /// An order that the site has made, and we do not know yet: its answer is on its way, or the call
@@ -421,7 +423,8 @@ TenantLoad TenantHost::load() const {
           inner_->server.websockets(),
           inner_->book.event_lag(),
           inner_->counters,
-          !inner_->book.broken()};
+          !inner_->book.broken(),
+          inner_->recovered};
 }
 
 TenantEffects TenantHost::effects() const {

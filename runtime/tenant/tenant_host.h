@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,8 @@
 #include "runtime/net/http_client.h"
 #include "runtime/net/http_server.h"
 #include "runtime/outbox/outbox.h"
+#include "runtime/parking/gift_reader.h"
+#include "runtime/parking/parking_lot.h"
 #include "runtime/session/session.h"
 #include "runtime/session/session_book.h"
 #include "runtime/session/session_store.h"
@@ -37,6 +41,18 @@ struct TenantDeps {
   FileSystem& files;
   HttpClient& http;
   InstanceId instance;
+  /// Where WebSockets are kept against the death of this process; null: nowhere.
+  parking::ParkingLot* parking = nullptr;
+};
+
+/// What became of the WebSockets of a process that died.
+struct RecoveredCount {
+  std::uint64_t kept = 0;
+  /// Closed, because it was not certain what their peers had had; by parking::name_of.
+  std::map<std::string, std::uint64_t> doubtful;
+
+  std::uint64_t all_doubtful() const;
+  RecoveredCount& operator+=(const RecoveredCount& other);
 };
 
 /// What an instance is lent for a tenant.
@@ -56,6 +72,8 @@ struct TenantLoad {
   EventLag event_lag;
   std::shared_ptr<const TenantCounters> counters;
   bool writable = false;
+  /// Of processes that died.
+  RecoveredCount recovered{};
 };
 
 /// More numbers: what is owed to other systems, and how they answer. Costs a look at every effect
@@ -112,6 +130,9 @@ class TenantHost {
   /// Borrowed, to be duplicated; what `open` or `listen` was given.
   const UniqueFd& unix_listener() const;
   const UniqueFd& tcp_listener() const;
+
+  /// Goes on with WebSockets of a process that died; those in doubt are closed.
+  RecoveredCount recover(std::vector<parking::ParkedConnection> connections);
 
   // The tenant goes to another process. Before `release`, `unquiesce` makes as if nothing had been
   // begun; after it, `take_back` does.

@@ -65,6 +65,9 @@ struct TenantHost::Inner {
   void wait_gone(MonoTime until, std::function<void()> done);
   TenantCarry carry() const;
   void go_on_with(const TenantCarry& carried);
+  void take_adopted(const std::string& tag,
+                    const std::string& note,
+                    const std::shared_ptr<WebSocket>& socket);
 
   TenantDeps deps;
   TenantLease lease;
@@ -95,9 +98,13 @@ struct TenantHost::Inner {
   Retention retention;
   Gatekeeper gatekeeper;
   bool was_broken = false;
+  bool is_recovering = false;
+  RecoveredCount recovered;
   /// Why a connection that was adopted has no place here.
   std::optional<Error> misfit;
   std::optional<TimerId> close_timer;
+  /// Absent where nothing is kept. It outlives the server, whose WebSockets are behind it.
+  std::optional<parking::ParkingGate> gate;
   HttpServer server;
 };
 

@@ -49,19 +49,20 @@ class DaemonSweepE2e : public CallersE2e {
   void SetUp() override {
     platform.set_pool_size(2);
     CallersE2e::SetUp();
-    for (const json& one : platform.voicectl_json({"ps"})["instances"]) {
+    const json seen = platform.voicectl_json({"ps"});
+    for (const json& one : seen["instances"]) {
       admin_ports[one.value("instance", "")] = one.value("port", 0);
     }
     ASSERT_EQ(admin_ports.size(), 2U);
-    const int daemon = platform.pid_of_daemon();
-    std::ifstream file(fmt::format("/proc/{}/cmdline", daemon));
+    const int first = platform.pid_of_daemon();
+    std::ifstream file(fmt::format("/proc/{}/cmdline", first));
     const std::string line((std::istreambuf_iterator<char>(file)), {});
     std::istringstream words(line);
     for (std::string word; std::getline(words, word, '\0');) {
       command.push_back(word);
     }
-    ASSERT_EQ(::kill(daemon, SIGKILL), 0);
-    ASSERT_TRUE(wait_for_end(daemon));
+    ASSERT_EQ(::kill(first, SIGKILL), 0);
+    ASSERT_TRUE(wait_for_end(first));
   }
 
   /// A daemon as the one before, which dies at the point of that number once it is armed.

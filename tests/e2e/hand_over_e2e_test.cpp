@@ -57,9 +57,12 @@ TEST_F(HandOverE2e, ATenantMovesWithinThePoolUnderTrafficAndStaysThere) {
   platform.set_pool_size(2);
   const std::string file = platform.write_file(busy_tenant());
   expect_ok({"apply", "-f", file, "--yes"});
-  Running callers(load(kConnections, 6, 400));
+  Running callers(load(kConnections, 12, 400));
   ASSERT_TRUE(callers.wait_for_err("ready"));
 
+  // Live sessions are sampled every few seconds.
+  while (platform.voicectl_json({"tenant", "show", "busy"})["sessions"] == 0) {
+  }
   const Finished migrated = platform.voicectl(
       {"session", "migrate", "--tenant", "busy", "--to", "shared-1", "--yes", "-o", "json"});
   EXPECT_EQ(migrated.code, 0) << migrated.out << migrated.err;

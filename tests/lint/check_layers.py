@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     P + "model": ["base/"],
     P + "plan": ["base/", P + "model/"],
     P + "registry": ["base/", P + "model/"],
-    P + "holder": ["base/"],
+    P + "holder": ["base/", P + "instances/", "runtime/parking/protocol.h"],
     P + "instances": ["base/", P + "model/", "runtime/control/protocol.h",
                       "runtime/handoff/protocol.h"],
     P + "edge": ["base/", P + "model/"],

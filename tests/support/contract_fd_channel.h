@@ -105,6 +105,17 @@ TEST_P(FdChannelContract, WhatIsSentNowIsThereWhenTheSenderIsGone) {
   EXPECT_THAT(server_seen_.messages, ::testing::ElementsAre("first", "last word"));
 }
 
+TEST_P(FdChannelContract, DescriptorsAreSentNowToo) {
+  ASSERT_THAT(ends_.client->send_now("with two", {STDIN_FILENO, STDOUT_FILENO}), IsOk());
+  ends_.client.reset();
+
+  ends_.server->start(recorder(server_seen_));
+  run_until_messages(server_seen_, 1);
+
+  EXPECT_THAT(server_seen_.messages, ::testing::ElementsAre("with two"));
+  EXPECT_EQ(server_seen_.descriptors.size(), 2U);
+}
+
 TEST_P(FdChannelContract, NothingIsSentNowToAnEndThatIsGone) {
   ends_.server.reset();
   world_->settle();

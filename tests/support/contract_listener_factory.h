@@ -64,6 +64,22 @@ TEST_P(ListenerContract, KeepsAPortUntilItsLastDuplicateIsClosed) {
   EXPECT_THAT(listeners_.bind_tcp(port), IsOk());
 }
 
+TEST_P(ListenerContract, WhatListensNoMoreIsFreeAtOnceWhoeverHasItOpen) {
+  const Port port = world_->free_port();
+  const auto tcp = listeners_.bind_tcp(port);
+  const auto unix_one = listeners_.bind_unix(at("a.sock"), access_);
+  ASSERT_THAT(tcp, IsOk());
+  ASSERT_THAT(unix_one, IsOk());
+  const UniqueFd kept = tcp->duplicate();
+  const UniqueFd kept_too = unix_one->duplicate();
+
+  listeners_.stop_listening(*tcp);
+  listeners_.stop_listening(*unix_one);
+
+  EXPECT_THAT(listeners_.bind_tcp(port), IsOk());
+  EXPECT_THAT(listeners_.bind_unix(at("a.sock"), access_), IsOk());
+}
+
 TEST_P(ListenerContract, BindsAPathOfEitherKind) {
   const auto stream = listeners_.bind_unix(at("stream"), access_);
   const auto packets = listeners_.bind_unix_packets(at("packets"), access_);

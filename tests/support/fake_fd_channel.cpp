@@ -96,7 +96,13 @@ class FakeFdChannel final : public FdChannel {
     return ok_status();
   }
 
-  Status send_now(std::string_view message) override { return send(message, {}); }
+  using FdChannel::send_now;
+  Status send_now(std::string_view message, const std::vector<int>& descriptors) override {
+    // What is held waits in the kernel of the simulated machine, which is full then.
+    return hub_.is_held_ && !end_->is_peer_gone
+               ? Error(ErrorCode::kResourceExhausted, "cannot send a message: it is full")
+               : send(message, descriptors);
+  }
 
   std::uint32_t peer_uid() const override { return end_->peer_uid; }
 

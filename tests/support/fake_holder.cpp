@@ -60,9 +60,17 @@ void FakeHolder::end(const ProcessIdentity& who) {
   }
   who_.reset();
   kept_.clear();
+  unheard_.clear();
   visitors_.clear();
   hub_.stop_listening(path_);
   hub_.drop(path_);
+}
+
+void FakeHolder::thaw() {
+  is_frozen_ = false;
+  for (Unheard& one : std::exchange(unheard_, {})) {
+    take(one.visitor, one.text, std::move(one.descriptors));
+  }
 }
 
 void FakeHolder::crash() {
@@ -74,13 +82,20 @@ void FakeHolder::crash() {
 void FakeHolder::take(std::uint64_t visitor,
                       const std::string& text,
                       std::vector<UniqueFd> descriptors) {
-  if (is_frozen_ || !who_) {
+  if (!who_) {
+    return;
+  }
+  if (is_frozen_) {
+    unheard_.push_back({visitor, text, std::move(descriptors)});
     return;
   }
   const std::size_t blank = std::min(text.find(' '), text.size());
   const std::string word = text.substr(0, blank);
   const std::string name = text.substr(std::min(blank + 1, text.size()));
-  if (word == holder::kPut) {
+  if (word == holder::kPut && is_full_) {
+    kept_.erase(name);
+    (void)visitors_.at(visitor)->send(std::string(holder::kRefused) + " no room", {});
+  } else if (word == holder::kPut) {
     kept_.insert_or_assign(name, std::move(descriptors));
   } else if (word == holder::kDrop) {
     kept_.erase(name);

@@ -29,6 +29,10 @@ class FakeHolder {
   void crash();
   /// It stands still from now on: it takes connections and answers nothing.
   void freeze() { is_frozen_ = true; }
+  /// It goes on with what was said meanwhile.
+  void thaw();
+  /// It has no room for what is put from now on, or has again.
+  void fill(bool is_full) { is_full_ = is_full; }
   /// What it says its version is.
   void set_version(int version) { version_ = version; }
 
@@ -57,6 +61,13 @@ class FakeHolder {
   int starts_ = 0;
   int version_;
   bool is_frozen_ = false;
+  bool is_full_ = false;
+  struct Unheard {
+    std::uint64_t visitor;
+    std::string text;
+    std::vector<UniqueFd> descriptors;
+  };
+  std::vector<Unheard> unheard_;
 };
 
 }  // namespace voicectl

@@ -82,6 +82,12 @@ std::string FakeNetwork::address_of(int descriptor) const {
   return found == listeners_.end() ? "" : found->second.address;
 }
 
+void FakeNetwork::stop(int descriptor) {
+  if (const std::optional<std::uint64_t> inode = inode_of(descriptor)) {
+    listeners_.erase(*inode);
+  }
+}
+
 std::set<Port> FakeNetwork::held_ports() {
   drop_abandoned();
   std::set<Port> ports;
@@ -145,6 +151,10 @@ Result<UniqueFd> FakeListenerFactory::bind_unix(const std::string& path,
 Result<UniqueFd> FakeListenerFactory::bind_unix_packets(const std::string& path,
                                                         const SocketAccess& access) {
   return network_.bind_path(FakeNetwork::SocketKind::kPackets, path, access);
+}
+
+void FakeListenerFactory::stop_listening(const UniqueFd& listener) {
+  network_.stop(listener.get());
 }
 
 std::string FakeListenerFactory::describe(const UniqueFd& listener) const {

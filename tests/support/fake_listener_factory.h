@@ -57,6 +57,7 @@ class FakeNetwork {
     std::uint64_t inode = 0;
   };
 
+  void stop(int descriptor);
   Result<UniqueFd> bind(SocketKind kind, const std::string& address);
   Result<UniqueFd> bind_path(SocketKind kind, const std::string& path, const SocketAccess& access);
   /// Forgets listeners that nobody holds any more.
@@ -78,6 +79,7 @@ class FakeListenerFactory final : public ListenerFactory {
   Result<UniqueFd> bind_tcp(Port port) override;
   Result<UniqueFd> bind_unix(const std::string& path, const SocketAccess& access) override;
   Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override;
+  void stop_listening(const UniqueFd& listener) override;
   std::string describe(const UniqueFd& listener) const override;
 
  private:

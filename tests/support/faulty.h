@@ -151,6 +151,7 @@ class FaultyListenerFactory final : public ListenerFactory {
   Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override {
     return plan_.run("bind " + path, [&] { return inner_.bind_unix_packets(path, access); });
   }
+  void stop_listening(const UniqueFd& listener) override { inner_.stop_listening(listener); }
   std::string describe(const UniqueFd& listener) const override {
     return inner_.describe(listener);
   }

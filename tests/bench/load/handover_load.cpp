@@ -33,9 +33,15 @@ std::string frame(unsigned opcode, std::string_view payload, bool is_final = tru
   return out;
 }
 
-std::string time_text(MonoTime at) {
-  const auto count = at.time_since_epoch().count();
-  return std::string(reinterpret_cast<const char*>(&count), sizeof count);
+/// What a ping holds, and its pong.
+struct PingMark {
+  MonoTime::rep sent_at = 0;
+  /// From 1 on each WebSocket.
+  std::uint64_t number = 0;
+};
+
+std::string mark_text(const PingMark& mark) {
+  return std::string(reinterpret_cast<const char*>(&mark), sizeof mark);
 }
 
 }  // namespace
@@ -62,7 +68,7 @@ class HandoverLoad::Socket final : public Stream {
       return;
     }
     finish_frame();
-    std::string bytes = frame(kPing, time_text(at));
+    std::string bytes = frame(kPing, mark_text({at.time_since_epoch().count(), ++pinged_}));
     ++awaited_;
     const std::size_t kind = place_ % 10;
     if (kind == 1) {
@@ -148,16 +154,21 @@ class HandoverLoad::Socket final : public Stream {
   }
 
   void take_pong(std::string_view payload) {
-    MonoTime::rep count = 0;
-    if (payload.size() != sizeof count) {
+    PingMark mark;
+    if (payload.size() != sizeof mark) {
+      ++load_.lost_;
       return;
     }
-    std::memcpy(&count, payload.data(), sizeof count);
+    std::memcpy(&mark, payload.data(), sizeof mark);
     awaited_ -= awaited_ > 0 ? 1 : 0;
+    // Each is answered once, in its order.
+    load_.doubled_ += mark.number <= ponged_ ? 1 : 0;
+    load_.lost_ += mark.number > ponged_ + 1 ? mark.number - ponged_ - 1 : 0;
+    ponged_ = std::max(ponged_, mark.number);
     if (place_ % 10 == 1) {
       return;  // its second half was sent late on purpose
     }
-    const Duration took = now() - MonoTime(Duration(count));
+    const Duration took = now() - MonoTime(Duration(mark.sent_at));
     load_.round_trips_.record(took);
     load_.longest_[place_] = std::max(load_.longest_[place_], took);
   }
@@ -193,6 +204,8 @@ class HandoverLoad::Socket final : public Stream {
   std::size_t place_;
   std::uint64_t last_;
   std::size_t awaited_ = 0;
+  std::uint64_t pinged_ = 0;
+  std::uint64_t ponged_ = 0;
   std::size_t texts_ = 0;
   std::string second_half_;
   bool is_upgraded_ = false;

@@ -173,7 +173,7 @@ RuntimeFixture::RuntimeFixture()
 RuntimeFixture::~RuntimeFixture() = default;
 
 TenantDeps RuntimeFixture::deps() {
-  return {loop_.reactor(), clock, random_, files_, http_, *InstanceId::parse("shared-0")};
+  return {loop_.reactor(), clock, random_, files_, http_, *InstanceId::parse("shared-0"), parking};
 }
 
 void RuntimeFixture::write_config(const std::string& slug) {

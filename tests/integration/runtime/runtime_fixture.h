@@ -167,6 +167,8 @@ class RuntimeFixture {
   Offload& offload() { return *offload_; }
 
   FixedWallClock clock;
+  /// Where WebSockets of the tenants that are opened from now on are kept; null: nowhere.
+  parking::ParkingLot* parking = nullptr;
   /// The tenants' `backend`, as JSON.
   std::string backend = R"({"kind":"builtin"})";
   /// Networks in which backends may be; absent: anywhere.

@@ -16,6 +16,8 @@ namespace {
 
 DesiredState many_tenants(int count) {
   DesiredState out;
+  out.platform.first_port = 10'000;
+  out.platform.last_port = 32'000;
   for (int i = 0; i < count; ++i) {
     TenantSpec spec = a_recorded_tenant("t" + std::to_string(100'000 + i)).spec;
     for (int item = 0; item < 10; ++item) {

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/registry_schema.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/contract_registry.h"
 #include "tests/support/temp_dir.h"
@@ -156,6 +159,40 @@ TEST_F(SqliteRegistryTest, ForgetsACreationThatWasCutShort) {
 
   EXPECT_THAT(open_sqlite_registry(path_), IsOk());
   EXPECT_NE(::access((path_ + ".new").c_str(), F_OK), 0);
+}
+
+TEST_F(SqliteRegistryTest, AFileOfBeforeProgramsWereKeptGoesOn) {
+  {
+    SqliteDatabase database = SqliteDatabase::open(path_).value();
+    ASSERT_THAT(database.migrate(registry_migrations().first(2)), IsOk());
+    ASSERT_THAT(database.run(R"sql(
+UPDATE platform_state SET epoch = 7, generation = 12;
+INSERT INTO instances VALUES ('shared-0', 'shared', 21000, 'abc', 1000);
+INSERT INTO instances VALUES ('shared-1', 'shared', 21001, '', 1000);
+INSERT INTO api_keys VALUES ('acme', 'k1', 'hash', 'admin', 1000, 2000, NULL, 'k2');
+)sql"),
+                IsOk());
+  }
+
+  const std::unique_ptr<Registry> registry = open();
+
+  EXPECT_EQ(registry->epoch().value, 8U);
+  const Result<Snapshot> snapshot = registry->load();
+  ASSERT_THAT(snapshot, IsOk());
+  EXPECT_EQ(snapshot->generation.value, 12U);
+  std::map<std::string, InstanceFate> fates;
+  for (const auto& [id, instance] : snapshot->instances) {
+    fates.emplace(id.str(), instance.fate);
+  }
+  EXPECT_THAT(fates,
+              ::testing::ElementsAre(::testing::Pair("shared-0", InstanceFate::kServing),
+                                     // It was to be replaced, which its fingerprint said then.
+                                     ::testing::Pair("shared-1", InstanceFate::kRetired)));
+  EXPECT_TRUE(snapshot->programs.known.empty());
+  const auto keys = registry->load_api_keys();
+  ASSERT_THAT(keys, IsOkAnd(::testing::SizeIs(1)));
+  EXPECT_EQ(keys->front().replaced_by, "k2");
+  EXPECT_EQ(keys->front().expires_at, WallTime(std::chrono::milliseconds(2000)));
 }
 
 TEST_F(SqliteRegistryTest, RefusesTheFileOfANewerProgram) {

@@ -93,10 +93,11 @@ class StagedChannel final : public FdChannel {
          }});
     return ok_status();
   }
-  Status send_now(std::string_view message) override {
+  using FdChannel::send_now;
+  Status send_now(std::string_view message, const std::vector<int>& descriptors) override {
     return stage_.is_full
                ? Error(ErrorCode::kResourceExhausted, "cannot send a message: it is full")
-               : send(message, {});
+               : send(message, descriptors);
   }
   std::uint32_t peer_uid() const override { return channel_->peer_uid(); }
 

@@ -131,6 +131,55 @@ TEST_F(HolderSim, AMissingProgramCostsNothingButThePromise) {
   EXPECT_THAT(machine.log_lines, Contains(HasSubstr("listeners.not_kept")));
 }
 
+TEST_F(HolderSim, AnInstanceIsOfferedWhatTheOneBeforeLeftOpen) {
+  apply(platform_with({"alpha", "beta"}));
+  const std::string home = machine.instances.holders(tenant("alpha")).front();
+  const auto said = [this](const std::string& what) {
+    const auto& all = machine.hub.sent("/run/voicectl/holder.sock");
+    return std::count(all.begin(), all.end(), what);
+  };
+  const auto asked = [&](const std::string& what) {
+    const auto& all = machine.hub.sent("/run/voicectl/instances/" + home + "/control.sock");
+    return std::count_if(all.begin(), all.end(), [&](const std::string& text) {
+      return text.find(what) != std::string::npos;
+    });
+  };
+  EXPECT_EQ(said("lane " + home), 1);
+  EXPECT_EQ(said("allow " + home + " alpha"), 1);
+  const auto given = said("give alpha");
+
+  machine.instances.crash(home);
+  machine.sim.advance(5s);
+
+  EXPECT_EQ(said("lane " + home), 2) << "another process";
+  EXPECT_EQ(said("allow " + home + " alpha"), 2);
+  EXPECT_EQ(said("give alpha"), given + 1);
+  EXPECT_GE(asked("\"recover\""), 2);
+  machine.holder.crash();
+  machine.sim.advance(5s);
+  EXPECT_EQ(said("lane " + home), 3) << "another holder";
+  EXPECT_EQ(said("allow " + home + " alpha"), 3);
+  expect_converged(platform_with({"alpha", "beta"}));
+}
+
+TEST_F(HolderSim, WhatWasRecoveredIsTold) {
+  apply(platform_with({"alpha"}));
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type != control::request::kLend) {
+      return std::nullopt;
+    }
+    return Result<std::string>(R"({"recovered":7,"doubtful":{"reading":1}})");
+  };
+
+  machine.instances.crash(machine.instances.holders(tenant("alpha")).front());
+  machine.sim.advance(5s);
+
+  EXPECT_THAT(machine.log_lines,
+              Contains(::testing::AllOf(HasSubstr("instance.recovered"), HasSubstr("reading"))));
+}
+
 struct Order {
   std::vector<Victim> victims;
   /// Whether everything comes to rest between two deaths.

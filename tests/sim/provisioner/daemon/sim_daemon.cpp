@@ -66,6 +66,7 @@ SimDaemon::SimDaemon(SimMachine& machine)
                           faulty_spawner,
                           faulty_listeners,
                           descriptors,
+                          &holder,
                           channels,
                           machine.log_pipes,
                           random,

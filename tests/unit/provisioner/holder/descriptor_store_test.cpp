@@ -172,7 +172,7 @@ class ServiceStoreTest : public ::testing::Test {
   }
   std::vector<KeptDescriptors> open(ServiceDescriptorStore& store) {
     std::vector<KeptDescriptors> found;
-    store.open({[] {}, [this](const Error& error) { errors.push_back(error); }},
+    store.open({[this] { ++emptied; }, [this](const Error& error) { errors.push_back(error); }},
                [&](std::vector<KeptDescriptors> kept) { found = std::move(kept); });
     sim.settle();
     return found;
@@ -184,6 +184,7 @@ class ServiceStoreTest : public ::testing::Test {
   SimReactor sim;
   FakeServiceManager manager;
   std::vector<Error> errors;
+  int emptied = 0;
 };
 
 TEST_F(ServiceStoreTest, AsksThatListenersAreNotWatched) {
@@ -240,6 +241,33 @@ TEST_F(ServiceStoreTest, SaysOnceThatTheManagerIsAway) {
   store.put("a", {STDIN_FILENO, STDIN_FILENO});
 
   EXPECT_THAT(errors, SizeIs(1));
+}
+
+TEST_F(ServiceStoreTest, WhatTheManagerDidNotTakeIsPutAgain) {
+  ServiceDescriptorStore store = make();
+  open(store);
+  manager.is_away = true;
+  store.put("a", {STDIN_FILENO, STDIN_FILENO});
+  manager.is_away = false;
+  EXPECT_THAT(manager.stored, IsEmpty());
+
+  sim.advance(std::chrono::seconds(2));
+
+  EXPECT_EQ(emptied, 1) << "its owner is asked for everything, once";
+}
+
+TEST_F(ServiceStoreTest, WhatHadNoRoomIsPutAgainWhenThereMayBeSome) {
+  ServiceDescriptorStore store = make(3);
+  open(store);
+  store.put("a", {STDIN_FILENO, STDIN_FILENO});
+  store.put("b", {STDIN_FILENO, STDIN_FILENO});
+  sim.advance(std::chrono::seconds(60));
+  EXPECT_EQ(emptied, 0);
+
+  store.drop("a");
+  sim.advance(std::chrono::seconds(2));
+
+  EXPECT_EQ(emptied, 1);
 }
 
 }  // namespace

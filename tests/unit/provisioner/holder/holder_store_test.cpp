@@ -21,10 +21,28 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+/// Connects to nobody while its process is short of descriptors.
+class ShortFactory final : public FdChannelFactory {
+ public:
+  explicit ShortFactory(FakeChannelHub& hub) : inner_(hub, 7) {}
+
+  Result<std::unique_ptr<FdChannel>> connect(const std::string& path) override {
+    return is_short ? Error(ErrorCode::kResourceExhausted, "cannot connect: no descriptor is left")
+                    : inner_.connect(path);
+  }
+  Result<std::pair<UniqueFd, UniqueFd>> make_pair() override { return inner_.make_pair(); }
+
+  bool is_short = false;
+
+ private:
+  FakeFdChannelFactory inner_;
+};
+
 class HolderStoreTest : public ::testing::Test {
  protected:
   HolderStoreTest() {
     (void)files.make_directory("/run", kPrivateDirectory);
+    hub.set_listener_uid(7);
     restart();
   }
 
@@ -58,10 +76,7 @@ class HolderStoreTest : public ::testing::Test {
   FakeChannelHub hub{sim, &network};
   FakeHolder holder{sim, processes, hub, network};
   FakeListenerFactory listeners{network};
-  FakeFdChannelFactory channels = [this] {
-    hub.set_listener_uid(7);
-    return FakeFdChannelFactory(hub, 7);
-  }();
+  ShortFactory channels{hub};
   std::unique_ptr<FakeProcessSpawner> spawner;
   std::unique_ptr<SimReactorView> loop;
   std::unique_ptr<HolderStore> store;
@@ -137,13 +152,79 @@ TEST_F(HolderStoreTest, AHolderThatStandsStillIsKilledAndReplaced) {
   holder.freeze();
 
   restart();
-  sim.advance(5s);
+  sim.advance(59s);
+  EXPECT_TRUE(processes.is_alive(old));
+  sim.advance(2s);
 
   EXPECT_EQ(opened, 2);
   EXPECT_FALSE(processes.is_alive(old));
   EXPECT_EQ(holder.starts(), 2);
   EXPECT_THAT(errors, SizeIs(::testing::Ge(1U)));
   EXPECT_THAT(errors.front().text(), HasSubstr("does not answer"));
+}
+
+TEST_F(HolderStoreTest, AHolderThatIsOnlySlowIsToldOfAndWaitedFor) {
+  put("a");
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  holder.freeze();
+  restart();
+  sim.advance(50s);
+  EXPECT_EQ(opened, 1);
+  EXPECT_THAT(errors, ::testing::Not(IsEmpty()));
+
+  holder.thaw();
+  sim.advance(1s);
+
+  EXPECT_THAT(names, ElementsAre("a"));
+  EXPECT_TRUE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 1);
+}
+
+TEST_F(HolderStoreTest, AHolderThatCannotBeReachedForNowIsNotReplaced) {
+  put("a");
+  sim.settle();
+  channels.is_short = true;
+  restart();
+  sim.advance(20s);
+  EXPECT_EQ(opened, 1);
+
+  channels.is_short = false;
+  sim.advance(6s);
+
+  EXPECT_THAT(names, ElementsAre("a"));
+  EXPECT_EQ(holder.starts(), 1);
+}
+
+TEST_F(HolderStoreTest, AHolderThatNobodyKnowsAnyMoreIsAskedToGo) {
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  holder.set_version(99);
+  EXPECT_THAT(files.remove("/run/holder.json"), IsOk());
+
+  restart();
+  sim.advance(5s);
+
+  EXPECT_FALSE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 2);
+  EXPECT_THAT(holders(), SizeIs(1));
+}
+
+TEST_F(HolderStoreTest, WhatWasRefusedIsPutAgain) {
+  sim.settle();
+  emptied = 0;
+  holder.fill(true);
+  put("a");
+  sim.advance(500ms);
+  EXPECT_THAT(errors, SizeIs(1));
+  EXPECT_THAT(holder.names(), IsEmpty());
+
+  holder.fill(false);
+  sim.advance(1s);
+
+  EXPECT_EQ(emptied, 1) << "its owner is asked for everything, once";
+  sim.advance(600s);
+  EXPECT_EQ(emptied, 1);
 }
 
 TEST_F(HolderStoreTest, AHolderOfAnotherVersionIsEmptiedAndReplaced) {
@@ -251,8 +332,8 @@ TEST_F(HolderStoreTest, AnotherKeeperTakesOverWhatItHasAndEndsIt) {
   loop = std::make_unique<SimReactorView>(sim);
   FakeKept kept;
   kept["b"].push_back(UniqueFd());
-  MovedStore moved(std::make_unique<FakeDescriptorStore>(*loop, kept),
-                   std::make_unique<HolderStore>(
+  MovedStore moved(std::make_shared<FakeDescriptorStore>(*loop, kept),
+                   std::make_shared<HolderStore>(
                        HolderStore::Deps{*loop, *spawner, listeners, channels, files},
                        HolderStore::Options{.program = "/x", .run = "/run", .own_uid = 7}));
 

@@ -159,6 +159,20 @@ TEST_F(ListenerBankTest, TakesBackWhatIsWantedAndLetsGoOfTheRest) {
   EXPECT_TRUE(kept.contains("tenant/acme"));
 }
 
+TEST_F(ListenerBankTest, WhatIsNotWantedCanBeBoundAnewBeforeTheStoreHasLetGoOfIt) {
+  ASSERT_THAT(bind("acme", 21000), IsOk());
+  std::vector<KeptDescriptors> found;
+  store.open({}, [&](std::vector<KeptDescriptors> all) { found = std::move(all); });
+  sim.settle();
+  const UniqueFd in_the_store = found.at(0).descriptors.at(0).duplicate();
+  const UniqueFd in_the_store_too = found.at(0).descriptors.at(1).duplicate();
+  ListenerBank next(factory, files, store);
+
+  next.take_back(std::move(found), [](const TenantId&, const ListenerPlaces&) { return false; });
+
+  EXPECT_THAT(next.bind(id("acme"), path("acme"), SocketAccess{}, *Port::make(21000)), IsOk());
+}
+
 TEST_F(ListenerBankTest, PutsEverythingAgainIntoAStoreThatLostIt) {
   ASSERT_THAT(bind("acme", 21000), IsOk());
   bank.take_over(id("beta"), *factory.bind_unix(path("beta"), SocketAccess{}),
