@@ -225,11 +225,13 @@ TEST_F(TenantCommandsTest, MoveShowsThePlanAndHasExactlyThatDone) {
   EXPECT_EQ(run({"tenant", "move", "acme", "--to", "shared-1", "--yes"}), ExitCode::kOk);
 
   EXPECT_THAT(out(), HasSubstr("move acme from shared-0 to shared-1"));
-  ASSERT_EQ(daemon_.questions.size(), 2U);
-  const Json asked = Json::parse(daemon_.questions[0].body);
+  ASSERT_EQ(daemon_.questions.size(), 3U);
+  EXPECT_EQ(daemon_.questions[0].target, "/v1/lock");
+  const Json asked = Json::parse(daemon_.questions[1].body);
   EXPECT_EQ(asked["to"], "shared-1");
   EXPECT_EQ(asked["dry_run"], true);
-  const Json done = Json::parse(daemon_.questions[1].body);
+  const Json done = Json::parse(daemon_.questions[2].body);
+  EXPECT_EQ(done["lock"], 7);
   EXPECT_EQ(done["moves"], one_move()["moves"]);
   EXPECT_TRUE(done.contains("base_generation"));
 }
