@@ -17,7 +17,12 @@ ApplyLock::ApplyLock(Deps deps, const std::optional<std::string>& note) : deps_(
     return;
   }
   last_token_ = FencingToken{static_cast<std::uint64_t>(integer_or(*recorded, "token", 0))};
-  if (const std::string holder = string_or(*recorded, "holder", ""); !holder.empty()) {
+  // What ran under it has ended with the daemon that ran it; this one brings it to its end.
+  const auto applying = recorded->find("applying");
+  const bool was_applying =
+      applying != recorded->end() && applying->is_boolean() && applying->get<bool>();
+  if (const std::string holder = string_or(*recorded, "holder", "");
+      !holder.empty() && !was_applying) {
     const std::chrono::milliseconds since(integer_or(*recorded, "since_ms", 0));
     const std::chrono::seconds life(integer_or(*recorded, "life_s", kLockLife.count()));
     held_ = HeldLock{last_token_,
@@ -189,11 +194,11 @@ Result<FencingToken> ApplyLock::begin_run(std::optional<FencingToken> token, con
     return occupied("do this");
   }
   if (!token) {
-    // Recorded behind its back: if it is lost with the daemon, so is what is carried out under it.
     hold(wish);
-    record([](const Status&) {});
   }
   held_->is_applying = true;
+  // Behind its back: what is not recorded makes the next daemon keep it for one life at most.
+  record([](const Status&) {});
   return held_->token;
 }
 
@@ -210,9 +215,10 @@ void ApplyLock::abandon_run(FencingToken token, std::optional<FencingToken> give
   held_->is_applying = false;
   if (!given) {
     free();
-  } else {
-    expect_renewal(held_->wish.life);
+    return;
   }
+  expect_renewal(held_->wish.life);
+  record([](const Status&) {});
 }
 
 void ApplyLock::record(Completion<void> done) {
@@ -224,6 +230,7 @@ void ApplyLock::record(Completion<void> done) {
     note["purpose"] = held_->wish.purpose;
     note["since_ms"] = since.count();
     note["life_s"] = held_->wish.life.count();
+    note["applying"] = held_->is_applying;
   }
   deps_.registry.run<void>(
       [text = dump_json(note)](Registry& registry) {

@@ -15,8 +15,8 @@ using ::testing::Not;
 class AuditE2e : public ::testing::Test {
  protected:
   json newest(const std::string& what) const {
-    const json audit = platform.voicectl_json({"audit"});
-    for (const json& record : audit["records"]) {
+    const json answer = platform.voicectl_json({"audit"});
+    for (const json& record : answer.value("records", json::array())) {
       if (record["what"] == what) {
         return record;
       }

@@ -231,6 +231,7 @@ TEST_F(TenantCommandsTest, MoveShowsThePlanAndHasExactlyThatDone) {
   EXPECT_EQ(asked["to"], "shared-1");
   EXPECT_EQ(asked["dry_run"], true);
   const Json done = Json::parse(daemon_.questions[2].body);
+  EXPECT_EQ(done["lock"], 7);
   EXPECT_EQ(done["moves"], one_move()["moves"]);
   EXPECT_TRUE(done.contains("base_generation"));
 }

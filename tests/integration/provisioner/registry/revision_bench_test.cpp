@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <vector>
 
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/registry/sqlite_registry.h"
@@ -17,7 +18,7 @@ namespace {
 DesiredState many_tenants(int count) {
   DesiredState out;
   out.platform.first_port = 10'000;
-  out.platform.last_port = 32'000;
+  out.platform.last_port = 30'000;
   for (int i = 0; i < count; ++i) {
     TenantSpec spec = a_recorded_tenant("t" + std::to_string(100'000 + i)).spec;
     for (int item = 0; item < 10; ++item) {
@@ -52,7 +53,11 @@ void measure(const char* what, const Work& work) {
 }
 
 TEST(RevisionBench, AChangeCostsWhatItChanges) {
-  for (const int count : {1'000, 10'000}) {
+  std::vector<int> counts = {1'000};
+#ifdef NDEBUG
+  counts.push_back(10'000);
+#endif
+  for (const int count : counts) {
     const TempDir folder;
     const std::unique_ptr<Registry> registry = *open_sqlite_registry(folder.path("registry.db"));
     DesiredState desired = many_tenants(count);

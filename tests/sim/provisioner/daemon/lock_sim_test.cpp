@@ -180,6 +180,19 @@ TEST_F(LockSim, ADaemonThatDiesLeavesItToItsHolderForOneLifeAndNumbersGrow) {
   EXPECT_GT(after->token(), before->token());
 }
 
+TEST_F(LockSim, WhatWasBeingAppliedWhenTheDaemonDiedHoldsUpNobody) {
+  const auto held = take("ann");
+  start_slowly();
+  apply_under(held->token(), platform_with({"alpha"}));
+  machine.sim.advance(1s);
+  kill_daemon();
+  start_daemon();
+
+  EXPECT_FALSE(lock().held());
+  EXPECT_TRUE(take("ben")->has());
+  expect_converged(platform_with({"alpha"}));
+}
+
 TEST_F(LockSim, OneThatCannotBeRecordedIsNotHeld) {
   machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk is full");
 
