@@ -49,7 +49,8 @@ class DaemonSweepE2e : public CallersE2e {
   void SetUp() override {
     platform.set_pool_size(2);
     CallersE2e::SetUp();
-    for (const json& one : platform.voicectl_json({"ps"})["instances"]) {
+    const json seen = platform.voicectl_json({"ps"});
+    for (const json& one : seen["instances"]) {
       admin_ports[one.value("instance", "")] = one.value("port", 0);
     }
     ASSERT_EQ(admin_ports.size(), 2U);
