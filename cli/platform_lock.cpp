@@ -17,10 +17,6 @@ namespace {
 /// Of a holder's life (30 s) a third, so that two may be lost.
 constexpr std::chrono::seconds kHeartbeat{10};
 
-/// How often the lock is given back to a daemon that does not answer, and in between.
-constexpr int kReturnTries = 15;
-constexpr std::chrono::milliseconds kReturnPause{200};
-
 std::string describe_holder(const Json& lock) {
   return safe_for_terminal(fmt::format("{} since {}, for '{}'", cell(lock, "holder"),
                                        cell(lock, "since"), cell(lock, "purpose")));
@@ -57,15 +53,8 @@ PlatformLock::PlatformLock(CommandContext& context, DaemonClient& daemon, std::i
 PlatformLock::~PlatformLock() {
   context_.console.while_waiting = nullptr;
   if (!is_left_) {
-    const std::string target = fmt::format("/v1/lock/{}", token_);
-    // A daemon that died may be on its way back. If it is not, the lock's life ends by itself.
-    for (int tries = 0; tries < kReturnTries; ++tries) {
-      const Result<Json> given = daemon_.call("DELETE", target, "");
-      if (!given.has_error() || given.error().code() != ErrorCode::kUnavailable) {
-        return;
-      }
-      context_.programs.pause(kReturnPause);
-    }
+    // If it cannot be given back, its life ends by itself.
+    (void)daemon_.call("DELETE", fmt::format("/v1/lock/{}", token_), "");
   }
 }
 
