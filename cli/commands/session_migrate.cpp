@@ -25,6 +25,7 @@ struct Options {
   std::vector<std::string> tenants;
   std::string to;
   bool is_agreed = false;
+  std::chrono::seconds lock_patience{0};
   bool is_dry_run = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -121,6 +122,10 @@ Result<ExitCode> migrate(CommandContext& context, const Options& options) {
   Console& console = context.console;
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(Json request, make_request(context, *daemon, options));
+  std::unique_ptr<PlatformLock> lock;
+  if (!options.is_dry_run) {
+    VC_TRY(lock, PlatformLock::take(context, *daemon, "session migrate", options.lock_patience));
+  }
   request["dry_run"] = true;
   VC_TRY(const Json shown, daemon->call("POST", kTarget, dump_json(request)));
   Json result = {{"moves", shown.value("moves", Json::array())}};
@@ -145,9 +150,11 @@ Result<ExitCode> migrate(CommandContext& context, const Options& options) {
   const Json exactly = {
       {"moves", moves},
       {"base_generation", integer_or(shown.value("plan", Json::object()), "base_generation", 0)},
+      {"lock", lock->token()},
       {"who", context.surroundings.user}};
+  const auto begun = [&lock] { lock->leave_to_apply(); };
   VC_TRY(const ExitCode code,
-         follow_progress(context, *daemon, {std::string(kTarget)}, dump_json(exactly),
+         follow_progress(context, *daemon, {std::string(kTarget), begun}, dump_json(exactly),
                          Progress::kBeside,
                          [&moves](const api::StepProgress& step) { note_step(moves, step); }));
   print_list(console, result, moves_view(), options.format);
@@ -165,6 +172,7 @@ CommandBody declare(CLI::App& app) {
       ->type_name("INSTANCE");
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   app.add_flag("-y,--yes", options->is_agreed, "migrate without asking");
+  add_lock_timeout(app, options->lock_patience);
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return migrate(context, *options); };
 }

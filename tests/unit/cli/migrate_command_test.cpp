@@ -71,6 +71,7 @@ TEST_F(MigrateCommandTest, MovesTheTenantsOfSessionsAndTellsHowFarItIs) {
   const Json done = Json::parse(daemon_.questions.back().body);
   EXPECT_FALSE(done.contains("dry_run"));
   EXPECT_EQ(done["base_generation"], 4);
+  EXPECT_TRUE(done["lock"].is_number());
   EXPECT_EQ(done["moves"].size(), 2U);
   EXPECT_THAT(err(), HasSubstr("    0%    acme: copying connections, 0 of 8\n"));
   EXPECT_THAT(err(), HasSubstr("   45%    acme: copying connections, 4 of 8\n"));
