@@ -44,10 +44,7 @@ std::string metrics_at(int port) {
   return answer;
 }
 
-/// Every fourth point from the one that is given on, so that four of them walk side by side.
-constexpr int kWalkers = 4;
-
-class DaemonSweepE2e : public CallersE2e, public ::testing::WithParamInterface<int> {
+class DaemonSweepE2e : public CallersE2e {
  protected:
   void SetUp() override {
     platform.set_pool_size(2);
@@ -118,16 +115,16 @@ class DaemonSweepE2e : public CallersE2e, public ::testing::WithParamInterface<i
   std::unique_ptr<Running> daemon;
 };
 
-TEST_P(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
+TEST_F(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
   constexpr std::size_t kConnections = 30;
   constexpr int kMostPoints = 80;
-  int point = GetParam();
-  ASSERT_NO_FATAL_FAILURE(start_daemon(point));
+  ASSERT_NO_FATAL_FAILURE(start_daemon(1));
   std::unique_ptr<Running> callers;
+  int point = 1;
   int finished = 0;
   int reversed = 0;
 
-  for (; point < kMostPoints; point += kWalkers) {
+  for (; point < kMostPoints; ++point) {
     SCOPED_TRACE(fmt::format("died at point {}", point));
     ASSERT_NO_FATAL_FAILURE(keep_calling(callers, kConnections));
     const std::string from = home();
@@ -148,7 +145,7 @@ TEST_P(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
     }
     EXPECT_LE(owners().size(), 1U);
 
-    ASSERT_NO_FATAL_FAILURE(start_daemon(point + kWalkers));
+    ASSERT_NO_FATAL_FAILURE(start_daemon(point + 1));
 
     const std::string now = home();
     EXPECT_THAT(owners(), ::testing::ElementsAre(now));
@@ -163,13 +160,13 @@ TEST_P(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
   // Otherwise this has shown nothing.
   EXPECT_GT(point, 10);
   EXPECT_LT(point, kMostPoints);
-  EXPECT_GT(finished + reversed, 2);
+  EXPECT_GT(finished, 0);
+  EXPECT_GT(reversed, 0);
+  RecordProperty("points", point - 1);
   fmt::print("died at {} points: {} moves were finished, {} had not begun or came back\n",
-             finished + reversed, finished, reversed);
+             point - 1, finished, reversed);
   expect_whole(callers->finish(), kConnections);
 }
-
-INSTANTIATE_TEST_SUITE_P(From, DaemonSweepE2e, ::testing::Range(1, 1 + kWalkers));
 
 }  // namespace
 }  // namespace voicectl::e2e

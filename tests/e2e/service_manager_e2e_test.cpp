@@ -161,6 +161,8 @@ TEST(ServiceManagerE2e, ListenersOutliveEverythingInTheManagersStore) {
   ASSERT_TRUE(manager.hear_until("READY=1"));
   EXPECT_THAT(manager.names(), Contains("tenant/mario-pizza.1.2"));
   EXPECT_THAT(manager.names(), Contains("tenant/mario-pizza.2.2"));
+  EXPECT_FALSE(std::filesystem::exists(platform.run_folder() + "/holder.json"))
+      << "one keeper is enough";
   Running reads(platform.load_command("mario-pizza", 4));
   const int instance = platform.pid_of_instance("shared-0");
   ASSERT_EQ(::kill(manager.pid, SIGKILL), 0);

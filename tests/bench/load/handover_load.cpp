@@ -357,13 +357,25 @@ Json HandoverLoad::run() {
   loop_.run([this](MonoTime at) { return on_turn(at); },
             [&] {
               const MonoTime at = now();
-              return is_ready_ ? at >= begin_ + plan_.length + kTail : at >= begun + kPatience;
+              if (!is_ready_) {
+                return at >= begun + kPatience;
+              }
+              // Sessions that nobody takes up end by themselves, and that is told too: it is over
+              // between two events, not while one is on its way.
+              const MonoTime end = begin_ + plan_.length + kTail;
+              return at >= end && (all_heard_the_same() || at >= end + kTail);
             });
   for (const auto& socket : sockets_) {
     pongs_missing_ += socket ? socket->awaited() : 0;
   }
   failed_ += requester_->is_waiting() ? 1 : 0;
   return figures();
+}
+
+bool HandoverLoad::all_heard_the_same() const {
+  return std::all_of(sockets_.begin(), sockets_.end(), [this](const auto& socket) {
+    return (socket ? socket->last() : 0) == (sockets_.front() ? sockets_.front()->last() : 0);
+  });
 }
 
 Json HandoverLoad::figures() const {

@@ -54,6 +54,8 @@ class HandoverLoad {
   void open_some();
   void send_pings(MonoTime at);
   void reopen(std::size_t place);
+  /// No event is on its way to some of the sockets.
+  bool all_heard_the_same() const;
   Json figures() const;
 
   EventLoop& loop_;

@@ -32,7 +32,7 @@ constexpr Duration kLong = std::chrono::seconds(9);
 // What was freed is kept from use for a while: 256 MiB of it.
 constexpr std::uint64_t kMostGrowth = std::uint64_t{400} << 20;
 #else
-constexpr std::uint64_t kMostGrowth = std::uint64_t{32} << 20;
+constexpr std::uint64_t kMostGrowth = std::uint64_t{24} << 20;
 #endif
 
 struct Case {
