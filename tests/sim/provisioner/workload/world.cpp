@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/provisioner/workload/world.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/crypto.h"
+#include "provisioner/plan/pool_moves.h"
+
+namespace voicectl {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kProgram = "/usr/lib/voicectl/voice-runtime";
+/// What an upgrade may go to: the same, two that can take connections over or not, and one that
+/// does not run.
+constexpr std::pair<const char*, const char*> kPrograms[] = {
+    {kProgram, "1.0 layout-1"},
+    {"/opt/second/voice-runtime", "2.0 layout-1"},
+    {"/opt/third/voice-runtime", "3.0 layout-2"},
+    {"/opt/broken/voice-runtime", "broken"},
+};
+constexpr std::uint16_t kFirstPort = 21000;
+/// From a daemon's death to the next one.
+constexpr Duration kPause = seconds(3);
+/// Within which everything comes to rest once nothing fails any more.
+constexpr Duration kRest = minutes(45);
+
+TenantId tenant_named(int number) {
+  return *TenantId::parse(fmt::format("t{}", number));
+}
+
+}  // namespace
+
+World::World() {
+  for (const auto& [path, content] : kPrograms) {
+    machine_.files.put(path, content, FileMode{0755});
+  }
+  desired_ = base_state();
+  machine_.instances.on_request = [this](const std::string& name, const control::Message& question)
+      -> std::optional<Result<std::string>> { return look_at_request(name, question); };
+  start_daemon();
+}
+
+DesiredState World::base_state() {
+  DesiredState state;
+  state.platform.domain = "example.com";
+  state.platform.edge = {EdgeMode::kDynamic, "127.0.0.1", 8080, 8443};
+  state.platform.pool_size = 2;
+  state.platform.ultravox.endpoint = "http://127.0.0.1:4100/api";
+  PromotionPolicy& policy = state.platform.monitor;
+  policy.starter = {.high_sessions = 20, .low_sessions = 5, .high_dwell = seconds(20)};
+  policy.low_dwell = seconds(60);
+  policy.cooldown = seconds(60);
+  policy.max_promoted = 2;
+  return state;
+}
+
+void World::start_daemon() {
+  restart_at_.reset();
+  ++daemons_;
+  daemon_ = std::make_unique<SimDaemon>(machine_);
+  const Status started = daemon_->daemon->start([this] {
+    daemon_->is_started = true;
+    check_desired();
+    watch_ = std::make_unique<SimWatch>(*daemon_);
+    watch_->feed.start();
+  });
+  if (started.has_error()) {
+    // A full disk: it ends, and its supervisor tries again.
+    kill_daemon();
+    restart_at_ = now() + kPause;
+  }
+}
+
+void World::kill_daemon() {
+  if (daemon_ != nullptr) {
+    calls_ += daemon_->plan.calls();
+    daemon_->plan.kill();
+    daemon_->loop.kill();
+    watch_.reset();
+    daemon_.reset();
+  }
+}
+
+/// Runs what may kill the daemon; a supervisor starts the next.
+void World::guarded(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const DaemonKilled&) {
+    kill_daemon();
+    restart_at_ = now() + kPause;
+  }
+}
+
+void World::advance(Duration length) {
+  for (const MonoTime end = now() + length; now() < end;) {
+    if (restart_at_ && now() >= *restart_at_) {
+      guarded([this] { start_daemon(); });
+    }
+    guarded([this] { machine_.sim.advance(seconds(1)); });
+    check_always();
+  }
+}
+
+std::optional<std::string> World::instance_number(int number) const {
+  if (stored().instances.empty()) {
+    return std::nullopt;
+  }
+  const auto place = static_cast<std::size_t>(number) % stored().instances.size();
+  return std::next(stored().instances.begin(), static_cast<std::ptrdiff_t>(place))->first.str();
+}
+
+std::optional<Result<std::string>> World::look_at_request(const std::string& name,
+                                                          const control::Message& question) {
+  // An upgrade that is turned back ends, at last, who does not let go, and says so before.
+  const std::string forced = "upgrade.forced subject=instance/" + name;
+  const auto& lines = machine_.log_lines;
+  const bool is_forced = std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+    return line.find(forced) != std::string::npos;
+  });
+  if (question.type == control::request::kStop && !is_forced) {
+    for (const auto& [tenant, record] : stored().tenants) {
+      if (machine_.instances.find(name, tenant) != nullptr && !stopped_with_tenants_) {
+        stopped_with_tenants_ =
+            fmt::format("{} is told to stop while it holds {}", name, tenant.str());
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+void World::apply() {
+  if (!is_ready()) {
+    return;
+  }
+  const DesiredState asked = desired_;
+  const Status begun = daemon_->daemon->loop().apply(
+      {asked, std::nullopt, "operator"},
+      {[this, asked](const Plan&) { accepted_ = {asked}; }, [](const api::StepProgress&) {},
+       [](const api::ApplyOutcome&) {}});
+  if (begun.has_value()) {
+    accepted_.emplace_back(asked);
+  }
+}
+
+void World::edit(const Op& op) {
+  const TenantId tenant = tenant_named(op.a);
+  auto& tenants = desired_.tenants;
+  const auto found = std::find_if(tenants.begin(), tenants.end(),
+                                  [&](const TenantSpec& spec) { return spec.tenant == tenant; });
+  if (op.deed == Deed::kPool) {
+    desired_.platform.pool_size = static_cast<std::uint32_t>(1 + op.a);
+  } else if (op.deed == Deed::kCreate && found == tenants.end()) {
+    TenantSpec spec{tenant};
+    spec.name = tenant.str();
+    spec.business_type = BusinessType::kRestaurant;
+    spec.menu.push_back({.name = "Soup", .price = Money{450}});
+    tenants.push_back(std::move(spec));
+    std::sort(tenants.begin(), tenants.end(),
+              [](const TenantSpec& a, const TenantSpec& b) { return a.tenant < b.tenant; });
+  } else if (op.deed == Deed::kDelete && found != tenants.end()) {
+    tenants.erase(found);
+  } else if (op.deed == Deed::kEdit && found != tenants.end()) {
+    found->menu.front().price.cents += 10;
+  } else if (op.deed == Deed::kTier && found != tenants.end()) {
+    found->tier = static_cast<Tier>(op.b);
+  }
+}
+
+void World::move(const Op& op) {
+  const Result<std::optional<PoolMove>> chosen =
+      choose_move(daemon_->daemon->loop().snapshot(), tenant_named(op.a),
+                  *InstanceId::parse(fmt::format("shared-{}", op.b)));
+  if (chosen.has_error() || !*chosen) {
+    return;
+  }
+  const Result<Plan> plan = plan_moves(daemon_->daemon->loop().snapshot(), {**chosen});
+  if (plan.has_value()) {
+    (void)daemon_->daemon->loop().carry_out(
+        *plan,
+        {[](const Plan&) {}, [](const api::StepProgress&) {}, [](const api::ApplyOutcome&) {}});
+  }
+}
+
+void World::restart(const Op& op) {
+  const std::optional<std::string> name = instance_number(op.a);
+  if (!name) {
+    return;
+  }
+  SimDaemon* const daemon = daemon_.get();
+  (void)daemon->daemon->loop().run_single(RetireInstance{*InstanceId::parse(*name)}, "operator",
+                                          [daemon](const Status& noted) {
+                                            if (noted.has_value()) {
+                                              daemon->daemon->loop().converge("operator", [] {});
+                                            }
+                                          });
+}
+
+void World::upgrade(const Op& op) {
+  UpgradeRequest request;
+  request.runtime = kPrograms[op.a].first;
+  request.drops = op.b != 0 ? Drops::kAllow : Drops::kRefuse;
+  request.wish.who = "operator";
+  daemon_->daemon->upgrade().begin(
+      request,
+      {[](const Plan&) {}, [](const api::StepProgress&) {}, [](const api::ApplyOutcome&) {}},
+      [](const Error&) {});
+}
+
+void World::operate(const Op& op) {
+  if (op.deed == Deed::kMove) {
+    move(op);
+  } else if (op.deed == Deed::kRestart) {
+    restart(op);
+  } else if (op.deed == Deed::kUpgrade) {
+    upgrade(op);
+  } else if (op.deed == Deed::kAbort) {
+    daemon_->daemon->upgrade().abort("operator", [](const Status&) {});
+  } else {
+    edit(op);
+    apply();
+  }
+}
+
+void World::crash_in_hand_over(const Op& op) {
+  machine_.instances.on_hand_over_step = [this, op](FakeInstances::HandOverStep step,
+                                                    const std::string& source,
+                                                    const std::string& target) {
+    if (static_cast<int>(step) != op.a) {
+      return;
+    }
+    if (op.b == 0 || op.b == 2) {
+      machine_.instances.crash(source, FakeProcesses::killed_by(SIGKILL));
+    }
+    if ((op.b == 1 || op.b == 2) && machine_.instances.is_running(target)) {
+      machine_.instances.crash(target, FakeProcesses::killed_by(SIGKILL));
+    }
+    if (op.b == 3 && daemon_ != nullptr) {
+      restart_at_ = now();  // killed between two turns: the loop must not end under its own feet
+      daemon_->plan.kill();
+    }
+  };
+}
+
+void World::lose_power() {
+  kill_daemon();
+  for (const auto& [name, instance] : stored().instances) {
+    if (machine_.instances.is_running(name.str())) {
+      machine_.instances.crash(name.str());
+    }
+  }
+  machine_.holder.crash();
+  machine_.sim.settle();
+  machine_.processes.reboot();
+  machine_.edge.served.reset();
+  machine_.edge.routes.clear();
+  machine_.edge.sockets.clear();
+  restart_at_ = now() + kPause;
+}
+
+void World::plan_fault(const Op& op) {
+  static const Error kErrors[] = {
+      Error(ErrorCode::kUnavailable, "cannot do this: simulated"),
+      Error(ErrorCode::kResourceExhausted, "cannot do this: simulated lack of space"),
+      Error(ErrorCode::kPermissionDenied, "cannot do this: simulated refusal"),
+  };
+  if (daemon_ == nullptr) {
+    return;
+  }
+  const std::size_t call = daemon_->plan.calls() + 1 + static_cast<std::size_t>(op.a);
+  if (op.deed == Deed::kKillAt) {
+    daemon_->plan.kill_at(call, op.b == 0 ? KillPoint::kBeforeEffect : KillPoint::kAfterEffect);
+  } else {
+    daemon_->plan.fail_at(call, kErrors[op.b]);
+  }
+}
+
+void World::hurt_instance(const Op& op) {
+  const std::optional<std::string> name = instance_number(op.a);
+  if (!name || !machine_.instances.is_running(*name)) {
+    return;
+  }
+  if (op.deed == Deed::kCrash) {
+    machine_.instances.crash(*name);
+  } else {
+    machine_.instances.script_of_running(*name).is_mute = true;
+  }
+}
+
+void World::set_disk_full(bool is_full) {
+  if (is_full) {
+    machine_.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
+    machine_.files.fill_disk();
+  } else {
+    machine_.registry->failure.reset();
+    machine_.files.free_space();
+  }
+}
+
+void World::set_start(std::optional<Duration> ready_after) {
+  InstanceScript script;
+  script.ready_after = ready_after;
+  machine_.instances.script_all(script);
+}
+
+void World::vacate_ports() {
+  for (int i = 0; i <= 15; ++i) {
+    machine_.network.vacate(*Port::make(kFirstPort + i));
+  }
+}
+
+/// What is done to the world, by deed; the others are the operators'.
+const std::map<Deed, World::Act>& World::acts() {
+  static const std::map<Deed, Act> kActs = {
+      {Deed::kWait, [](World& w, const Op& op) { w.advance(seconds(op.a)); }},
+      {Deed::kLoad,
+       [](World& w, const Op& op) {
+         w.machine_.instances.sessions[tenant_named(op.a)] = static_cast<std::uint64_t>(op.b);
+       }},
+      {Deed::kVacate, [](World& w, const Op&) { w.vacate_ports(); }},
+      {Deed::kFull, [](World& w, const Op&) { w.set_disk_full(true); }},
+      {Deed::kFree, [](World& w, const Op&) { w.set_disk_full(false); }},
+      {Deed::kKillAt, &World::plan_fault},
+      {Deed::kFailAt, &World::plan_fault},
+      {Deed::kCrash, &World::hurt_instance},
+      {Deed::kMute, &World::hurt_instance},
+      {Deed::kSlow,
+       [](World& w, const Op& op) {
+         w.set_start(op.a == 0 ? Duration(std::chrono::milliseconds(50)) : seconds(op.a));
+       }},
+      {Deed::kNeverReady, [](World& w, const Op&) { w.set_start(std::nullopt); }},
+      {Deed::kKill,
+       [](World& w, const Op&) {
+         w.kill_daemon();
+         w.restart_at_ = w.now() + kPause;
+       }},
+      {Deed::kHandOver, &World::crash_in_hand_over},
+      {Deed::kHolder, [](World& w, const Op&) { w.machine_.holder.crash(); }},
+      {Deed::kReboot, [](World& w, const Op&) { w.lose_power(); }},
+      {Deed::kOccupy,
+       [](World& w, const Op& op) { w.machine_.network.occupy(*Port::make(kFirstPort + op.a)); }},
+      {Deed::kJump,
+       [](World& w, const Op& op) { w.machine_.wall.jump(seconds(op.b != 0 ? -op.a : op.a)); }},
+  };
+  return kActs;
+}
+
+void World::perform(const Op& op) {
+  if (const auto act = acts().find(op.deed); act != acts().end()) {
+    act->second(*this, op);
+  } else if (is_ready()) {
+    guarded([&] { operate(op); });
+  } else {
+    edit(op);  // the operator's file changes all the same
+  }
+  guarded([this] { machine_.sim.settle(); });
+  check_always();
+}
+
+void World::heal_and_rest() {
+  vacate_ports();
+  set_disk_full(false);
+  set_start(std::chrono::milliseconds(50));
+  machine_.instances.on_hand_over_step = {};
+  machine_.instances.sessions.clear();
+  for (const auto& [name, instance] : stored().instances) {
+    if (machine_.instances.is_running(name.str())) {
+      machine_.instances.script_of_running(name.str()).is_mute = false;
+    }
+  }
+  // What was planned against the daemon goes with it.
+  kill_daemon();
+  restart_at_ = now();
+  advance(minutes(5));
+  apply();
+  advance(kRest);
+  check_rest();
+}
+
+void World::fill(Played& played) const {
+  played.calls = calls_ + (daemon_ == nullptr ? 0 : daemon_->plan.calls());
+  played.daemons = daemons_;
+  played.simulated = now() - began_;
+  std::string all;
+  for (const std::string& line : machine_.log_lines) {
+    all += line + "\n";
+    played.hand_overs += line.find("tenant.handed_over") != std::string::npos ? 1 : 0;
+    played.promotions += line.find("monitor.promotes") != std::string::npos ? 1 : 0;
+  }
+  played.digest = sha256_hex(all).substr(0, 16);
+  const std::size_t shown = std::min<std::size_t>(machine_.log_lines.size(), 30);
+  for (std::size_t i = machine_.log_lines.size() - shown; i < machine_.log_lines.size(); ++i) {
+    played.log_tail += machine_.log_lines[i] + "\n";
+  }
+}
+
+}  // namespace voicectl
