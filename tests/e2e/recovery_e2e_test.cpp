@@ -7,38 +7,13 @@
 
 #include <sstream>
 
-#include "tests/e2e/platform.h"
+#include "tests/e2e/callers.h"
 
 namespace voicectl::e2e {
 namespace {
 
-class RecoveryE2e : public ::testing::Test {
+class RecoveryE2e : public CallersE2e {
  protected:
-  void SetUp() override {
-    platform.write_file(Platform::small_restaurant(
-        "busy",
-        ", limits: { concurrent_sessions: 100000, api_requests: 1000000, "
-        "api_requests_per_key: 1000000 }"));
-    platform.up();
-    key = platform.key_file("busy");
-  }
-  std::vector<std::string> load(std::size_t connections, double seconds, double pings) const {
-    return {Platform::bin("voicectl-handover-load"),
-            "--port",
-            std::to_string(platform.http_port()),
-            "--host",
-            "busy.qastco.com",
-            "--key-file",
-            key,
-            "--connections",
-            std::to_string(connections),
-            "--seconds",
-            fmt::format("{}", seconds),
-            "--pings",
-            fmt::format("{}", pings),
-            "--sessions",
-            "20"};
-  }
   /// Kills it so; returns when another one serves.
   void kill_instance(int number) const {
     const int pid = platform.pid_of_instance("shared-0");
@@ -70,9 +45,6 @@ class RecoveryE2e : public ::testing::Test {
     }
     return sum;
   }
-
-  Platform platform;
-  std::string key;
 };
 
 TEST_F(RecoveryE2e, WebSocketsOutliveInstancesThatAreKilledAgainAndAgain) {
