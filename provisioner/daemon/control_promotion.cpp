@@ -14,10 +14,6 @@ namespace {
 /// Decisions of the past that are told.
 constexpr std::size_t kToldDecisions = 10;
 
-Json rendered(const PromotionDecision& decision) {
-  return Json::parse(render_decision(decision));
-}
-
 Json describe(const RecordedTenant& tenant, const Snapshot& recorded) {
   const PromotionPolicy policy = recorded.platform ? recorded.platform->monitor : PromotionPolicy{};
   const std::optional<PromotionWish>& wish = tenant.wish;
@@ -57,7 +53,7 @@ void ControlServer::explain_placement(const Call& call) {
   body["decision"] = Json();
   for (const PromotionDecision& decision : deps_.monitor.judge(deps_.reactor.now(), snapshot)) {
     if (decision.tenant == *tenant) {
-      body["decision"] = rendered(decision);
+      body["decision"] = describe_decision(decision);
     }
   }
   deps_.registry.run<std::vector<EventRecord>>(

@@ -19,7 +19,7 @@ Json seconds_of(const std::optional<Duration>& held) {
 
 }  // namespace
 
-std::string render_decision(const PromotionDecision& decision) {
+Json describe_decision(const PromotionDecision& decision) {
   Json measures = Json::array();
   for (const MeasureView& measure : decision.measures) {
     measures.push_back({{"name", measure.name},
@@ -30,11 +30,11 @@ std::string render_decision(const PromotionDecision& decision) {
                         {"busy_s", seconds_of(measure.busy_for)},
                         {"quiet_s", seconds_of(measure.quiet_for)}});
   }
-  return dump_json({{"kind", decision.kind ? Json(name_of(*decision.kind)) : Json()},
-                    {"rule", name_of(decision.rule)},
-                    {"reason", decision.reason},
-                    {"otherwise", decision.otherwise},
-                    {"measures", std::move(measures)}});
+  return {{"kind", decision.kind ? Json(name_of(*decision.kind)) : Json()},
+          {"rule", name_of(decision.rule)},
+          {"reason", decision.reason},
+          {"otherwise", decision.otherwise},
+          {"measures", std::move(measures)}};
 }
 
 void PromotionDriver::consider() {
@@ -54,7 +54,7 @@ void PromotionDriver::tell_news() {
   for (const PromotionDecision& decision :
        deps_.monitor.news(deps_.reactor.now(), deps_.recorded.snapshot())) {
     deps_.events.add("monitor.would_" + std::string(name_of(*decision.kind)),
-                     subject_of_tenant(decision.tenant), render_decision(decision));
+                     subject_of_tenant(decision.tenant), dump_json(describe_decision(decision)));
   }
 }
 
@@ -86,9 +86,11 @@ void PromotionDriver::move(const PromotionDecision& decision) {
   is_moving_ = true;
   deps_.monitor.note_attempt(deps_.reactor.now(), tenant);
   if (is_promotion) {
-    deps_.events.add("monitor.promotes", subject_of_tenant(tenant), render_decision(decision));
+    deps_.events.add("monitor.promotes", subject_of_tenant(tenant),
+                     dump_json(describe_decision(decision)));
   } else {
-    deps_.events.add("monitor.demotes", subject_of_tenant(tenant), render_decision(decision));
+    deps_.events.add("monitor.demotes", subject_of_tenant(tenant),
+                     dump_json(describe_decision(decision)));
   }
   const RecordWish wish{tenant, is_promotion ? std::optional(decision.reason) : std::nullopt};
   const auto recorded = [this, tenant](const Status& status) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "base/os/reactor.h"
 #include "monitor/instance_monitor.h"
 #include "provisioner/apply/recorded_state.h"
@@ -43,8 +44,8 @@ class PromotionDriver {
   bool is_moving_ = false;
 };
 
-/// A decision as JSON text, for events and the API: {"kind"|null,"rule","reason","otherwise":[...],
+/// A decision for events and the API: {"kind"|null,"rule","reason","otherwise":[...],
 /// "measures":[{"name","unit","value"|null,"high","low","busy_s"|null,"quiet_s"|null}]}.
-std::string render_decision(const PromotionDecision& decision);
+Json describe_decision(const PromotionDecision& decision);
 
 }  // namespace voicectl

@@ -48,6 +48,62 @@ TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
   EXPECT_THAT(out(), HasSubstr("Problems:\n  it is ?[31mbad\n"));
 }
 
+Json why_json() {
+  return {{"tenant", "acme"},
+          {"tier", "auto"},
+          {"plan", "starter"},
+          {"instance", "shared-0"},
+          {"mode", "on"},
+          {"decision",
+           {{"kind", nullptr},
+            {"rule", "dwell"},
+            {"reason", "25 live sessions, at or above the high mark of 20"},
+            {"otherwise", {"30s more like this would promote it"}},
+            {"measures",
+             {{{"name", "sessions"},
+               {"unit", "live sessions"},
+               {"value", 25.0},
+               {"high", 20.0},
+               {"low", 5.0},
+               {"busy_s", 30},
+               {"quiet_s", nullptr}}}}}},
+          {"history",
+           {{{"at", "2026"},
+             {"name", "monitor.not_moved"},
+             {"detail", {{"error", "it \x1b[2Jfailed"}}}}}}};
+}
+
+TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
+  daemon_.answer("GET /v1/tenants/acme/why", why_json());
+
+  EXPECT_EQ(run({"why", "tenant/acme"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("acme is in shared-0 (tier auto, plan starter, monitor on).\n"
+                               "It stays where it is (rule dwell): 25 live sessions"));
+  EXPECT_THAT(out(), HasSubstr("  - 30s more like this would promote it\n"));
+  EXPECT_THAT(out(), HasSubstr("live sessions   25         5         20       30s          -\n"));
+  EXPECT_THAT(out(), HasSubstr("monitor.not_moved  it ?[2Jfailed\n"));
+}
+
+TEST_F(ViewCommandsTest, WhyOfATenantThatWasNotSeenYetSaysSo) {
+  Json answer = why_json();
+  answer["decision"] = nullptr;
+  answer["instance"] = nullptr;
+  answer["history"] = Json::array();
+  daemon_.answer("GET /v1/tenants/acme/why", answer);
+
+  EXPECT_EQ(run({"why", "acme"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("acme is served by no instance yet"));
+  EXPECT_THAT(out(), HasSubstr("Nothing was seen of it there yet"));
+  EXPECT_THAT(out(), HasSubstr("has decided nothing about it before"));
+}
+
+TEST_F(ViewCommandsTest, WhyRefusesWhatIsNoTenant) {
+  EXPECT_NE(run({"why", "instance/shared-0"}), ExitCode::kOk);
+  EXPECT_TRUE(daemon_.questions.empty());
+}
+
 TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
   daemon_.answer("GET /v1/sessions?limit=5&tenant=acme", Json{{"sessions",
                                                                {{{"session_id", "acme_1"},
