@@ -103,9 +103,15 @@ class Platform:
         os.kill(json.loads(self.voicectl("status", "-o", "json"))["edge"]["pid"], signal.SIGHUP)
 
     def restart(self, _):
-        answer = json.loads(self.voicectl("ps", "-o", "json"))
-        instances = answer["instances"] if isinstance(answer, dict) else answer
-        os.kill(instances[0]["pid"], signal.SIGTERM)
+        """Ends every instance that runs; where the last one is not back yet, waits for it."""
+        for _ in range(200):
+            answer = json.loads(self.voicectl("ps", "-o", "json"))
+            instances = answer["instances"] if isinstance(answer, dict) else answer
+            if running := [one["pid"] for one in instances if one.get("pid")]:
+                break
+            time.sleep(0.1)
+        for pid in running:
+            os.kill(pid, signal.SIGTERM)
 
     def hand_overs(self):
         """Of every hand-over so far: what the instances measured."""
