@@ -37,6 +37,7 @@ platform:
   edge: {{ mode: dynamic, address: 127.0.0.1, http_port: {http}, https_port: {https} }}
   ports: {{ range: "20000-20999" }}
   pool: {{ size: 1 }}
+  monitor: {{ mode: off }}  # nobody moves but where the measurement says so
   ultravox: {{ endpoint: "http://127.0.0.1:{standin}/api" }}
 tenants:
   - slug: t1

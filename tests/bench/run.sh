@@ -56,6 +56,7 @@ platform:
   edge: { mode: dynamic, address: 127.0.0.1, http_port: $port, https_port: 18443 }
   ports: { range: "20000-24999" }
   pool: { size: 1 }
+  monitor: { mode: off }  # nobody moves but where the measurement says so
   ultravox: { endpoint: "http://127.0.0.1:14100/api" }
 tenants:
 TEXT

@@ -42,6 +42,7 @@ platform:
   edge: {{ mode: none }}
   ports: {{ range: "{ports}" }}
   pool: {{ size: 1 }}
+  monitor: {{ mode: off }}  # nobody moves but where the measurement says so
   backend_networks: [ 127.0.0.1 ]
   store: {store}
   ultravox: {{ endpoint: "http://127.0.0.1:{fakes}/api" }}
