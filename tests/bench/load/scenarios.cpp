@@ -17,8 +17,8 @@ namespace {
 /// WebSockets that may be opening at once, so that no backlog overflows.
 constexpr std::size_t kOpeningAtOnce = 128;
 
-/// Sessions that idle WebSockets are spread over.
-constexpr std::size_t kIdleSessions = 100;
+/// Sessions that idle WebSockets are spread over: one may have ten.
+constexpr std::size_t kIdleSessions = 1000;
 
 /// How long memory may settle before it is measured.
 constexpr Duration kSettle = std::chrono::seconds(3);
