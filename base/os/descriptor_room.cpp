@@ -61,6 +61,14 @@ std::uint64_t free_descriptors(std::uint64_t enough) {
   return std::min(free, enough);
 }
 
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
 Status require_free_descriptors(std::uint64_t count, std::string_view what) {
   const std::uint64_t free = free_descriptors(count);
   return free >= count

@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -86,16 +85,6 @@ Result<Users> find_users(const HostOptions& options) {
 std::string own_name() {
   const passwd* const found = ::getpwuid(::geteuid());
   return found == nullptr ? std::to_string(::geteuid()) : found->pw_name;
-}
-
-/// Two descriptors for each tenant's listeners: the soft limit of many systems ends at 500 tenants.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    // Refused, the daemon goes on with what it has, if that is enough.
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  }
 }
 
 /// Of an instance: its process, its channel and its log, and more while it is replaced.
@@ -314,7 +303,7 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
                              options.paths.run, kMaxRunFolder));
   }
   VC_TRY(Users users, find_users(options));
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // the soft limit of many systems ends at 500 tenants
   auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users), sink);
   VC_TRY(claim_directory(inner->files, inner->options.paths.state, kPrivateDirectory));
   VC_TRY(claim_directory(inner->files, inner->options.paths.run, kSharedDirectory));

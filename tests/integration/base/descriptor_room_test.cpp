@@ -95,5 +95,15 @@ TEST(DescriptorRoomTest, WhoeverNeedsMoreThanMayBeOpenedIsToldBeforeItTries) {
       ::testing::StartsWith("cannot take over 1000 tenants: that takes some 2000 open files"));
 }
 
+TEST(DescriptorRoomTest, AProcessTakesWhatItMayBeAllowed) {
+  const LowerLimit limit(100);
+
+  raise_descriptor_limit();
+
+  rlimit now{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
+  EXPECT_EQ(now.rlim_cur, now.rlim_max);
+}
+
 }  // namespace
 }  // namespace voicectl
