@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "tests/support/registry/memory_registry.h"
 #include "tests/support/sim_reactor.h"
 
