@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "provisioner/model/yaml_text.h"
 
@@ -116,15 +118,15 @@ bool compare_values(const std::string& path, const Json& before, const Json& aft
   const std::size_t known = out.size();
   const std::multiset<Json> old(before.begin(), before.end());
   const std::multiset<Json> now(after.begin(), after.end());
-  for (const Json& item : old) {
-    if (now.count(item) < old.count(item)) {
-      note(path + "[]", &item, nullptr, out);
-    }
+  std::vector<Json> gone;
+  std::vector<Json> come;
+  std::set_difference(old.begin(), old.end(), now.begin(), now.end(), std::back_inserter(gone));
+  std::set_difference(now.begin(), now.end(), old.begin(), old.end(), std::back_inserter(come));
+  for (const Json& item : gone) {
+    note(path + "[]", &item, nullptr, out);
   }
-  for (const Json& item : now) {
-    if (old.count(item) < now.count(item)) {
-      note(path + "[]", nullptr, &item, out);
-    }
+  for (const Json& item : come) {
+    note(path + "[]", nullptr, &item, out);
   }
   return out.size() > known;
 }

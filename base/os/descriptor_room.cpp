@@ -2,6 +2,7 @@
 #include "base/os/descriptor_room.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -58,6 +59,24 @@ std::uint64_t free_descriptors(std::uint64_t enough) {
     at += count;
   }
   return std::min(free, enough);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+Status require_free_descriptors(std::uint64_t count, std::string_view what) {
+  const std::uint64_t free = free_descriptors(count);
+  return free >= count
+             ? ok_status()
+             : Status(Error(ErrorCode::kResourceExhausted,
+                            fmt::format("cannot {}: that takes some {} open files, and only {} may "
+                                        "be opened here; raise the limit (LimitNOFILE, ulimit -n)",
+                                        what, count, free)));
 }
 
 }  // namespace voicectl

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/App.hpp>
 #include <memory>
-
 #include <nlohmann/json.hpp>
-#include "cli/apply_flow.h"
+
+#include "cli/apply_flags.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
-#include "cli/revisions.h"
 #include "cli/saved_plan.h"
 
 namespace voicectl {
@@ -15,14 +14,8 @@ namespace {
 struct Options {
   std::string saved_plan;
   std::vector<std::string> files;
-  std::string message;
-  std::string confirmation;
-  std::chrono::seconds lock_patience{0};
-  bool is_agreed = false;
-  bool wants_explanation = false;
   bool wants_detailed_code = false;
-  std::size_t allow_delete = 0;
-  OutputFormat format = OutputFormat::kTable;
+  ApplyFlags flags;
 };
 
 /// What was typed, as far as it says what was applied.
@@ -37,15 +30,8 @@ std::string words_of(const Options& options) {
 
 Result<ExitCode> apply(CommandContext& context, const Options& options) {
   say_at_once(context.console, "Planning ...");
-  const ApplyOptions how{
-      .consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-      .reasons = options.wants_explanation ? Reasons::kShow : Reasons::kHide,
-      .format = options.format,
-      .confirmation = options.confirmation,
-      .allow_delete = options.allow_delete,
-      .why = reason_of(words_of(options), options.message),
-      .lock_patience = options.lock_patience,
-      .code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk};
+  ApplyOptions how = apply_options_of(options.flags, words_of(options));
+  how.code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk;
   if (!options.saved_plan.empty()) {
     VC_TRY(const std::string text, file_reader(context)(options.saved_plan));
     VC_TRY(const Json saved, parse_saved_plan(text, options.saved_plan));
@@ -68,20 +54,9 @@ CommandBody declare(CLI::App& app) {
       throw CLI::RequiredError("-f PATH or PLAN");
     }
   });
-  add_message_option(app, options->message);
-  app.add_option("--confirm", options->confirmation,
-                 "the word that a severe change asks for, instead of the question")
-      ->type_name("WORD");
-  add_lock_timeout(app, options->lock_patience);
-  app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
-  app.add_flag("--explain", options->wants_explanation, "say why each step is there");
-  app.add_option("--allow-delete", options->allow_delete,
-                 "most tenants that may be deleted without a question")
-      ->type_name("N")
-      ->capture_default_str();
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
                "end with 0 for no changes, 2 for changes made, 1 for an error");
-  add_output_option(app, options->format, Formats::kLines);
+  add_apply_flags(app, options->flags);
   return [options](CommandContext& context) { return apply(context, *options); };
 }
 

@@ -13,6 +13,9 @@
 namespace voicectl {
 namespace {
 
+/// The daemon lists no more at a time.
+constexpr std::size_t kMostRecords = 10'000;
+
 struct Options {
   std::string since;
   std::string until;
@@ -43,6 +46,7 @@ ListView audit_view() {
                       text_column("SUBJECT", "subject"),
                       text_column("RESULT", "result"),
                       {{"DETAILS"}, Shown::kAlways, details_of},
+                      number_column("PID", "pid", Shown::kWide),
                       text_column("FROM", "from", Shown::kWide)}};
 }
 
@@ -80,8 +84,10 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--subject", options->subject, "only this subject, such as tenant/mario-pizza")
       ->type_name("SUBJECT");
   app.add_option("--before", options->before, "only records before this one")->type_name("N");
-  app.add_option("--limit", options->limit, "most records to list")
+  app.add_option("--limit", options->limit,
+                 fmt::format("most records to list, up to {}", kMostRecords))
       ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, kMostRecords))
       ->capture_default_str();
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_audit(context, *options); };

@@ -39,6 +39,10 @@ Result<ExitCode> show_events(CommandContext& context, const Options& options) {
                    string_or(*error, "message", "cannot read on: the daemon gave no reason"));
     }
     last = integer_or(event, "number", last);
+    if (const std::int64_t missed = integer_or(event, "missed", 0); missed > 0) {
+      console.err << fmt::format("{} event{} before number {} {} not kept any more.\n", missed,
+                                 missed == 1 ? "" : "s", last, missed == 1 ? "is" : "are");
+    }
     if (options.format == OutputFormat::kJson) {
       console.out << line << '\n' << std::flush;
       return ok_status();

@@ -15,6 +15,9 @@
 namespace voicectl {
 namespace {
 
+/// The daemon lists no more at a time.
+constexpr std::size_t kMostRevisions = 1000;
+
 struct ListOptions {
   std::size_t limit = 50;
   std::int64_t before = 0;
@@ -81,8 +84,10 @@ Result<ExitCode> show_revision(CommandContext& context, const ShowOptions& optio
 
 CommandBody declare_list(CLI::App& app) {
   auto options = std::make_shared<ListOptions>();
-  app.add_option("--limit", options->limit, "most revisions to list")
+  app.add_option("--limit", options->limit,
+                 fmt::format("most revisions to list, up to {}", kMostRevisions))
       ->type_name("N")
+      ->check(CLI::Range(std::size_t{1}, kMostRevisions))
       ->capture_default_str();
   app.add_option("--before", options->before, "only revisions before this one")->type_name("N");
   add_output_option(app, options->format, Formats::kList);

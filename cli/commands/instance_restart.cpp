@@ -20,6 +20,7 @@ struct Options {
   std::string instance;
   bool is_one_by_one = false;
   std::optional<std::uint32_t> parallel;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -40,6 +41,9 @@ Status require_instance(DaemonClient& daemon, const std::string& name) {
 Result<ExitCode> restart_instance(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(require_instance(*daemon, options.instance));
+  VC_TRY(const std::unique_ptr<PlatformLock> lock,
+         PlatformLock::take(context, *daemon, "instance restart " + options.instance,
+                            options.lock_patience));
   const Answer answer = ask_yes_no(
       context.console,
       fmt::format(
@@ -49,12 +53,13 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
   if (answer != Answer::kYes) {
     return exit_code_of_refusal(context.console, answer);
   }
-  Json request = {{"who", context.surroundings.user}};
+  Json request = {{"who", context.surroundings.user}, {"lock", lock->token()}};
   if (options.is_one_by_one || options.parallel) {
     request["parallel"] = options.parallel.value_or(1);
   }
+  const auto begun = [&lock] { lock->leave_to_apply(); };
   return follow_progress(context, *daemon,
-                         {"/v1/instances/" + percent_encoded(options.instance) + "/restart"},
+                         {"/v1/instances/" + percent_encoded(options.instance) + "/restart", begun},
                          dump_json(request),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }
@@ -70,6 +75,7 @@ CommandBody declare(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMostMoves))
       ->excludes(one);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "replace it without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return restart_instance(context, *options); };

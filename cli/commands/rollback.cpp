@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "cli/apply_flow.h"
+#include "cli/apply_flags.h"
 #include "cli/commands/commands.h"
 #include "cli/revisions.h"
 
@@ -15,20 +15,15 @@ namespace {
 
 struct Options {
   std::int64_t number = 0;
-  std::string message;
-  std::string confirmation;
-  std::chrono::seconds lock_patience{0};
-  bool is_agreed = false;
-  bool is_explained = false;
-  std::size_t allow_delete = 0;
-  OutputFormat format = OutputFormat::kTable;
+  ApplyFlags flags;
 };
 
 Result<ExitCode> roll_back(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  const std::string why = reason_of(fmt::format("rollback to {}", options.number), options.message);
+  ApplyOptions how = apply_options_of(options.flags, fmt::format("rollback to {}", options.number));
   VC_TRY(const std::unique_ptr<PlatformLock> lock,
-         PlatformLock::take(context, *daemon, why, options.lock_patience));
+         PlatformLock::take(context, *daemon, how.why, how.lock_patience));
+  how.lock = lock.get();
   VC_TRY(const Json kept, fetch_revision(*daemon, options.number));
   VC_TRY(const DesiredState desired, desired_state_of(kept));
   if (const std::string purged = list_cell(kept, "purged"); purged != "-") {
@@ -36,14 +31,7 @@ Result<ExitCode> roll_back(CommandContext& context, const Options& options) {
         "Revision {} had tenants that were purged since, and are not brought back: {}\n",
         options.number, safe_for_terminal(purged));
   }
-  const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
-                         .reasons = options.is_explained ? Reasons::kShow : Reasons::kHide,
-                         .format = options.format,
-                         .confirmation = options.confirmation,
-                         .allow_delete = options.allow_delete,
-                         .why = why,
-                         .base_revision = integer_or(kept, "newest", 0),
-                         .lock = lock.get()};
+  how.base_revision = integer_or(kept, "newest", 0);
   return apply_desired(context, desired, how);
 }
 
@@ -51,18 +39,7 @@ CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_revision_argument(app, "REVISION", options->number);
   app.get_option("REVISION")->required();
-  add_message_option(app, options->message);
-  app.add_option("--confirm", options->confirmation,
-                 "the word that a severe change asks for, instead of the question")
-      ->type_name("WORD");
-  add_lock_timeout(app, options->lock_patience);
-  app.add_flag("-y,--yes", options->is_agreed, "apply without asking");
-  app.add_flag("--explain", options->is_explained, "say why each step is there");
-  app.add_option("--allow-delete", options->allow_delete,
-                 "most tenants that may be deleted without a question")
-      ->type_name("N")
-      ->capture_default_str();
-  add_output_option(app, options->format, Formats::kLines);
+  add_apply_flags(app, options->flags);
   return [options](CommandContext& context) { return roll_back(context, *options); };
 }
 

@@ -11,6 +11,7 @@
 #include "cli/apply_flow.h"
 #include "cli/archive_program.h"
 #include "cli/commands/commands.h"
+#include "cli/revisions.h"
 #include "cli/workspace.h"
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -24,6 +25,8 @@ struct Options {
   std::string file;
   std::string name;
   std::string credentials_file;
+  std::string message;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -205,8 +208,9 @@ Result<ExitCode> apply_import(CommandContext& context,
   const ApplyOptions how{.consent = options.is_agreed ? Consent::kGiven : Consent::kAsk,
                          .format = options.format,
                          .base_generation = wish.generation,
-                         .why = "tenant import " + import.name,
-                         .base_revision = wish.revision};
+                         .why = reason_of("tenant import " + import.name, options.message),
+                         .base_revision = wish.revision,
+                         .lock_patience = options.lock_patience};
   Result<ExitCode> code = apply_desired(context, wish.state, how);
   if (code.has_error() || *code != ExitCode::kOk) {
     if (const Status left = leave_or_discard(context, daemon, import); left.has_error()) {
@@ -268,6 +272,8 @@ CommandBody declare(CLI::App& app) {
                  "credentials for its ERPNext site: the file that the archive names is another "
                  "host's")
       ->type_name("PATH");
+  add_message_option(app, options->message);
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "create it without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return import_tenant(context, *options); };

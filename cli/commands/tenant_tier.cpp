@@ -22,11 +22,13 @@ struct Options {
   OutputFormat format = OutputFormat::kTable;
 };
 
-Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier tier) {
+/// `deed` is what was typed.
+Result<ExitCode> set_tier(CommandContext& context,
+                          const Options& options,
+                          Tier tier,
+                          const std::string& deed) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  const std::string why = reason_of(
-      fmt::format("tenant {} {}", tier == Tier::kDedicated ? "promote" : "demote", options.slug),
-      options.message);
+  const std::string why = reason_of(deed, options.message);
   VC_TRY(const std::unique_ptr<PlatformLock> lock,
          PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
@@ -49,6 +51,14 @@ Result<ExitCode> set_tier(CommandContext& context, const Options& options, Tier 
   return apply_desired(context, desired, how);
 }
 
+/// What all of them take behind the tenant.
+void add_options(CLI::App& app, Options& options) {
+  add_message_option(app, options.message);
+  add_lock_timeout(app, options.lock_patience);
+  app.add_flag("-y,--yes", options.is_agreed, "move without asking");
+  add_output_option(app, options.format, Formats::kLines);
+}
+
 CommandBody declare_any(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto tier = std::make_shared<std::string>();
@@ -56,10 +66,10 @@ CommandBody declare_any(CLI::App& app) {
   app.add_option("TIER", *tier, "auto, pooled or dedicated")
       ->required()
       ->check(CLI::IsMember({"auto", "pooled", "dedicated"}));
-  app.add_flag("-y,--yes", options->is_agreed, "move without asking");
-  add_output_option(app, options->format, Formats::kLines);
+  add_options(app, *options);
   return [options, tier](CommandContext& context) {
-    return set_tier(context, *options, *find_value<Tier>(*tier));
+    return set_tier(context, *options, *find_value<Tier>(*tier),
+                    fmt::format("tenant tier {} {}", options->slug, *tier));
   };
 }
 
@@ -67,11 +77,11 @@ template <Tier tier>
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_tenant_argument(app, options->slug);
-  add_message_option(app, options->message);
-  add_lock_timeout(app, options->lock_patience);
-  app.add_flag("-y,--yes", options->is_agreed, "move without asking");
-  add_output_option(app, options->format, Formats::kLines);
-  return [options](CommandContext& context) { return set_tier(context, *options, tier); };
+  add_options(app, *options);
+  return [options](CommandContext& context) {
+    const char* const verb = tier == Tier::kDedicated ? "promote" : "demote";
+    return set_tier(context, *options, tier, fmt::format("tenant {} {}", verb, options->slug));
+  };
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct Options {
   std::uint32_t batch = 1;
   bool allows_drops = false;
   bool is_dry_run = false;
+  std::chrono::seconds lock_patience{0};
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -108,6 +109,10 @@ Result<ExitCode> upgrade(CommandContext& context, const Options& options) {
   }
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(Json request, make_request(context, options));
+  std::unique_ptr<PlatformLock> lock;
+  if (!options.is_dry_run) {
+    VC_TRY(lock, PlatformLock::take(context, *daemon, "upgrade", options.lock_patience));
+  }
   request["dry_run"] = true;
   VC_TRY(const Json forecast, daemon->call("POST", "/v1/upgrade", dump_json(request)));
   const bool is_json = options.format == OutputFormat::kJson;
@@ -134,7 +139,9 @@ Result<ExitCode> upgrade(CommandContext& context, const Options& options) {
     return exit_code_of_refusal(context.console, answer);
   }
   request.erase("dry_run");
-  return follow_progress(context, *daemon, {"/v1/upgrade"}, dump_json(request),
+  request["lock"] = lock->token();
+  const auto begun = [&lock] { lock->leave_to_apply(); };
+  return follow_progress(context, *daemon, {"/v1/upgrade", begun}, dump_json(request),
                          is_json ? Progress::kJson : Progress::kText);
 }
 
@@ -162,6 +169,7 @@ CommandBody declare_upgrade(CLI::App& app) {
   app.add_flag("--allow-drops", options->allows_drops,
                "go on although WebSockets must be closed and come again");
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
+  add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "upgrade without asking");
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return upgrade(context, *options); };

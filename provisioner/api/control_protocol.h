@@ -25,7 +25,8 @@
 ///                          "pending":["text of a step",...],"problems":["..."]}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
 ///                          "sessions","cpu_percent","rss_bytes","uptime_s","restarts","version"}]}
-///   POST   /v1/instances/<name>/restart  {"who","parallel"?} -> stream like apply's: another
+///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
+///   another
 ///                         instance is started beside it, gets its tenants with their connections,
 ///                         up to "parallel" at one time, and it is stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
@@ -36,7 +37,8 @@
 ///                         "since"}|null,"decision":{"kind","rule","reason","otherwise":[...],
 ///                         "measures":[{"name","unit","value","high","low","busy_s","quiet_s"}]}
 ///                         |null,"history":[{"at","name","detail"}]}, newest first
-///   POST   /v1/tenants/<slug>/move  {"to"?,"who"}: to another shared instance. With "dry_run"
+///   POST   /v1/tenants/<slug>/move  {"to"?,"who","lock"?}: to another shared instance. With
+///   "dry_run"
 ///                         {"plan":<render_plan_json>,"moves":[{"tenant","from","to"}],"note"},
 ///                         else a stream like apply's. With "moves" and "base_generation" those
 ///                         moves, or 409 when the platform is not at that generation any more
@@ -45,7 +47,8 @@
 ///                         "instances"}],"installed":{"path","fingerprint"},"upgrade":{...}|null,
 ///                         "last":{...}|null}: see `voicectl upgrade status -o json`
 ///   POST   /v1/upgrade    {"runtime"?|"rollback"?,"canary"?,"watch_s"?,"batch"?,"allow_drops"?,
-///                         "who"} -> stream like apply's. With "dry_run" {"from","to","canary",
+///                         "who","lock"?} -> stream like apply's. With "dry_run"
+///                         {"from","to","canary",
 ///                         "instances":[...],"tenants","websockets","drops","hands_over"}
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
 ///   GET    /v1/desired    {"generation","revision","document"}: desired state as last accepted,
@@ -58,8 +61,9 @@
 ///   GET    /v1/tenants/<slug>/wait?for=ready|promoted|pooled|deleted|applied&timeout_s=
 ///                         stream of one line: {"tenant","for","met","why_not":"..."|null}
 ///   GET    /v1/audit?since_ms=&until_ms=&subject=&before=N&limit=N  {"records":[{"number","at",
-///                         "uid","from","who","what","subject","detail":{...},"result","message"}]},
-///                         newest first; result is done, partial, failed, refused or unfinished
+///                         "uid","pid","from","who","what","subject","detail":{...},"result",
+///                         "message"}]}, newest first; result is done, partial, failed, refused or
+///                         unfinished
 ///   GET    /v1/lock       {"lock":{"token","holder","purpose","since","renewed_at","expires_at",
 ///                         "applying"}|null,"busy"}
 ///   POST   /v1/lock       {"holder","purpose","wait_s"?,"life_s"?} -> stream: {"waiting_for":lock}
@@ -84,8 +88,7 @@
 ///                         "revoked_at","replaced_by"}]}; state is active, expiring, expired or
 ///                         revoked; ended keys are listed for 30 days
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
-///   DELETE /v1/retired/<slug>            {"tenant","forgotten"}: forgets what the registry knows
-///   of a
+///   DELETE /v1/retired/<slug>  {"tenant","forgotten"}: forgets what the registry knows of a
 ///                         deleted tenant but its events; false if there is one of that name
 ///   GET    /v1/sessions?tenant=&limit=&after=&created_after=&created_before=
 ///                         {"sessions":[{...}],"problems":["..."],"next"?}, newest first; `next` is
@@ -95,7 +98,8 @@
 ///   POST   /v1/sessions/migrate  {"tenants":[...],"to"?,"who"}: these tenants with all their
 ///                         sessions to another shared instance, as for .../move; its "moves" have
 ///                         "sessions" too
-///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail"}
+///   GET    /v1/events?after=N&follow=1   stream of {"number","at","name","subject","detail",
+///                         "missed"?}; so many events before it are not kept any more
 ///   GET    /v1/logs?tenant=&instance=&since=<seconds>&follow=1
 ///                         stream of {"source","line"}; source is "instance/<name>", "voicectld"
 ///                         or "edge"

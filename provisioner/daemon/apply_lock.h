@@ -91,9 +91,9 @@ class ApplyLock {
   void abandon_run(FencingToken token, std::optional<FencingToken> given);
 
   const std::optional<HeldLock>& held() const { return held_; }
-  /// ERRORS: kConflict, naming the holder, if there is one. `doing` is for the message.
-  Status check_free(std::string_view doing) const {
-    return held_ ? Status(occupied(doing)) : ok_status();
+  /// Whether what runs under `token` may go on. ERRORS: kFenced, saying who has stolen the lock.
+  Status check_run(FencingToken token) const {
+    return holds(token) ? ok_status() : Status(lost(token));
   }
 
  private:

@@ -4,35 +4,26 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
 #include "provisioner/daemon/audited_responder.h"
 #include "provisioner/daemon/control_server.h"
-#include "provisioner/model/text_rules.h"
+#include "provisioner/daemon/query.h"
 
 namespace voicectl {
 namespace {
 
 constexpr JsonBudget kRequestBudget{.bytes = 64U << 20, .depth = 8, .nodes = 10'000};
 constexpr std::size_t kRecordsAtOnce = 10'000;
+constexpr std::size_t kLongestDetail = 500;
 
 /// Members of a request that say what was asked for. None of them can hold a document or a secret.
 constexpr std::array kTold = {"why",       "plan_id",     "base_generation", "base_revision",
                               "scope",     "expires_in",  "overlap",         "to",
                               "max_moves", "runtime",     "canary",          "rollback",
                               "watch_s",   "allow_drops", "holder"};
-
-/// One line, whatever somebody sent.
-std::string one_line(std::string text, std::size_t most) {
-  text.resize(std::min(text.size(), most));
-  while (const auto bad = find_unprintable(text, Lines::kOne)) {
-    text[*bad] = '?';
-  }
-  return text;
-}
 
 std::string subject_of(const HttpRequest& request, const std::vector<std::string>& captures) {
   if (captures.empty()) {
@@ -50,12 +41,29 @@ std::string subject_of(const HttpRequest& request, const std::vector<std::string
   return (kind == kKinds.end() ? "platform" : kind->second + "/" + one_line(captures[0], 100));
 }
 
+/// Names of the tenants that are to move, as many as a person reads; empty if there are none.
+std::string moving_tenants(const Json& body) {
+  const auto moves = body.find("moves");
+  std::string out;
+  if (moves == body.end() || !moves->is_array()) {
+    return out;
+  }
+  for (const Json& move : *moves) {
+    out += (out.empty() ? "" : ",") + string_or(move, "tenant", "?");
+  }
+  return one_line(std::move(out), kLongestDetail);
+}
+
 Json detail_of(const Json& body, const std::vector<std::string>& captures) {
   Json out = Json::object();
   for (const char* const key : kTold) {
     if (const auto found = body.find(key); found != body.end() && !found->is_structured()) {
-      out[key] = found->is_string() ? Json(one_line(found->get<std::string>(), 500)) : *found;
+      out[key] =
+          found->is_string() ? Json(one_line(found->get<std::string>(), kLongestDetail)) : *found;
     }
+  }
+  if (std::string tenants = moving_tenants(body); !tenants.empty()) {
+    out["tenants"] = std::move(tenants);
   }
   if (captures.size() > 1) {
     out["id"] = one_line(captures[1], 100);
@@ -63,16 +71,12 @@ Json detail_of(const Json& body, const std::vector<std::string>& captures) {
   return out;
 }
 
-bool flag(const Json& body, std::string_view key) {
-  const auto found = body.find(key);
-  return found != body.end() && found->is_boolean() && found->get<bool>();
-}
-
 Json show_record(const AuditRecord& record) {
   const Result<Json> detail = parse_json(record.detail);
   return {{"number", record.number},
           {"at", format_wall_time(record.at)},
           {"uid", record.uid},
+          {"pid", record.pid},
           {"from", record.from},
           {"who", record.who},
           {"what", record.what},
@@ -82,24 +86,15 @@ Json show_record(const AuditRecord& record) {
           {"message", record.message}};
 }
 
-std::string query_text(const HttpRequest& request, const std::string& key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? "" : found->second;
-}
-
 Result<std::optional<std::int64_t>> query_whole(const HttpRequest& request,
                                                 const std::string& key) {
-  const std::string text = query_text(request, key);
-  if (text.empty()) {
-    return std::optional<std::int64_t>();
-  }
-  std::int64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 0) {
+  const std::string text = query_or(request, key, "");
+  const std::optional<std::int64_t> number = whole_number(text);
+  if (!number && !text.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot read '{}': it must be a whole number", key));
   }
-  return std::optional(number);
+  return number;
 }
 
 /// Times come as milliseconds since 1970.
@@ -117,7 +112,7 @@ Result<AuditFilter> filter_in(const HttpRequest& request) {
   }
   filter.before = before.value_or(filter.before);
   filter.limit = std::min(static_cast<std::size_t>(limit.value_or(100)), kRecordsAtOnce);
-  filter.subject = query_text(request, "subject");
+  filter.subject = query_or(request, "subject", "");
   return filter;
 }
 
@@ -126,13 +121,14 @@ Result<AuditFilter> filter_in(const HttpRequest& request) {
 void ControlServer::serve_audited(const Route& route, Call call) {
   const Result<Json> parsed = parse_json(call.request.body, kRequestBudget);
   const Json body = parsed.has_value() && parsed->is_object() ? *parsed : Json::object();
-  if (flag(body, "dry_run")) {
+  if (route.has_dry_run == DryRun::kYes && flag_in(body, "dry_run")) {
     (this->*route.serve)(call);
     return;
   }
   AuditRecord record{
       .at = deps_.wall.now(),
-      .uid = call.request.peer_uid.value_or(0),
+      .uid = call.request.peer ? call.request.peer->uid : 0,
+      .pid = call.request.peer ? call.request.peer->pid : 0,
       .from = one_line(std::string(call.request.header("x-voicectl-from").value_or("")), 200),
       .who = one_line(string_or(body, "who", ""), 100),
       .what = std::string(route.what),
@@ -162,7 +158,7 @@ void ControlServer::close_audit(std::int64_t number,
                                 const std::string& result,
                                 const std::string& message) {
   deps_.registry.run<void>(
-      [number, result, message = one_line(message, 500)](Registry& registry) {
+      [number, result, message = one_line(message, kLongestDetail)](Registry& registry) {
         return registry.close_audit(number, result, message);
       },
       // It stays "unfinished"; what it was about was answered.

@@ -3,11 +3,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/query.h"
 #include "provisioner/model/text_rules.h"
 
 namespace voicectl {
@@ -52,11 +52,8 @@ Duration patience_in(const HttpRequest& request) {
 }
 
 std::optional<FencingToken> token_in(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return problem == std::errc() && end == text.data() + text.size()
-             ? std::optional(FencingToken{number})
-             : std::nullopt;
+  const std::optional<std::int64_t> number = whole_number(text);
+  return number ? std::optional(FencingToken{static_cast<std::uint64_t>(*number)}) : std::nullopt;
 }
 
 Error no_token() {
@@ -133,10 +130,15 @@ Result<ControlServer::LockedRun> ControlServer::begin_run(const Json& body,
   if (number >= 0) {
     run.given = FencingToken{static_cast<std::uint64_t>(number)};
   }
-  const std::string who = string_or(body, "who", "unknown");
-  VC_TRY(run.token, deps_.lock.begin_run(run.given, LockWish{who.substr(0, kLongestHolder),
-                                                             purpose.substr(0, kLongestPurpose)}));
+  // Shown to whoever comes next.
+  const LockWish wish{one_line(string_or(body, "who", "unknown"), kLongestHolder),
+                      one_line(purpose, kLongestPurpose)};
+  VC_TRY(run.token, deps_.lock.begin_run(run.given, wish));
   return run;
+}
+
+void ControlServer::abandon(const LockedRun& run) {
+  deps_.lock.abandon_run(run.token, run.given);
 }
 
 ReconcileLoop::ApplyListener ControlServer::ending(const LockedRun& run,

@@ -7,15 +7,11 @@
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
+#include "provisioner/daemon/query.h"
 #include "provisioner/plan/pool_moves.h"
 
 namespace voicectl {
 namespace {
-
-bool flag(const Json& body, std::string_view key) {
-  const auto found = body.find(key);
-  return found != body.end() && found->is_boolean() && found->get<bool>();
-}
 
 /// What was chosen, as it is told; and back, when exactly that is to be done.
 Json render_moves(const std::vector<PoolMove>& moves, const SessionCounts& sessions) {
@@ -137,7 +133,7 @@ void ControlServer::show_or_run(
     refuse(call, plan.error());
     return;
   }
-  if (flag(*body, "dry_run")) {
+  if (flag_in(*body, "dry_run")) {
     call.responder->send(json_response(
         200, fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
                          dump_json(render_moves(*moves, session_counts(deps_.load()))),
@@ -165,7 +161,7 @@ void ControlServer::show_or_run(
   const Status begun =
       deps_.loop.carry_out(std::move(*plan), ending(*run, progress_stream(call.responder)));
   if (begun.has_error()) {
-    deps_.lock.abandon_run(run->token, run->given);
+    abandon(*run);
     refuse(call, begun.error());
   }
 }

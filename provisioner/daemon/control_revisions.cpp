@@ -3,29 +3,20 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/query.h"
 
 namespace voicectl {
 namespace {
 
 constexpr std::size_t kRevisionsAtOnce = 1000;
 
-/// A number of the path or the query; nullopt for what is none.
-std::optional<std::int64_t> number_of(std::string_view text) {
-  std::int64_t out = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return problem == std::errc() && end == text.data() + text.size() && out >= 0 ? std::optional(out)
-                                                                                : std::nullopt;
-}
-
 std::int64_t query_number(const HttpRequest& request, const std::string& key, std::int64_t none) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? none : number_of(found->second).value_or(none);
+  return whole_number(query_or(request, key, "")).value_or(none);
 }
 
 Json show_revision_facts(const Revision& revision) {
@@ -71,7 +62,7 @@ void ControlServer::list_revisions(const Call& call) {
 }
 
 void ControlServer::show_revision(const Call& call) {
-  const std::optional<std::int64_t> number = number_of(call.captures[0]);
+  const std::optional<std::int64_t> number = whole_number(call.captures[0]);
   if (!number) {
     refuse(call, no_revision(call.captures[0]));
     return;

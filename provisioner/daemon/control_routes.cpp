@@ -8,6 +8,7 @@
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
+#include "provisioner/daemon/query.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/model/text_rules.h"
 #include "provisioner/plan/open_imports.h"
@@ -17,6 +18,9 @@ namespace voicectl {
 namespace {
 
 constexpr JsonBudget kRequestBudget{.bytes = 64U << 20, .depth = 8, .nodes = 10'000};
+
+constexpr std::size_t kLongestWho = 100;
+constexpr std::size_t kLongestWhy = 1000;
 
 /// The document of a request, checked again: what the CLI has validated is still from outside.
 Result<DesiredState> parse_document(const Json& body) {
@@ -45,7 +49,7 @@ Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& 
 
 /// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
 Status check_words(const Json& body) {
-  for (const auto& [key, most] : {std::pair("who", 100U), std::pair("why", 1000U)}) {
+  for (const auto& [key, most] : {std::pair("who", kLongestWho), std::pair("why", kLongestWhy)}) {
     const std::string text = string_or(body, key, "");
     if (text.size() > most || find_unprintable(text, Lines::kOne)) {
       return Error(ErrorCode::kInvalidArgument,
@@ -163,14 +167,14 @@ void ControlServer::restart_instance(const Call& call) {
     refuse(call, run.error());
     return;
   }
-  const std::string who = string_or(*body, "who", "unknown");
+  const std::string who = one_line(string_or(*body, "who", "unknown"), kLongestWho);
   const Status begun =
       deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
                             [this, call, run = *run, body = *body, parallel](const Status& noted) {
                               // What is recorded now is carried out by the next apply, whoever
                               // begins it.
                               if (noted.has_error()) {
-                                deps_.lock.abandon_run(run.token, run.given);
+                                abandon(run);
                                 refuse(call, noted.error());
                                 return;
                               }
@@ -181,7 +185,7 @@ void ControlServer::restart_instance(const Call& call) {
                                            static_cast<std::size_t>(parallel));
                             });
   if (begun.has_error()) {
-    deps_.lock.abandon_run(run->token, run->given);
+    abandon(*run);
     refuse(call, begun.error());
   }
 }
@@ -192,6 +196,11 @@ void ControlServer::stream_apply(const Call& call,
                                  const Json& body,
                                  const std::string& if_refused,
                                  std::size_t moves_at_once) {
+  // What came before it took its time, in which the lock may have been stolen.
+  if (const Status held = deps_.lock.check_run(run.token); held.has_error()) {
+    refuse(call, if_refused.empty() ? held.error() : held.error().with_context(if_refused));
+    return;
+  }
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
   const std::int64_t revision = integer_or(body, "base_revision", -1);
@@ -206,7 +215,7 @@ void ControlServer::stream_apply(const Call& call,
   const Status begun =
       deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {
-    deps_.lock.abandon_run(run.token, run.given);
+    abandon(run);
     refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));
   }
 }

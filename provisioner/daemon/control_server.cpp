@@ -74,10 +74,11 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"GET", "/v1/tenants/*/wait", &ControlServer::wait_for_tenant},
       {"GET", "/v1/tenants/*/why", &ControlServer::explain_placement},
-      {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant, "tenant.move"},
-      {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool, "pool.rebalance"},
+      {"POST", "/v1/tenants/*/move", &ControlServer::move_tenant, "tenant.move", DryRun::kYes},
+      {"POST", "/v1/pool/rebalance", &ControlServer::rebalance_pool, "pool.rebalance",
+       DryRun::kYes},
       {"GET", "/v1/upgrade", &ControlServer::show_upgrade},
-      {"POST", "/v1/upgrade", &ControlServer::begin_upgrade, "upgrade.begin"},
+      {"POST", "/v1/upgrade", &ControlServer::begin_upgrade, "upgrade.begin", DryRun::kYes},
       {"POST", "/v1/upgrade/abort", &ControlServer::abort_upgrade, "upgrade.abort"},
       {"GET", "/v1/desired", &ControlServer::show_desired},
       {"GET", "/v1/lock", &ControlServer::show_lock},
@@ -97,7 +98,8 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key, "key.revoke"},
       {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key, "key.rotate"},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
-      {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions, "session.migrate"},
+      {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions, "session.migrate",
+       DryRun::kYes},
       {"GET", "/v1/sessions/*", &ControlServer::show_session},
       {"DELETE", "/v1/sessions/*", &ControlServer::end_session, "session.end"},
       {"GET", "/v1/outbox", &ControlServer::list_outbox},
@@ -114,8 +116,8 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
 void ControlServer::dispatch(HttpRequest request, std::shared_ptr<Responder> responder) {
   Call call{std::move(request), std::move(responder), {}};
   // The socket's mode lets only these in already; this also holds if the mode was changed.
-  if (!call.request.peer_uid ||
-      (*call.request.peer_uid != 0 && *call.request.peer_uid != deps_.own_uid)) {
+  const std::optional<PeerProcess>& peer = call.request.peer;
+  if (!peer || (peer->uid != 0 && peer->uid != deps_.own_uid)) {
     refuse(call, Error(ErrorCode::kPermissionDenied,
                        "cannot answer: only root and the daemon's own user may ask"));
     return;

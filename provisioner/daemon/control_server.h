@@ -66,12 +66,15 @@ class ControlServer {
     /// What stood for each "*" of the route.
     std::vector<std::string> captures;
   };
+  /// Whether "dry_run" in a request's body means that nothing is changed.
+  enum class DryRun { kNo, kYes };
   struct Route {
     std::string_view method;
     std::string_view pattern;
     void (ControlServer::*serve)(const Call&);
     /// How it stands in the audit log; empty: it changes nothing.
     std::string_view what{};
+    DryRun has_dry_run = DryRun::kNo;
   };
   /// Something that is carried out under the lock.
   struct LockedRun {
@@ -150,6 +153,8 @@ class ControlServer {
   void steal_lock(const Call& call);
   /// Puts what is about to be carried out under the lock: that of the body, or one of its own.
   Result<LockedRun> begin_run(const Json& body, const std::string& purpose);
+  /// It could not begin.
+  void abandon(const LockedRun& run);
   /// Ends the run before `listener` is told of its end.
   ReconcileLoop::ApplyListener ending(const LockedRun& run, ReconcileLoop::ApplyListener listener);
 

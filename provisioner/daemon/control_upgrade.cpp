@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
+#include "provisioner/daemon/query.h"
 
 namespace voicectl {
 namespace {
@@ -12,20 +13,16 @@ namespace {
 /// Long enough for the most careful; a canary that is watched for ever is a mistake.
 constexpr std::int64_t kLongestWatch = 24 * 3600;
 constexpr std::int64_t kMostAtOnce = 1000;
-
-bool flag(const Json& body, std::string_view key) {
-  const auto found = body.find(key);
-  return found != body.end() && found->is_boolean() && found->get<bool>();
-}
+constexpr std::size_t kLongestWho = 200;
 
 Result<UpgradeRequest> parse_request(const std::string& text) {
   VC_TRY(const Json body, parse_json(text));
   UpgradeRequest out;
   out.runtime = string_or(body, "runtime", "");
-  out.is_rollback = flag(body, "rollback");
-  out.drops = flag(body, "allow_drops") ? Drops::kAllow : Drops::kRefuse;
+  out.is_rollback = flag_in(body, "rollback");
+  out.drops = flag_in(body, "allow_drops") ? Drops::kAllow : Drops::kRefuse;
   out.wish.canary = string_or(body, "canary", "");
-  out.wish.who = string_or(body, "who", "unknown");
+  out.wish.who = one_line(string_or(body, "who", "unknown"), kLongestWho);
   const std::int64_t watch = integer_or(body, "watch_s", out.wish.watch.count());
   const std::int64_t batch = integer_or(body, "batch", out.wish.batch);
   if (watch < 0 || watch > kLongestWatch || batch < 1 || batch > kMostAtOnce) {
@@ -55,7 +52,7 @@ void ControlServer::begin_upgrade(const Call& call) {
     return;
   }
   const Result<Json> body = parse_json(call.request.body);
-  if (flag(*body, "dry_run")) {
+  if (flag_in(*body, "dry_run")) {
     deps_.upgrade.forecast(std::move(*request),
                            [this, call](const Result<UpgradeForecast>& forecast) {
                              forecast.has_error() ? refuse(call, forecast.error())
@@ -63,21 +60,34 @@ void ControlServer::begin_upgrade(const Call& call) {
                            });
     return;
   }
-  if (const Status free = deps_.lock.check_free("begin an upgrade"); free.has_error()) {
-    refuse(call, free.error());
+  const Result<LockedRun> run = begin_run(*body, "upgrade");
+  if (run.has_error()) {
+    refuse(call, run.error());
     return;
   }
-  deps_.upgrade.begin(std::move(*request), progress_stream(call.responder),
-                      [this, call](const Error& error) { refuse(call, error); });
+  ReconcileLoop::ApplyListener listener = progress_stream(call.responder);
+  // What follows once it is recorded is the daemon's own work, and may take a day: others may
+  // change the platform meanwhile.
+  listener.on_started = [this, run = *run,
+                         on_started = std::move(listener.on_started)](const Plan& plan) {
+    deps_.lock.end_run(run.token);
+    on_started(plan);
+  };
+  deps_.upgrade.begin(
+      std::move(*request), std::move(listener),
+      [this, call, run = *run](const Error& error) {
+        abandon(run);
+        refuse(call, error);
+      },
+      [this, run = *run] { return deps_.lock.check_run(run.token); });
 }
 
 void ControlServer::abort_upgrade(const Call& call) {
   const Result<Json> body = parse_json(call.request.body);
-  deps_.upgrade.abort(body.has_error() ? "unknown" : string_or(*body, "who", "unknown"),
-                      [this, call](const Status& turned) {
-                        turned.has_error() ? refuse(call, turned.error())
-                                           : answer(call, deps_.upgrade.status());
-                      });
+  const std::string who = body.has_error() ? "unknown" : string_or(*body, "who", "unknown");
+  deps_.upgrade.abort(one_line(who, kLongestWho), [this, call](const Status& turned) {
+    turned.has_error() ? refuse(call, turned.error()) : answer(call, deps_.upgrade.status());
+  });
 }
 
 }  // namespace voicectl

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/query.h"
 #include "provisioner/daemon/tenant_wait.h"
 
 namespace voicectl {
@@ -14,16 +15,11 @@ namespace {
 
 constexpr std::int64_t kLongestWait = 24LL * 3600;
 
-std::string query_text(const HttpRequest& request, const std::string& key) {
-  const auto found = request.query.find(key);
-  return found == request.query.end() ? "" : found->second;
-}
-
 }  // namespace
 
 void ControlServer::wait_for_tenant(const Call& call) {
   const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
-  const std::string name = query_text(call.request, "for");
+  const std::string name = query_or(call.request, "for", "");
   const std::optional<TenantCondition> condition = tenant_condition_named(name);
   if (tenant.has_error() || !condition) {
     refuse(call, tenant.has_error()
@@ -35,7 +31,7 @@ void ControlServer::wait_for_tenant(const Call& call) {
     return;
   }
   const std::chrono::seconds patience(std::clamp<std::int64_t>(
-      std::atoll(query_text(call.request, "timeout_s").c_str()), 0, kLongestWait));
+      whole_number(query_or(call.request, "timeout_s", "")).value_or(0), 0, kLongestWait));
   const std::shared_ptr<ResponseStream> stream =
       call.responder->stream(HttpResponse{200, {{"Content-Type", "application/x-ndjson"}}, ""});
   const std::shared_ptr<TenantWait> wait =

@@ -12,14 +12,18 @@ namespace {
 
 constexpr std::size_t kEventsAtOnce = 1000;
 
-std::string render_event(const EventRecord& event) {
+/// `missed` events were between the one before and this, and are not kept any more.
+std::string render_event(const EventRecord& event, std::int64_t missed) {
   const Result<Json> detail = parse_json(event.detail);
-  return dump_json({{"number", event.number},
-                    {"at", format_wall_time(event.at)},
-                    {"name", event.name},
-                    {"subject", event.subject},
-                    {"detail", detail.has_value() ? *detail : Json::object()}}) +
-         "\n";
+  Json line = {{"number", event.number},
+               {"at", format_wall_time(event.at)},
+               {"name", event.name},
+               {"subject", event.subject},
+               {"detail", detail.has_value() ? *detail : Json::object()}};
+  if (missed > 0) {
+    line["missed"] = missed;
+  }
+  return dump_json(line) + "\n";
 }
 
 }  // namespace
@@ -101,8 +105,10 @@ void EventStream::take_batch(const std::vector<EventRecord>& events) {
 
 void EventStream::write(const EventRecord& event) {
   if (event.number > last_) {
+    // Numbers have no gaps. Whoever begins at the beginning misses nothing that it knew of.
+    const std::int64_t missed = last_ > 0 ? event.number - last_ - 1 : 0;
     last_ = event.number;
-    stream_->write(render_event(event));
+    stream_->write(render_event(event, missed));
   }
 }
 

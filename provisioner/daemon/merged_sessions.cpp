@@ -18,10 +18,15 @@ void MergedSessions::add(const Result<Json>& answer) {
     problems_.push_back(answer.error().text());
     return;
   }
-  const Json list = answer->value("sessions", Json::array());
-  sessions_.insert(sessions_.end(), list.begin(), list.end());
-  if (answer->contains("next") && !list.empty()) {
-    const Place last = place_of(list.back());
+  const auto list = answer->find("sessions");
+  if (list == answer->end() || !list->is_array() ||
+      !std::all_of(list->begin(), list->end(), [](const Json& one) { return one.is_object(); })) {
+    problems_.emplace_back("cannot read the sessions of an instance: its answer makes no sense");
+    return;
+  }
+  sessions_.insert(sessions_.end(), list->begin(), list->end());
+  if (answer->contains("next") && !list->empty()) {
+    const Place last = place_of(list->back());
     end_ = std::max(end_.value_or(last), last);
   }
 }

@@ -4,13 +4,13 @@
 #include <fmt/core.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/json.h"
+#include "base/os/descriptor_room.h"
 #include "base/os/fd_channel.h"
 #include "base/os/file_lock.h"
 #include "base/os/own_directory.h"
@@ -87,14 +87,20 @@ std::string own_name() {
   return found == nullptr ? std::to_string(::geteuid()) : found->pw_name;
 }
 
-/// Two descriptors for each tenant's listeners: the soft limit of many systems ends at 500 tenants.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    // Refused, the daemon goes on with what it has and says so when it runs out.
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);
-  }
+/// Of an instance: its process, its channel and its log, and more while it is replaced.
+constexpr std::uint64_t kDescriptorsOfInstance = 8;
+/// Of the daemon itself: registry, logs, edge, control connections.
+constexpr std::uint64_t kOwnDescriptors = 64;
+
+/// Whoever cannot open all that there is to take over must not begin: what it could not take would
+/// be lost with the process that keeps it now.
+Status check_descriptor_room(const Snapshot& recorded) {
+  const std::size_t tenants = recorded.tenants.size();
+  const std::size_t instances = recorded.instances.size();
+  return require_free_descriptors(
+      2 * tenants + kDescriptorsOfInstance * instances + kOwnDescriptors,
+      fmt::format("take over {} tenants and {} instances (which go on without a daemon)", tenants,
+                  instances));
 }
 
 constexpr const char* kEdgeNote = "edge.process";
@@ -297,13 +303,14 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
                              options.paths.run, kMaxRunFolder));
   }
   VC_TRY(Users users, find_users(options));
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // the soft limit of many systems ends at 500 tenants
   auto inner = std::make_unique<Inner>(reactor, std::move(options), std::move(users), sink);
   VC_TRY(claim_directory(inner->files, inner->options.paths.state, kPrivateDirectory));
   VC_TRY(claim_directory(inner->files, inner->options.paths.run, kSharedDirectory));
   VC_TRY(inner->run_lock, FileLock::take(inner->options.paths.run + "/voicectld.lock"));
   VC_TRY(inner->registry, open_sqlite_registry(inner->options.paths.registry()));
   VC_TRY(LoadedState loaded, load_state(*inner->registry, inner->registry->epoch()));
+  VC_TRY(check_descriptor_room(loaded.snapshot));
   VC_TRY(const std::optional<std::string> note, inner->registry->find_note(kEdgeNote));
   inner->recorded_edge = note ? parse_identity(*note) : std::nullopt;
   inner->authority = std::make_unique<DevAuthority>(

@@ -66,6 +66,12 @@ std::optional<std::string> why_not_applied(const TenantSight& sight, const Recor
   if (!(*wanted == tenant.spec)) {
     return "what is desired of it is not carried out yet";
   }
+  const bool is_to_be_alone = wants_own_instance(*wanted, sight.recorded.snapshot());
+  if (why_not_in(sight, tenant,
+                 is_to_be_alone ? InstanceKind::kDedicated : InstanceKind::kShared)) {
+    return fmt::format("it is not in {} yet",
+                       is_to_be_alone ? "an instance of its own" : "the pool");
+  }
   const std::optional<InstanceView> home = home_of(sight, tenant);
   const bool is_taken = home && home->tenants.contains(tenant.spec.tenant) &&
                         home->tenants.at(tenant.spec.tenant).generation >= tenant.generation;

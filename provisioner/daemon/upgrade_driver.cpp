@@ -48,9 +48,10 @@ void UpgradeDriver::later(Duration wait, std::function<void()> act) {
 
 void UpgradeDriver::begin(UpgradeRequest request,
                           ReconcileLoop::ApplyListener listener,
-                          std::function<void(const Error&)> refused) {
+                          std::function<void(const Error&)> refused,
+                          std::function<Status()> may_begin) {
   const auto asked = std::make_shared<const Asked>(
-      Asked{std::move(request), std::move(listener), std::move(refused)});
+      Asked{std::move(request), std::move(listener), std::move(refused), std::move(may_begin)});
   take_target(asked->request, [this, asked](const Result<ProgramRecord>& target) {
     if (target.has_error()) {
       asked->refused(target.error());
@@ -73,6 +74,10 @@ void UpgradeDriver::decide(const std::shared_ptr<const Asked>& asked, const Prog
                           "hand-overs differently, so {} of {} that are open now would be closed "
                           "(1012) and come again; add --allow-drops",
                           forecast->drops, forecast->websockets)));
+    return;
+  }
+  if (const Status wanted = asked->may_begin(); wanted.has_error()) {
+    asked->refused(wanted.error());
     return;
   }
   if (forecast->instances.empty() &&

@@ -83,11 +83,14 @@ class UpgradeDriver {
   /// ERRORS: those of ProgramStore and begin_upgrade().
   void forecast(UpgradeRequest request, Completion<UpgradeForecast> done);
 
-  /// `refused` runs if it does not begin; else the listener hears of it to its end.
-  /// ERRORS: as forecast(); kConflict if it would drop WebSockets and may not.
+  /// `refused` runs if it does not begin; else the listener hears of it to its end, the first time
+  /// when it is recorded. `may_begin` is asked once more before that.
+  /// ERRORS: as forecast(); kConflict if it would drop WebSockets and may not; what `may_begin`
+  /// says.
   void begin(UpgradeRequest request,
              ReconcileLoop::ApplyListener listener,
-             std::function<void(const Error&)> refused);
+             std::function<void(const Error&)> refused,
+             std::function<Status()> may_begin = ok_status);
 
   /// Turns back. Answered when that is recorded; it goes on by itself.
   /// ERRORS: kNotFound if no upgrade is under way.
@@ -109,6 +112,7 @@ class UpgradeDriver {
     UpgradeRequest request;
     ReconcileLoop::ApplyListener listener;
     std::function<void(const Error&)> refused;
+    std::function<Status()> may_begin;
   };
   void decide(const std::shared_ptr<const Asked>& asked, const ProgramRecord& target);
   void begun_with(const Asked& asked, const ProgramRecord& target);

@@ -90,7 +90,7 @@ Status HolderStore::connect() {
   channel_->start({guarded([this](const std::string& text, std::vector<UniqueFd> descriptors) {
                      take(text, std::move(descriptors));
                    }),
-                   guarded([this] { replace("it ended"); })});
+                   guarded([this] { lose(); })});
   send(std::string(holder::kList), {});
   return ok_status();
 }
@@ -155,6 +155,21 @@ void HolderStore::on_list_overdue() {
             "cannot learn yet what the holder of descriptors has: it does not answer; "
             "waiting, since it may have what nobody else has"));
   set_timer(options_.list_limit, &HolderStore::on_list_overdue);
+}
+
+void HolderStore::lose() {
+  if (!on_open_ || !process_ || silence_ >= options_.list_patience) {
+    return replace("it ended");
+  }
+  // It lives, as far as we know, and may have what nobody else has; we may have run out of room for
+  // it. What was told so far is told again.
+  silence_ += options_.list_limit;
+  channel_.reset();
+  found_.clear();
+  handlers_.on_error(Error(ErrorCode::kUnavailable,
+                           "cannot learn what the holder of descriptors has: the connection to it "
+                           "broke off; trying again"));
+  set_timer(options_.list_limit, &HolderStore::look_for_it);
 }
 
 void HolderStore::replace(const std::string& why) {
@@ -317,6 +332,9 @@ void HolderStore::on_exit(const ProcessIdentity& who) {
   process_.reset();
   if (on_clear_) {
     finish_clear();
+  } else if (on_open_ && !channel_) {
+    cancel_timer();
+    look_for_it();
   }
 }
 

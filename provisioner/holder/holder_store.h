@@ -97,6 +97,8 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   void tell_not_kept(const Error& why);
   /// Gives what was found to whoever waits for it.
   void answer_open();
+  /// The channel to it has ended.
+  void lose();
   /// It is gone or useless: ends what is left of it, and starts another.
   void replace(const std::string& why);
   void start();

@@ -59,7 +59,9 @@ int run(int count, char** words) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // refused, it says so when it runs out
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+      (void)::getrlimit(RLIMIT_NOFILE, &limit);  // as it is, then
+    }
     // A quarter is for listeners, whatever callers do.
     options->most_connections = static_cast<std::size_t>(limit.rlim_cur / 4 * 3);
   }

@@ -108,7 +108,6 @@ struct InstanceExit {
   int attempt = 1;
 };
 
-/// What the manager tells by itself, each in a turn of its own. Any may be empty.
 /// What a tenant's instance could go on with of what the one before, which died, had left open.
 struct RecoveredConnections {
   std::int64_t kept = 0;
@@ -116,6 +115,7 @@ struct RecoveredConnections {
   std::string doubtful = "{}";
 };
 
+/// What the manager tells by itself, each in a turn of its own. Any may be empty.
 struct InstanceCallbacks {
   /// Ready with no tenants: lend it its own.
   std::function<void(const InstanceId&, ReadyCause)> on_ready;

@@ -45,7 +45,8 @@ Status check_protection(const std::optional<DesiredState>& before, const Desired
     const TenantSpec* const after = find_tenant(wanted, tenant.tenant);
     if (after == nullptr) {
       deleted.add(tenant.tenant);
-    } else if (after->protect && tenant.tier == Tier::kDedicated && after->tier == Tier::kPooled) {
+    } else if (after->protect && tenant.tier == Tier::kDedicated &&
+               after->tier != Tier::kDedicated) {
       demoted.add(tenant.tenant);
     }
   }

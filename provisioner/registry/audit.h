@@ -20,6 +20,8 @@ struct AuditRecord {
   WallTime at{};
   /// User of the process that asked, as the kernel says.
   std::uint32_t uid = 0;
+  /// That process, as the kernel says; 0 if it was not known.
+  std::int32_t pid = 0;
   /// What that process said of itself: "ann@build-3:4711 voicectl/0.1.0". Not checked.
   std::string from{};
   /// Who asked, in its own words.

@@ -17,6 +17,7 @@ AuditRecord record_in(const SqliteStatement& row) {
   return AuditRecord{.number = row.integer(0),
                      .at = wall_time_of(row.integer(1)),
                      .uid = static_cast<std::uint32_t>(row.integer(2)),
+                     .pid = static_cast<std::int32_t>(row.integer(10)),
                      .from = row.text(3),
                      .who = row.text(4),
                      .what = row.text(5),
@@ -30,15 +31,16 @@ AuditRecord record_in(const SqliteStatement& row) {
 
 Result<std::int64_t> insert_audit(SqliteDatabase& database, const AuditRecord& record) {
   VC_TRY(SqliteStatement row,
-         database.prepare("INSERT INTO audit (at, uid, sender, who, what, subject, detail) "
-                          "VALUES (?,?,?,?,?,?,?) RETURNING number"));
+         database.prepare("INSERT INTO audit (at, uid, sender, who, what, subject, detail, pid) "
+                          "VALUES (?,?,?,?,?,?,?,?) RETURNING number"));
   row.bind(1, to_row(record.at))
       .bind(2, static_cast<std::int64_t>(record.uid))
       .bind(3, record.from)
       .bind(4, record.who)
       .bind(5, record.what)
       .bind(6, record.subject)
-      .bind(7, record.detail);
+      .bind(7, record.detail)
+      .bind(8, static_cast<std::int64_t>(record.pid));
   VC_TRY(const bool has_number, row.step());
   if (!has_number) {
     return Error(ErrorCode::kInternal, "cannot write the audit log: a record got no number");
@@ -62,7 +64,7 @@ Status close_audit_row(SqliteDatabase& database,
 Result<std::vector<AuditRecord>> load_audit(SqliteDatabase& database, const AuditFilter& filter) {
   VC_TRY(SqliteStatement row,
          database.prepare("SELECT number, at, uid, sender, who, what, subject, detail, result, "
-                          "message FROM audit WHERE number < ?1 AND at >= ?2 AND at <= ?3 AND "
+                          "message, pid FROM audit WHERE number < ?1 AND at >= ?2 AND at <= ?3 AND "
                           "(?4 = '' OR subject = ?4) ORDER BY number DESC LIMIT ?5"));
   constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
   row.bind(1, filter.before)

@@ -170,6 +170,13 @@ CREATE TRIGGER audit_is_not_erased
 ALTER TABLE tenants ADD COLUMN wish TEXT;
 ALTER TABLE tenants ADD COLUMN wished_at INTEGER;
 )sql"},
+    SqliteMigration{9, R"sql(
+-- Number of the process that asked; 0: it was not noted then.
+ALTER TABLE audit ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
+CREATE TRIGGER audit_keeps_its_processes
+  BEFORE UPDATE OF pid ON audit
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+)sql"},
 };
 
 }  // namespace

@@ -33,11 +33,11 @@ std::string_view code_for(int status) {
 
 HttpConnection::HttpConnection(std::shared_ptr<HttpHost> host,
                                std::shared_ptr<Wire> wire,
-                               std::optional<std::uint32_t> peer_uid)
+                               std::optional<PeerProcess> peer)
     : host_(std::move(host)),
       wire_(std::move(wire)),
       reader_({host_->limits().header_bytes, host_->limits().body_bytes}),
-      peer_uid_(peer_uid) {
+      peer_(peer) {
   wire_->set_owner(*this);
 }
 
@@ -70,19 +70,6 @@ void HttpConnection::start(const ConnectionState& state) {
       self->pump();
     }
   });
-}
-
-void HttpConnection::park() {
-  if (phase_ == Phase::kReceiving) {
-    settle();
-  }
-}
-
-void HttpConnection::unpark() {
-  if (phase_ == Phase::kReceiving) {
-    settle();
-    pump();
-  }
 }
 
 void HttpConnection::on_bytes(std::string_view bytes) {
@@ -141,7 +128,7 @@ void HttpConnection::hand_over(ReceivedRequest received) {
     terms.accept = Error(ErrorCode::kInvalidArgument,
                          "cannot upgrade to WebSocket: the request has no Upgrade header");
   }
-  received.request.peer_uid = peer_uid_;
+  received.request.peer = peer_;
   // The host may be told to drop this connection by the handler; it must outlive the call.
   const std::shared_ptr<HttpHost> host = host_;
   host->on_request(std::move(received.request), make_responder(weak_from_this(), std::move(terms)));
@@ -377,47 +364,6 @@ void HttpConnection::note_change() {
   if (host_) {
     host_->note_change(*this);
   }
-}
-
-ConnectionState HttpConnection::state() const {
-  ConnectionState state;
-  state.unread = reader_.unread();
-  state.continue_sent = reader_.has_continued();
-  state.unsent = wire_->unsent();
-  state.deadline = DeadlineLanes::deadline_of(*this);
-  return state;
-}
-
-void HttpConnection::stay() {
-  is_last_ = true;
-  if (is_in_pieces()) {
-    end();
-  }
-}
-
-UniqueFd HttpConnection::let_go() {
-  UniqueFd socket;
-  if (const auto wire = std::exchange(wire_, nullptr)) {
-    socket = wire->release();
-  }
-  end();
-  return socket;
-}
-
-void HttpConnection::drain(std::uint16_t, std::string_view) {
-  if (phase_ == Phase::kReceiving && reader_.is_idle()) {
-    finish();
-  }
-}
-
-void HttpConnection::abandon() {
-  phase_ = Phase::kEnded;
-  on_gone_ = nullptr;
-  DeadlineLanes::disarm(*this);
-  if (const auto wire = std::exchange(wire_, nullptr)) {
-    wire->close();
-  }
-  host_.reset();
 }
 
 }  // namespace voicectl

@@ -45,7 +45,7 @@ class HttpConnection final : public Connection,
  public:
   HttpConnection(std::shared_ptr<HttpHost> host,
                  std::shared_ptr<Wire> wire,
-                 std::optional<std::uint32_t> peer_uid);
+                 std::optional<PeerProcess> peer);
   ~HttpConnection() override;
 
   /// Begins to read, going on where `state` ends. What it has of a request is acted on in a later
@@ -113,7 +113,7 @@ class HttpConnection final : public Connection,
   std::shared_ptr<HttpHost> host_;
   std::shared_ptr<Wire> wire_;
   RequestReader reader_;
-  std::optional<std::uint32_t> peer_uid_;
+  std::optional<PeerProcess> peer_;
   Phase phase_ = Phase::kReceiving;
   AnswerTerms stream_terms_;
   std::function<void()> on_gone_;

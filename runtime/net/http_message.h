@@ -17,6 +17,14 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 /// The first header of that name, compared without case; nullopt if there is none.
 std::optional<std::string_view> find_header(const HttpHeaders& headers, std::string_view name);
 
+/// The process at the other end of a unix socket, as the kernel knows it since it connected
+/// (SO_PEERCRED).
+struct PeerProcess {
+  std::uint32_t uid = 0;
+  /// 0 for one that has no number here (another pid namespace).
+  std::int32_t pid = 0;
+};
+
 /// A whole request, checked: the path is percent-decoded and holds no "..", NUL or "//"; the query
 /// is decoded, and a key that stands twice is refused while reading.
 struct HttpRequest {
@@ -25,8 +33,8 @@ struct HttpRequest {
   std::map<std::string, std::string> query;
   HttpHeaders headers;
   std::string body;
-  /// User id of the peer process, on unix sockets (SO_PEERCRED, as of connect).
-  std::optional<std::uint32_t> peer_uid;
+  /// On unix sockets.
+  std::optional<PeerProcess> peer;
 
   std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);

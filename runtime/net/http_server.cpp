@@ -32,7 +32,7 @@ Error unknown_copy(CopyId id) {
           fmt::format("cannot go on with a connection: nothing was told of number {} before", id)};
 }
 
-std::optional<std::uint32_t> peer_uid_of(int fd) {
+std::optional<PeerProcess> peer_of(int fd) {
   int domain = 0;
   socklen_t size = sizeof domain;
   if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) {
@@ -43,7 +43,7 @@ std::optional<std::uint32_t> peer_uid_of(int fd) {
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return std::nullopt;
   }
-  return peer.uid;
+  return PeerProcess{peer.uid, peer.pid};
 }
 
 }  // namespace
@@ -123,10 +123,10 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   }
 
   Connection& begin_http(UniqueFd socket, ConnectionState state) {
-    const auto peer_uid = peer_uid_of(socket.get());
+    const auto peer = peer_of(socket.get());
     auto wire = make_wire(std::move(socket), std::move(state.unsent));
     const auto connection =
-        std::make_shared<HttpConnection>(shared_from_this(), std::move(wire), peer_uid);
+        std::make_shared<HttpConnection>(shared_from_this(), std::move(wire), peer);
     keep(connection);
     connection->start(state);
     return *connection;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -12,6 +11,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/os/asio_reactor.h"
+#include "base/os/descriptor_room.h"
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "base/random.h"
@@ -30,15 +30,6 @@ struct Options {
   LogLevel level;
 };
 
-/// Each tenant needs two listeners, a database and its connections.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    (void)::setrlimit(RLIMIT_NOFILE, &limit);  // the old limit serves too, with fewer connections
-  }
-}
-
 /// A descriptor that the daemon passed on under a fixed number.
 Result<UniqueFd> take_inherited(int number, std::string_view what) {
   if (::fcntl(number, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(number, F_SETFL, O_NONBLOCK) != 0) {
@@ -53,7 +44,7 @@ Result<UniqueFd> take_inherited(int number, std::string_view what) {
 Status run(const Options& options) {
   VC_TRY(UniqueFd control, take_inherited(control::kControlDescriptor, "control listener"));
   VC_TRY(UniqueFd admin, take_inherited(control::kAdminDescriptor, "admin listener"));
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // each tenant needs two listeners, a database and its connections
   const SystemWallClock clock;
   const std::unique_ptr<LogSink> sink = make_stderr_sink();
   const Log log(*sink, clock, options.level);

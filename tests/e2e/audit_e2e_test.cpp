@@ -51,6 +51,20 @@ TEST_F(AuditE2e, EveryChangeIsRecordedWithWhoFromWhereAndWhatCameOfIt) {
   EXPECT_EQ(of_tenant["records"].size(), 2U) << of_tenant.dump(2);
 }
 
+TEST_F(AuditE2e, NothingThatChangesPassesForARehearsal) {
+  platform.up();
+
+  const std::string made = platform.post("/v1/tenants/mario-pizza/keys", {{"dry_run", true}});
+  const std::string shown = platform.post("/v1/pool/rebalance", {{"dry_run", true}});
+
+  EXPECT_THAT(made, HasSubstr("\"key\""));
+  const json created = newest("key.create");
+  EXPECT_EQ(created["subject"], "tenant/mario-pizza");
+  EXPECT_EQ(created["pid"], ::getpid());
+  EXPECT_THAT(shown, HasSubstr("\"plan\""));
+  EXPECT_THAT(platform.voicectl({"audit", "-o", "json"}).out, Not(HasSubstr("pool.rebalance")));
+}
+
 TEST_F(AuditE2e, AProtectedTenantStaysUntilTheFileSaysOtherwise) {
   platform.up();
   const std::string kept = Platform::small_restaurant("keep-me", ", protect: true");

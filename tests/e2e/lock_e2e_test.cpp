@@ -2,15 +2,9 @@
 // Several programs that change one platform at once, and holders that die: with real processes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstring>
 #include <memory>
 
-#include "base/os/unique_fd.h"
 #include "tests/e2e/platform.h"
 
 namespace voicectl::e2e {
@@ -27,27 +21,7 @@ class LockE2e : public ::testing::Test {
   }
   /// Takes the lock as a program does that dies with it.
   std::string take_lock(const std::string& holder, int life) const {
-    const std::string path = platform.run_folder() + "/control.sock";
-    const std::string body =
-        json{{"holder", holder}, {"purpose", "to die"}, {"life_s", life}}.dump();
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const std::string request =
-        "POST /v1/lock HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        "Content-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body;
-    EXPECT_EQ(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(request.size()));
-    std::string answer;
-    std::array<char, 4096> piece{};
-    for (ssize_t got = 1; got > 0;) {
-      got = ::recv(socket.get(), piece.data(), piece.size(), 0);
-      answer.append(piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    }
-    return answer;
+    return platform.post("/v1/lock", {{"holder", holder}, {"purpose", "to die"}, {"life_s", life}});
   }
 
   Platform platform;

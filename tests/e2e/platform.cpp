@@ -2,9 +2,15 @@
 #include "tests/e2e/platform.h"
 
 #include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include <array>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+
+#include "base/os/unique_fd.h"
 
 namespace voicectl::e2e {
 
@@ -97,6 +103,28 @@ json Platform::voicectl_json(std::vector<std::string> words) const {
   const Finished finished = voicectl(std::move(words));
   EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
   return json::parse(finished.out, nullptr, false);
+}
+
+std::string Platform::post(const std::string& target, const json& body) const {
+  const std::string path = run_folder() + "/control.sock";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string text = body.dump();
+  const std::string request = fmt::format(
+      "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}", target,
+      text.size(), text);
+  EXPECT_EQ(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(request.size()));
+  std::string answer;
+  std::array<char, 4096> piece{};
+  for (ssize_t got = 1; got > 0;) {
+    got = ::recv(socket.get(), piece.data(), piece.size(), 0);
+    answer.append(piece.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  }
+  return answer;
 }
 
 void Platform::up() {

@@ -28,6 +28,8 @@ class Platform {
   Finished voicectl(std::vector<std::string> words) const;
   /// The same with `-o json`, read; a failure fails the test.
   json voicectl_json(std::vector<std::string> words) const;
+  /// The control API's answer to this process, as it came, head and all.
+  std::string post(const std::string& target, const json& body) const;
 
   /// `voicectl up -f <the file>`; fails the test if it does.
   void up();

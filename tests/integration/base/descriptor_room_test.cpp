@@ -2,6 +2,7 @@
 #include "base/os/descriptor_room.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/os/unique_fd.h"
+#include "tests/support/matchers.h"
 
 namespace voicectl {
 namespace {
@@ -79,6 +81,28 @@ TEST(DescriptorRoomTest, WhatIsOpenBeyondALoweredLimitIsNoRoom) {
   const LowerLimit limit(100);
 
   EXPECT_EQ(free_descriptors(kMany), 0U);
+}
+
+TEST(DescriptorRoomTest, WhoeverNeedsMoreThanMayBeOpenedIsToldBeforeItTries) {
+  const LowerLimit limit(300);
+
+  EXPECT_THAT(require_free_descriptors(50, "do a little"), IsOk());
+  const Status refused = require_free_descriptors(2000, "take over 1000 tenants");
+
+  ASSERT_THAT(refused, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_THAT(
+      refused.error().text(),
+      ::testing::StartsWith("cannot take over 1000 tenants: that takes some 2000 open files"));
+}
+
+TEST(DescriptorRoomTest, AProcessTakesWhatItMayBeAllowed) {
+  const LowerLimit limit(100);
+
+  raise_descriptor_limit();
+
+  rlimit now{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
+  EXPECT_EQ(now.rlim_cur, now.rlim_max);
 }
 
 }  // namespace

@@ -123,6 +123,7 @@ TEST_P(RegistryContract, APurgedTenantIsErasedFromEarlierRevisions) {
 AuditRecord an_audit_record(const std::string& subject, int minute) {
   return AuditRecord{.at = WallTime{std::chrono::minutes(29'920'000 + minute)},
                      .uid = 1000,
+                     .pid = 4711,
                      .from = "ann@build-3:4711",
                      .who = "ann'; DROP TABLE audit --",
                      .what = "apply",
@@ -144,6 +145,7 @@ TEST_P(RegistryContract, RecordsWhoAskedForWhatAndWhatCameOfIt) {
   EXPECT_EQ((*records)[1].number, 1);
   EXPECT_EQ((*records)[1].at, an_audit_record("", 0).at);
   EXPECT_EQ((*records)[1].uid, 1000U);
+  EXPECT_EQ((*records)[1].pid, 4711);
   EXPECT_EQ((*records)[1].from, "ann@build-3:4711");
   EXPECT_EQ((*records)[1].who, "ann'; DROP TABLE audit --");
   EXPECT_EQ((*records)[1].what, "apply");

@@ -154,6 +154,15 @@ TEST_F(RevisionCommandsTest, EveryChangeOfATenantSaysWhoAndWhy) {
   EXPECT_EQ(daemon_.body_of("POST /v1/apply")["why"], "tenant create beta");
 }
 
+TEST_F(RevisionCommandsTest, WhatIsKeptAsTheReasonIsWhatWasTyped) {
+  serve(state_of({"acme", "beta"}), plan_json(1));
+
+  EXPECT_EQ(run({"tenant", "tier", "acme", "auto", "--yes", "-m", "calm again"}), ExitCode::kOk)
+      << err();
+
+  EXPECT_EQ(daemon_.body_of("POST /v1/apply")["why"], "tenant tier acme auto: calm again");
+}
+
 TEST_F(RevisionCommandsTest, AMessageIsOneShortLine) {
   EXPECT_EQ(run({"tenant", "promote", "acme", "-m", "two\nlines"}), ExitCode::kUsage);
   EXPECT_EQ(run({"tenant", "promote", "acme", "-m", std::string(801, 'x')}), ExitCode::kUsage);
@@ -183,6 +192,14 @@ TEST(DocumentDifferenceTest, PlainListsAreComparedAsSetsAndAnotherOrderIsAChange
   ASSERT_EQ(turned.size(), 1U);
   EXPECT_EQ(turned[0]["change"], "changed");
   EXPECT_THAT(compare_documents(before, before), IsEmpty());
+}
+
+TEST(DocumentDifferenceTest, AValueThatStandsLessOftenIsToldAsOftenAsItWent) {
+  const Json changes =
+      compare_documents({{"hours", {"9-12", "9-12", "13-17"}}}, {{"hours", {"9-12", "13-17"}}});
+
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0], (Json{{"path", "hours[]"}, {"change", "removed"}, {"before", "9-12"}}));
 }
 
 TEST(DocumentDifferenceTest, NothingThatATenantWroteSteersTheTerminal) {

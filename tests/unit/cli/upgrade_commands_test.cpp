@@ -21,6 +21,16 @@ class UpgradeCommandsTest : public CliTest {
             {"drops", 0},
             {"hands_over", true}};
   }
+  /// What was asked about upgrades, in order.
+  std::vector<Json> asked() const {
+    std::vector<Json> out;
+    for (const FakeDaemon::Question& question : daemon_.questions) {
+      if (question.target == "/v1/upgrade") {
+        out.push_back(Json::parse(question.body));
+      }
+    }
+    return out;
+  }
   void serve_upgrade(const Json& said) {
     daemon_.answer("POST /v1/upgrade", said);
     daemon_.streams["POST /v1/upgrade"] = {
@@ -42,11 +52,24 @@ TEST_F(UpgradeCommandsTest, ShowsWhatWouldBeDoneAndDoesItWhenAgreedTo) {
   EXPECT_THAT(out(), HasSubstr("then     the rest of 2 instances, 2 at a time\n"));
   EXPECT_THAT(out(), HasSubstr("tenants  3 move with 40 open WebSockets\n"));
   EXPECT_THAT(out(), HasSubstr("tenant/acme answers with program bbbbbbbbbbbb"));
-  ASSERT_EQ(daemon_.questions.size(), 2U);
-  const Json asked = Json::parse(daemon_.questions[1].body);
-  EXPECT_FALSE(asked.contains("dry_run"));
-  EXPECT_EQ(asked["watch_s"], 60);
-  EXPECT_EQ(asked["batch"], 2);
+  ASSERT_EQ(asked().size(), 2U);
+  const Json begun = asked()[1];
+  EXPECT_FALSE(begun.contains("dry_run"));
+  EXPECT_EQ(begun["watch_s"], 60);
+  EXPECT_EQ(begun["batch"], 2);
+}
+
+TEST_F(UpgradeCommandsTest, ItIsForecastAndBegunUnderTheLock) {
+  serve_upgrade(forecast());
+
+  EXPECT_EQ(run({"upgrade", "--yes", "--lock-timeout", "1m"}), ExitCode::kOk);
+
+  EXPECT_EQ(daemon_.questions.front().target, "/v1/lock");
+  EXPECT_EQ(daemon_.body_of("POST /v1/lock")["wait_s"], 60);
+  ASSERT_EQ(asked().size(), 2U);
+  EXPECT_EQ(asked()[1]["lock"], 7);
+  // The daemon ends it.
+  EXPECT_FALSE(daemon_.was_asked("DELETE /v1/lock/7"));
 }
 
 TEST_F(UpgradeCommandsTest, ADryRunDoesNothing) {
@@ -54,7 +77,7 @@ TEST_F(UpgradeCommandsTest, ADryRunDoesNothing) {
 
   EXPECT_EQ(run({"upgrade", "--dry-run"}), ExitCode::kOk);
 
-  EXPECT_EQ(daemon_.questions.size(), 1U);
+  EXPECT_EQ(daemon_.questions.size(), 1U) << "not even the lock";
 }
 
 TEST_F(UpgradeCommandsTest, DropsNeedLeave) {
@@ -65,7 +88,8 @@ TEST_F(UpgradeCommandsTest, DropsNeedLeave) {
 
   EXPECT_EQ(run({"upgrade", "--yes"}), ExitCode::kConflict);
   EXPECT_THAT(err(), HasSubstr("40 of 40 open WebSockets are closed (1012)"));
-  EXPECT_EQ(daemon_.questions.size(), 1U);
+  EXPECT_EQ(asked().size(), 1U);
+  EXPECT_TRUE(daemon_.was_asked("DELETE /v1/lock/7"));
 
   EXPECT_EQ(run({"upgrade", "--yes", "--allow-drops"}), ExitCode::kOk);
 }
@@ -79,7 +103,7 @@ TEST_F(UpgradeCommandsTest, WhatRunsAlreadyIsLeftAlone) {
   EXPECT_EQ(run({"upgrade", "--yes"}), ExitCode::kOk);
 
   EXPECT_EQ(out(), "Nothing to do: instances run 1.0 (aaaaaaaaaaaa) already.\n");
-  EXPECT_EQ(daemon_.questions.size(), 1U);
+  EXPECT_EQ(asked().size(), 1U);
 }
 
 TEST_F(UpgradeCommandsTest, WhatCannotBeIsRefusedBeforeAnybodyIsAsked) {

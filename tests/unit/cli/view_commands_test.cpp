@@ -220,6 +220,7 @@ TEST_F(ViewCommandsTest, RestartingAnInstanceIsAgreedToAndFollowed) {
   EXPECT_EQ(run({"instance", "restart", "shared-0", "--yes"}), ExitCode::kOk);
   EXPECT_THAT(out(), HasSubstr("move acme from shared-0 to shared-1"));
   EXPECT_THAT(out(), HasSubstr("Done: 1 step.\n"));
+  EXPECT_EQ(daemon_.body_of("POST /v1/instances/shared-0/restart")["lock"], 7);
 }
 
 TEST_F(ViewCommandsTest, ARestartMovesAsManyTenantsAtOnceAsIsSaid) {

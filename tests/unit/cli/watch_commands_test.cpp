@@ -74,5 +74,15 @@ TEST_F(WatchCommandsTest, EventsThatBreakOffSayWhereToGoOn) {
   EXPECT_THAT(err(), HasSubstr("voicectl events -f --after 6\n"));
 }
 
+TEST_F(WatchCommandsTest, EventsSayHowManyAreNotKeptAnyMore) {
+  daemon_.streams["GET /v1/events?after=4"] = {
+      R"({"number":9,"at":"x","name":"a.b","subject":"daemon","detail":{},"missed":4})",
+      R"({"number":10,"at":"x","name":"a.b","subject":"daemon","detail":{}})"};
+
+  EXPECT_EQ(run({"events", "--after", "4"}), ExitCode::kOk);
+
+  EXPECT_EQ(err(), "4 events before number 9 are not kept any more.\n");
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -393,24 +393,29 @@ class LanesLimitTest : public ::testing::Test {
     EXPECT_EQ(::socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     return {UniqueFd(ends[0]), UniqueFd(ends[1])};
   }
-  void turn() {
+  void act(int times) {
     std::vector<pollfd> list;
     lanes.watch(list);
     ::poll(list.data(), list.size(), 0);
-    lanes.act(list);
-    lanes.act(list);
+    for (int i = 0; i < times; ++i) {
+      lanes.act(list);
+    }
+  }
+  void turn() { act(2); }
+  void park(const UniqueFd& lane, const std::string& tenant, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto connection = pair(SOCK_STREAM);
+      const std::string text = "park " + tenant + " 0 " + std::to_string(i + 1) + ":1";
+      EXPECT_EQ(send_fd_message(lane.get(), text, {connection.first.get()}), 0);
+      peers.push_back(std::move(connection.second));
+    }
   }
   /// An instance with so many connections; returns its end of the lane.
   UniqueFd start(std::size_t count) {
     auto ends = pair(SOCK_SEQPACKET);
     lanes.open("shared-0", std::move(ends.second));
     lanes.allow("shared-0", "acme");
-    for (std::size_t i = 0; i < count; ++i) {
-      auto connection = pair(SOCK_STREAM);
-      const std::string text = "park acme 0 " + std::to_string(i + 1) + ":1";
-      EXPECT_EQ(send_fd_message(ends.first.get(), text, {connection.first.get()}), 0);
-      peers.push_back(std::move(connection.second));
-    }
+    park(ends.first, "acme", count);
     turn();
     return std::move(ends.first);
   }
@@ -430,6 +435,18 @@ TEST_F(LanesLimitTest, CallersCannotTakeTheRoomThatIsForListeners) {
   const UniqueFd lane = start(9);
 
   EXPECT_EQ(open_peers(), 5U) << "the others have no second owner here";
+}
+
+TEST_F(LanesLimitTest, NorCanTheyWithWhatWaitsForTheDaemonsWord) {
+  const UniqueFd lane = start(2);
+  park(lane, "stranger", 9);
+
+  act(1);
+
+  EXPECT_TRUE(lanes.is_waiting());
+  EXPECT_EQ(open_peers(), 5U);
+  act(1);
+  EXPECT_EQ(open_peers(), 2U) << "the word did not come";
 }
 
 TEST_F(LanesLimitTest, WhatNobodyAsksForIsClosed) {

@@ -70,6 +70,7 @@ TEST_F(RevisionRowsTest, TheAuditLogIsNeitherRewrittenNorErased) {
 
   EXPECT_THAT(database_.run("UPDATE audit SET who = 'somebody else'"),
               FailsWith(ErrorCode::kAlreadyExists));
+  EXPECT_THAT(database_.run("UPDATE audit SET pid = 1"), FailsWith(ErrorCode::kAlreadyExists));
   EXPECT_THAT(database_.run("DELETE FROM audit"), FailsWith(ErrorCode::kAlreadyExists));
   EXPECT_EQ(count("SELECT count(*) FROM audit"), 1);
 }

@@ -167,7 +167,8 @@ TEST_P(HttpClientTest, CallsOverAUnixSocket) {
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->body, "/local");
   EXPECT_EQ(echo_.last_request->header("Host"), "localhost");
-  EXPECT_EQ(echo_.last_request->peer_uid, ::getuid());
+  ASSERT_TRUE(echo_.last_request->peer);
+  EXPECT_EQ(echo_.last_request->peer->uid, ::getuid());
 }
 
 TEST_P(HttpClientTest, CallsNobodyAfterItDied) {

@@ -319,7 +319,9 @@ TEST_F(HttpServerTest, KnowsTheUserBehindAUnixSocket) {
   peer.send(get("/who"));
 
   ASSERT_TRUE(peer.wait_for("/who"));
-  EXPECT_EQ(echo.last_request->peer_uid, ::getuid());
+  ASSERT_TRUE(echo.last_request->peer);
+  EXPECT_EQ(echo.last_request->peer->uid, ::getuid());
+  EXPECT_EQ(echo.last_request->peer->pid, ::getpid());
 }
 
 TEST_F(HttpServerTest, LeavesTheListenerToOthersWhenItStopsAccepting) {

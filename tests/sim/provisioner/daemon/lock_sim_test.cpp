@@ -158,6 +158,18 @@ TEST_F(LockSim, AnApplyThatIsRobbedBeforeItsFirstStepBeginsNone) {
   EXPECT_TRUE(daemon().daemon->recorded().snapshot().tenants.empty());
 }
 
+TEST_F(LockSim, WhatRunsUnderItCanAskWhetherItMayGoOn) {
+  const auto held = take("ann");
+  ASSERT_THAT(lock().begin_run(held->token(), {}), IsOk());
+  EXPECT_THAT(lock().check_run(held->token()), IsOk());
+
+  ASSERT_THAT(lock().steal("ann", "ben"), IsOk());
+
+  const Status robbed = lock().check_run(held->token());
+  ASSERT_THAT(robbed, FailsWith(ErrorCode::kFenced));
+  EXPECT_THAT(robbed.error().text(), HasSubstr("because ben has stolen it"));
+}
+
 TEST_F(LockSim, OnlyTheHolderThatWasNamedIsRobbed) {
   take("ann");
 

@@ -121,6 +121,21 @@ TEST_F(UpgradeSim, AProgramThatDoesNotRunIsRefusedAndLeavesNothing) {
   EXPECT_FALSE(programs().upgrade);
 }
 
+TEST_F(UpgradeSim, WhoMayNotBeginItAnyMoreChangesNothing) {
+  apply(three_and_one());
+  std::optional<Error> refused;
+
+  daemon().daemon->upgrade().begin(
+      to_next(), {}, [&](const Error& error) { refused = error; },
+      [] { return Status(Error(ErrorCode::kFenced, "cannot go on: the lock was stolen")); });
+  machine.sim.advance(60s);
+
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code(), ErrorCode::kFenced);
+  EXPECT_FALSE(programs().upgrade);
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+}
+
 TEST_F(UpgradeSim, AProgramThatIsNotThereIsRefused) {
   UpgradeRequest request = to_next();
   request.runtime = "/nowhere/voice-runtime";

@@ -81,6 +81,26 @@ TEST_F(WaitSim, IsToldOfAPromotionAndOfTheWayBack) {
   EXPECT_EQ(pooled->why_not, std::nullopt);
 }
 
+TEST_F(WaitSim, WhatIsAppliedIsAlsoWhereItBelongs) {
+  apply(platform_with({"alpha"}));
+  InstanceScript slow;
+  slow.ready_after = 10s;
+  machine.instances.script("dedicated-alpha", slow);
+  EXPECT_THAT(
+      daemon().daemon->loop().apply(
+          {.desired = with_tier(Tier::kDedicated), .plan_id = {}, .who = "ann"},
+          {[](const Plan&) {}, [](const api::StepProgress&) {}, [](const api::ApplyOutcome&) {}}),
+      IsOk());
+  machine.sim.advance(5s);
+
+  const auto applied = wait(TenantCondition::kApplied);
+  EXPECT_FALSE(applied->is_told) << "its new tier is recorded, and it has not moved";
+  machine.sim.advance(20s);
+
+  EXPECT_TRUE(applied->is_told);
+  EXPECT_EQ(applied->why_not, std::nullopt);
+}
+
 TEST_F(WaitSim, IsToldWhenItIsDeleted) {
   apply(platform_with({"alpha", "beta"}));
   const auto deleted = wait(TenantCondition::kDeleted);

@@ -75,6 +75,20 @@ TEST(MergedSessionsTest, KeepsWhatOthersToldBesideOneThatDidNot) {
   EXPECT_EQ((*body)["problems"].size(), 1U);
 }
 
+TEST(MergedSessionsTest, AnAnswerThatMakesNoSenseIsAProblemAndNoMore) {
+  MergedSessions page(10);
+  page.add(Json::array({1, 2}));
+  page.add(Json{{"sessions", "none"}});
+  page.add(Json{{"sessions", {session("6", "c_6"), 7}}, {"next", "6"}});
+  page.add(Json{{"sessions", {session("5", "a_5")}}});
+
+  const Result<Json> body = page.take();
+
+  ASSERT_THAT(body, IsOk());
+  EXPECT_THAT(ids_of(*body), ElementsAre("a_5"));
+  EXPECT_EQ((*body)["problems"].size(), 3U);
+}
+
 TEST(MergedSessionsTest, RefusesAQuestionThatTheInstancesRefuse) {
   MergedSessions page(10);
   page.add(Error(ErrorCode::kInvalidArgument, "cannot list sessions: 'after' is none"));

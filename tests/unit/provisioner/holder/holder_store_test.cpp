@@ -21,20 +21,58 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
+/// Ends at the first message, as one does that has no room for what comes with it.
+class CutChannel final : public FdChannel {
+ public:
+  CutChannel(Reactor& reactor, std::unique_ptr<FdChannel> inner)
+      : reactor_(reactor), inner_(std::move(inner)) {}
+
+  void start(Handlers handlers) override {
+    inner_->start({[this, on_close = handlers.on_close](const std::string&, std::vector<UniqueFd>) {
+                     if (!std::exchange(is_cut_, true)) {
+                       reactor_.post(on_close);
+                     }
+                   },
+                   handlers.on_close});
+  }
+  Status send(std::string_view message, const std::vector<int>& descriptors) override {
+    return inner_->send(message, descriptors);
+  }
+  Status send_now(std::string_view message, const std::vector<int>& descriptors) override {
+    return inner_->send_now(message, descriptors);
+  }
+  std::uint32_t peer_uid() const override { return inner_->peer_uid(); }
+
+ private:
+  Reactor& reactor_;
+  std::unique_ptr<FdChannel> inner_;
+  bool is_cut_ = false;
+};
+
 /// Connects to nobody while its process is short of descriptors.
 class ShortFactory final : public FdChannelFactory {
  public:
-  explicit ShortFactory(FakeChannelHub& hub) : inner_(hub, 7) {}
+  ShortFactory(Reactor& reactor, FakeChannelHub& hub) : reactor_(reactor), inner_(hub, 7) {}
 
   Result<std::unique_ptr<FdChannel>> connect(const std::string& path) override {
-    return is_short ? Error(ErrorCode::kResourceExhausted, "cannot connect: no descriptor is left")
-                    : inner_.connect(path);
+    if (is_short) {
+      return Error(ErrorCode::kResourceExhausted, "cannot connect: no descriptor is left");
+    }
+    VC_TRY(std::unique_ptr<FdChannel> channel, inner_.connect(path));
+    if (cuts > 0) {
+      --cuts;
+      return std::unique_ptr<FdChannel>(new CutChannel(reactor_, std::move(channel)));
+    }
+    return channel;
   }
   Result<std::pair<UniqueFd, UniqueFd>> make_pair() override { return inner_.make_pair(); }
 
   bool is_short = false;
+  /// So many channels have no room for what comes over them.
+  int cuts = 0;
 
  private:
+  Reactor& reactor_;
   FakeFdChannelFactory inner_;
 };
 
@@ -76,7 +114,7 @@ class HolderStoreTest : public ::testing::Test {
   FakeChannelHub hub{sim, &network};
   FakeHolder holder{sim, processes, hub, network};
   FakeListenerFactory listeners{network};
-  ShortFactory channels{hub};
+  ShortFactory channels{sim, hub};
   std::unique_ptr<FakeProcessSpawner> spawner;
   std::unique_ptr<SimReactorView> loop;
   std::unique_ptr<HolderStore> store;
@@ -194,6 +232,37 @@ TEST_F(HolderStoreTest, AHolderThatCannotBeReachedForNowIsNotReplaced) {
 
   EXPECT_THAT(names, ElementsAre("a"));
   EXPECT_EQ(holder.starts(), 1);
+}
+
+TEST_F(HolderStoreTest, AHolderWhoseAnswerHasNoRoomIsAskedAgainAndNotReplaced) {
+  put("a");
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  channels.cuts = 2;
+  restart();
+  sim.advance(8s);
+  EXPECT_EQ(opened, 1);
+  EXPECT_TRUE(processes.is_alive(old));
+  EXPECT_THAT(errors, ::testing::Not(IsEmpty()));
+
+  sim.advance(5s);
+
+  EXPECT_THAT(names, ElementsAre("a"));
+  EXPECT_EQ(holder.starts(), 1);
+}
+
+TEST_F(HolderStoreTest, AHolderThatDiesWhileItIsAskedIsReplacedAtOnce) {
+  put("a");
+  sim.settle();
+  channels.cuts = 1;
+  restart();
+  sim.advance(1s);
+  holder.crash();
+
+  sim.advance(1s);
+
+  EXPECT_EQ(opened, 2);
+  EXPECT_EQ(holder.starts(), 2);
 }
 
 TEST_F(HolderStoreTest, AHolderThatNobodyKnowsAnyMoreIsAskedToGo) {

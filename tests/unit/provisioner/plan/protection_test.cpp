@@ -40,6 +40,9 @@ TEST(ProtectionTest, AProtectedTenantKeepsAnInstanceOfItsOwn) {
   demoted.tenants[0].tier = Tier::kPooled;
 
   EXPECT_THAT(check_protection(before, demoted), FailsWith(ErrorCode::kPermissionDenied));
+  // Of tier auto it would go back to the pool, too: the monitor has never promoted it.
+  demoted.tenants[0].tier = Tier::kAuto;
+  EXPECT_THAT(check_protection(before, demoted), FailsWith(ErrorCode::kPermissionDenied));
 
   demoted.tenants[0].protect = false;
   EXPECT_THAT(check_protection(before, demoted), IsOk());

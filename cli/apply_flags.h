@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+#include "cli/apply_flow.h"
+#include "cli/command.h"
+
+namespace voicectl {
+
+/// What the command line says of an apply, whatever state is applied.
+struct ApplyFlags {
+  std::string message;
+  std::string confirmation;
+  std::chrono::seconds lock_patience{0};
+  bool is_agreed = false;
+  bool is_explained = false;
+  std::size_t allow_delete = 0;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+/// Adds -m, --confirm, --lock-timeout, -y, --explain, --allow-delete and -o.
+/// REQUIRES: `flags` outlives `app`.
+void add_apply_flags(CLI::App& app, ApplyFlags& flags);
+
+/// What they come to. `deed` is what is kept as the reason, with the message behind it.
+ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed);
+
+}  // namespace voicectl
