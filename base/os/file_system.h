@@ -43,20 +43,29 @@ class FileSystem {
                                     std::string_view content,
                                     FileMode mode) = 0;
 
-  /// Points the symbolic link `path` at `target`, replacing an older link in one step.
+  /// As replace_atomically, and the file is `owner`'s from the moment it has its name; only root
+  /// can.
+  virtual Status replace_owned(const std::string& path,
+                               std::string_view content,
+                               FileMode mode,
+                               UserIds owner) = 0;
+
+  /// Points the symbolic link `path` at `target`, replacing an older link in one step. One that
+  /// points there already is left as it is.
   virtual Status replace_link(const std::string& path, const std::string& target) = 0;
 
   /// Names in a folder, sorted, without "." and ".."; empty if there is no such folder. What an
   /// interrupted replacement left (".<name>.new", gone with the next one) is not shown.
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
 
-  /// Makes the folder and its missing parents; an existing folder gets `mode`.
+  /// Makes the folder and its missing parents; an existing folder gets `mode`. Costs no flush if
+  /// all is so already.
   virtual Status make_directory(const std::string& path, FileMode mode) = 0;
 
   /// Removes a file, a link or a whole folder. What is not there is success.
   virtual Status remove(const std::string& path) = 0;
 
-  /// Gives a file or folder to another user; only root can. Idempotent.
+  /// Gives a file or folder to another user; only root can. Costs no flush if it is theirs already.
   virtual Status set_owner(const std::string& path, UserIds owner) = 0;
 
   /// Renames within one file system, replacing a file, durable when it returns.

@@ -147,30 +147,34 @@ Result<UniqueFd> open_nameless(const Place& place, const std::string& path) {
   return file;
 }
 
-Status fill(const UniqueFd& file,
-            std::string_view content,
-            FileMode mode,
-            const std::string& path) {
-  if (::fchmod(file.get(), bits_of(mode)) != 0) {
+/// What a file becomes.
+struct NewFile {
+  std::string_view content;
+  FileMode mode;
+  std::optional<UserIds> owner;  ///< whoever runs this, if none is named
+};
+
+Status fill(const UniqueFd& file, const NewFile& wanted, const std::string& path) {
+  if (::fchmod(file.get(), bits_of(wanted.mode)) != 0) {
     return posix_error(doing("set the mode of", path), errno);
   }
-  VC_TRY(write_all(file, content, path));
+  if (wanted.owner && ::fchown(file.get(), wanted.owner->uid, wanted.owner->gid) != 0) {
+    return posix_error(doing("change the owner of", path), errno);
+  }
+  VC_TRY(write_all(file, wanted.content, path));
   return flush(file, path);
 }
 
 /// For file systems without nameless files: here a crash leaves the temporary file, until the next
 /// replacement.
-Status replace_by_name(const Place& place,
-                       const std::string& path,
-                       std::string_view content,
-                       FileMode mode) {
+Status replace_by_name(const Place& place, const std::string& path, const NewFile& wanted) {
   const std::string temporary = temporary_name(place.name);
   (void)::unlinkat(place.folder.get(), temporary.c_str(), 0);  // the next line tells if it is there
   const UniqueFd file = open_in(place.folder, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!file.is_open()) {
     return posix_error(doing("replace", path), errno);
   }
-  Status outcome = fill(file, content, mode, path);
+  Status outcome = fill(file, wanted, path);
   if (outcome.has_value() && ::renameat(place.folder.get(), temporary.c_str(), place.folder.get(),
                                         place.name.c_str()) != 0) {
     outcome = posix_error(doing("replace", path), errno);
@@ -182,12 +186,41 @@ Status replace_by_name(const Place& place,
   return flush(place.folder, path);
 }
 
-/// Makes one folder if it is missing, durable in its parent.
-Status make_one(const std::string& path, FileMode mode) {
+/// Puts a file in the place of another, or where none was.
+Status replace_file(const std::string& path, const NewFile& wanted) {
+  VC_TRY(const Place place, locate(path));
+  return try_often(path, [&]() -> Result<Try> {
+    const Result<UniqueFd> file = open_nameless(place, path);
+    if (file.has_error() && file.error().code() == ErrorCode::kInternal) {
+      VC_TRY(replace_by_name(place, path, wanted));
+      return Try::kDone;
+    }
+    if (file.has_error()) {
+      return file.error();
+    }
+    VC_TRY(fill(*file, wanted, path));
+    const std::string number = fmt::format("/proc/self/fd/{}", file->get());
+    return swap_in(place, path, [&] {
+      return ::linkat(AT_FDCWD, number.c_str(), place.folder.get(),
+                      temporary_name(place.name).c_str(), AT_SYMLINK_FOLLOW);
+    });
+  });
+}
+
+/// Whether `place` is a link to `target`.
+bool points_at(const Place& place, const std::string& target) {
+  std::string found(target.size() + 1, '\0');
+  const ssize_t size =
+      ::readlinkat(place.folder.get(), place.name.c_str(), found.data(), found.size());
+  return size == static_cast<ssize_t>(target.size()) && found.starts_with(target);
+}
+
+/// Makes one folder if it is missing, durable in its parent; whether it was.
+Result<bool> make_one(const std::string& path, FileMode mode) {
   VC_TRY(const Place place, locate(path));
   if (::mkdirat(place.folder.get(), place.name.c_str(), bits_of(mode)) != 0) {
     if (errno == EEXIST) {
-      return ok_status();
+      return false;
     }
     return posix_error(doing("make folder", path), errno);
   }
@@ -195,7 +228,8 @@ Status make_one(const std::string& path, FileMode mode) {
   if (::fchmodat(place.folder.get(), place.name.c_str(), bits_of(mode), 0) != 0) {
     return posix_error(doing("set the mode of", path), errno);
   }
-  return flush(place.folder, path);
+  VC_TRY(flush(place.folder, path));
+  return true;
 }
 
 /// Reads to the end; nullopt if that is more than `max_bytes`.
@@ -251,27 +285,21 @@ Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path
 Status PosixFileSystem::replace_atomically(const std::string& path,
                                            std::string_view content,
                                            FileMode mode) {
-  VC_TRY(const Place place, locate(path));
-  return try_often(path, [&]() -> Result<Try> {
-    const Result<UniqueFd> file = open_nameless(place, path);
-    if (file.has_error() && file.error().code() == ErrorCode::kInternal) {
-      VC_TRY(replace_by_name(place, path, content, mode));
-      return Try::kDone;
-    }
-    if (file.has_error()) {
-      return file.error();
-    }
-    VC_TRY(fill(*file, content, mode, path));
-    const std::string number = fmt::format("/proc/self/fd/{}", file->get());
-    return swap_in(place, path, [&] {
-      return ::linkat(AT_FDCWD, number.c_str(), place.folder.get(),
-                      temporary_name(place.name).c_str(), AT_SYMLINK_FOLLOW);
-    });
-  });
+  return replace_file(path, {content, mode, std::nullopt});
+}
+
+Status PosixFileSystem::replace_owned(const std::string& path,
+                                      std::string_view content,
+                                      FileMode mode,
+                                      UserIds owner) {
+  return replace_file(path, {content, mode, owner});
 }
 
 Status PosixFileSystem::replace_link(const std::string& path, const std::string& target) {
   VC_TRY(const Place place, locate(path));
+  if (points_at(place, target)) {
+    return ok_status();
+  }
   return try_often(path, [&] {
     return swap_in(place, path, [&] {
       return ::symlinkat(target.c_str(), place.folder.get(), temporary_name(place.name).c_str());
@@ -316,7 +344,7 @@ Status PosixFileSystem::make_directory(const std::string& path, FileMode mode) {
       VC_TRY(make_one(part, mode));
     }
   }
-  VC_TRY(make_one(path, mode));
+  VC_TRY(bool is_changed, make_one(path, mode));
   VC_TRY(const Place place, locate(path));
   const UniqueFd folder = open_in(place.folder, place.name, O_RDONLY | O_DIRECTORY);
   struct stat about {};
@@ -324,10 +352,13 @@ Status PosixFileSystem::make_directory(const std::string& path, FileMode mode) {
     return posix_error(doing("make folder", path), errno);
   }
   // Only the owner may set a mode, and one that is right needs no setting.
-  if ((about.st_mode & 07777) != bits_of(mode) && ::fchmod(folder.get(), bits_of(mode)) != 0) {
-    return posix_error(doing("set the mode of", path), errno);
+  if ((about.st_mode & 07777) != bits_of(mode)) {
+    if (::fchmod(folder.get(), bits_of(mode)) != 0) {
+      return posix_error(doing("set the mode of", path), errno);
+    }
+    is_changed = true;
   }
-  return flush(folder, path);
+  return is_changed ? flush(folder, path) : ok_status();
 }
 
 Status PosixFileSystem::remove(const std::string& path) {
@@ -346,6 +377,11 @@ Status PosixFileSystem::remove(const std::string& path) {
 
 Status PosixFileSystem::set_owner(const std::string& path, UserIds owner) {
   VC_TRY(const Place place, locate(path));
+  struct stat before {};
+  if (::fstatat(place.folder.get(), place.name.c_str(), &before, AT_SYMLINK_NOFOLLOW) == 0 &&
+      before.st_uid == owner.uid && before.st_gid == owner.gid) {
+    return ok_status();
+  }
   if (::fchownat(place.folder.get(), place.name.c_str(), owner.uid, owner.gid,
                  AT_SYMLINK_NOFOLLOW) != 0) {
     return posix_error(doing("change the owner of", path), errno);

@@ -12,6 +12,10 @@ class PosixFileSystem final : public FileSystem {
   Status replace_atomically(const std::string& path,
                             std::string_view content,
                             FileMode mode) override;
+  Status replace_owned(const std::string& path,
+                       std::string_view content,
+                       FileMode mode,
+                       UserIds owner) override;
   Status replace_link(const std::string& path, const std::string& target) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Status make_directory(const std::string& path, FileMode mode) override;

@@ -58,16 +58,11 @@ void point_at_installed(Json& backend, const TenantSpec& tenant, const DaemonPat
 }  // namespace
 
 Status TenantFiles::write_owned(const std::string& path, const std::string& content) {
-  if (!options_.owner) {
-    return files_.replace_atomically(path, content, kPrivateFile);
-  }
   // Given away before it has its name: a crash in between would leave a file that the instance
-  // cannot read. And in a folder of ours: in its own the instance could put another file in the
-  // place of this one, which would then be given to it.
-  const std::string draft = paths().state + "/handed-over.next";
-  VC_TRY(files_.replace_atomically(draft, content, kPrivateFile));
-  VC_TRY(files_.set_owner(draft, *options_.owner));
-  return files_.move(draft, path);
+  // cannot read. By what is open, not by name: in its own folder the instance could put another
+  // file in the place of this one, which would then be given to it.
+  return options_.owner ? files_.replace_owned(path, content, kPrivateFile, *options_.owner)
+                        : files_.replace_atomically(path, content, kPrivateFile);
 }
 
 Status TenantFiles::make_owned_directory(const std::string& path) {

@@ -43,15 +43,10 @@ Status CertificateStore::put(const Certificate& certificate) {
 Status CertificateStore::publish(const std::string& file_name, const std::string& pem) {
   VC_TRY(files_.make_directory(folders_.served, kSharedDirectory));
   const std::string served = folders_.served + "/" + file_name;
-  if (!folders_.owner) {
-    return files_.replace_atomically(served, pem, kPrivateFile);
-  }
   // Whoever reads it must be allowed to from the moment it has its name: a handshake in between
   // would fail.
-  const std::string next = served + ".next";
-  VC_TRY(files_.replace_atomically(next, pem, kGroupFile));
-  VC_TRY(files_.set_owner(next, *folders_.owner));
-  return files_.move(next, served);
+  return folders_.owner ? files_.replace_owned(served, pem, kGroupFile, *folders_.owner)
+                        : files_.replace_atomically(served, pem, kPrivateFile);
 }
 
 Result<std::vector<RecordedCertificate>> CertificateStore::list() {

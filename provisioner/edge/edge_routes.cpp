@@ -114,7 +114,11 @@ Status EdgeRoutes::open(const EdgeRouteFiles& route,
                         const TenantId& tenant,
                         const std::string& target) {
   VC_TRY(files_.replace_link(route.link, target));
-  return files_.replace_atomically(route.marker, tenant.str() + "\n", kMarkerFile);
+  const std::string wanted = tenant.str() + "\n";
+  VC_TRY(const std::optional<std::string> marker, files_.read(route.marker, kMostMarkerBytes));
+  // A daemon that comes back finds the routes of thousands as it left them.
+  return marker == wanted ? ok_status()
+                          : files_.replace_atomically(route.marker, wanted, kMarkerFile);
 }
 
 Status EdgeRoutes::close(const EdgeRouteFiles& route) {

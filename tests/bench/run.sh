@@ -3,7 +3,7 @@
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
 # `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
 # is tests/bench/store_bench.sh, `./run bench handover ...` is tests/bench/handover_bench.py,
-# `./run bench NAME ...` is tests/bench/NAME_bench.py for archive, instructions, recovery and start;
+# `./run bench NAME ...` is tests/bench/NAME_bench.py for archive, instructions, recovery, scale and start;
 # `./run bench signature` looks whether the time of a check tells on it.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ if [ "$wanted" = handover ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/handover_bench.py" "$bin" "$@"
 fi
-if [[ " archive instructions recovery start " = *" $wanted "* ]]; then
+if [[ " archive instructions recovery scale start " = *" $wanted "* ]]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/${wanted}_bench.py" "$bin" "$@"
 fi

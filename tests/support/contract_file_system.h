@@ -197,6 +197,24 @@ TEST_P(FileSystemContract, RefusesToMoveWhatIsNotThere) {
   EXPECT_THAT(files_.move(at("missing"), at("to")), FailsWith(ErrorCode::kInternal));
 }
 
+TEST_P(FileSystemContract, ReplacesAFileOfAnOwner) {
+  const UserIds owner{::getuid(), ::getgid()};
+  ASSERT_THAT(write("file", "before"), IsOk());
+
+  EXPECT_THAT(files_.replace_owned(at("file"), "after", kPrivateFile, owner), IsOk());
+
+  EXPECT_EQ(content("file"), "after");
+  EXPECT_THAT(files_.replace_owned(at("missing/file"), "x", kPrivateFile, owner),
+              FailsWith(ErrorCode::kInternal));
+}
+
+TEST_P(FileSystemContract, LeavesALinkThatPointsThereAlready) {
+  ASSERT_THAT(files_.replace_link(at("link"), "one"), IsOk());
+  ASSERT_THAT(files_.replace_link(at("link"), "one"), IsOk());
+  ASSERT_THAT(files_.replace_link(at("link"), "on"), IsOk());
+  EXPECT_THAT(files_.replace_link(at("link"), "one"), IsOk());
+}
+
 TEST_P(FileSystemContract, GivesAFileToItsOwnerAgain) {
   ASSERT_THAT(write("file", ""), IsOk());
   const UserIds owner{::getuid(), ::getgid()};

@@ -115,6 +115,15 @@ Status FakeFileSystem::replace_atomically(const std::string& path,
   return ok_status();
 }
 
+Status FakeFileSystem::replace_owned(const std::string& path,
+                                     std::string_view content,
+                                     FileMode mode,
+                                     UserIds owner) {
+  VC_TRY(replace_atomically(path, content, mode));
+  entries_.find(path)->second.owner = owner;
+  return ok_status();
+}
+
 Status FakeFileSystem::replace_link(const std::string& path, const std::string& target) {
   VC_TRY(admit_write(path));
   VC_TRY(require_parent(path));

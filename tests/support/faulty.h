@@ -91,6 +91,13 @@ class FaultyFileSystem final : public FileSystem {
     return plan_.run("replace " + path,
                      [&] { return inner_.replace_atomically(path, content, mode); });
   }
+  Status replace_owned(const std::string& path,
+                       std::string_view content,
+                       FileMode mode,
+                       UserIds owner) override {
+    return plan_.run("replace " + path,
+                     [&] { return inner_.replace_owned(path, content, mode, owner); });
+  }
   Status replace_link(const std::string& path, const std::string& target) override {
     return plan_.run("link " + path, [&] { return inner_.replace_link(path, target); });
   }
