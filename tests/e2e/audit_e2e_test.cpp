@@ -54,8 +54,10 @@ TEST_F(AuditE2e, EveryChangeIsRecordedWithWhoFromWhereAndWhatCameOfIt) {
 TEST_F(AuditE2e, NothingThatChangesPassesForARehearsal) {
   platform.up();
 
-  const std::string made = platform.post("/v1/tenants/mario-pizza/keys", {{"dry_run", true}});
-  const std::string shown = platform.post("/v1/pool/rebalance", {{"dry_run", true}});
+  const std::string made =
+      platform.post("/v1/tenants/mario-pizza/keys", json{{"dry_run", true}, {"scope", "admin"}});
+  const std::string shown =
+      platform.post("/v1/pool/rebalance", json{{"dry_run", true}, {"who", "tester"}});
 
   EXPECT_THAT(made, HasSubstr("\"key\""));
   const json created = newest("key.create");
