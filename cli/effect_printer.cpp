@@ -35,11 +35,11 @@ std::string time_text(std::int64_t microseconds) {
                              : format_duration(std::chrono::microseconds(microseconds));
 }
 
-std::string estimate_text(const Json& estimate) {
+std::string estimate_text(const Json& estimate, std::string_view when_not_measured) {
   const std::int64_t measured = number(estimate, "measured");
   return fmt::format("about {}, at most {}", time_text(number(estimate, "typical_us")),
                      time_text(number(estimate, "at_most_us"))) +
-         (measured == 0 ? " (assumed: none was measured here yet)" : "");
+         (measured == 0 ? fmt::format(" ({})", when_not_measured) : "");
 }
 
 std::string names_text(const std::vector<std::string>& names) {
@@ -105,7 +105,8 @@ EffectLine sessions_line(const Json& forecast, std::size_t most) {
   std::string text = fmt::format("{} stay, {} move, {} drain, {} drop", number(sessions, "stay"),
                                  move, drain, drop);
   if (number(member(forecast, "counts"), "tenants_moved") > 0) {
-    text += "; pause of a tenant that moves " + estimate_text(member(sessions, "pause"));
+    text += "; pause of a tenant that moves " +
+            estimate_text(member(sessions, "pause"), "assumed: none was measured here yet");
   }
   if (drain > 0) {
     text += "; to drain within " +
@@ -212,14 +213,15 @@ std::vector<EffectLine> effect_lines(const Json& plan, std::size_t most) {
   if (!forecast.is_object()) {
     return {};
   }
-  std::vector<EffectLine> out = {processes_line(forecast),
-                                 sessions_line(forecast, most),
-                                 edge_line(forecast),
-                                 certificates_line(forecast, most),
-                                 ports_line(forecast),
-                                 resources_line(forecast),
-                                 {"takes", estimate_text(member(forecast, "duration"))},
-                                 undo_line(forecast, most)};
+  std::vector<EffectLine> out = {
+      processes_line(forecast),
+      sessions_line(forecast, most),
+      edge_line(forecast),
+      certificates_line(forecast, most),
+      ports_line(forecast),
+      resources_line(forecast),
+      {"takes", estimate_text(member(forecast, "duration"), "partly assumed")},
+      undo_line(forecast, most)};
   const Json& left = member(forecast, "left");
   if (left.is_number_integer() && left.get<std::int64_t>() > 0) {
     out.push_back(
