@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/effect_printer.h"
 #include "cli/move_progress.h"
 #include "cli/plan_difference.h"
 #include "provisioner/api/control_protocol.h"
@@ -248,7 +249,7 @@ Result<ExitCode> follow_progress(CommandContext& context,
                  "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
   }
   if (progress == Progress::kText) {
-    to << outcome_line(*outcome);
+    to << outcome_line(*outcome) << print_comparison(outcome->compared, palette);
   }
   if (!outcome->remedy.empty()) {
     console.err << safe_for_terminal(outcome->remedy) << '\n';

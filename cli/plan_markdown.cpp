@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/effect_printer.h"
 #include "cli/output.h"
 #include "cli/plan_printer.h"
 
@@ -13,6 +14,9 @@ namespace {
 
 /// Most steps that a comment shows: forges refuse those of more than 64 KiB.
 constexpr std::size_t kMostSteps = 300;
+
+/// Most cases of each matter of its effect.
+constexpr std::size_t kMostCases = 20;
 
 /// Text as text, whatever it holds: everything that Markdown or HTML would act on is escaped.
 std::string escaped(std::string_view text) {
@@ -48,6 +52,18 @@ std::string summary_table(const Json& plan) {
   return out;
 }
 
+std::string effect_list(const Json& plan) {
+  std::string out;
+  for (const EffectLine& line : effect_lines(plan, kMostCases)) {
+    out += fmt::format("- {}{}:{}{}\n", line.is_warning ? "\u26a0 " : "", line.label,
+                       line.text.empty() ? "" : " ", escaped(line.text));
+    for (const std::string& each : line.details) {
+      out += fmt::format("  - {}\n", escaped(each));
+    }
+  }
+  return out.empty() ? out : "\n**Effect**\n\n" + out;
+}
+
 std::string steps_list(const Json& plan) {
   const std::size_t count = count_steps(plan);
   std::string out =
@@ -79,7 +95,7 @@ std::string plan_as_markdown(const Json& plan) {
         "**Deletes {} tenant{} with their sessions.** The apply needs `--allow-delete={}`.\n\n",
         deleted, deleted == 1 ? "" : "s", deleted);
   }
-  return out + summary_table(plan) + steps_list(plan) +
+  return out + summary_table(plan) + effect_list(plan) + steps_list(plan) +
          fmt::format("\nPlan `{}` for generation {}.\n",
                      escaped(string_or(plan, "id", "?")).substr(0, 12),
                      integer_or(plan, "base_generation", 0));

@@ -6,6 +6,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "cli/effect_printer.h"
+
 namespace voicectl {
 namespace {
 
@@ -82,7 +84,9 @@ std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons
     }
   }
   const std::size_t count = count_steps(plan);
-  return out + fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan));
+  return out +
+         fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan)) +
+         print_effect(plan, palette);
 }
 
 }  // namespace voicectl

@@ -5,6 +5,7 @@ namespace voicectl {
 
 std::vector<Group> command_groups() {
   return {
+      {"forecast", "See how well plans were forecast"},
       {"instance", "Replace the processes that serve tenants"},
       {"pool", "Even out the instances that many tenants share"},
       {"lock", "Show who is changing the platform, and take the lock away"},
@@ -23,6 +24,7 @@ std::vector<Command> all_commands() {
       validate_command(),
       plan_command(),
       apply_command(),
+      forecast_list_command(),
       history_command(),
       history_show_command(),
       diff_command(),

@@ -26,6 +26,7 @@ Command status_command();
 Command validate_command();
 Command plan_command();
 Command apply_command();
+Command forecast_list_command();
 Command history_command();
 Command history_show_command();
 Command diff_command();

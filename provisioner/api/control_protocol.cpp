@@ -47,6 +47,16 @@ MoveProgress read_move(const Json& object) {
           integer_or(object, "took_us", 0)};
 }
 
+std::vector<Compared> read_compared(const Json& object) {
+  std::vector<Compared> out;
+  const Json list = object.value("compared", Json::array());
+  for (const Json& each : list.is_array() ? list : Json::array()) {
+    out.push_back(Compared{string_or(each, "quantity", ""), integer_or(each, "forecast", 0),
+                           integer_or(each, "outcome", 0)});
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view name_of(StepState state) {
@@ -78,12 +88,18 @@ std::string render_step(const StepProgress& progress) {
 }
 
 std::string render_finished(const ApplyOutcome& outcome) {
+  Json compared = Json::array();
+  for (const Compared& each : outcome.compared) {
+    compared.push_back(
+        {{"quantity", each.quantity}, {"forecast", each.forecast}, {"outcome", each.outcome}});
+  }
   return dump_json({{"type", "finished"},
                     {"done", outcome.done},
                     {"failed", outcome.failed},
                     {"skipped", outcome.skipped},
                     {"undone", outcome.undone},
-                    {"remedy", outcome.remedy}});
+                    {"remedy", outcome.remedy},
+                    {"compared", std::move(compared)}});
 }
 
 Result<ApplyLine> parse_apply_line(std::string_view line) {
@@ -95,9 +111,9 @@ Result<ApplyLine> parse_apply_line(std::string_view line) {
     return out;
   }
   if (type == "finished") {
-    out.finished = ApplyOutcome{size_or_zero(object, "done"), size_or_zero(object, "failed"),
+    out.finished = ApplyOutcome{size_or_zero(object, "done"),    size_or_zero(object, "failed"),
                                 size_or_zero(object, "skipped"), size_or_zero(object, "undone"),
-                                string_or(object, "remedy", "")};
+                                string_or(object, "remedy", ""), read_compared(object)};
     return out;
   }
   const std::optional<StepState> state = state_named(string_or(object, "state", ""));

@@ -58,6 +58,8 @@
 ///                         "plan_id","outcome":"open|done|partial|failed","summary":{...}}],
 ///                         "newest"}, newest first
 ///   GET    /v1/revisions/<N>  {"revision":{...},"document","purged":[slug,...],"newest"}
+///   GET    /v1/forecasts?before=N&limit=N {"forecasts":[{"number","at","plan_id","revision",
+///                         "complete","forecast":{"<quantity>":n},"outcome":{...}}]}, newest first
 ///   GET    /v1/tenants/<slug>/wait?for=ready|promoted|pooled|deleted|applied&timeout_s=
 ///                         stream of one line: {"tenant","for","met","why_not":"..."|null}
 ///   GET    /v1/audit?since_ms=&until_ms=&subject=&before=N&limit=N  {"records":[{"number","at",
@@ -121,7 +123,8 @@
 ///    done. Steps that move a tenant are told as running again and again, with "move": {"phase",
 ///    "percent","connections","copied","websockets","refused","dropped","pause_us","wait_us",
 ///    "took_us"}
-///   {"type":"finished","done","failed","skipped","undone","remedy":"..."}
+///   {"type":"finished","done","failed","skipped","undone","remedy":"...",
+///    "compared":[{"quantity","forecast","outcome"}]}; names that end with _us are times
 ///
 /// The daemon goes on when the reader of a stream goes away.
 namespace voicectl::api {
@@ -170,6 +173,14 @@ struct StepProgress {
   std::optional<MoveProgress> move{};
 };
 
+/// What was expected of a quantity (provisioner/plan/effect_forecast.h), and what came of it.
+struct Compared {
+  std::string quantity;
+  std::int64_t forecast = 0;
+  std::int64_t outcome = 0;
+  friend bool operator==(const Compared&, const Compared&) = default;
+};
+
 struct ApplyOutcome {
   std::size_t done = 0;
   std::size_t failed = 0;
@@ -177,6 +188,8 @@ struct ApplyOutcome {
   std::size_t undone = 0;
   /// What to do about what failed; empty when all is done.
   std::string remedy;
+  /// The plan's forecast beside what was counted; empty when there was nothing to do.
+  std::vector<Compared> compared{};
 };
 
 /// Lines of the stream, without line end.

@@ -7,15 +7,15 @@
 #include <set>
 
 #include "base/check.h"
+#include "provisioner/apply/step_order.h"
 
 namespace voicectl {
 namespace {
 
 enum class Stage { kWaiting, kOpening, kPerforming, kClosing, kDone, kFailed, kSkipped };
 
-bool is_final(Stage stage) {
-  return stage == Stage::kDone || stage == Stage::kFailed || stage == Stage::kSkipped;
-}
+/// How a move is told of that was made with its connections.
+constexpr std::string_view kMovedPhase = "moved";
 
 struct Progress {
   Stage stage = Stage::kWaiting;
@@ -26,9 +26,13 @@ struct Progress {
   std::optional<api::MoveProgress> move;
 };
 
-const LendListener* move_in(const Action& action) {
-  const auto* const lend = std::get_if<LendListener>(&action);
-  return lend != nullptr && lend->from ? lend : nullptr;
+ActionTime time_of(const Progress& progress, MonoTime now) {
+  using std::chrono::microseconds;
+  ActionTime out{std::chrono::duration_cast<microseconds>(now - progress.since), std::nullopt};
+  if (progress.move && progress.move->phase == kMovedPhase) {
+    out.pause = microseconds(progress.move->pause_us);
+  }
+  return out;
 }
 
 }  // namespace
@@ -37,11 +41,14 @@ struct Executor::Run {
   Plan plan;
   OnProgress on_progress;
   OnFinished on_finished;
+  StepOrder order{std::vector<Step>{}};
   std::vector<Progress> steps;
   std::vector<std::pair<std::size_t, ClosedAction>> finished;
   std::vector<std::size_t> closing;
   bool is_closing = false;
   std::optional<Error> halted;
+  /// Something failed since it was looked last for what cannot run any more.
+  bool has_broken = false;
   /// Numbers of plan steps that the appended undo steps take back, by undo step.
   std::vector<std::size_t> undoes;
   std::size_t planned = 0;
@@ -50,7 +57,7 @@ struct Executor::Run {
   bool is_undo(std::size_t step) const { return step >= planned; }
 };
 
-Executor::Executor(Deps deps) : deps_(deps) {}
+Executor::Executor(Deps deps) : deps_(std::move(deps)) {}
 Executor::~Executor() = default;
 
 void Executor::run(Plan plan,
@@ -63,6 +70,7 @@ void Executor::run(Plan plan,
   run_->plan = std::move(plan);
   run_->on_progress = std::move(on_progress);
   run_->on_finished = std::move(on_finished);
+  run_->order = StepOrder(run_->plan.steps);
   run_->steps.resize(run_->plan.steps.size());
   run_->planned = run_->plan.steps.size();
   run_->moves_at_once = moves_at_once;
@@ -76,37 +84,13 @@ void Executor::cancel(const Error& why) {
 }
 
 void Executor::advance() {
-  skip_what_cannot_run();
-  std::vector<std::size_t> ready;
-  std::size_t in_flight = 0;
-  std::size_t moving = 0;
-  // One action at a time for each subject: what is recorded of a subject is recorded as a whole, so
-  // that two outcomes side by side would undo each other.
-  std::set<std::string> busy;
-  for (std::size_t i = 0; i < run_->steps.size(); ++i) {
-    if (run_->steps[i].stage != Stage::kWaiting && !is_final(run_->steps[i].stage)) {
-      ++in_flight;
-      moving += move_in(run_->plan.steps[i].action) != nullptr ? 1 : 0;
-      busy.insert(subject_of(run_->plan.steps[i].action));
-    }
+  if (run_->halted || std::exchange(run_->has_broken, false)) {
+    skip_what_cannot_run();
   }
-  for (std::size_t i = 0; i < run_->steps.size() && in_flight + ready.size() < kActionsInFlight;
-       ++i) {
-    const std::vector<std::size_t>& needs = run_->plan.steps[i].needs;
-    const bool is_ready = std::all_of(needs.begin(), needs.end(), [&](std::size_t need) {
-      return run_->steps[need].stage == Stage::kDone;
-    });
-    const bool is_move = move_in(run_->plan.steps[i].action) != nullptr;
-    if (run_->steps[i].stage == Stage::kWaiting && is_ready &&
-        (!is_move || moving < run_->moves_at_once) &&
-        busy.insert(subject_of(run_->plan.steps[i].action)).second) {
-      moving += is_move ? 1 : 0;
-      ready.push_back(i);
-    }
-  }
+  const std::vector<std::size_t> ready = run_->order.begin(kActionsInFlight, run_->moves_at_once);
   if (!ready.empty()) {
     open(ready);
-  } else if (in_flight == 0) {
+  } else if (run_->order.under_way() == 0) {
     finish();
   }
 }
@@ -124,6 +108,7 @@ void Executor::skip_what_cannot_run() {
     });
     if (run_->halted || broken != needs.end()) {
       run_->steps[i].stage = Stage::kSkipped;
+      run_->order.drop(i);
       report(i, api::StepState::kSkipped,
              run_->halted ? run_->halted->text()
                           : fmt::format("needs: {}", describe(run_->plan.steps[*broken].action)));
@@ -147,27 +132,27 @@ void Executor::open(const std::vector<std::size_t>& ready) {
     entry.opened_at = deps_.wall.now();
     entries.push_back(std::move(entry));
   }
-  deps_.registry.run<std::vector<std::int64_t>>(
-      [entries](Registry& registry) { return registry.open_actions(entries); },
-      [this, ready](const Result<std::vector<std::int64_t>>& numbers) {
-        for (std::size_t i = 0; i < ready.size(); ++i) {
-          if (numbers.has_error()) {
-            run_->steps[ready[i]].stage = Stage::kFailed;
-            report(ready[i], api::StepState::kFailed, numbers.error().text());
-          } else {
-            run_->steps[ready[i]].journal_number = (*numbers)[i];
-            run_->steps[ready[i]].stage = Stage::kPerforming;
-          }
-        }
-        if (numbers.has_error()) {
-          halt(numbers.error().with_context("writing the journal"));
-          advance();
-          return;
-        }
-        for (const std::size_t step : ready) {
-          perform(step);
-        }
-      });
+  deps_.journal.open(std::move(entries),
+                     [this, ready](const Result<std::vector<std::int64_t>>& numbers) {
+                       for (std::size_t i = 0; i < ready.size(); ++i) {
+                         if (numbers.has_error()) {
+                           run_->steps[ready[i]].stage = Stage::kFailed;
+                           run_->order.end(ready[i], StepOrder::End::kFailed);
+                           report(ready[i], api::StepState::kFailed, numbers.error().text());
+                         } else {
+                           run_->steps[ready[i]].journal_number = (*numbers)[i];
+                           run_->steps[ready[i]].stage = Stage::kPerforming;
+                         }
+                       }
+                       if (numbers.has_error()) {
+                         halt(numbers.error().with_context("writing the journal"));
+                         advance();
+                         return;
+                       }
+                       for (const std::size_t step : ready) {
+                         perform(step);
+                       }
+                     });
 }
 
 void Executor::tell_move(const TenantId& tenant, const api::MoveProgress& move) {
@@ -200,6 +185,7 @@ void Executor::effect_done(std::size_t step, ActionOutcome outcome) {
   ClosedAction closed;
   closed.number = progress.journal_number;
   closed.change = std::move(outcome.change);
+  closed.time = time_of(progress, deps_.reactor.now());
   if (outcome.status.has_error()) {
     progress.error = outcome.status.error().text();
     closed.state = JournalState::kFailed;
@@ -227,9 +213,8 @@ void Executor::close_finished() {
     run_->closing.push_back(step);
     batch.push_back(std::move(closed));
   }
-  deps_.registry.run<Generation>(
-      [batch](Registry& registry) { return registry.close_actions(batch); },
-      [this, batch](const Result<Generation>& generation) { closed(batch, generation); });
+  deps_.journal.close(
+      batch, [this, batch](const Result<Generation>& generation) { closed(batch, generation); });
 }
 
 void Executor::closed(const std::vector<ClosedAction>& batch,
@@ -247,6 +232,12 @@ void Executor::closed(const std::vector<ClosedAction>& batch,
       progress.error = run_->halted->text();
     }
     progress.stage = progress.error.empty() ? Stage::kDone : Stage::kFailed;
+    run_->has_broken = run_->has_broken || progress.stage == Stage::kFailed;
+    run_->order.end(
+        steps[i], progress.stage == Stage::kDone ? StepOrder::End::kDone : StepOrder::End::kFailed);
+    if (progress.stage == Stage::kDone && deps_.on_time) {
+      deps_.on_time(run_->plan.steps[steps[i]].action, time_of(progress, deps_.reactor.now()));
+    }
     report(steps[i], progress.error.empty() ? api::StepState::kDone : api::StepState::kFailed,
            progress.error);
   }
@@ -281,6 +272,7 @@ void Executor::undo_idle_instances() {
     undo.action = StopInstance{start->instance};
     undo.reason = "its tenant could not be lent to it";
     undo.key = "undo:" + run_->plan.steps[i].key;
+    run_->order.add(undo.action);
     run_->plan.steps.push_back(std::move(undo));
     run_->steps.emplace_back();
     run_->undoes.push_back(i);

@@ -8,8 +8,8 @@
 #include "base/os/reactor.h"
 #include "base/result.h"
 #include "provisioner/api/control_protocol.h"
+#include "provisioner/apply/action_journal.h"
 #include "provisioner/apply/recorded_state.h"
-#include "provisioner/apply/registry_queue.h"
 #include "provisioner/plan/action.h"
 
 namespace voicectl {
@@ -51,10 +51,12 @@ class Executor {
 
   struct Deps {
     Reactor& reactor;
-    RegistryQueue& registry;
+    ActionJournal& journal;
     RecordedState& recorded;
     ActionRunner& runner;
     const WallClock& wall;
+    /// Hears how long each step took that succeeded. May be empty.
+    std::function<void(const Action& action, const ActionTime& time)> on_time = {};
   };
   explicit Executor(Deps deps);
   ~Executor();

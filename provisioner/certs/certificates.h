@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "provisioner/model/order_limit.h"
 
 namespace voicectl {
 
@@ -40,6 +41,9 @@ class CertificateSource {
   /// ERRORS: kInvalidArgument for a name that is no host name and no wildcard; kUnavailable when
   /// the authority cannot be reached; kPermissionDenied when it refuses.
   virtual void issue(CertificateRequest request, Completion<Certificate> done) = 0;
+
+  /// What is known of how many it gives.
+  virtual OrderLimit limit() const = 0;
 };
 
 /// ERRORS: kInvalidArgument unless `name` is a host name or "*." before one.

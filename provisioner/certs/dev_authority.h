@@ -42,6 +42,7 @@ class DevAuthority final : public CertificateSource {
   /// ERRORS: kInvalidArgument; kPermissionDenied for a name that the authority on disk may not
   /// speak for; kCorrupt if its file does not hold one.
   void issue(CertificateRequest request, Completion<Certificate> done) override;
+  OrderLimit limit() const override { return {"the local development authority"}; }
 
  private:
   struct Inner;

@@ -134,8 +134,14 @@ void ControlServer::show_or_run(
     return;
   }
   if (flag_in(*body, "dry_run")) {
+    const Result<std::string> shown_plan =
+        forecast_json_of(*plan, deps_.loop.desired().value_or(DesiredState{}));
+    if (shown_plan.has_error()) {
+      refuse(call, shown_plan.error());
+      return;
+    }
     call.responder->send(json_response(
-        200, fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", render_plan_json(*plan),
+        200, fmt::format(R"({{"plan":{},"moves":{},"note":{}}})", *shown_plan,
                          dump_json(render_moves(*moves, session_counts(deps_.load()))),
                          dump_json(Json(plan->empty() ? note : "")))));
     return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes of the control API about the revisions of the desired state.
+// Routes of the control API about what was applied: revisions of the desired state, and forecasts
+// of plans beside what came of them.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -31,6 +32,21 @@ Json show_revision_facts(const Revision& revision) {
           {"summary", summary.has_value() ? *summary : Json::object()}};
 }
 
+Json numbers_of(const std::string& text) {
+  const Result<Json> numbers = parse_json(text);
+  return numbers.has_value() ? *numbers : Json::object();
+}
+
+Json show_forecast(const ForecastRecord& record) {
+  return {{"number", record.number},
+          {"at", format_wall_time(record.at)},
+          {"plan_id", record.plan_id},
+          {"revision", record.revision},
+          {"complete", record.is_complete},
+          {"forecast", numbers_of(record.forecast)},
+          {"outcome", numbers_of(record.outcome)}};
+}
+
 Error no_revision(std::string_view number) {
   return Error(ErrorCode::kNotFound,
                fmt::format("cannot find revision '{}': the newest {} are kept; see 'voicectl "
@@ -58,6 +74,27 @@ void ControlServer::list_revisions(const Call& call) {
           list.push_back(show_revision_facts(revision));
         }
         answer(call, {{"revisions", std::move(list)}, {"newest", deps_.loop.revision()}});
+      });
+}
+
+void ControlServer::list_forecasts(const Call& call) {
+  const std::int64_t before =
+      query_number(call.request, "before", std::numeric_limits<std::int64_t>::max());
+  const auto limit = static_cast<std::size_t>(query_number(call.request, "limit", 50));
+  deps_.registry.run<std::vector<ForecastRecord>>(
+      [before, limit](Registry& registry) {
+        return registry.read_forecasts(before, std::min(limit, kRevisionsAtOnce));
+      },
+      [this, call](const Result<std::vector<ForecastRecord>>& kept) {
+        if (kept.has_error()) {
+          refuse(call, kept.error());
+          return;
+        }
+        Json list = Json::array();
+        for (const ForecastRecord& record : *kept) {
+          list.push_back(show_forecast(record));
+        }
+        answer(call, {{"forecasts", std::move(list)}});
       });
 }
 

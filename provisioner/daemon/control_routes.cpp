@@ -101,17 +101,31 @@ void ControlServer::make_plan(const Call& call) {
   const Json severe = desired.has_error()
                           ? Json::array()
                           : severe_json(deps_.recorded.snapshot().platform, desired->platform);
-  const Result<Plan> plan = desired.has_error()
-                                ? Result<Plan>(desired.error())
-                                : deps_.loop.plan(with_imports(std::move(*desired)));
+  const Result<std::string> plan = desired.has_error()
+                                       ? Result<std::string>(desired.error())
+                                       : planned_json(with_imports(std::move(*desired)));
   if (plan.has_error()) {
     refuse(call, plan.error());
     return;
   }
-  call.responder->send(
-      json_response(200, fmt::format(R"({{"plan":{},"platform_id":{},"revision":{},"severe":{}}})",
-                                     render_plan_json(*plan), dump_json(Json(deps_.platform_id)),
-                                     deps_.loop.revision(), dump_json(severe))));
+  call.responder->send(json_response(
+      200,
+      fmt::format(R"({{"plan":{},"platform_id":{},"revision":{},"severe":{}}})", *plan,
+                  dump_json(Json(deps_.platform_id)), deps_.loop.revision(), dump_json(severe))));
+}
+
+Result<std::string> ControlServer::planned_json(const DesiredState& desired) const {
+  VC_TRY(const Plan plan, deps_.loop.plan(desired));
+  return forecast_json_of(plan, desired);
+}
+
+Result<std::string> ControlServer::forecast_json_of(const Plan& plan,
+                                                    const DesiredState& desired) const {
+  if (plan.empty()) {
+    return render_plan_json(plan);
+  }
+  VC_TRY(const EffectForecast forecast, deps_.loop.forecast(plan, desired));
+  return render_plan_json(plan, forecast);
 }
 
 void ControlServer::apply(const Call& call) {

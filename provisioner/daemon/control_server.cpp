@@ -89,6 +89,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/audit", &ControlServer::list_audit},
       {"GET", "/v1/revisions", &ControlServer::list_revisions},
       {"GET", "/v1/revisions/*", &ControlServer::show_revision},
+      {"GET", "/v1/forecasts", &ControlServer::list_forecasts},
       {"DELETE", "/v1/retired/*", &ControlServer::forget_tenant, "tenant.purge"},
       {"POST", "/v1/plan", &ControlServer::make_plan},
       {"POST", "/v1/apply", &ControlServer::apply, "apply"},

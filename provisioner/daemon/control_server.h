@@ -117,6 +117,9 @@ class ControlServer {
                     const std::string& if_refused = "",
                     std::size_t moves_at_once = kActionsInFlight);
   DesiredState with_imports(DesiredState desired) const;
+  /// The plan for `desired`, with its forecast.
+  Result<std::string> planned_json(const DesiredState& desired) const;
+  Result<std::string> forecast_json_of(const Plan& plan, const DesiredState& desired) const;
 
   // control_moves.cpp
   void move_tenant(const Call& call);
@@ -161,6 +164,7 @@ class ControlServer {
   // control_revisions.cpp
   void list_revisions(const Call& call);
   void show_revision(const Call& call);
+  void list_forecasts(const Call& call);
 
   // control_data.cpp
   void forget_tenant(const Call& call);

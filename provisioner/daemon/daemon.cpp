@@ -14,6 +14,9 @@ namespace voicectl {
 
 namespace {
 
+/// Enough that each kind is among them, also after a plan of ten thousand steps.
+constexpr std::size_t kReadTimes = kKeptJournalEntries;
+
 api::MoveProgress move_progress(const handoff::HandOverProgress& progress) {
   api::MoveProgress out;
   out.phase = progress.phase;
@@ -45,6 +48,7 @@ Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
   loaded.revision = newest.empty() ? std::nullopt : std::optional(newest.front());
   VC_TRY(loaded.keys, registry.load_api_keys());
   VC_TRY(loaded.open_intents, registry.open_intents());
+  VC_TRY(loaded.times, registry.read_action_times(kReadTimes));
   VC_TRY(loaded.lock_note, registry.find_note(ApplyLock::kNote));
   return loaded;
 }
@@ -57,6 +61,9 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       recorded_(std::move(loaded.snapshot)),
       registry_(seams_.registry, seams_.registry_offload),
       events_(registry_, seams_.wall, seams_.log),
+      forecasts_(ForecastBook::Deps{seams_.reactor, seams_.wall, registry_, seams_.edge, seams_.log,
+                                    seams_.authority.limit(), seams_.load},
+                 ActionTimes(loaded.times)),
       files_(seams_.files,
              seams_.random,
              TenantFiles::Options{options_.paths, options_.launch.user,
@@ -98,15 +105,33 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       recorded_, files_, seams_.edge, seams_.authority, certificates_, options_.edge});
   actions_ = std::make_unique<HostActions>(*tenant_actions_, *placement_actions_, *edge_actions_);
   executor_ = std::make_unique<Executor>(
-      Executor::Deps{seams_.reactor, registry_, recorded_, *actions_, seams_.wall});
+      Executor::Deps{seams_.reactor, journal_, recorded_, *actions_, seams_.wall,
+                     [this](const Action& action, const ActionTime& time) {
+                       forecasts_.note_time(kind_of(action), time);
+                     }});
   loop_ = std::make_unique<ReconcileLoop>(
-      ReconcileLoop::Deps{seams_.reactor, registry_, recorded_, *executor_, *placement_actions_,
-                          *edge_actions_, *instances_, bank_, seams_.edge, certificates_, events_,
-                          seams_.log, seams_.wall, options_.edge, seams_.listeners, files_,
+      ReconcileLoop::Deps{seams_.reactor,
+                          registry_,
+                          recorded_,
+                          *executor_,
+                          *placement_actions_,
+                          *edge_actions_,
+                          *instances_,
+                          bank_,
+                          seams_.edge,
+                          certificates_,
+                          events_,
+                          forecasts_,
+                          seams_.log,
+                          seams_.wall,
+                          options_.edge,
+                          seams_.listeners,
+                          files_,
                           [this](const RecordedTenant& tenant, Completion<void> delivered) {
                             tenant_actions_->deliver_config(tenant, std::move(delivered));
                           },
-                          seams_.adopt_edge, [this] { return lock_ && lock_->held(); }},
+                          seams_.adopt_edge,
+                          [this] { return lock_ && lock_->held(); }},
       std::move(loaded.desired), std::move(loaded.revision));
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
@@ -186,6 +211,7 @@ void Daemon::tell_of_no_hand_over(const LendListener& action, const MoveOutcome&
         const bool is_lent = outcome.remedy == Remedy::kLend;
         if (is_lent) {
           hand_overs_.note_dropped(open.websockets);
+          forecasts_.note_dropped(open.websockets);
           upgrade_->note_dropped(open.websockets);
         }
         events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(),

@@ -14,12 +14,14 @@
 #include "base/os/process_spawner.h"
 #include "base/os/reactor.h"
 #include "base/random.h"
+#include "provisioner/apply/action_journal.h"
 #include "provisioner/apply/host_actions.h"
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/certs/certificates.h"
 #include "provisioner/daemon/api_keys.h"
 #include "provisioner/daemon/apply_lock.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/forecast_book.h"
 #include "provisioner/daemon/hand_over_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/upgrade_driver.h"
@@ -55,6 +57,8 @@ struct DaemonSeams {
   HttpProbe& probe;
   /// Of the program file that the daemon was started with, as it is now.
   std::function<std::string()> installed_fingerprint;
+  /// As last sampled. May be empty: then nothing is known.
+  std::function<LiveLoad()> load = {};
 };
 
 struct DaemonOptions {
@@ -78,6 +82,8 @@ struct LoadedState {
   std::optional<Revision> revision;
   std::vector<ApiKeyRecord> keys;
   std::vector<JournalEntry> open_intents;
+  /// How long actions took, newest first.
+  std::vector<TimedAction> times;
   /// Who held the lock, as ApplyLock has noted it.
   std::optional<std::string> lock_note;
 };
@@ -108,7 +114,9 @@ class Daemon {
   UpgradeDriver& upgrade() { return *upgrade_; }
   ApplyLock& lock() { return *lock_; }
   /// For Prometheus.
-  std::string metrics() const { return hand_overs_.render(recorded_.snapshot()); }
+  std::string metrics() const {
+    return hand_overs_.render(recorded_.snapshot()) + forecasts_.render_metrics();
+  }
 
  private:
   InstanceCallbacks callbacks();
@@ -132,6 +140,7 @@ class Daemon {
   RecordedState recorded_;
   RegistryQueue registry_;
   EventLog events_;
+  ForecastBook forecasts_;
   TenantFiles files_;
   ListenerBank bank_;
   CertificateStore certificates_;
@@ -142,6 +151,7 @@ class Daemon {
   std::unique_ptr<PlacementActions> placement_actions_;
   std::unique_ptr<EdgeActions> edge_actions_;
   std::unique_ptr<HostActions> actions_;
+  RegistryJournal journal_{registry_};
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ReconcileLoop> loop_;
   std::unique_ptr<ApiKeys> keys_;

@@ -27,6 +27,7 @@
 #include "provisioner/daemon/client_http_probe.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/daemon.h"
+#include "provisioner/daemon/live_load.h"
 #include "provisioner/daemon/load_feed.h"
 #include "provisioner/daemon/process_inspector.h"
 #include "provisioner/daemon/program_fingerprint.h"
@@ -235,26 +236,13 @@ std::shared_ptr<HolderStore> RealHost::Inner::make_holder_store() {
 }
 
 DaemonSeams RealHost::Inner::seams() {
-  return DaemonSeams{reactor,
-                     registry_offload,
-                     *registry,
-                     files,
-                     processes,
-                     listeners,
-                     *descriptors,
-                     options.keep_connections ? holder.get() : nullptr,
-                     channels,
-                     log_pipes,
-                     random,
-                     wall,
-                     log,
-                     *authority,
-                     *edge,
-                     [this](Completion<bool> done) { adopt_edge(std::move(done)); },
-                     program_offload,
-                     inspector,
-                     probe,
-                     [this] { return fingerprint.of(options.runtime); }};
+  return DaemonSeams{
+      reactor, registry_offload, *registry, files, processes, listeners, *descriptors,
+      options.keep_connections ? holder.get() : nullptr, channels, log_pipes, random, wall, log,
+      *authority, *edge, [this](Completion<bool> done) { adopt_edge(std::move(done)); },
+      program_offload, inspector, probe, [this] { return fingerprint.of(options.runtime); },
+      // The daemon is made before its monitor, and plans when that is there.
+      [this] { return load ? live_load(load->view()) : LiveLoad{}; }};
 }
 
 void RealHost::Inner::adopt_edge(Completion<bool> done) {

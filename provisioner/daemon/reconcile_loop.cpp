@@ -52,6 +52,18 @@ ReconcileLoop::ReconcileLoop(Deps deps,
           }}) {}
 
 Snapshot ReconcileLoop::snapshot() const {
+  Snapshot out = snapshot_in_memory();
+  out.observed.has_new_key = keys_.look_at_platform() == TenantFiles::KeyState::kNew;
+  const std::vector<TenantId> renewed = keys_.tenants_with(TenantFiles::KeyState::kNew);
+  out.observed.new_credentials.insert(renewed.begin(), renewed.end());
+  if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
+      certificates.has_value()) {
+    out.observed.certificates = std::move(*certificates);
+  }
+  return out;
+}
+
+Snapshot ReconcileLoop::snapshot_in_memory() const {
   Snapshot out = deps_.recorded.snapshot();
   for (const InstanceView& view : deps_.instances.observe()) {
     out.observed.instances.push_back(ObservedInstance{
@@ -60,20 +72,12 @@ Snapshot ReconcileLoop::snapshot() const {
   out.observed.listeners = deps_.bank.tenants();
   out.observed.unserved = relending_.unserved();
   out.observed.outdated = delivery_.outdated();
-  out.observed.has_new_key = keys_.look_at_platform() == TenantFiles::KeyState::kNew;
-  const std::vector<TenantId> renewed = keys_.tenants_with(TenantFiles::KeyState::kNew);
-  out.observed.new_credentials.insert(renewed.begin(), renewed.end());
   const EdgeObservation edge = deps_.edge.observe();
   out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
-  if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
-      certificates.has_value()) {
-    out.observed.certificates = std::move(*certificates);
-  }
   return out;
 }
 
-Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
-  VC_TRY(check_protection(desired_, desired));
+Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired) const {
   PlanInputs inputs;
   inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
   VC_TRY(const std::optional<EdgeConfig> edge,
@@ -81,7 +85,21 @@ Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
   if (edge) {
     VC_TRY(inputs.edge_fingerprint, edge_fingerprint(*edge));
   }
+  return inputs;
+}
+
+Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
+  VC_TRY(check_protection(desired_, desired));
+  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
   return ports_.plan_around(desired, snapshot(), inputs, deps_.wall.now());
+}
+
+Result<EffectForecast> ReconcileLoop::forecast(const Plan& plan,
+                                               const DesiredState& desired) const {
+  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
+  const Snapshot now = snapshot();
+  return deps_.forecasts.forecast({plan, desired, now, inputs, kActionsInFlight},
+                                  LookFurther::kYes);
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
@@ -136,20 +154,6 @@ void ReconcileLoop::cut_short(const Error& why) {
   deps_.executor.cancel(why);
 }
 
-Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
-  if (executor_busy_ || is_stopping_) {
-    return Error(ErrorCode::kConflict,
-                 "cannot do this now: an apply is running; try again when it has finished");
-  }
-  if (plan.base != deps_.recorded.snapshot().generation) {
-    return Error(ErrorCode::kConflict,
-                 "cannot do this: the platform has changed since it was planned; plan again");
-  }
-  executor_busy_ = true;
-  execute(std::move(plan), listener);
-  return ok_status();
-}
-
 ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
   listener.on_finished =
       [this, on_finished = std::move(listener.on_finished)](const api::ApplyOutcome& outcome) {
@@ -157,91 +161,6 @@ ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
         on_finished(outcome);
       };
   return listener;
-}
-
-void ReconcileLoop::execute(Plan plan, const ApplyListener& listener, std::size_t moves_at_once) {
-  listener.on_started(plan);
-  const bool has_work = !plan.empty();
-  const std::string plan_id = plan.id.substr(0, 12);
-  if (has_work) {
-    deps_.events.add("apply.started", "plan/" + plan_id, dump_json({{"steps", plan.steps.size()}}));
-  }
-  const auto new_ports =
-      std::make_shared<const std::map<std::size_t, std::string>>(ports_lost_in(plan));
-  const auto finished = [this, listener, has_work, plan_id](const api::ApplyOutcome& outcome) {
-    executor_busy_ = false;  // before anyone is told, who may ask for the next apply at once
-    if (has_work) {
-      deps_.events.add("apply.finished", "plan/" + plan_id,
-                       dump_json({{"done", outcome.done},
-                                  {"failed", outcome.failed},
-                                  {"skipped", outcome.skipped},
-                                  {"undone", outcome.undone}}));
-    }
-    listener.on_finished(outcome);
-    delivery_.begin();
-    tell_idle();
-  };
-  deps_.executor.run(
-      std::move(plan),
-      [this, listener, new_ports](const api::StepProgress& progress) {
-        const auto lost = new_ports->find(progress.number);
-        if (progress.state == api::StepState::kDone && lost != new_ports->end()) {
-          deps_.events.add("tenant.port_lost", progress.subject, lost->second);
-        }
-        if (progress.state == api::StepState::kFailed) {
-          deps_.events.add("action.failed", progress.subject,
-                           dump_json({{"action", progress.kind}, {"error", progress.error}}));
-        }
-        if (!progress.note.empty()) {
-          deps_.events.add("action.incomplete", progress.subject,
-                           dump_json({{"action", progress.kind}, {"reason", progress.note}}));
-        }
-        listener.on_progress(progress);
-      },
-      finished, moves_at_once);
-}
-
-/// What is told of tenants that get another port, when they have it.
-std::map<std::size_t, std::string> ReconcileLoop::ports_lost_in(const Plan& plan) const {
-  std::map<std::size_t, std::string> out;
-  for (const Step& step : plan.steps) {
-    const auto* const bind = std::get_if<BindListener>(&step.action);
-    const RecordedTenant* const tenant =
-        bind == nullptr ? nullptr : deps_.recorded.find_tenant(bind->tenant);
-    if (tenant != nullptr && tenant->port && *tenant->port != bind->port) {
-      out.emplace(step.number, dump_json({{"port", tenant->port->value()},
-                                          {"next", bind->port.value()},
-                                          {"reason", step.reason}}));
-    }
-  }
-  return out;
-}
-
-Status ReconcileLoop::run_single(const Action& action, std::string reason, Completion<void> done) {
-  if (executor_busy_ || is_stopping_) {
-    return Error(ErrorCode::kConflict,
-                 "cannot do this now: an apply is running; try again when it has finished");
-  }
-  executor_busy_ = true;
-  Plan plan;
-  plan.base = deps_.recorded.snapshot().generation;
-  plan.id = fmt::format("single-{}-{}", kind_of(action), plan.base.value);
-  plan.steps.push_back(Step{0, action, std::move(reason), {}, plan.id});
-  auto error = std::make_shared<std::string>();
-  deps_.executor.run(
-      std::move(plan),
-      [error](const api::StepProgress& progress) {
-        if (!progress.error.empty()) {
-          *error = progress.error;
-        }
-      },
-      [this, error, done = std::move(done)](const api::ApplyOutcome& outcome) {
-        executor_busy_ = false;
-        done(outcome.failed + outcome.skipped == 0 ? ok_status()
-                                                   : Status(Error(ErrorCode::kInternal, *error)));
-        tell_idle();
-      });
-  return ok_status();
 }
 
 void ReconcileLoop::converge(const std::string& who, std::function<void()> done) {

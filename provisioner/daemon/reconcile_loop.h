@@ -19,6 +19,7 @@
 #include "provisioner/certs/certificate_store.h"
 #include "provisioner/daemon/config_delivery.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/forecast_book.h"
 #include "provisioner/daemon/key_watch.h"
 #include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
@@ -61,6 +62,7 @@ class ReconcileLoop {
     EdgeProxy& edge;
     CertificateStore& certificates;
     EventLog& events;
+    ForecastBook& forecasts;
     const Log& log;
     const WallClock& wall;
     EdgeSettings edge_settings;
@@ -83,6 +85,8 @@ class ReconcileLoop {
 
   /// What would be done for `desired`. Changes nothing.
   Result<Plan> plan(const DesiredState& desired) const;
+  /// What carrying out `plan`, which was just made, would do outside. Changes nothing.
+  Result<EffectForecast> forecast(const Plan& plan, const DesiredState& desired) const;
 
   struct ApplyRequest {
     DesiredState desired;
@@ -169,6 +173,9 @@ class ReconcileLoop {
   void converge_later(Duration wait = kConvergeInterval);
   /// Notes what came of it as the outcome of the newest revision before `listener` is told.
   ApplyListener noting(ApplyListener listener);
+  /// The snapshot without what stands in files: certificates and keys.
+  Snapshot snapshot_in_memory() const;
+  Result<PlanInputs> plan_inputs(const DesiredState& desired) const;
   void execute(Plan plan,
                const ApplyListener& listener,
                std::size_t moves_at_once = kActionsInFlight);

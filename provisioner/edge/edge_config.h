@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,10 @@
 #include "provisioner/model/desired_state.h"
 
 namespace voicectl {
+
+/// How long old processes of the proxy keep the WebSockets that they carry after a reload: the
+/// longest voice session, with a margin.
+inline constexpr std::chrono::hours kEdgeLinger{2};
 
 /// The two roots below which the edge keeps its files. Absolute, without a slash at the end.
 struct EdgeFolders {

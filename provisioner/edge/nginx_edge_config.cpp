@@ -14,9 +14,6 @@
 namespace voicectl {
 namespace {
 
-/// The longest voice session with a margin: old processes keep the WebSockets that they carry for
-/// this long after a reload.
-constexpr std::chrono::hours kProcessLinger{2};
 /// A voice session may be silent for long; nginx's own 60 s would cut it.
 constexpr std::chrono::hours kQuietSocket{1};
 constexpr Bytes kLargestBody{1U << 20};
@@ -63,7 +60,7 @@ NginxTree process_directives(NginxBuilder& b, const EdgeConfig& config) {
   append(out,
          {b.say("daemon", {"off"}), b.say("master_process", {"on"}),
           b.say("worker_processes", {processes}),
-          NginxBuilder::say("worker_shutdown_timeout", {NginxArgument::time(kProcessLinger)}),
+          NginxBuilder::say("worker_shutdown_timeout", {NginxArgument::time(kEdgeLinger)}),
           NginxBuilder::say("pid", {b.path(edge_folder(config.folders) + "/nginx.pid")}),
           NginxBuilder::say("error_log", {b.path(edge_error_log(config.folders)), b.word("warn")}),
           NginxBuilder::block(

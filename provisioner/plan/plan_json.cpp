@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "provisioner/plan/action.h"
+#include "provisioner/plan/effect_forecast.h"
 
 namespace voicectl {
 namespace {
@@ -39,16 +40,30 @@ std::string render_plan_summary(const Plan& plan) {
   return dump_json(out);
 }
 
-std::string render_plan_json(const Plan& plan) {
+namespace {
+
+Json plan_json(const Plan& plan) {
   Json steps = Json::array();
   for (const Step& step : plan.steps) {
     steps.push_back(step_json(step));
   }
-  return dump_json({{"schema", kPlanSchema},
-                    {"id", plan.id},
-                    {"base_generation", plan.base.value},
-                    {"summary", summary_json(plan.summary)},
-                    {"steps", std::move(steps)}});
+  return {{"schema", kPlanSchema},
+          {"id", plan.id},
+          {"base_generation", plan.base.value},
+          {"summary", summary_json(plan.summary)},
+          {"steps", std::move(steps)}};
+}
+
+}  // namespace
+
+std::string render_plan_json(const Plan& plan) {
+  return dump_json(plan_json(plan));
+}
+
+std::string render_plan_json(const Plan& plan, const EffectForecast& forecast) {
+  Json out = plan_json(plan);
+  out["forecast"] = forecast_json(forecast);
+  return dump_json(out);
 }
 
 }  // namespace voicectl

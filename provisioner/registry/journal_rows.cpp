@@ -38,9 +38,19 @@ Result<std::vector<std::int64_t>> insert_intents(SqliteDatabase& database,
 
 Status close_intent(SqliteDatabase& database, const ClosedAction& action) {
   VC_TRY(SqliteStatement row,
-         database.prepare("UPDATE journal SET state = ?, outcome = ? WHERE number = ? AND "
-                          "state = 'intent' RETURNING number"));
-  row.bind(1, name_of(action.state)).bind(2, action.outcome).bind(3, action.number);
+         database.prepare("UPDATE journal SET state = ?, outcome = ?, took_us = ?, pause_us = ? "
+                          "WHERE number = ? AND state = 'intent' RETURNING number"));
+  row.bind(1, name_of(action.state)).bind(2, action.outcome).bind(5, action.number);
+  if (action.time) {
+    row.bind(3, std::int64_t{action.time->took.count()});
+  } else {
+    row.bind_null(3);
+  }
+  if (action.time && action.time->pause) {
+    row.bind(4, std::int64_t{action.time->pause->count()});
+  } else {
+    row.bind_null(4);
+  }
   VC_TRY(const bool is_closed, row.step());
   if (!is_closed) {
     return Error(ErrorCode::kNotFound,

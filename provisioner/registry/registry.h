@@ -12,6 +12,7 @@
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
 #include "provisioner/registry/audit.h"
+#include "provisioner/registry/forecasts.h"
 #include "provisioner/registry/revisions.h"
 
 namespace voicectl {
@@ -81,6 +82,8 @@ struct ClosedAction {
   /// For people; the error's text when it failed.
   std::string outcome;
   RecordedChange change;
+  /// From its intent on.
+  std::optional<ActionTime> time{};
 };
 
 /// How many closed entries of the journal, and how many events, are kept: the newest.
@@ -103,7 +106,7 @@ struct EventRecord {
 /// refused (kFenced), so that a daemon that was taken for dead can do no harm.
 /// THREADS: one at a time; blocking, so call it on an Offload.
 /// ERRORS (all calls): kResourceExhausted when the disk is full, kCorrupt, kFenced.
-class Registry : public RevisionStore, public AuditStore {
+class Registry : public RevisionStore, public AuditStore, public ForecastStore {
  public:
   /// The epoch of this opening: one more than the last.
   virtual Epoch epoch() const = 0;

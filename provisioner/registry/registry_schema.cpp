@@ -170,6 +170,21 @@ CREATE TRIGGER audit_is_not_erased
 ALTER TABLE tenants ADD COLUMN wish TEXT;
 ALTER TABLE tenants ADD COLUMN wished_at INTEGER;
 )sql"},
+    SqliteMigration{8, R"sql(
+-- How long what was done took; NULL: not known.
+ALTER TABLE journal ADD COLUMN took_us INTEGER;
+ALTER TABLE journal ADD COLUMN pause_us INTEGER;
+
+CREATE TABLE forecasts (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  plan_id TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  is_complete INTEGER NOT NULL,
+  forecast TEXT NOT NULL,
+  outcome TEXT NOT NULL
+) STRICT;
+)sql"},
     SqliteMigration{9, R"sql(
 -- Number of the process that asked; 0: it was not noted then.
 ALTER TABLE audit ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;

@@ -11,6 +11,7 @@
 #include "base/sqlite.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/registry/audit_rows.h"
+#include "provisioner/registry/forecast_rows.h"
 #include "provisioner/registry/journal_rows.h"
 #include "provisioner/registry/recorded_rows.h"
 #include "provisioner/registry/registry_file.h"
@@ -41,6 +42,10 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<AuditRecord>> read_audit(const AuditFilter& filter) override;
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override;
   Result<std::optional<KeptRevision>> read_revision(std::int64_t number) override;
+  Result<std::int64_t> append_forecast(const ForecastRecord& record) override;
+  Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
+                                                     std::size_t limit) override;
+  Result<std::vector<TimedAction>> read_action_times(std::size_t limit) override;
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
   Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override;
   Result<std::vector<JournalEntry>> open_intents() override;
@@ -221,6 +226,21 @@ Result<std::vector<Revision>> SqliteRegistry::read_revisions(std::int64_t before
 Result<std::optional<KeptRevision>> SqliteRegistry::read_revision(std::int64_t number) {
   return transact_for<std::optional<KeptRevision>>(
       [&] { return load_revision(database_, number); });
+}
+
+Result<std::int64_t> SqliteRegistry::append_forecast(const ForecastRecord& record) {
+  return transact_for<std::int64_t>([&] { return insert_forecast(database_, record); });
+}
+
+Result<std::vector<ForecastRecord>> SqliteRegistry::read_forecasts(std::int64_t before,
+                                                                   std::size_t limit) {
+  return transact_for<std::vector<ForecastRecord>>(
+      [&] { return load_forecasts(database_, before, limit); });
+}
+
+Result<std::vector<TimedAction>> SqliteRegistry::read_action_times(std::size_t limit) {
+  return transact_for<std::vector<TimedAction>>(
+      [&] { return load_action_times(database_, limit); });
 }
 
 Result<std::vector<std::int64_t>> SqliteRegistry::open_actions(std::vector<JournalEntry> entries) {

@@ -10,11 +10,8 @@
 
 namespace voicectl {
 
-/// How long the certificates of the model are good for.
-inline constexpr std::chrono::hours kModelCertificateLife{24 * 90};
-
-/// What an action that succeeds changes, recorded and observed: the contract of action.h as code,
-/// on a world where every effect works at once. The generation rises by one.
+/// What an action that succeeds changes, recorded and observed, on a world where every effect works
+/// at once (provisioner/apply/simulated_effects.h). The generation rises by one.
 void apply_action(Snapshot& snapshot, const Action& action, WallTime now);
 
 /// All steps, in their order.

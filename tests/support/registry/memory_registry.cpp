@@ -100,6 +100,37 @@ class MemoryRegistry final : public Registry {
     return out;
   }
 
+  Result<std::int64_t> append_forecast(const ForecastRecord& record) override {
+    VC_TRY(check_write());
+    auto& kept = store_->forecasts;
+    const std::int64_t number = kept.empty() ? 1 : kept.back().number + 1;
+    kept.push_back(record);
+    kept.back().number = number;
+    std::erase_if(kept,
+                  [&](const ForecastRecord& old) { return old.number <= number - kKeptForecasts; });
+    return number;
+  }
+
+  Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
+                                                     std::size_t limit) override {
+    VC_TRY(check_epoch());
+    std::vector<ForecastRecord> out;
+    for (auto kept = store_->forecasts.rbegin(); kept != store_->forecasts.rend(); ++kept) {
+      if (kept->number < before && out.size() < limit) {
+        out.push_back(*kept);
+      }
+    }
+    return out;
+  }
+
+  Result<std::vector<TimedAction>> read_action_times(std::size_t limit) override {
+    VC_TRY(check_epoch());
+    const auto& all = store_->times;
+    const std::size_t shown = std::min(limit, all.size());
+    return std::vector<TimedAction>(all.rbegin(),
+                                    all.rbegin() + static_cast<std::ptrdiff_t>(shown));
+  }
+
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override {
     VC_TRY(check_epoch());
     std::vector<Revision> out;
@@ -292,6 +323,9 @@ class MemoryRegistry final : public Registry {
     }
     entry->state = action.state;
     entry->outcome = action.outcome;
+    if (action.state == JournalState::kDone && action.time) {
+      store.times.push_back({entry->kind, *action.time});
+    }
     record(store, action.change);
     return ok_status();
   }

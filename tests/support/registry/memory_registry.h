@@ -26,6 +26,9 @@ struct RegistryStore {
   };
   std::vector<KeptDesired> revisions;
   std::vector<AuditRecord> audit;
+  std::vector<ForecastRecord> forecasts;
+  /// Of what succeeded, oldest first.
+  std::vector<TimedAction> times;
   std::vector<JournalEntry> journal;
   std::int64_t last_entry = 0;
   std::vector<EventRecord> events;

@@ -201,6 +201,23 @@ TEST_F(ApplyTest, WhatFailedIsShownWithTheRemedy) {
   EXPECT_THAT(err(), HasSubstr("widen ports.range"));
 }
 
+TEST_F(ApplyTest, TheForecastStandsBesideWhatWasCounted) {
+  serve({}, plan_json(1));
+  daemon_.streams["POST /v1/apply"] = {
+      R"({"type":"finished","done":1,"failed":0,"skipped":0,"undone":0,"remedy":"","compared":[)"
+      R"({"quantity":"processes_started","forecast":1,"outcome":2},)"
+      R"({"quantity":"edge_reloads","forecast":0,"outcome":0},)"
+      R"({"quantity":"duration_us","forecast":1500000,"outcome":900}]})"};
+
+  EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("Done: 1 step.\n\n"
+                               "                   FORECAST  OUTCOME\n"
+                               "processes started         1        2\n"));
+  EXPECT_THAT(out(), HasSubstr("900us\n"));
+  EXPECT_THAT(out(), Not(HasSubstr("reloads  ")));
+}
+
 TEST_F(ApplyTest, AllFailedIsAFailure) {
   serve({}, plan_json(1));
   daemon_.streams["POST /v1/apply"] = {

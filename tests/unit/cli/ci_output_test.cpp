@@ -40,6 +40,25 @@ TEST_F(CiOutputTest, NoNameCanForgeALineOfTheComment) {
   EXPECT_THAT(text, Not(HasSubstr("\n- done")));
 }
 
+TEST_F(CiOutputTest, AMergeRequestSaysWhatLiveCallsWouldFeel) {
+  Json plan = plan_json(1);
+  plan["forecast"] = {
+      {"counts", {{"edge_reloads", 1}}},
+      {"sessions",
+       {{"stay", 5},
+        {"drop", 2},
+        {"tenants",
+         {{{"tenant", "**acme**"}, {"fate", "drop"}, {"sessions", 2}, {"why", "<b>"}}}}}},
+      {"edge", {{"websockets_stranded", 7}}}};
+
+  const std::string text = plan_as_markdown(plan);
+
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("**Effect**"), HasSubstr("sessions: 5 stay, 0 move, 0 drain, 2 drop"),
+                    HasSubstr("1 reload, each strands up to 7 WebSockets"),
+                    HasSubstr("\\*\\*acme\\*\\*"), HasSubstr("&lt;b&gt;")));
+}
+
 TEST_F(CiOutputTest, ALongPlanIsCutToWhatAForgeTakes) {
   const std::string text = plan_as_markdown(plan_json(1000));
 

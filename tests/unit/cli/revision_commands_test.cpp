@@ -209,5 +209,31 @@ TEST(DocumentDifferenceTest, NothingThatATenantWroteSteersTheTerminal) {
               Not(HasSubstr("\x1b")));
 }
 
+TEST_F(RevisionCommandsTest, ForecastsAreListedBesideWhatCameOfThem) {
+  daemon_.answer("GET /v1/forecasts?limit=20",
+                 Json{{"forecasts",
+                       {{{"number", 9},
+                         {"at", "2026-11-26T05:00:00.000Z"},
+                         {"plan_id", "abcdef0123456789"},
+                         {"revision", 4},
+                         {"complete", true},
+                         {"forecast", {{"tenants_moved", 1}, {"duration_us", 1500000}}},
+                         {"outcome", {{"tenants_moved", 2}, {"duration_us", 250000}}}},
+                        {{"number", 8},
+                         {"at", "2026-11-26T04:00:00.000Z"},
+                         {"plan_id", "1"},
+                         {"revision", 4},
+                         {"complete", false},
+                         {"forecast", {{"tenants_moved", 1}}},
+                         {"outcome", Json::object()}}}}});
+
+  EXPECT_EQ(run({"forecast", "list"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), AllOf(HasSubstr("tenants moved 2 (1 forecast)"), HasSubstr("250ms"),
+                           HasSubstr("not carried out in whole"), Not(HasSubstr("abcdef"))));
+  EXPECT_EQ(run({"forecast", "list", "-o", "name"}), ExitCode::kOk);
+  EXPECT_EQ(out(), "forecast/9\nforecast/8\n");
+}
+
 }  // namespace
 }  // namespace voicectl

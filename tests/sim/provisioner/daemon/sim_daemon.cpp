@@ -78,7 +78,8 @@ SimDaemon::SimDaemon(SimMachine& machine)
                           offload,
                           inspector,
                           probe,
-                          [] { return std::string("as installed"); }};
+                          [] { return std::string("as installed"); },
+                          [this] { return load ? load() : LiveLoad{}; }};
   daemon = std::make_unique<Daemon>(seams, std::move(options),
                                     *load_state(*registry, registry->epoch()));
 }

@@ -28,6 +28,7 @@ class FakeAuthority final : public CertificateSource {
  public:
   FakeAuthority(Reactor& reactor, const WallClock& wall) : reactor_(reactor), wall_(wall) {}
   void issue(CertificateRequest request, Completion<Certificate> done) override;
+  OrderLimit limit() const override { return {"the authority of tests"}; }
 
  private:
   Reactor& reactor_;
@@ -110,6 +111,8 @@ class SimDaemon {
   FaultyEdgeProxy faulty_edge;
   FakeInspector inspector;
   FakeProbe probe;
+  /// What instances told last; empty: nothing is known.
+  std::function<LiveLoad()> load;
   std::unique_ptr<Daemon> daemon;
   bool is_started = false;
 };

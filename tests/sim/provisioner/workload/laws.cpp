@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/plan/effect_forecast.h"
 #include "tests/sim/provisioner/workload/world.h"
 
 namespace voicectl {
@@ -68,6 +69,35 @@ void World::check_growth() {
   }
 }
 
+void World::check_forecasts() {
+  for (const ForecastRecord& record : machine_.registry->forecasts) {
+    if (record.number <= last_forecast_ || !record.is_complete) {
+      last_forecast_ = std::max(last_forecast_, record.number);
+      continue;
+    }
+    last_forecast_ = record.number;
+    const Quantities forecast = parse_quantities(record.forecast);
+    const Quantities outcome = parse_quantities(record.outcome);
+    std::string wrong;
+    for (const auto& [quantity, expected] : forecast) {
+      const auto counted = outcome.find(quantity);
+      if (!is_time(quantity) && counted != outcome.end() && counted->second != expected) {
+        wrong += fmt::format("{}: {} forecast, {} counted; ", name_of(quantity), expected,
+                             counted->second);
+      }
+    }
+    ++forecasts_;
+    wrong_forecasts_ += wrong.empty() ? 0 : 1;
+    if (const std::int64_t expected = forecast.at(Quantity::kDuration); expected > 0) {
+      time_ratios_.push_back(static_cast<double>(outcome.at(Quantity::kDuration)) /
+                             static_cast<double>(expected));
+    }
+    if (!is_hurt_ && !wrong.empty()) {
+      broken("a forecast was wrong although nothing went wrong: " + wrong);
+    }
+  }
+}
+
 void World::check_always() {
   if (stopped_with_tenants_) {
     broken(*stopped_with_tenants_);
@@ -85,6 +115,7 @@ void World::check_always() {
     }
   }
   check_growth();
+  check_forecasts();
 }
 
 void World::check_desired() {

@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include "tests/sim/provisioner/workload/workload.h"
 
@@ -29,6 +31,9 @@ struct Totals {
   std::size_t daemons = 0;
   std::size_t hand_overs = 0;
   std::size_t promotions = 0;
+  std::size_t forecasts = 0;
+  std::size_t wrong_forecasts = 0;
+  std::vector<double> time_ratios;
   Duration simulated{0};
 
   void add(const Played& played) {
@@ -39,7 +44,24 @@ struct Totals {
     daemons += played.daemons;
     hand_overs += played.hand_overs;
     promotions += played.promotions;
+    forecasts += played.forecasts;
+    wrong_forecasts += played.wrong_forecasts;
+    time_ratios.insert(time_ratios.end(), played.time_ratios.begin(), played.time_ratios.end());
     simulated += played.simulated;
+  }
+  /// How well plans were forecast, faults in the middle of them included.
+  std::string forecast_text() {
+    if (time_ratios.empty()) {
+      return "no plan was carried out whole";
+    }
+    std::sort(time_ratios.begin(), time_ratios.end());
+    const auto at = [&](std::size_t percent) {
+      return time_ratios[(time_ratios.size() - 1) * percent / 100];
+    };
+    return fmt::format(
+        "{} plans carried out whole, {} counted otherwise than forecast; time taken by time "
+        "forecast: median {:.2f}, 10th of 100 {:.2f}, 90th {:.2f}",
+        forecasts, wrong_forecasts, at(50), at(10), at(90));
   }
   std::string str() const {
     return fmt::format(
@@ -95,7 +117,8 @@ int run_seeds(const Options& options) {
     }
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  fmt::print("\nall laws hold: {}; {:.0f} s\n", totals.str(), took.count());
+  fmt::print("\nall laws hold: {}; {:.0f} s\n{}\n", totals.str(), took.count(),
+             totals.forecast_text());
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "tests/sim/provisioner/workload/story.h"
@@ -21,6 +22,11 @@ struct Played {
   std::size_t daemons = 0;
   std::size_t hand_overs = 0;
   std::size_t promotions = 0;
+  /// Plans that were carried out whole, and those whose forecast counted otherwise.
+  std::size_t forecasts = 0;
+  std::size_t wrong_forecasts = 0;
+  /// How long those plans took, by how long their forecasts said.
+  std::vector<double> time_ratios;
   Duration simulated{0};
   /// Over every line of the daemon's log: equal stories give equal digests.
   std::string digest;
@@ -37,7 +43,8 @@ struct Played {
 ///   - no port is leased to two;
 ///   - epoch, generation and each tenant's token only grow;
 ///   - no instance is told to stop while it holds a tenant, but for what an upgrade forces;
-///   - the daemon that is back knows the file that was last accepted.
+///   - the daemon that is back knows the file that was last accepted;
+///   - while nothing has gone wrong yet, each plan did what its forecast had counted.
 /// Held in the end:
 ///   - another apply is empty, and no intent is open;
 ///   - each desired tenant is held by the instance that is recorded, at its port, and reachable;

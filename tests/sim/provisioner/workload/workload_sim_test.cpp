@@ -25,6 +25,23 @@ TEST_P(WorkloadSim, HoldsEveryLaw) {
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, WorkloadSim, ::testing::Range<std::uint64_t>(1, 41, 5));
 
+class WorkloadForecasts : public ::testing::TestWithParam<std::uint64_t> {};
+
+/// What operators and the monitor do where nothing goes wrong.
+TEST_P(WorkloadForecasts, CountRightWhatIsCarriedOutWhole) {
+  std::size_t forecasts = 0;
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + 5; ++seed) {
+    Story story = make_story(seed, 2 * kLength);
+    std::erase_if(story, [](const Op& op) { return is_fault(op.deed); });
+    const Played played = play(story);
+    ASSERT_EQ(played.violation.value_or(""), "") << "seed " << seed;
+    EXPECT_EQ(played.wrong_forecasts, 0U) << "seed " << seed;
+    forecasts += played.forecasts;
+  }
+  EXPECT_GT(forecasts, 20U);
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, WorkloadForecasts, ::testing::Range<std::uint64_t>(1, 21, 5));
+
 TEST(WorkloadStories, ThatOnceBrokeALawHold) {
   std::size_t stories = 0;
   for (const auto& entry : std::filesystem::directory_iterator(VOICECTL_STORIES)) {

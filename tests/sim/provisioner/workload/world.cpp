@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "base/crypto.h"
+#include "provisioner/daemon/live_load.h"
 #include "provisioner/plan/pool_moves.h"
 
 namespace voicectl {
@@ -66,6 +67,7 @@ void World::start_daemon() {
     daemon_->is_started = true;
     check_desired();
     watch_ = std::make_unique<SimWatch>(*daemon_);
+    daemon_->load = [this] { return live_load(watch_->feed.view()); };
     watch_->feed.start();
   });
   if (started.has_error()) {
@@ -349,6 +351,7 @@ const std::map<Deed, World::Act>& World::acts() {
 }
 
 void World::perform(const Op& op) {
+  is_hurt_ = is_hurt_ || is_fault(op.deed);
   if (const auto act = acts().find(op.deed); act != acts().end()) {
     act->second(*this, op);
   } else if (is_ready()) {
@@ -384,6 +387,9 @@ void World::fill(Played& played) const {
   played.calls = calls_ + (daemon_ == nullptr ? 0 : daemon_->plan.calls());
   played.daemons = daemons_;
   played.simulated = now() - began_;
+  played.forecasts = forecasts_;
+  played.wrong_forecasts = wrong_forecasts_;
+  played.time_ratios = time_ratios_;
   std::string all;
   for (const std::string& line : machine_.log_lines) {
     all += line + "\n";

@@ -62,6 +62,7 @@ class World {
                                                      const control::Message& question);
   void check_always();
   void check_growth();
+  void check_forecasts();
   void check_desired();
   void check_rest();
   void check_tenant(const TenantId& name, const RecordedTenant& tenant);
@@ -86,6 +87,12 @@ class World {
   MonoTime began_ = machine_.sim.now();
   std::size_t calls_ = 0;
   std::size_t daemons_ = 0;
+  /// Something has gone wrong.
+  bool is_hurt_ = false;
+  std::int64_t last_forecast_ = 0;
+  std::size_t forecasts_ = 0;
+  std::size_t wrong_forecasts_ = 0;
+  std::vector<double> time_ratios_;
   std::optional<std::string> stopped_with_tenants_;
 };
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "provisioner/apply/step_order.h"
 #include "tests/support/matchers.h"
 #include "tests/support/registry/memory_registry.h"
 #include "tests/support/sim_reactor.h"
@@ -91,7 +92,12 @@ class ExecutorTest : public ::testing::Test {
     return snapshot;
   }()};
   ScriptedRunner runner{sim};
-  Executor executor{Executor::Deps{sim, queue, recorded, runner, wall}};
+  RegistryJournal journal{queue};
+  std::vector<std::pair<std::string, ActionTime>> times;
+  Executor executor{Executor::Deps{sim, journal, recorded, runner, wall,
+                                   [this](const Action& action, const ActionTime& time) {
+                                     times.emplace_back(kind_of(action), time);
+                                   }}};
   std::map<std::string, api::StepProgress> last;
   std::vector<api::StepProgress> moves;
   std::optional<api::ApplyOutcome> outcome;
@@ -221,6 +227,33 @@ TEST_F(ExecutorTest, AnEmptyPlanFinishesAtOnce) {
 
   EXPECT_EQ(outcome->done, 0U);
   EXPECT_FALSE(executor.is_running());
+}
+
+TEST_F(ExecutorTest, TellsAndJournalsHowLongEachStepTook) {
+  runner.failures.emplace(describe(retire("b")), Error(ErrorCode::kUnavailable, "cannot"));
+
+  run({step(0, withdraw("a")), step(1, retire("b"))});
+
+  ASSERT_EQ(times.size(), 1U);
+  EXPECT_EQ(times[0].first, "withdraw_route");
+  EXPECT_EQ(times[0].second, (ActionTime{std::chrono::milliseconds(10), std::nullopt}));
+  EXPECT_EQ(store->times, (std::vector<TimedAction>{{"withdraw_route", times[0].second}}));
+}
+
+TEST(StepOrderTest, BeginsWhatNeedsNothingAndOneOfEachSubject) {
+  const auto on = [](std::size_t number, const std::string& name, std::vector<std::size_t> needs) {
+    return Step{number, WithdrawRoute{tenant(name)}, "", std::move(needs), ""};
+  };
+  StepOrder order({on(0, "a", {}), on(1, "a", {}), on(2, "b", {0}), on(3, "c", {1})});
+
+  EXPECT_THAT(order.begin(32, 32), ElementsAre(0));
+  order.end(0, StepOrder::End::kDone);
+  EXPECT_THAT(order.begin(1, 32), ElementsAre(1));
+  EXPECT_THAT(order.begin(32, 32), ElementsAre(2));
+  order.end(1, StepOrder::End::kFailed);
+  order.end(2, StepOrder::End::kDone);
+  EXPECT_THAT(order.begin(32, 32), ::testing::IsEmpty());
+  EXPECT_EQ(order.under_way(), 0U);
 }
 
 }  // namespace

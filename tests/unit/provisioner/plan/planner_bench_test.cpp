@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "provisioner/apply/effect_forecaster.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
 
@@ -52,6 +53,39 @@ TEST(PlannerBench, PlansAThousandTenants) {
       first.steps.size(), all, nothing);
 #ifdef NDEBUG
   EXPECT_LT(nothing, 50.0);
+#endif
+}
+
+TEST(PlannerBench, ForecastsAThousandTenants) {
+  const DesiredState desired = many_tenants(1000);
+  const PlanInputs inputs = plan_inputs();
+  const LiveLoad load;
+  const ActionTimes times;
+  Snapshot snapshot;
+  const auto forecast = [&](const Plan& plan, const DesiredState& wanted) {
+    return forecast_effect(plan, ForecastInputs{.desired = wanted,
+                                                .snapshot = snapshot,
+                                                .planner = inputs,
+                                                .load = load,
+                                                .times = times,
+                                                .now = kNoon});
+  };
+  const Plan first = plan_of(desired, snapshot);
+  const double all = best_of(3, [&] { (void)forecast(first, desired); });
+  apply_plan(snapshot, first, kNoon);
+  DesiredState edited = desired;
+  for (std::size_t i = 0; i < 10; ++i) {
+    edited.tenants[i].phone = "+1 555 0100";
+  }
+  const Plan ten = plan_of(edited, snapshot);
+
+  const double few = best_of(5, [&] { (void)forecast(ten, edited); });
+
+  std::printf(
+      "1,000 tenants: forecast of the first plan (%zu steps) %.1f ms, of %zu changes %.1f ms\n",
+      first.steps.size(), all, ten.steps.size(), few);
+#ifdef NDEBUG
+  EXPECT_LT(few, 50.0);
 #endif
 }
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands/commands.h"
+#include "cli/effect_printer.h"
+#include "cli/list_printer.h"
+
+namespace voicectl {
+namespace {
+
+struct Options {
+  std::size_t limit = 20;
+  std::int64_t before = 0;
+  OutputFormat format = OutputFormat::kTable;
+};
+
+/// Quantities by name, in the record's member `side`.
+Json numbers_in(const Json& record, std::string_view side) {
+  const auto found = record.find(side);
+  return found != record.end() && found->is_object() ? *found : Json::object();
+}
+
+std::string time_of(const Json& record, std::string_view side) {
+  const Json numbers = numbers_in(record, side);
+  return numbers.contains("duration_us")
+             ? quantity_text("duration_us", integer_or(numbers, "duration_us", 0))
+             : "-";
+}
+
+/// "as forecast", or what came out differently: "processes started 2 (1)".
+std::string verdict_of(const Json& record) {
+  const auto complete = record.find("complete");
+  if (complete != record.end() && complete->is_boolean() && !complete->get<bool>()) {
+    return "not carried out in whole";
+  }
+  const Json forecast = numbers_in(record, "forecast");
+  const Json outcome = numbers_in(record, "outcome");
+  std::string out;
+  for (const auto& [quantity, expected] : forecast.items()) {
+    const bool is_count = !quantity.ends_with("_us");
+    if (is_count && outcome.contains(quantity) && outcome[quantity] != expected) {
+      out += fmt::format("{}{} {} ({} forecast)", out.empty() ? "" : ", ", quantity_title(quantity),
+                         integer_or(outcome, quantity, 0), integer_or(forecast, quantity, 0));
+    }
+  }
+  return out.empty() ? "as forecast" : out;
+}
+
+ListView forecasts_view() {
+  return {
+      .list = "forecasts",
+      .kind = "forecast",
+      .name_key = "number",
+      .when_empty = "No plan was carried out yet. Next: voicectl apply -f platform.yaml",
+      .columns = {number_column("NUMBER", "number"),
+                  text_column("AT", "at"),
+                  number_column("REVISION", "revision"),
+                  {{"PLAN"},
+                   Shown::kWide,
+                   [](const Json& item) { return string_or(item, "plan_id", "").substr(0, 12); }},
+                  {{"TOOK", Align::kRight},
+                   Shown::kAlways,
+                   [](const Json& item) { return time_of(item, "outcome"); }},
+                  {{"FORECAST", Align::kRight},
+                   Shown::kAlways,
+                   [](const Json& item) { return time_of(item, "forecast"); }},
+                  {{"COUNTS"}, Shown::kAlways, verdict_of}}};
+}
+
+Result<ExitCode> list_forecasts(CommandContext& context, const Options& options) {
+  std::string target = fmt::format("/v1/forecasts?limit={}", options.limit);
+  target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
+  VC_TRY(const Json answer, daemon_of(context)->get(target));
+  print_list(context.console, answer, forecasts_view(), options.format);
+  return ExitCode::kOk;
+}
+
+CommandBody declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--limit", options->limit, "most plans to list")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--before", options->before, "only those before this number")->type_name("N");
+  add_output_option(app, options->format, Formats::kList);
+  return [options](CommandContext& context) { return list_forecasts(context, *options); };
+}
+
+}  // namespace
+
+Command forecast_list_command() {
+  return {"forecast list", "List what was expected of plans beside what came of them",
+          "  voicectl forecast list\n"
+          "  voicectl forecast list --limit 100 -o json\n"
+          "\n"
+          "Every plan that was carried out is there, also those of the monitor and of the hourly\n"
+          "look, the newest 500 of them. 'voicectl metrics' has the errors for Prometheus.",
+          declare};
+}
+
+}  // namespace voicectl

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/apply/irrevocable.h"
+
+#include <fmt/core.h>
+
+#include <optional>
+
+namespace voicectl {
+namespace {
+
+using Why = std::optional<std::string>;
+
+/// Absent: another plan can take it back.
+Why why_not_undone(const Action& action, const EffectForecast& forecast) {
+  const auto can_be = [](const auto&) { return Why(); };
+  return std::visit(
+      Overload{
+          [&](const SetPlatform& a) { return can_be(a); },
+          [](const InstallKey&) { return Why("the key that was installed before is overwritten"); },
+          [&](const CreateTenant& a) { return can_be(a); },
+          [&](const UpdateTenant& a) { return can_be(a); },
+          [](const DeleteTenant&) {
+            return Why("its API keys are erased (its data are kept until they are purged)");
+          },
+          [&](const RecordWish& a) { return can_be(a); },
+          [&](const PrepareTenantData& a) { return can_be(a); },
+          [&](const RetireTenantData& a) { return can_be(a); },
+          [&](const StartInstance& a) { return can_be(a); },
+          [&](const StopInstance& a) { return can_be(a); },
+          [&](const RetireInstance& a) { return can_be(a); },
+          [&](const SetPrograms& a) { return can_be(a); },
+          [&](const BindListener& a) { return can_be(a); },
+          [](const ReleaseListener&) {
+            return Why("its port rests for ten minutes: it would get another one");
+          },
+          [&](const LendListener& a) { return can_be(a); },
+          [](const ReclaimListener&) { return Why("its live sessions end"); },
+          [&](const IssueCertificate& a) {
+            return forecast.limit.orders
+                       ? Why("the order counts against the limit of " + forecast.limit.authority)
+                       : can_be(a);
+          },
+          [](const RemoveCertificate&) {
+            return Why("its private key is erased: another one would be ordered");
+          },
+          [&](const PublishEdge& a) {
+            return forecast.stranded > 0
+                       ? Why("WebSockets that its old workers hold are not taken over by the "
+                             "new ones")
+                       : can_be(a);
+          },
+          [&](const PublishRoute& a) { return can_be(a); },
+          [&](const WithdrawRoute& a) { return can_be(a); }},
+      action);
+}
+
+}  // namespace
+
+std::vector<Irrevocable> irrevocable_in(const Plan& plan, const EffectForecast& forecast) {
+  std::vector<Irrevocable> out;
+  for (const Step& step : plan.steps) {
+    if (Why why = why_not_undone(step.action, forecast)) {
+      out.push_back(Irrevocable{subject_of(step.action), std::move(*why)});
+    }
+  }
+  for (const TenantForecast& tenant : forecast.tenants) {
+    if (tenant.fate == SessionFate::kDrop && tenant.to) {
+      out.push_back(Irrevocable{"tenant/" + tenant.tenant.str(),
+                                "WebSockets that are closed come again only if their clients do"});
+    }
+  }
+  return out;
+}
+
+}  // namespace voicectl
