@@ -9,6 +9,7 @@
 
 #include "cli/posix_program_host.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/without_descriptors.h"
 
 namespace voicectl {
 namespace {
@@ -92,6 +93,7 @@ TEST_F(ProgramHostTest, HoweverOftenOneLooksNoDescriptorIsLost) {
 }
 
 TEST_F(ProgramHostTest, AProgramThatCannotBeWatchedIsNotTakenForEnded) {
+  VC_NEEDS_NO_DESCRIPTORS();
   const ProcessIdentity who = start("exec sleep 60");
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);

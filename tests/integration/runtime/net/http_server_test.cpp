@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/integration/runtime/net/net_fixture.h"
+#include "tests/support/without_descriptors.h"
 
 namespace voicectl::test {
 namespace {
@@ -409,6 +410,7 @@ TEST_F(HttpServerTest, ServesAThousandConnections) {
 }
 
 TEST_F(HttpServerTest, WaitsForDescriptorsInsteadOfSpinning) {
+  VC_NEEDS_NO_DESCRIPTORS();
   EchoServer echo(loop_);
   RawPeer idle(loop_, echo.port());
   idle.send(get("/one"));
