@@ -49,9 +49,6 @@ Result<TenantDatabase> TenantDatabase::open(const std::string& path, FencingToke
   VC_TRY(TenantWriters writers, TenantWriters::prepare(database));
   TenantDatabase opened(std::move(database), token, std::move(writers));
   VC_TRY(opened.take_over());
-  // Most of a hundred pages have been looked at to open it. A pool of a thousand tenants that
-  // hardly speak would keep them all.
-  VC_TRY(opened.database_.run("PRAGMA shrink_memory"));
   return opened;
 }
 
