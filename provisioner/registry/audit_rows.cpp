@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/registry/audit_rows.h"
 
-#include <fmt/core.h>
-
-#include <algorithm>
 #include <limits>
 
 #include "provisioner/registry/recorded_rows.h"
@@ -41,15 +38,7 @@ Result<std::int64_t> insert_audit(SqliteDatabase& database, const AuditRecord& r
       .bind(6, record.subject)
       .bind(7, record.detail)
       .bind(8, static_cast<std::int64_t>(record.pid));
-  VC_TRY(const bool has_number, row.step());
-  if (!has_number) {
-    return Error(ErrorCode::kInternal, "cannot write the audit log: a record got no number");
-  }
-  const std::int64_t number = row.integer(0);
-  row.reset();
-  VC_TRY(SqliteStatement prune, database.prepare("DELETE FROM audit WHERE number <= ?"));
-  VC_TRY(prune.bind(1, number - kKeptAuditRecords).run());
-  return number;
+  return insert_newest(database, row, "audit", kKeptAuditRecords);
 }
 
 Status close_audit_row(SqliteDatabase& database,
@@ -66,12 +55,11 @@ Result<std::vector<AuditRecord>> load_audit(SqliteDatabase& database, const Audi
          database.prepare("SELECT number, at, uid, sender, who, what, subject, detail, result, "
                           "message, pid FROM audit WHERE number < ?1 AND at >= ?2 AND at <= ?3 AND "
                           "(?4 = '' OR subject = ?4) ORDER BY number DESC LIMIT ?5"));
-  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
   row.bind(1, filter.before)
       .bind(2, filter.since ? to_row(*filter.since) : 0)
       .bind(3, filter.until ? to_row(*filter.until) : kAnyTime)
       .bind(4, filter.subject)
-      .bind(5, static_cast<std::int64_t>(std::min(filter.limit, kMost)));
+      .bind(5, row_limit(filter.limit));
   std::vector<AuditRecord> out;
   while (true) {
     VC_TRY(const bool more, row.step());

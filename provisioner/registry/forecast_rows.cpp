@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/registry/forecast_rows.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "provisioner/registry/recorded_rows.h"
 
 namespace voicectl {
-namespace {
-
-using std::chrono::microseconds;
-
-std::int64_t row_limit(std::size_t limit) {
-  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
-  return static_cast<std::int64_t>(std::min(limit, kMost));
-}
-
-}  // namespace
 
 Result<std::int64_t> insert_forecast(SqliteDatabase& database, const ForecastRecord& record) {
   VC_TRY(SqliteStatement row,
@@ -28,15 +15,7 @@ Result<std::int64_t> insert_forecast(SqliteDatabase& database, const ForecastRec
       .bind(4, std::int64_t{record.is_complete ? 1 : 0})
       .bind(5, record.forecast)
       .bind(6, record.outcome);
-  VC_TRY(const bool has_number, row.step());
-  if (!has_number) {
-    return Error(ErrorCode::kInternal, "cannot keep a forecast: it got no number");
-  }
-  const std::int64_t number = row.integer(0);
-  row.reset();
-  VC_TRY(SqliteStatement prune, database.prepare("DELETE FROM forecasts WHERE number <= ?"));
-  VC_TRY(prune.bind(1, number - kKeptForecasts).run());
-  return number;
+  return insert_newest(database, row, "forecasts", kKeptForecasts);
 }
 
 Result<std::vector<ForecastRecord>> load_forecasts(SqliteDatabase& database,
@@ -73,9 +52,10 @@ Result<std::vector<TimedAction>> load_action_times(SqliteDatabase& database, std
     if (!more) {
       return out;
     }
-    TimedAction timed{row.text(0), ActionTime{microseconds(row.integer(1)), std::nullopt}};
+    TimedAction timed{row.text(0),
+                      ActionTime{std::chrono::microseconds(row.integer(1)), std::nullopt}};
     if (!row.is_null(2)) {
-      timed.time.pause = microseconds(row.integer(2));
+      timed.time.pause = std::chrono::microseconds(row.integer(2));
     }
     out.push_back(std::move(timed));
   }

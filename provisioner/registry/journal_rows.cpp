@@ -3,9 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <limits>
-
 #include "provisioner/registry/recorded_rows.h"
 
 namespace voicectl {
@@ -115,11 +112,6 @@ Result<std::int64_t> insert_events(SqliteDatabase& database,
 }
 
 namespace {
-
-std::int64_t row_limit(std::size_t limit) {
-  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
-  return static_cast<std::int64_t>(std::min(limit, kMost));
-}
 
 /// Columns: number, at, name, subject, detail.
 Result<std::vector<EventRecord>> take_events(SqliteStatement& row) {

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -301,6 +303,28 @@ Result<std::vector<ApiKeyRecord>> read_api_keys(SqliteDatabase& database) {
     out.push_back(ApiKeyRecord{row.text(1), std::move(tenant), row.text(2), row.text(3),
                                wall_time_of(row.integer(4)), time_at(5), time_at(6), row.text(7)});
   }
+}
+
+Result<std::int64_t> insert_newest(SqliteDatabase& database,
+                                   SqliteStatement& row,
+                                   std::string_view table,
+                                   std::int64_t kept) {
+  VC_TRY(const bool has_number, row.step());
+  if (!has_number) {
+    return Error(ErrorCode::kInternal,
+                 fmt::format("cannot write to the table '{}': a row got no number", table));
+  }
+  const std::int64_t number = row.integer(0);
+  row.reset();
+  VC_TRY(SqliteStatement prune,
+         database.prepare(fmt::format("DELETE FROM {} WHERE number <= ?", table)));
+  VC_TRY(prune.bind(1, number - kept).run());
+  return number;
+}
+
+std::int64_t row_limit(std::size_t limit) {
+  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(limit, kMost));
 }
 
 std::int64_t to_row(WallTime at) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/registry/revision_rows.h"
 
-#include <algorithm>
-#include <limits>
 #include <map>
 #include <string>
 
@@ -158,8 +156,7 @@ Result<std::vector<Revision>> load_revisions(SqliteDatabase& database,
                                              std::size_t limit) {
   VC_TRY(SqliteStatement row,
          database.prepare("SELECT * FROM revisions WHERE number < ? ORDER BY number DESC LIMIT ?"));
-  constexpr std::size_t kMost = std::numeric_limits<std::int64_t>::max();
-  row.bind(1, before).bind(2, static_cast<std::int64_t>(std::min(limit, kMost)));
+  row.bind(1, before).bind(2, row_limit(limit));
   std::vector<Revision> out;
   while (true) {
     VC_TRY(const bool more, row.step());
