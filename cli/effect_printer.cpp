@@ -31,8 +31,7 @@ std::string plural(std::int64_t count, std::string_view one, std::string_view ma
 }
 
 std::string time_text(std::int64_t microseconds) {
-  return microseconds < 1000 ? fmt::format("{}us", microseconds)
-                             : format_duration(std::chrono::microseconds(microseconds));
+  return format_duration(std::chrono::microseconds(microseconds));
 }
 
 std::string estimate_text(const Json& estimate, std::string_view when_not_measured) {
@@ -67,7 +66,7 @@ EffectLine processes_line(const Json& forecast) {
   std::vector<std::string> started;
   std::vector<std::string> stopped;
   for (const Json& process : member(forecast, "processes")) {
-    const std::string replaces = string_or(process, "replaces", "");
+    const std::string replaces = safe_for_terminal(string_or(process, "replaces", ""));
     const std::string name = safe_for_terminal(string_or(process, "instance", "?")) +
                              (replaces.empty() ? "" : " in place of " + replaces);
     (string_or(process, "change", "") == "start" ? started : stopped).push_back(name);
@@ -179,14 +178,31 @@ std::string cpu_text(const Json& milli) {
              : "not known";
 }
 
+/// "1 now, 2 in between, 3 afterwards", or once that nothing of it is known.
+template <typename Text>
+std::string course_text(const Json& values,
+                        const std::vector<std::pair<std::string_view, std::string_view>>& moments,
+                        const Text& text_of) {
+  const bool is_known = std::any_of(moments.begin(), moments.end(), [&](const auto& moment) {
+    return member(values, moment.first).is_number_integer();
+  });
+  if (!is_known) {
+    return "not known";
+  }
+  std::vector<std::string> texts;
+  for (const auto& [key, when] : moments) {
+    texts.push_back(fmt::format("{} {}", text_of(member(values, key)), when));
+  }
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
 EffectLine resources_line(const Json& forecast) {
-  const Json& memory = member(forecast, "memory_bytes");
-  const Json& cpu = member(forecast, "cpu_milli");
-  return {"memory",
-          fmt::format("{} now, {} in between, {} afterwards; processor: {} now, {} afterwards",
-                      bytes_text(member(memory, "before")), bytes_text(member(memory, "peak")),
-                      bytes_text(member(memory, "after")), cpu_text(member(cpu, "before")),
-                      cpu_text(member(cpu, "after")))};
+  const std::string memory =
+      course_text(member(forecast, "memory_bytes"),
+                  {{"before", "now"}, {"peak", "in between"}, {"after", "afterwards"}}, bytes_text);
+  const std::string processor = course_text(member(forecast, "cpu_milli"),
+                                            {{"before", "now"}, {"after", "afterwards"}}, cpu_text);
+  return {"memory", fmt::format("{}; processor: {}", memory, processor)};
 }
 
 EffectLine undo_line(const Json& forecast, std::size_t most) {
