@@ -14,10 +14,6 @@
 namespace voicectl {
 namespace {
 
-std::int64_t microseconds_of(Duration length) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(length).count();
-}
-
 /// Of a plan's steps, all of one alternative.
 template <typename T>
 std::vector<T> actions_of(const Plan& plan) {

@@ -11,10 +11,6 @@
 namespace voicectl {
 namespace {
 
-std::int64_t microseconds_of(Duration length) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(length).count();
-}
-
 /// Known on both sides.
 std::vector<api::Compared> side_by_side(const Quantities& forecast, const Quantities& outcome) {
   std::vector<api::Compared> out;

@@ -66,6 +66,10 @@ struct Estimate {
   /// Measured cases that it is made from; 0: it is assumed.
   std::size_t samples = 0;
 };
+/// As a forecast's times are kept and told.
+inline std::int64_t microseconds_of(Duration length) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(length).count();
+}
 
 /// What the live part of the platform does, as last sampled.
 struct LiveLoad {

@@ -19,10 +19,6 @@ Json optional_json(const std::optional<Bytes>& size) {
   return size ? Json(size->count) : Json();
 }
 
-std::int64_t microseconds_of(Duration length) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(length).count();
-}
-
 Json estimate_json(const Estimate& estimate) {
   return {{"typical_us", microseconds_of(estimate.typical)},
           {"at_most_us", microseconds_of(estimate.at_most)},
