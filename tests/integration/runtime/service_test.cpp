@@ -9,6 +9,7 @@
 #include "runtime/control/protocol.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
+#include "tests/support/silent_sink.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class SilentSink final : public LogSink {
- public:
-  void write(LogLevel, std::string_view) override {}
-};
 
 /// The daemon's end of a channel, as a script.
 class Daemon {

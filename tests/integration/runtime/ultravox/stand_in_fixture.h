@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/log.h"
 #include "base/os/system_clock.h"
 #include "base/random.h"
 #include "runtime/net/http_client.h"
@@ -19,16 +18,12 @@
 #include "runtime/ultravox/stand_in/stand_in.h"
 #include "runtime/ultravox/ultravox_client.h"
 #include "tests/integration/runtime/net/net_fixture.h"
+#include "tests/support/silent_sink.h"
 
 namespace voicectl::ultravox::test {
 
 using voicectl::test::Loop;
 using voicectl::test::RawPeer;
-
-class SilentSink final : public LogSink {
- public:
-  void write(LogLevel, std::string_view) override {}
-};
 
 /// Takes webhooks, callbacks and tool calls, and answers them as the test says.
 class Receiver {

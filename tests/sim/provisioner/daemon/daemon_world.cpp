@@ -66,6 +66,16 @@ void DaemonWorld::lose_the_machine() {
   machine.edge.sockets.clear();
 }
 
+void DaemonWorld::refuse_to_take_tenants() {
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    return question.type == control::request::kLend
+               ? std::optional(Result<std::string>(Error(ErrorCode::kCorrupt, "cannot read it")))
+               : std::nullopt;
+  };
+}
+
 DesiredState DaemonWorld::platform_with(const std::vector<std::string>& tenants) {
   std::string text(kHead);
   for (const std::string& tenant : tenants) {

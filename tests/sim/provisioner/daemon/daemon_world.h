@@ -48,6 +48,8 @@ class DaemonWorld : public ::testing::Test {
   Plan plan(const DesiredState& desired);
   /// Applies and lets everything come to rest.
   Applied apply(const DesiredState& desired);
+  /// From now on instances take no tenant.
+  void refuse_to_take_tenants();
   /// The five laws, as far as one moment shows them.
   void expect_converged(const DesiredState& desired);
 

@@ -107,13 +107,7 @@ TEST_F(ForecastSim, WhatWasMeasuredIsExpectedNextTimeAlsoByTheNextDaemon) {
 
 TEST_F(ForecastSim, APlanThatFailsIsComparedAndNotJudged) {
   apply(platform_with({"alpha"}));
-  machine.instances.on_request =
-      [](const std::string&,
-         const control::Message& question) -> std::optional<Result<std::string>> {
-    return question.type == control::request::kLend
-               ? std::optional(Result<std::string>(Error(ErrorCode::kCorrupt, "cannot read it")))
-               : std::nullopt;
-  };
+  refuse_to_take_tenants();
 
   const Applied applied = apply(platform_with({"alpha", "beta"}));
 

@@ -18,15 +18,6 @@ class RevisionSim : public DaemonWorld {
   std::vector<Revision> revisions() {
     return *daemon().registry->read_revisions(std::numeric_limits<std::int64_t>::max(), 100);
   }
-  void refuse_to_take_tenants() {
-    machine.instances.on_request =
-        [](const std::string&,
-           const control::Message& question) -> std::optional<Result<std::string>> {
-      return question.type == control::request::kLend
-                 ? std::optional(Result<std::string>(Error(ErrorCode::kCorrupt, "cannot read it")))
-                 : std::nullopt;
-    };
-  }
   Status begin(const DesiredState& desired, std::int64_t base_revision) {
     return daemon().daemon->loop().apply(
         {.desired = desired, .plan_id = {}, .who = "ben", .base_revision = base_revision},

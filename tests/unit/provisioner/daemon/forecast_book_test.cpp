@@ -9,6 +9,7 @@
 #include "tests/support/plan/plan_builders.h"
 #include "tests/support/prometheus_text.h"
 #include "tests/support/registry/memory_registry.h"
+#include "tests/support/silent_sink.h"
 #include "tests/support/sim_reactor.h"
 
 namespace voicectl {
@@ -21,11 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-class Silence final : public LogSink {
- public:
-  void write(LogLevel, std::string_view) override {}
-};
 
 class ForecastBookTest : public ::testing::Test {
  protected:
@@ -70,7 +66,7 @@ class ForecastBookTest : public ::testing::Test {
   RegistryQueue queue{*registry, offload};
   FakeEdgeState edge_state;
   FakeEdgeProxy edge{edge_state, sim};
-  Silence silence;
+  SilentSink silence;
   Log log{silence, wall};
   LiveLoad load;
   ForecastBook book{{sim, wall, queue, edge, log, OrderLimit{"nobody"}, [this] { return load; }},
