@@ -208,13 +208,6 @@ TEST_P(FileSystemContract, ReplacesAFileOfAnOwner) {
               FailsWith(ErrorCode::kInternal));
 }
 
-TEST_P(FileSystemContract, LeavesALinkThatPointsThereAlready) {
-  ASSERT_THAT(files_.replace_link(at("link"), "one"), IsOk());
-  ASSERT_THAT(files_.replace_link(at("link"), "one"), IsOk());
-  ASSERT_THAT(files_.replace_link(at("link"), "on"), IsOk());
-  EXPECT_THAT(files_.replace_link(at("link"), "one"), IsOk());
-}
-
 TEST_P(FileSystemContract, GivesAFileToItsOwnerAgain) {
   ASSERT_THAT(write("file", ""), IsOk());
   const UserIds owner{::getuid(), ::getgid()};

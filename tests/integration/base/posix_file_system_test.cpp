@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -178,6 +179,50 @@ TEST_F(PosixFileSystemTest, GivesFilesToOthersWhereRoot) {
   ASSERT_EQ(::lstat(folder_.path("link").c_str(), &link), 0);
   EXPECT_EQ(file.st_uid, 0U);
   EXPECT_EQ(link.st_uid, 65534U);
+}
+
+TEST_F(PosixFileSystemTest, MakesFilesOfOthersWhereRoot) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root may give files away";
+  }
+  ASSERT_THAT(files_.replace_atomically(folder_.path("file"), "before", kPrivateFile), IsOk());
+
+  ASSERT_THAT(files_.replace_owned(folder_.path("file"), "after", FileMode{0640}, {65534, 65533}),
+              IsOk());
+
+  struct stat file {};
+  ASSERT_EQ(::lstat(folder_.path("file").c_str(), &file), 0);
+  EXPECT_EQ(file.st_uid, 65534U);
+  EXPECT_EQ(file.st_gid, 65533U);
+  EXPECT_EQ(file.st_mode & 07777, 0640U);
+}
+
+TEST_F(PosixFileSystemTest, AFileThatCannotBeGivenAwayReplacesNothing) {
+  if (::geteuid() == 0) {
+    GTEST_SKIP() << "root may give everything away";
+  }
+  ASSERT_THAT(files_.replace_atomically(folder_.path("file"), "before", kPrivateFile), IsOk());
+
+  EXPECT_THAT(files_.replace_owned(folder_.path("file"), "after", kPrivateFile, {0, 0}),
+              FailsWith(ErrorCode::kPermissionDenied));
+
+  EXPECT_EQ(files_.read(folder_.path("file"), 100).value(), "before");
+}
+
+TEST_F(PosixFileSystemTest, LeavesALinkThatPointsThereAlready) {
+  const auto inode_of_link = [&] {
+    struct stat link {};
+    EXPECT_EQ(::lstat(folder_.path("link").c_str(), &link), 0);
+    return link.st_ino;
+  };
+  ASSERT_THAT(files_.replace_link(folder_.path("link"), "target"), IsOk());
+  const auto first = inode_of_link();
+
+  EXPECT_THAT(files_.replace_link(folder_.path("link"), "target"), IsOk());
+  EXPECT_EQ(inode_of_link(), first);
+
+  EXPECT_THAT(files_.replace_link(folder_.path("link"), "targe"), IsOk());
+  EXPECT_EQ(std::filesystem::read_symlink(folder_.path("link")), "targe");
 }
 
 }  // namespace

@@ -20,6 +20,9 @@ HostName host(const std::string& name) {
   return *HostName::parse(name);
 }
 
+using ::testing::Each;
+using ::testing::StartsWith;
+
 class EdgeRoutesTest : public ::testing::Test {
  protected:
   EdgeRoutesTest() {
@@ -44,6 +47,21 @@ TEST_F(EdgeRoutesTest, LinksTheSubdomainToTheTenantsSocket) {
 
   EXPECT_TRUE(is_routed("acme"));
   EXPECT_EQ(files_.find("/run/v/domains/acme.sock")->content, "../tenants/acme.sock");
+}
+
+TEST_F(EdgeRoutesTest, ARouteThatIsThereIsNotWrittenAgain) {
+  ASSERT_THAT(publish(kAcme, {host("acme.voice.test"), host("a.example")}), IsOk());
+  const std::size_t before = files_.operations().size();
+
+  EdgeRoutes of_the_next_daemon(files_, kFolders);
+  ASSERT_THAT(of_the_next_daemon.set_domain(host("voice.test")), IsOk());
+  ASSERT_THAT(of_the_next_daemon.publish(kAcme, {host("acme.voice.test"), host("a.example")},
+                                         tenant_socket(kFolders, kAcme)),
+              IsOk());
+
+  const std::vector<std::string> done(files_.operations().begin() + before,
+                                      files_.operations().end());
+  EXPECT_THAT(done, Each(StartsWith("link ")));
 }
 
 TEST_F(EdgeRoutesTest, PublishesExactlyTheGivenHosts) {
