@@ -11,6 +11,11 @@
 
 namespace voicectl {
 
+/// Seconds for which a tenant stands still while it is handed over: as it should be, and far
+/// beyond.
+inline constexpr std::array kPauseBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025,
+                                         0.05,   0.1,   0.25,   0.5,   1.0,  5.0};
+
 /// A histogram of Prometheus: how many values are at most as large as each bound.
 template <std::size_t N>
 class Histogram {

@@ -30,6 +30,8 @@ class SqliteStatement {
   SqliteStatement& bind(int parameter, std::string_view text);
   SqliteStatement& bind(int parameter, std::int64_t number);
   SqliteStatement& bind_null(int parameter);
+  /// For a column of bytes (BLOB); `text` reads one.
+  SqliteStatement& bind_bytes(int parameter, std::string_view bytes);
   /// A column of another statement's row, whatever it holds.
   SqliteStatement& bind(int parameter, const SqliteStatement& row, int column);
 
@@ -98,6 +100,11 @@ class SqliteDatabase {
   /// ERRORS: kConflict if the file is newer than this program knows.
   Status migrate(std::span<const SqliteMigration> migrations);
   Result<int> schema_version();
+
+  /// Memory that the connection holds for pages of the file: costs as much as there are files.
+  std::uint64_t cached_bytes() const;
+  /// For its schema and its statements: costs as much as there are of them.
+  std::uint64_t prepared_bytes() const;
 
  private:
   struct Close {

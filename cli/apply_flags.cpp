@@ -19,7 +19,13 @@ void add_apply_flags(CLI::App& app, ApplyFlags& flags) {
                  "most tenants that may be deleted without a question")
       ->type_name("N")
       ->capture_default_str();
+  add_rollout_flags(app, flags.rollout);
   add_output_option(app, flags.format, Formats::kLines);
+}
+
+void add_force_conflicts(CLI::App& app, bool& is_forced) {
+  app.add_flag("--force-conflicts", is_forced,
+               "take the file's value for fields that the command line has set");
 }
 
 ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed) {
@@ -29,6 +35,7 @@ ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed) 
           .confirmation = flags.confirmation,
           .allow_delete = flags.allow_delete,
           .why = reason_of(deed, flags.message),
+          .rollout = flags.rollout,
           .lock_patience = flags.lock_patience};
 }
 

@@ -7,6 +7,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/command.h"
+#include "cli/rollout_flags.h"
 
 namespace voicectl {
 
@@ -18,12 +19,16 @@ struct ApplyFlags {
   bool is_agreed = false;
   bool is_explained = false;
   std::size_t allow_delete = 0;
+  RolloutFlags rollout{};
   OutputFormat format = OutputFormat::kTable;
 };
 
-/// Adds -m, --confirm, --lock-timeout, -y, --explain, --allow-delete and -o.
+/// Adds -m, --confirm, --lock-timeout, -y, --explain, --allow-delete, those of a rollout, and -o.
 /// REQUIRES: `flags` outlives `app`.
 void add_apply_flags(CLI::App& app, ApplyFlags& flags);
+
+/// Adds --force-conflicts. REQUIRES: `is_forced` outlives `app`.
+void add_force_conflicts(CLI::App& app, bool& is_forced);
 
 /// What they come to. `deed` is what is kept as the reason, with the message behind it.
 ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed);

@@ -8,50 +8,27 @@
 #include <utility>
 
 #include "cli/effect_printer.h"
-#include "cli/move_progress.h"
+#include "cli/ownership_printer.h"
 #include "cli/plan_difference.h"
+#include "cli/step_display.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/model/field_owners.h"
 
 namespace voicectl {
 namespace {
 
-Color color_of(api::StepState state) {
-  switch (state) {
-    case api::StepState::kDone:
-      return Color::kGood;
-    case api::StepState::kFailed:
-      return Color::kBad;
-    case api::StepState::kSkipped:
-    case api::StepState::kUndone:
-      return Color::kWarning;
-    case api::StepState::kRunning:
-      return Color::kPlain;
+void show(const api::ApplyLine& line, StepDisplay& steps) {
+  if (line.started_steps) {
+    steps.started(*line.started_steps);
+  } else if (line.step) {
+    steps.hear(*line.step);
   }
-  return Color::kPlain;
-}
-
-std::string progress_line(const api::StepProgress& step, const Palette& palette) {
-  const std::string state = fmt::format("{:<7}", name_of(step.state));
-  std::string took = step.state == api::StepState::kDone && step.took_ms > 0
-                         ? format_duration(std::chrono::milliseconds(step.took_ms))
-                         : "";
-  if (const std::string moved = move_summary(step);
-      step.state == api::StepState::kDone && !moved.empty()) {
-    took += (took.empty() ? "" : "; ") + moved;
-  }
-  took = took.empty() ? "" : " (" + took + ")";
-  const std::string error = step.error.empty() ? "" : ": " + step.error;
-  const std::string note =
-      step.note.empty() ? ""
-                        : fmt::format("          {} {}\n", palette.paint(Color::kWarning, "note:"),
-                                      safe_for_terminal(step.note));
-  return fmt::format("  {} {}{}\n{}", palette.paint(color_of(step.state), state),
-                     safe_for_terminal(step.text + error), took, note);
 }
 
 ExitCode exit_code_of(const api::ApplyOutcome& outcome) {
-  if (outcome.failed == 0 && outcome.skipped == 0 && outcome.undone == 0) {
+  if (outcome.failed == 0 && outcome.skipped == 0 && outcome.undone == 0 &&
+      outcome.hooks_failed == 0) {
     return ExitCode::kOk;
   }
   return outcome.done > 0 ? ExitCode::kPartial : ExitCode::kFailure;
@@ -63,6 +40,10 @@ std::string outcome_line(const api::ApplyOutcome& outcome) {
        {std::pair(outcome.failed, "failed"), std::pair(outcome.skipped, "skipped"),
         std::pair(outcome.undone, "undone")}) {
     out += count == 0 ? "" : fmt::format(", {} {}", count, what);
+  }
+  if (outcome.hooks_failed > 0) {
+    out += fmt::format("; {} hook{} failed after it, and it stays", outcome.hooks_failed,
+                       outcome.hooks_failed == 1 ? "" : "s");
   }
   return out + ".\n";
 }
@@ -102,18 +83,52 @@ Answer agree(Console& console, const Json& answer, const ApplyOptions& options) 
                       "delete", "");
 }
 
+/// How a plan takes its tenants, without who that comes to; null if it says nothing of it.
+Json rollout_in(const Json& plan) {
+  Json out = plan.value("rollout", Json());
+  if (out.is_object()) {
+    out.erase("batches");
+  }
+  return out;
+}
+
+/// A desired state as it is sent, and whose it is.
+struct Wanted {
+  const std::string& document;
+  FieldOwner owner;
+  Removed removed = Removed::kMadeAgain;
+};
+
+/// The members of a request that say so.
+Json request_of(const Wanted& wanted) {
+  Json out = {{"document", wanted.document}, {"owner", name_of(wanted.owner)}};
+  if (wanted.removed == Removed::kStaysAway) {
+    out["stays_away"] = true;
+  }
+  return out;
+}
+
 Result<ExitCode> apply_plan(CommandContext& context,
                             DaemonClient& daemon,
                             const Json& plan,
-                            const std::string& document,
+                            const Wanted& wanted,
                             const ApplyOptions& options,
                             PlatformLock& lock,
                             Progress progress) {
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
-  Json request = {{"document", document},    {"plan_id", string_or(plan, "id", "")},
-                  {"base_generation", base}, {"who", context.surroundings.user},
-                  {"why", options.why},      {"lock", lock.token()}};
+  Json request = request_of(wanted);
+  request.update({{"plan_id", string_or(plan, "id", "")},
+                  {"base_generation", base},
+                  {"who", context.surroundings.user},
+                  {"why", options.why},
+                  {"lock", lock.token()}});
+  if (options.conflicts == Conflicts::kForce) {
+    request["force_conflicts"] = true;
+  }
+  if (Json rollout = rollout_in(plan); !rollout.is_null()) {
+    request["rollout"] = std::move(rollout);  // as it was shown
+  }
   if (options.base_revision) {
     request["base_revision"] = *options.base_revision;
   }
@@ -126,7 +141,7 @@ Result<ExitCode> apply_plan(CommandContext& context,
 Result<ExitCode> show_and_apply(CommandContext& context,
                                 DaemonClient& daemon,
                                 const Json& planned,
-                                const std::string& document,
+                                const Wanted& wanted,
                                 const ApplyOptions& options,
                                 PlatformLock& lock) {
   const Json& plan = planned.at("plan");
@@ -134,9 +149,11 @@ Result<ExitCode> show_and_apply(CommandContext& context,
   if (!is_json) {
     context.console.out << print_plan(plan, context.console.out_palette, options.reasons);
   }
-  if (count_steps(plan) == 0) {
-    // The document is accepted all the same: it may differ in what needs no step.
-    return apply_plan(context, daemon, plan, document, options, lock,
+  const bool is_refused = has_conflicts(plan) && options.conflicts == Conflicts::kRefuse;
+  if (count_steps(plan) == 0 || is_refused) {
+    // The document is accepted all the same: it may differ in what needs no step. One that will not
+    // be is not asked about: the daemon says why.
+    return apply_plan(context, daemon, plan, wanted, options, lock,
                       is_json ? Progress::kJson : Progress::kSilent);
   }
   const Answer answer = agree(context.console, planned, options);
@@ -145,9 +162,23 @@ Result<ExitCode> show_and_apply(CommandContext& context,
     // With --detailed-exitcode the number of a usage error says that changes were made.
     return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
   }
-  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, document, options, lock,
+  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, wanted, options, lock,
                                          is_json ? Progress::kJson : Progress::kText));
   return code == ExitCode::kOk ? options.code_when_changed : code;
+}
+
+/// As fetch_plan(); null says nothing of how tenants are taken.
+Result<Json> ask_for_plan(DaemonClient& daemon, const Wanted& wanted, const Json& rollout) {
+  Json request = request_of(wanted);
+  if (!rollout.is_null()) {
+    request["rollout"] = rollout;
+  }
+  VC_TRY(Json answer, daemon.call("POST", "/v1/plan", dump_json(request)));
+  const auto plan = answer.is_object() ? answer.find("plan") : answer.end();
+  if (plan == answer.end() || !plan->is_object()) {
+    return Error(ErrorCode::kCorrupt, "cannot read the daemon's answer: it holds no plan");
+  }
+  return answer;
 }
 
 Error moved_world(CommandContext& context,
@@ -174,16 +205,25 @@ Error moved_world(CommandContext& context,
                            integer_or(now, "base_generation", 0)));
 }
 
+Result<ExitCode> plan_and_apply(CommandContext& context,
+                                const Wanted& wanted,
+                                const ApplyOptions& options) {
+  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
+  std::unique_ptr<PlatformLock> own;
+  if (options.lock == nullptr) {
+    VC_TRY(own, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
+  }
+  PlatformLock& lock = own == nullptr ? *options.lock : *own;
+  VC_TRY(const Json answer, ask_for_plan(*daemon, wanted, rollout_of(options.rollout)));
+  return show_and_apply(context, *daemon, answer, wanted, options, lock);
+}
+
 }  // namespace
 
-Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document) {
-  const Json request = {{"document", document}};
-  VC_TRY(Json answer, daemon.call("POST", "/v1/plan", dump_json(request)));
-  const auto plan = answer.is_object() ? answer.find("plan") : answer.end();
-  if (plan == answer.end() || !plan->is_object()) {
-    return Error(ErrorCode::kCorrupt, "cannot read the daemon's answer: it holds no plan");
-  }
-  return answer;
+Result<Json> fetch_plan(DaemonClient& daemon,
+                        const std::string& document,
+                        const RolloutFlags& rollout) {
+  return ask_for_plan(daemon, {document, FieldOwner::kFile}, rollout_of(rollout));
 }
 
 Result<DesiredState> fetch_desired(DaemonClient& daemon) {
@@ -219,7 +259,7 @@ Result<ExitCode> follow_progress(CommandContext& context,
   std::ostream& to = is_beside ? console.err : console.out;
   const Palette& palette = is_beside ? console.err_palette : console.out_palette;
   std::optional<api::ApplyOutcome> outcome;
-  MoveDisplay moves(console);
+  StepDisplay steps(console, to, palette, context.clock);
   VC_TRY(daemon.stream("POST", what.target, body, [&](std::string_view text) -> Status {
     if (what.on_begun) {
       what.on_begun();
@@ -233,23 +273,18 @@ Result<ExitCode> follow_progress(CommandContext& context,
     }
     if (progress == Progress::kJson) {
       to << text << '\n' << std::flush;
-    } else if (progress != Progress::kSilent && line.step) {
-      if (line.step->state != api::StepState::kRunning) {
-        moves.clear();
-        to << progress_line(*line.step, palette) << std::flush;
-      } else if (line.step->move) {
-        moves.show(*line.step);
-      }
+    } else if (progress != Progress::kSilent) {
+      show(line, steps);
     }
     return ok_status();
   }));
-  moves.clear();
+  steps.clear();
   if (!outcome) {
     return Error(ErrorCode::kUnavailable,
                  "cannot tell how it ended: the daemon stopped telling; see 'voicectl status'");
   }
   if (progress == Progress::kText) {
-    to << outcome_line(*outcome) << print_comparison(outcome->compared, palette);
+    to << steps.counts() << outcome_line(*outcome) << print_comparison(outcome->compared, palette);
   }
   if (!outcome->remedy.empty()) {
     console.err << safe_for_terminal(outcome->remedy) << '\n';
@@ -265,15 +300,14 @@ ExitCode exit_code_of_refusal(Console& console, Answer answer) {
 Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options) {
-  const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const std::string document = render_desired_state(desired);
-  std::unique_ptr<PlatformLock> own;
-  if (options.lock == nullptr) {
-    VC_TRY(own, PlatformLock::take(context, *daemon, options.why, options.lock_patience));
-  }
-  PlatformLock& lock = own == nullptr ? *options.lock : *own;
-  VC_TRY(const Json answer, fetch_plan(*daemon, document));
-  return show_and_apply(context, *daemon, answer, document, options, lock);
+  return plan_and_apply(context, {document, FieldOwner::kCommandLine, options.removed}, options);
+}
+
+Result<ExitCode> apply_document(CommandContext& context,
+                                const std::string& document,
+                                const ApplyOptions& options) {
+  return plan_and_apply(context, {document, FieldOwner::kFile}, options);
 }
 
 Result<ExitCode> apply_saved_plan(CommandContext& context,
@@ -283,7 +317,16 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const std::unique_ptr<PlatformLock> lock,
          PlatformLock::take(context, *daemon, options.why, options.lock_patience));
-  VC_TRY(const Json now, fetch_plan(*daemon, string_or(saved, "document", "")));
+  // As it was saved, unless the command line says otherwise now.
+  Json rollout = rollout_in(saved.at("plan"));
+  if (const Json said = rollout_of(options.rollout); rollout.is_null()) {
+    rollout = said;
+  } else if (!said.is_null()) {
+    rollout.update(said);
+  }
+  const std::string document = string_or(saved, "document", "");
+  const Wanted wanted{document, FieldOwner::kFile};
+  VC_TRY(const Json now, ask_for_plan(*daemon, wanted, rollout));
   if (string_or(now, "platform_id", "") != string_or(saved, "platform_id", "?")) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot apply '{}': it was made for another platform than the one at "
@@ -296,7 +339,7 @@ Result<ExitCode> apply_saved_plan(CommandContext& context,
   }
   ApplyOptions exactly = options;
   exactly.base_revision = integer_or(saved, "base_revision", 0);
-  return show_and_apply(context, *daemon, now, string_or(saved, "document", ""), exactly, *lock);
+  return show_and_apply(context, *daemon, now, wanted, exactly, *lock);
 }
 
 Result<ExitCode> run_moves(CommandContext& context,

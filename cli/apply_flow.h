@@ -9,10 +9,15 @@
 #include "cli/command.h"
 #include "cli/plan_printer.h"
 #include "cli/platform_lock.h"
+#include "cli/rollout_flags.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/plan/ownership.h"
 
 namespace voicectl {
+
+/// What becomes of fields that the command line has set and a file sets otherwise.
+enum class Conflicts { kRefuse, kForce };
 
 /// How an apply is shown and agreed to.
 struct ApplyOptions {
@@ -21,6 +26,8 @@ struct ApplyOptions {
   OutputFormat format = OutputFormat::kTable;
   /// What --confirm says: the word that a severe change asks for.
   std::string confirmation{};
+  /// Of a file's apply only.
+  Conflicts conflicts = Conflicts::kRefuse;
   /// Tenants that may be deleted without a question that names them.
   std::size_t allow_delete = 0;
   /// The generation that the desired state was made from; absent: that of the plan.
@@ -29,6 +36,10 @@ struct ApplyOptions {
   std::string why{};
   /// The revision that it was made from; absent: whichever is the newest.
   std::optional<std::int64_t> base_revision{};
+  /// Of a command only: tenants that it takes away.
+  Removed removed = Removed::kMadeAgain;
+  /// How tenants are taken, where that is not as the document says.
+  RolloutFlags rollout{};
   /// How long to wait for whoever holds the lock.
   std::chrono::seconds lock_patience{0};
   /// The lock, if it was taken before; else one is taken before the plan is made.
@@ -37,9 +48,12 @@ struct ApplyOptions {
   ExitCode code_when_changed = ExitCode::kOk;
 };
 
-/// What the daemon would do to reach the state that `document` describes: its answer, an object
-/// with "plan" (schema voicectl/plan/v1), "platform_id" and "revision".
-Result<Json> fetch_plan(DaemonClient& daemon, const std::string& document);
+/// What the daemon would do to reach the state that `document`, a file's, describes: its answer, an
+/// object with "plan" (schema voicectl/plan/v1), "platform_id" and "revision".
+/// `rollout` says how tenants are to be taken where that is not as the document says.
+Result<Json> fetch_plan(DaemonClient& daemon,
+                        const std::string& document,
+                        const RolloutFlags& rollout = {});
 
 /// Desired state as last applied; the defaults before the first apply.
 Result<DesiredState> fetch_desired(DaemonClient& daemon);
@@ -52,7 +66,8 @@ struct DesiredAt {
 };
 Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 
-/// Plans, shows the plan, asks, applies exactly that plan, and shows its progress.
+/// Plans, shows the plan, asks, applies exactly that plan, and shows its progress. `desired` is
+/// what a command has edited: what differs from the present one becomes the command line's.
 ///
 /// Without agreement, and when nobody is there to be asked, nothing is done and the exit code says
 /// so. More deletions than allowed need more than --yes.
@@ -60,6 +75,13 @@ Result<DesiredAt> fetch_desired_at(DaemonClient& daemon);
 Result<ExitCode> apply_desired(CommandContext& context,
                                const DesiredState& desired,
                                const ApplyOptions& options);
+
+/// As apply_desired, of what a file says (load_document()): what it does not name, and the command
+/// line has set, stays.
+/// ERRORS: kConflict too if it names what the command line has set otherwise, unless forced.
+Result<ExitCode> apply_document(CommandContext& context,
+                                const std::string& document,
+                                const ApplyOptions& options);
 
 /// Applies exactly the plan that was saved in the file `name` (parse_saved_plan()): shows it, asks,
 /// and shows its progress.

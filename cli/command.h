@@ -33,6 +33,10 @@ struct Surroundings {
   std::uint32_t user_id = 0;
   /// Name of this machine.
   std::string host = "localhost";
+  /// Another text for another build of this program.
+  std::string program;
+  /// Folder that only this user can have written in, for what may get lost; empty for none.
+  std::string cache_directory;
 };
 
 /// Makes the client for a control socket.

@@ -8,9 +8,12 @@
 #include <filesystem>
 #include <fstream>
 #include <istream>
+#include <memory>
+#include <numeric>
 #include <ostream>
 #include <sstream>
 
+#include "cli/document_cache.h"
 #include "cli/workspace.h"
 
 namespace voicectl {
@@ -87,6 +90,23 @@ Result<std::vector<std::string>> documents_in(const std::string& absolute,
   return names;
 }
 
+Result<LoadedDocument> read_state(const std::vector<SourceText>& sources,
+                                  const FileReader& read_file,
+                                  CommandContext& context) {
+  ParsedState parsed = parse_desired_state(sources, read_file);
+  if (!parsed.ok()) {
+    print_problems(parsed.problems, context.console);
+    const std::size_t count = parsed.problems.size();
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot use the desired state: {} problem{} above", count,
+                             count == 1 ? "" : "s"));
+  }
+  LoadedDocument out{
+      with_absolute_paths(std::move(parsed.state), context.surroundings.working_directory), ""};
+  out.text = render_named_state(out.state, parsed.named);
+  return out;
+}
+
 }  // namespace
 
 FileReader file_reader(const CommandContext& context) {
@@ -127,16 +147,36 @@ void print_problems(const std::vector<Diagnostic>& problems, Console& console) {
 
 Result<DesiredState> load_desired_state(const std::vector<std::string>& paths,
                                         CommandContext& context) {
+  VC_TRY(LoadedDocument loaded, load_state_and_document(paths, context));
+  return std::move(loaded.state);
+}
+
+Result<LoadedDocument> load_state_and_document(const std::vector<std::string>& paths,
+                                               CommandContext& context) {
   VC_TRY(const std::vector<SourceText> sources, load_documents(paths, context));
-  ParsedState parsed = parse_desired_state(sources, file_reader(context));
-  if (!parsed.ok()) {
-    print_problems(parsed.problems, context.console);
-    const std::size_t count = parsed.problems.size();
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("cannot use the desired state: {} problem{} above", count,
-                             count == 1 ? "" : "s"));
+  return read_state(sources, file_reader(context), context);
+}
+
+Result<std::string> load_document(const std::vector<std::string>& paths, CommandContext& context) {
+  VC_TRY(const std::vector<SourceText> sources, load_documents(paths, context));
+  const Surroundings& around = context.surroundings;
+  const FileReader read_file = file_reader(context);
+  const auto length = std::accumulate(
+      sources.begin(), sources.end(), std::size_t{0},
+      [](std::size_t sum, const SourceText& source) { return sum + source.text.size(); });
+  if (around.cache_directory.empty() || length < DocumentCache::kLeastBytes) {
+    VC_TRY(LoadedDocument loaded, read_state(sources, read_file, context));
+    return std::move(loaded.text);
   }
-  return with_absolute_paths(std::move(parsed.state), context.surroundings.working_directory);
+  DocumentCache cache(context.files, around.cache_directory + "/documents", around.program);
+  if (std::optional<std::string> found = cache.find(sources, around.working_directory, read_file)) {
+    return std::move(*found);
+  }
+  const auto included = std::make_shared<DocumentCache::Included>();
+  VC_TRY(LoadedDocument loaded,
+         read_state(sources, DocumentCache::recording(read_file, included), context));
+  cache.keep(sources, around.working_directory, *included, loaded.text);
+  return std::move(loaded.text);
 }
 
 }  // namespace voicectl

@@ -20,6 +20,20 @@ Result<std::vector<SourceText>> load_documents(const std::vector<std::string>& p
 Result<DesiredState> load_desired_state(const std::vector<std::string>& paths,
                                         CommandContext& context);
 
+/// A desired state that documents describe, and as one canonical document with only the fields that
+/// they name (render_named_state()).
+struct LoadedDocument {
+  DesiredState state;
+  std::string text;
+};
+/// As load_desired_state.
+Result<LoadedDocument> load_state_and_document(const std::vector<std::string>& paths,
+                                               CommandContext& context);
+
+/// The document of load_state_and_document(); from the cache if none of the files has changed since
+/// it was made.
+Result<std::string> load_document(const std::vector<std::string>& paths, CommandContext& context);
+
 /// Reads files that documents name, relative to the working directory.
 FileReader file_reader(const CommandContext& context);
 

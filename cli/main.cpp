@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -67,6 +69,28 @@ Console make_console() {
                  wait_for_input};
 }
 
+/// Version, length and time of this program's file.
+std::string identity_of_program() {
+  struct stat found {};
+  // Without it the program has another identity, which is harmless.
+  (void)::stat("/proc/self/exe", &found);
+  return fmt::format("{} {} {}.{}", VOICECTL_VERSION, found.st_size, found.st_mtim.tv_sec,
+                     found.st_mtim.tv_nsec);
+}
+
+/// XDG Base Directory Specification. Root has its own: its HOME may be that of the person behind
+/// sudo, who must not be able to tell root what a document says.
+std::string find_cache_directory(std::uint32_t user_id) {
+  if (user_id == 0) {
+    return "/var/cache/voicectl";
+  }
+  if (const auto folder = find_variable("XDG_CACHE_HOME"); folder && folder->starts_with('/')) {
+    return *folder + "/voicectl";
+  }
+  const auto home = find_variable("HOME");
+  return home && home->starts_with('/') ? *home + "/.cache/voicectl" : "";
+}
+
 Surroundings make_surroundings() {
   Surroundings out;
   out.variable = find_variable;
@@ -74,6 +98,8 @@ Surroundings make_surroundings() {
   out.program_directory = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   out.user_id = ::geteuid();
   out.host = name_of_machine();
+  out.program = identity_of_program();
+  out.cache_directory = find_cache_directory(out.user_id);
   const passwd* const user = ::getpwuid(::geteuid());
   out.user = user == nullptr ? std::to_string(::geteuid()) : user->pw_name;
   if (const auto behind = find_variable("SUDO_USER"); out.user_id == 0 && behind) {

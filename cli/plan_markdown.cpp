@@ -7,7 +7,9 @@
 
 #include "cli/effect_printer.h"
 #include "cli/output.h"
+#include "cli/ownership_printer.h"
 #include "cli/plan_printer.h"
+#include "cli/rollout_flags.h"
 
 namespace voicectl {
 namespace {
@@ -52,16 +54,26 @@ std::string summary_table(const Json& plan) {
   return out;
 }
 
-std::string effect_list(const Json& plan) {
+std::string list_of(const std::vector<EffectLine>& lines) {
   std::string out;
-  for (const EffectLine& line : effect_lines(plan, kMostCases)) {
+  for (const EffectLine& line : lines) {
     out += fmt::format("- {}{}:{}{}\n", line.is_warning ? "\u26a0 " : "", line.label,
                        line.text.empty() ? "" : " ", escaped(line.text));
     for (const std::string& each : line.details) {
       out += fmt::format("  - {}\n", escaped(each));
     }
   }
+  return out;
+}
+
+std::string effect_list(const Json& plan) {
+  const std::string out = list_of(effect_lines(plan, kMostCases));
   return out.empty() ? out : "\n**Effect**\n\n" + out;
+}
+
+std::string ownership_list(const Json& plan) {
+  const std::string out = list_of(ownership_lines(plan, kMostCases));
+  return out.empty() ? out : "**Who owns what**\n\n" + out + "\n";
 }
 
 std::string steps_list(const Json& plan) {
@@ -82,11 +94,19 @@ std::string steps_list(const Json& plan) {
   return out + "\n</details>\n";
 }
 
+/// As at a terminal: names in it are slugs, which mean nothing to markdown.
+std::string rollout_block(const Json& plan) {
+  const std::string text = print_rollout(plan, Palette(Palette::Mode::kOff));
+  return text.empty() ? text : "\n```" + text + "```\n";
+}
+
 }  // namespace
 
 std::string plan_as_markdown(const Json& plan) {
   if (count_steps(plan) == 0) {
-    return "### voicectl plan: nothing to do\n\nThe platform is as it should be.\n";
+    const std::string owners = ownership_list(plan);
+    return "### voicectl plan: nothing to do\n\nThe platform is as it should be.\n" +
+           (owners.empty() ? owners : "\n" + owners);
   }
   const std::size_t deleted = summary_count(plan, "tenants_deleted");
   std::string out = fmt::format("### voicectl plan: {}\n\n", print_summary(plan));
@@ -95,7 +115,8 @@ std::string plan_as_markdown(const Json& plan) {
         "**Deletes {} tenant{} with their sessions.** The apply needs `--allow-delete={}`.\n\n",
         deleted, deleted == 1 ? "" : "s", deleted);
   }
-  return out + summary_table(plan) + effect_list(plan) + steps_list(plan) +
+  return out + ownership_list(plan) + summary_table(plan) + effect_list(plan) +
+         rollout_block(plan) + steps_list(plan) +
          fmt::format("\nPlan `{}` for generation {}.\n",
                      escaped(string_or(plan, "id", "?")).substr(0, 12),
                      integer_or(plan, "base_generation", 0));

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/effect_printer.h"
+#include "cli/ownership_printer.h"
+#include "cli/rollout_flags.h"
 
 namespace voicectl {
 namespace {
@@ -68,12 +70,14 @@ std::string print_summary(const Json& plan) {
 }
 
 std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons) {
+  std::string out = print_conflicts(plan, palette);
   if (count_steps(plan) == 0) {
-    return "Nothing to do: the platform is as it should be.\n";
+    return out + "Nothing to do: the platform is as it should be.\n" +
+           print_kept_and_taken(plan, palette);
   }
-  std::string out = fmt::format("Plan {} for generation {}:\n\n",
-                                safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
-                                integer_or(plan, "base_generation", 0));
+  out += fmt::format("Plan {} for generation {}:\n\n",
+                     safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
+                     integer_or(plan, "base_generation", 0));
   for (const Json& step : steps_of(plan)) {
     const std::string symbol = string_or(step, "symbol", " ");
     out += fmt::format("  {} {}\n", palette.paint(color_of(symbol), symbol),
@@ -86,7 +90,8 @@ std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons
   const std::size_t count = count_steps(plan);
   return out +
          fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan)) +
-         print_effect(plan, palette);
+         print_rollout(plan, palette) + print_effect(plan, palette) +
+         print_kept_and_taken(plan, palette);
 }
 
 }  // namespace voicectl

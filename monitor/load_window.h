@@ -33,11 +33,15 @@ class LoadWindow {
   /// last is ignored.
   void add(MonoTime at, double value);
 
+  /// Keeps what fits into the new limits.
+  void set_limits(const WindowLimits& limits);
+
   bool empty() const { return points_.empty(); }
   std::size_t size() const { return points_.size(); }
   std::optional<LoadPoint> latest() const;
 
   /// Over the points from `now - span` to `now`, both ends included; nullopt if there are none.
+  /// They look back no further.
   std::optional<double> mean(MonoTime now, Duration span) const;
   std::optional<double> max(MonoTime now, Duration span) const;
 
@@ -46,10 +50,15 @@ class LoadWindow {
   /// than the longest gap.
   std::optional<Duration> held_at_or_above(double mark, MonoTime now) const;
   std::optional<Duration> held_at_or_below(double mark, MonoTime now) const;
+  /// Whether that is at least `span`. Looks back no further.
+  bool has_held_at_or_above(double mark, MonoTime now, Duration span) const;
+  bool has_held_at_or_below(double mark, MonoTime now, Duration span) const;
 
  private:
+  template <typename Take>
+  void for_span(MonoTime now, Duration span, const Take& take) const;
   template <typename OnSide>
-  std::optional<Duration> held(MonoTime now, const OnSide& on_side) const;
+  std::optional<Duration> held(MonoTime now, Duration enough, const OnSide& on_side) const;
 
   WindowLimits limits_;
   std::deque<LoadPoint> points_;

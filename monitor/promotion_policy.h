@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "monitor/load_window.h"
+#include "monitor/measures.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
 
@@ -43,8 +43,8 @@ std::string_view name_of(PromotionRule rule);
 
 /// One measure of a tenant against its marks.
 struct MeasureView {
-  std::string_view name;  ///< "sessions", "cpu"
-  std::string_view unit;  ///< "live sessions", "mCPU"
+  std::string_view name;  ///< "sessions", "cpu", "p99", "in_flight"
+  std::string_view unit;  ///< "live sessions", "mCPU", ...
   /// The last sample; absent without any.
   std::optional<double> value;
   double high = 0;
@@ -65,10 +65,26 @@ struct TenantSituation {
   bool is_wished = false;
   /// When it last moved, if that was seen.
   std::optional<MonoTime> placed_at;
-  const LoadWindow& sessions;
-  /// MilliCpu.
-  const LoadWindow& cpu;
+  const LoadWindows& load;
 };
+
+/// What is decided about one tenant.
+struct PromotionVerdict {
+  /// Absent: it stays where it is.
+  std::optional<PromotionKind> kind;
+  PromotionRule rule = PromotionRule::kBetweenMarks;
+};
+
+/// Looks at one tenant alone. Pure: the same values give the same verdict. Nothing is decided about
+/// tenants whose tier says where they run. Allocates nothing, and looks back no further than the
+/// dwell.
+PromotionVerdict judge_tenant(const PromotionPolicy& policy,
+                              const TenantSituation& situation,
+                              MonoTime now);
+
+/// How busy a tenant is: the greatest part of a high mark that a measure makes. Who is busier is
+/// promoted first.
+double pressure_of(const PromotionPolicy& policy, const TenantSituation& situation);
 
 /// What is decided about one tenant, and why.
 struct PromotionDecision {
@@ -82,13 +98,11 @@ struct PromotionDecision {
   /// What would have had to be different for another decision, one sentence each.
   std::vector<std::string> otherwise;
   std::vector<MeasureView> measures;
-  /// How busy it is: the greatest part of a high mark that a measure makes. Who is busier is
-  /// promoted first.
+  /// See pressure_of.
   double pressure = 0;
 };
 
-/// Looks at one tenant alone. Pure: the same values give the same decision. Nothing is decided
-/// about tenants whose tier says where they run.
+/// What judge_tenant says, with the reasons.
 PromotionDecision decide_promotion(const PromotionPolicy& policy,
                                    const TenantSituation& situation,
                                    MonoTime now);
@@ -101,9 +115,29 @@ struct HostSituation {
   std::size_t recent_moves = 0;
 };
 
-/// Takes back those of the decisions that would exceed the budget or the pace; they say so then.
-/// Demotions come first, they make room; then promotions, the dearer plan and then the busier
-/// tenant before the others, ties by name.
+/// A verdict that would move a tenant.
+struct MoveCandidate {
+  PromotionKind kind = PromotionKind::kPromote;
+  PricePlan plan = PricePlan::kStarter;
+  double pressure = 0;
+  std::string_view tenant;
+};
+
+/// What becomes of a candidate, and how many were promoted and moved when it was its turn.
+struct MoveAdmission {
+  /// kBudget or kPace; absent: it moves.
+  std::optional<PromotionRule> held_by;
+  std::size_t promoted = 0;
+  std::size_t moves = 0;
+};
+
+/// One for each candidate. Demotions come first, they make room; then promotions, the dearer plan
+/// and then the busier tenant before the others, ties by name.
+std::vector<MoveAdmission> admit_moves(const PromotionPolicy& policy,
+                                       const HostSituation& host,
+                                       const std::vector<MoveCandidate>& candidates);
+
+/// Takes back those of the decisions that admit_moves holds back; they say so then.
 void keep_within_limits(const PromotionPolicy& policy,
                         const HostSituation& host,
                         const std::vector<PricePlan>& plans,

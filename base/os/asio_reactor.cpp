@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/os/work_account.h"
 
 namespace voicectl {
 namespace {
@@ -44,6 +45,7 @@ struct Watch {
   stream_descriptor descriptor;
   stream_descriptor::wait_type wait;
   Reactor::Task task;
+  WorkAccountPtr account{present_account()};
   bool is_active = true;
 };
 
@@ -52,7 +54,10 @@ void wait_for_event(const std::shared_ptr<Watch>& watch) {
     if (problem || !watch->is_active) {
       return;
     }
-    watch->task();
+    {
+      const WorkScope scope(watch->account.get());
+      watch->task();
+    }
     if (watch->is_active) {
       wait_for_event(watch);
     }
@@ -63,14 +68,18 @@ void wait_for_event(const std::shared_ptr<Watch>& watch) {
 
 struct AsioReactor::Inner {
   using TimerKey = std::pair<MonoTime, std::uint64_t>;
+  struct Timer {
+    Task task;
+    WorkAccountPtr account;
+  };
 
-  /// Not told that one thread runs it: what is posted then waits in that run, and a run within a task
-  /// (a test that waits while it waits) would never see it.
+  /// Not told that one thread runs it: what is posted then waits in that run, and a run within a
+  /// task (a test that waits while it waits) would never see it.
   asio::io_context context;
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   /// Asio's own queue does not keep equal deadlines in order of arrival, so it only wakes ours.
   asio::steady_timer alarm{context};
-  std::map<TimerKey, Task> timers;
+  std::map<TimerKey, Timer> timers;
   std::unordered_map<std::uint64_t, MonoTime> deadlines;
   std::unordered_map<std::uint64_t, std::shared_ptr<Watch>> watches;
   std::uint64_t next_id = 1;
@@ -98,11 +107,12 @@ struct AsioReactor::Inner {
       set_alarm();
       return;
     }
-    const Task task = std::move(first->second);
+    const Timer timer = std::move(first->second);
     deadlines.erase(first->first.second);
     timers.erase(first);
     set_alarm();
-    task();
+    const WorkScope scope(timer.account.get());
+    timer.task();
   }
 
   WatchId watch(int fd, stream_descriptor::wait_type direction, Task task) {
@@ -155,12 +165,21 @@ MonoTime AsioReactor::now() const {
 }
 
 void AsioReactor::post(Task task) {
-  asio::post(inner_->context, std::move(task));
+  if (present_account() == nullptr) {
+    asio::post(inner_->context, std::move(task));
+    return;
+  }
+  asio::post(inner_->context,
+             [account = WorkAccountPtr(present_account()), task = std::move(task)] {
+               const WorkScope scope(account.get());
+               task();
+             });
 }
 
 TimerId AsioReactor::call_at(MonoTime deadline, Task task) {
   const std::uint64_t id = inner_->next_id++;
-  const auto placed = inner_->timers.emplace(Inner::TimerKey(deadline, id), std::move(task)).first;
+  Inner::Timer timer{std::move(task), WorkAccountPtr(present_account())};
+  const auto placed = inner_->timers.emplace(Inner::TimerKey(deadline, id), std::move(timer)).first;
   inner_->deadlines.emplace(id, deadline);
   if (placed == inner_->timers.begin()) {
     inner_->set_alarm();
@@ -201,6 +220,7 @@ struct ThreadOffload::Inner {
   struct Piece {
     Reactor::Task work;
     Reactor::Task done;
+    WorkAccountPtr account;
   };
 
   explicit Inner(Reactor& loop) : reactor(loop), thread([this] { serve(); }) {}
@@ -215,9 +235,12 @@ struct ThreadOffload::Inner {
       Piece piece = std::move(pieces.front());
       pieces.pop_front();
       lock.unlock();
-      piece.work();
-      piece.work = nullptr;  // what it captured dies here, before `done` can run
-      reactor.post(std::move(piece.done));
+      {
+        const HelperScope scope(piece.account.get());
+        piece.work();
+        piece.work = nullptr;  // what it captured dies here, before `done` can run
+        reactor.post(std::move(piece.done));
+      }
       lock.lock();
     }
   }
@@ -244,7 +267,7 @@ ThreadOffload::~ThreadOffload() {
 void ThreadOffload::run(Reactor::Task work, Reactor::Task done) {
   {
     const std::lock_guard lock(inner_->mutex);
-    inner_->pieces.push_back({std::move(work), std::move(done)});
+    inner_->pieces.push_back({std::move(work), std::move(done), WorkAccountPtr(present_account())});
   }
   inner_->wake.notify_one();
 }

@@ -99,7 +99,6 @@ class PosixFdChannel final : public FdChannel {
   std::optional<WatchId> reading_;
   std::optional<WatchId> writing_;
   std::optional<TimerId> retry_;
-  std::string buffer_;
   /// An invalid user, until the kernel has said who it is.
   std::uint32_t peer_uid_ = static_cast<std::uint32_t>(-1);
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -240,7 +239,7 @@ void PosixFdChannel::end() {
 }
 
 void PosixFdChannel::receive() {
-  ReceivedFdMessage received = receive_fd_message(socket_.get(), buffer_);
+  ReceivedFdMessage received = receive_fd_message(socket_.get());
   switch (received.kind) {
     case ReceivedFdMessage::Kind::kNothing:
       return;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 namespace voicectl {
@@ -60,10 +61,10 @@ int send_fd_message(int socket, std::string_view text, const std::vector<int>& d
   return sent < 0 ? errno : 0;
 }
 
-ReceivedFdMessage receive_fd_message(int socket, std::string& buffer) {
+ReceivedFdMessage receive_fd_message(int socket) {
+  thread_local const std::unique_ptr<char[]> room(new char[kMaxChannelMessage]);
   ReceivedFdMessage received;
-  buffer.resize(kMaxChannelMessage);
-  iovec part{buffer.data(), buffer.size()};
+  iovec part{room.get(), kMaxChannelMessage};
   ControlBuffer control;
   msghdr message{};
   message.msg_iov = &part;
@@ -78,7 +79,7 @@ ReceivedFdMessage receive_fd_message(int socket, std::string& buffer) {
     return received;
   }
   received.descriptors = take_descriptors(message);
-  received.text = buffer.substr(0, static_cast<std::size_t>(count));
+  received.text.assign(room.get(), static_cast<std::size_t>(count));
   if (count == 0) {
     received.kind = ReceivedFdMessage::Kind::kEnd;
   } else if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {

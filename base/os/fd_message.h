@@ -32,9 +32,11 @@ struct ReceivedFdMessage {
   std::vector<UniqueFd> descriptors;
 };
 
-/// Takes one message, without waiting. Descriptors are close-on-exec. `buffer` is room that is used
-/// again from call to call.
-ReceivedFdMessage receive_fd_message(int socket, std::string& buffer);
+/// Takes one message, without waiting. Descriptors are close-on-exec.
+///
+/// COST: room for the longest message is kept once per thread, not per channel: an instance has one
+/// channel or more for each of its tenants.
+ReceivedFdMessage receive_fd_message(int socket);
 
 /// The numbers of descriptors that stay where they are.
 std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors);

@@ -58,8 +58,8 @@ Result<FileLock> FileLock::take(const std::string& path) {
   if (!fd.is_open()) {
     const Error why = posix_error(fmt::format("open lock '{}'", path), errno);
     // Whatever else is wrong with its folder is for whoever owns it to change.
-    return why.code() == ErrorCode::kInternal ? Error(ErrorCode::kPermissionDenied, why.text())
-                                              : why;
+    const bool is_folders = why.code() == ErrorCode::kInternal || why.code() == ErrorCode::kCorrupt;
+    return is_folders ? Error(ErrorCode::kPermissionDenied, why.text()) : why;
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error(ErrorCode::kConflict,

@@ -32,13 +32,14 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  /// The whole file; nullopt if there is none.
-  /// ERRORS: kResourceExhausted above `max_bytes`; kPermissionDenied; kInternal on a broken disk.
+  /// The whole file; nullopt if there is none. ERRORS: kResourceExhausted above `max_bytes`;
+  /// kCorrupt if what is there is no file; kPermissionDenied; kInternal on a broken disk.
   virtual Result<std::optional<std::string>> read(const std::string& path,
                                                   std::size_t max_bytes) = 0;
 
   /// After success every reader, also one after loss of power, sees all of `content`; before it,
-  /// the old file. (Temporary file in the same folder, fsync, rename, fsync of the folder.)
+  /// the old file. (Temporary file, fsync, rename, fsync of the folder.) ERRORS: kCorrupt: a
+  /// folder.
   virtual Status replace_atomically(const std::string& path,
                                     std::string_view content,
                                     FileMode mode) = 0;

@@ -49,6 +49,9 @@ class ListenerFactory {
 
   /// Where a listening socket is bound: "127.0.0.1:21000" or "unix:/run/...".
   virtual std::string describe(const UniqueFd& listener) const = 0;
+
+  /// Whether both are the same socket, and not another one that was bound at its place later.
+  virtual bool is_same(const UniqueFd& one, const UniqueFd& other) const = 0;
 };
 
 }  // namespace voicectl

@@ -22,6 +22,9 @@ ErrorCode code_of_errno(int number) {
     case EPERM:
     case EROFS:
       return ErrorCode::kPermissionDenied;
+    case EISDIR:
+    case ELOOP:
+      return ErrorCode::kCorrupt;
     default:
       return ErrorCode::kInternal;
   }

@@ -8,7 +8,7 @@
 namespace voicectl {
 
 /// The kind of failure that an errno value stands for: full disks, tables and memory are
-/// kResourceExhausted, missing rights kPermissionDenied, the rest kInternal.
+/// kResourceExhausted, missing rights kPermissionDenied, no file kCorrupt, the rest kInternal.
 ErrorCode code_of_errno(int number);
 
 /// "cannot <doing>: <the kernel's words>".

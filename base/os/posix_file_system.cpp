@@ -191,7 +191,9 @@ Status replace_file(const std::string& path, const NewFile& wanted) {
   VC_TRY(const Place place, locate(path));
   return try_often(path, [&]() -> Result<Try> {
     const Result<UniqueFd> file = open_nameless(place, path);
-    if (file.has_error() && file.error().code() == ErrorCode::kInternal) {
+    // A file system that cannot says EOPNOTSUPP, and some EISDIR.
+    if (file.has_error() && (file.error().code() == ErrorCode::kInternal ||
+                             file.error().code() == ErrorCode::kCorrupt)) {
       VC_TRY(replace_by_name(place, path, wanted));
       return Try::kDone;
     }
@@ -224,8 +226,10 @@ Result<bool> make_one(const std::string& path, FileMode mode) {
     }
     return posix_error(doing("make folder", path), errno);
   }
-  // The process's umask took its part of the mode away.
-  if (::fchmodat(place.folder.get(), place.name.c_str(), bits_of(mode), 0) != 0) {
+  // The process's umask took its part of the mode away. By its descriptor, not by its name: whoever
+  // owns the folder around it may have put a link there meanwhile, to something that is ours.
+  const UniqueFd made = open_in(place.folder, place.name, O_RDONLY | O_DIRECTORY);
+  if (!made.is_open() || ::fchmod(made.get(), bits_of(mode)) != 0) {
     return posix_error(doing("set the mode of", path), errno);
   }
   VC_TRY(flush(place.folder, path));
@@ -271,7 +275,7 @@ Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path
     return posix_error(doing("read", path), errno);
   }
   if (!S_ISREG(about.st_mode)) {
-    return Error(ErrorCode::kInternal,
+    return Error(ErrorCode::kCorrupt,
                  fmt::format("cannot read '{}': it is not a regular file", path));
   }
   VC_TRY(std::optional<std::string> content, read_all(file, max_bytes, path));

@@ -164,4 +164,11 @@ std::string PosixListenerFactory::describe(const UniqueFd& listener) const {
   return fmt::format("{}:{}", text.data(), ntohs(internet.sin_port));
 }
 
+bool PosixListenerFactory::is_same(const UniqueFd& one, const UniqueFd& other) const {
+  struct stat left {};
+  struct stat right {};
+  return ::fstat(one.get(), &left) == 0 && ::fstat(other.get(), &right) == 0 &&
+         left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
 }  // namespace voicectl

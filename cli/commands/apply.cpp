@@ -15,6 +15,7 @@ struct Options {
   std::string saved_plan;
   std::vector<std::string> files;
   bool wants_detailed_code = false;
+  bool is_forced = false;
   ApplyFlags flags;
 };
 
@@ -25,6 +26,7 @@ std::string words_of(const Options& options) {
   for (const std::string& file : options.files) {
     out += " -f " + file;
   }
+  out += options.is_forced ? " --force-conflicts" : "";
   return safe_for_terminal(out);
 }
 
@@ -32,13 +34,14 @@ Result<ExitCode> apply(CommandContext& context, const Options& options) {
   say_at_once(context.console, "Planning ...");
   ApplyOptions how = apply_options_of(options.flags, words_of(options));
   how.code_when_changed = options.wants_detailed_code ? ExitCode::kChanges : ExitCode::kOk;
+  how.conflicts = options.is_forced ? Conflicts::kForce : Conflicts::kRefuse;
   if (!options.saved_plan.empty()) {
     VC_TRY(const std::string text, file_reader(context)(options.saved_plan));
     VC_TRY(const Json saved, parse_saved_plan(text, options.saved_plan));
     return apply_saved_plan(context, saved, options.saved_plan, how);
   }
-  VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
-  return apply_desired(context, desired, how);
+  VC_TRY(const std::string document, load_document(options.files, context));
+  return apply_document(context, document, how);
 }
 
 CommandBody declare(CLI::App& app) {
@@ -56,6 +59,7 @@ CommandBody declare(CLI::App& app) {
   });
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
                "end with 0 for no changes, 2 for changes made, 1 for an error");
+  add_force_conflicts(app, options->is_forced);
   add_apply_flags(app, options->flags);
   return [options](CommandContext& context) { return apply(context, *options); };
 }
@@ -69,9 +73,16 @@ Command apply_command() {
       "  voicectl apply -f platform.d/ --yes\n"
       "  voicectl apply -f platform.yaml --yes --allow-delete=1\n"
       "  voicectl plan -f platform.yaml --out plan.json && voicectl apply plan.json --yes\n"
+      "  voicectl apply -f platform.yaml --canary=mario-pizza --batch=50 --pause=1m "
+      "--max-failures=2\n"
       "\n"
-      "The documents are the whole desired state: a tenant that is in none of them is deleted.\n"
+      "The documents are the whole desired state: a tenant that is in none of them is deleted,\n"
+      "unless a command has made it. What a command has set and no document names stays; what a\n"
+      "document sets otherwise is a conflict, and refused (4) without --force-conflicts.\n"
       "A saved plan is applied exactly, or refused (4) if anything else would be done now.\n"
+      "A tenant whose new settings or instance do not get ready stays with what it has. When more\n"
+      "than --max-failures have failed no other one begins; what was not begun stays as it is\n"
+      "until the next apply, which goes on.\n"
       "Ctrl-C stops the watching, not the apply.",
       declare};
 }

@@ -25,6 +25,8 @@ Command down_command();
 Command status_command();
 Command validate_command();
 Command plan_command();
+Command drift_command();
+Command adopt_command();
 Command apply_command();
 Command forecast_list_command();
 Command history_command();
@@ -39,12 +41,19 @@ Command events_command();
 Command wait_command();
 Command audit_command();
 Command metrics_command();
+Command metrics_dashboard_command();
+Command metrics_rules_command();
 Command version_command();
 
 // Instances.
 Command instance_restart_command();
 Command top_command();
 Command why_command();
+Command policy_show_command();
+Command policy_set_command();
+Command policy_record_command();
+Command policy_replay_command();
+Command policy_compare_command();
 Command pool_rebalance_command();
 Command upgrade_command();
 Command upgrade_status_command();
@@ -53,6 +62,7 @@ Command upgrade_abort_command();
 // Tenants.
 Command tenant_list_command();
 Command tenant_show_command();
+Command tenant_load_command();
 Command tenant_create_command();
 Command tenant_delete_command();
 Command tenant_export_command();

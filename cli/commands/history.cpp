@@ -66,7 +66,7 @@ std::string commented_document(const Json& kept, const DesiredState& desired) {
   if (const std::string purged = list_cell(kept, "purged"); purged != "-") {
     out += fmt::format("# purged since, and not in it any more: {}\n", safe_for_terminal(purged));
   }
-  return out + render_desired_state_yaml(desired);
+  return out + render_full_state_yaml(desired);
 }
 
 Result<ExitCode> show_revision(CommandContext& context, const ShowOptions& options) {
@@ -116,7 +116,10 @@ Command history_command() {
 Command history_show_command() {
   return {"history show", "Show a revision as a document that can be applied",
           "  voicectl history show 12\n"
-          "  voicectl history show 12 > platform.yaml",
+          "  voicectl history show 12 > platform.yaml\n"
+          "\n"
+          "It has every field, so that an apply of it leaves none as it is, and stops at those\n"
+          "that commands have set otherwise since. To go back use 'voicectl rollback'.",
           declare_show};
 }
 

@@ -7,7 +7,9 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/ownership_printer.h"
 #include "cli/plan_markdown.h"
+#include "cli/rollout_flags.h"
 #include "cli/saved_plan.h"
 #include "cli/workspace.h"
 
@@ -19,6 +21,7 @@ struct Options {
   std::string out;
   bool wants_explanation = false;
   bool wants_detailed_code = false;
+  RolloutFlags rollout;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -50,15 +53,15 @@ void print(CommandContext& context, const Json& plan, const Options& options) {
 
 Result<ExitCode> show_plan(CommandContext& context, const Options& options) {
   say_at_once(context.console, "Planning ...");
-  VC_TRY(const DesiredState desired, load_desired_state(options.files, context));
+  VC_TRY(const std::string document, load_document(options.files, context));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
-  const std::string document = render_desired_state(desired);
-  VC_TRY(const Json answer, fetch_plan(*daemon, document));
+  VC_TRY(const Json answer, fetch_plan(*daemon, document, options.rollout));
   print(context, answer.at("plan"), options);
   if (!options.out.empty()) {
     VC_TRY(save_plan(context, answer, document, options.out));
   }
-  const bool has_changes = count_steps(answer.at("plan")) > 0;
+  const Json& plan = answer.at("plan");
+  const bool has_changes = count_steps(plan) > 0 || has_conflicts(plan);
   return options.wants_detailed_code && has_changes ? ExitCode::kChanges : ExitCode::kOk;
 }
 
@@ -75,6 +78,7 @@ CommandBody declare(CLI::App& app) {
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
                "end with 0 for no changes, 2 for changes, 1 for an error");
+  add_rollout_flags(app, options->rollout);
   add_output_option(app, options->format, Formats::kPlan);
   return [options](CommandContext& context) { return show_plan(context, *options); };
 }

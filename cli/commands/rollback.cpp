@@ -32,6 +32,8 @@ Result<ExitCode> roll_back(CommandContext& context, const Options& options) {
         options.number, safe_for_terminal(purged));
   }
   how.base_revision = integer_or(kept, "newest", 0);
+  // Else the file that brought a tenant would bring it again, unseen.
+  how.removed = Removed::kStaysAway;
   return apply_desired(context, desired, how);
 }
 

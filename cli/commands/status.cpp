@@ -31,6 +31,13 @@ std::string edge_line(const Json& edge) {
                      mode, cell(edge, "http"), cell(edge, "https"), cell(edge, "reloads"));
 }
 
+std::string drift_line(const Json& drift) {
+  const std::int64_t found = integer_or(drift, "found", 0);
+  const std::int64_t adopted = integer_or(drift, "adopted", 0);
+  std::string out = found == 0 ? "none" : fmt::format("{} found; see 'voicectl drift'", found);
+  return adopted == 0 ? out : out + fmt::format(", {} adopted", adopted);
+}
+
 void print_list(Console& console,
                 const Json& status,
                 std::string_view key,
@@ -47,6 +54,25 @@ void print_list(Console& console,
   }
 }
 
+/// What a rollout holds back, and how to go on.
+std::string rollout_text(Console& console, const Json& rollout) {
+  const std::size_t held = rollout.value("held", Json::array()).size();
+  const std::string waiting = fmt::format("{} tenant{} wait", held, held == 1 ? "" : "s");
+  const std::string stopped = string_or(rollout, "stopped", "");
+  std::string out =
+      stopped.empty()
+          ? fmt::format("\nRollout:   batch {} of {} is under way; {}\n", cell(rollout, "batch"),
+                        cell(rollout, "batches"), waiting)
+          : fmt::format("\n{}\n  {}; {}, and stay as they are. To go on: voicectl apply\n",
+                        console.out_palette.paint(Color::kWarning, "Rollout stopped:"),
+                        safe_for_terminal(stopped), waiting);
+  for (const Json& failed : rollout.value("failed", Json::array())) {
+    out += fmt::format("  failed  {}: {}\n", safe_for_terminal(string_or(failed, "tenant", "?")),
+                       safe_for_terminal(string_or(failed, "error", "?")));
+  }
+  return out;
+}
+
 void print_status(Console& console, const Json& status) {
   const Json& daemon = part(status, "daemon");
   const Json& platform = part(status, "platform");
@@ -61,8 +87,12 @@ void print_status(Console& console, const Json& status) {
   line("Tenants", cell(counts, "tenants"));
   line("Instances", cell(counts, "instances"));
   line("Sessions", cell(counts, "sessions"));
+  line("Drift", drift_line(part(status, "drift")));
   line("State", cell(daemon, "state"));
   line("Logs", cell(daemon, "log"));
+  if (const Json& rollout = part(status, "rollout"); !rollout.empty()) {
+    console.out << rollout_text(console, rollout);
+  }
   print_list(console, status, "pending", "Pending:", Color::kWarning);
   print_list(console, status, "problems", "Problems:", Color::kBad);
 }

@@ -26,6 +26,9 @@ ListView tenants_view() {
            text_column("INSTANCE", "instance"),
            number_column("SESSIONS", "sessions"),
            number_column("PORT", "port", Shown::kWide),
+           {{"MEMORY", Align::kRight},
+            Shown::kWide,
+            [](const Json& item) { return bytes_cell(item, "memory_bytes"); }},
            text_column("SOCKET", "socket", Shown::kWide),
            text_column("NAME", "name", Shown::kWide),
            {{"HOSTS", Align::kLeft}, Shown::kAlways, [](const Json& item) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
 #include <CLI/App.hpp>
 #include <chrono>
 #include <memory>
@@ -34,6 +36,18 @@ void look(CommandContext& context, TopView& view) {
   view.take(*status, *tenants, *instances);
 }
 
+/// Minutes that the lines begin with.
+constexpr int kMinutesBefore = 23;
+
+/// An older daemon does not know of them.
+void begin(CommandContext& context, TopView& view) {
+  const Result<Json> recent =
+      daemon_of(context)->get(fmt::format("/v1/load?minutes={}", kMinutesBefore));
+  if (recent.has_value()) {
+    view.begin_with(*recent);
+  }
+}
+
 std::chrono::milliseconds interval_of(const Options& options) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(options.interval * 1000));
 }
@@ -41,6 +55,7 @@ std::chrono::milliseconds interval_of(const Options& options) {
 void run_on_screen(CommandContext& context, const Options& options) {
   CursesScreen screen;
   TopView view;
+  begin(context, view);
   for (unsigned looks = 1; options.count == 0 || looks <= options.count; ++looks) {
     look(context, view);
     const MonoTime until = context.programs.now() + interval_of(options);
@@ -64,6 +79,9 @@ Result<ExitCode> run_plain(CommandContext& context, const Options& options) {
   for (unsigned looks = 1; looks <= count; ++looks) {
     // The first answer tells whether there is anybody to ask.
     VC_TRY(daemon_of(context)->get("/v1/version"));
+    if (looks == 1) {
+      begin(context, view);
+    }
     look(context, view);
     for (const ScreenLine& line : view.all_lines()) {
       context.console.out << line.text << '\n';

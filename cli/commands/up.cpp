@@ -7,6 +7,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/apply_flags.h"
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
@@ -22,6 +23,7 @@ struct Options {
   std::vector<std::string> files;
   std::size_t allow_delete = 0;
   std::string confirmation;
+  bool is_forced = false;
 };
 
 /// The platform that was applied last from this workspace.
@@ -62,19 +64,20 @@ Status start_stand_in(CommandContext& context,
 
 Result<ExitCode> apply_files(CommandContext& context,
                              Workspace& workspace,
-                             const DesiredState& desired,
+                             const LoadedDocument& loaded,
                              const Options& options) {
   // To start a platform from a file is to agree to what the file asks for, but not to deletions.
   const ApplyOptions how{.consent = Consent::kGiven,
                          .confirmation = options.confirmation,
+                         .conflicts = options.is_forced ? Conflicts::kForce : Conflicts::kRefuse,
                          .allow_delete = options.allow_delete,
                          .why = "up",
                          // Longer than the lock of somebody lives who died with the daemon before.
                          .lock_patience = std::chrono::seconds(45)};
-  VC_TRY(const ExitCode code, apply_desired(context, desired, how));
+  VC_TRY(const ExitCode code, apply_document(context, loaded.text, how));
   if (code == ExitCode::kOk) {
     VC_TRY(context.files.replace_atomically(workspace.path(kPlatformFile),
-                                            render_desired_state_yaml(desired), kPrivateFile));
+                                            render_desired_state_yaml(loaded.state), kPrivateFile));
   }
   return code;
 }
@@ -82,15 +85,16 @@ Result<ExitCode> apply_files(CommandContext& context,
 Result<ExitCode> start_platform(CommandContext& context, const Options& options) {
   const Surroundings& around = context.surroundings;
   Workspace workspace(context.files, absolute_path(around.working_directory, options.workspace));
-  std::optional<DesiredState> desired;
+  std::optional<LoadedDocument> loaded;
   if (!options.files.empty()) {
-    VC_TRY(desired, load_desired_state(options.files, context));
+    VC_TRY(loaded, load_state_and_document(options.files, context));
   }
   VC_TRY(workspace.make(around.user_id == 0 ? kSharedDirectory : kPrivateDirectory));
   // Two at a time would start everything twice, and forget one of each.
   VC_TRY(const FileLock lock, context.programs.lock(workspace.path(kWorkspaceLock)));
   PlatformPrograms programs(context, workspace);
-  const std::optional<DesiredState> running = desired ? desired : find_earlier(context, workspace);
+  const std::optional<DesiredState> running =
+      loaded ? std::optional(loaded->state) : find_earlier(context, workspace);
   if (running) {
     VC_TRY(start_stand_in(context, programs, running->platform));
   }
@@ -100,8 +104,8 @@ Result<ExitCode> start_platform(CommandContext& context, const Options& options)
   context.console.err << fmt::format(
       "{} voicectld, workspace {}\n",
       started == Started::kNow ? "Started" : "Found running:", workspace.folder());
-  return desired ? apply_files(context, workspace, *desired, options)
-                 : Result<ExitCode>(ExitCode::kOk);
+  return loaded ? apply_files(context, workspace, *loaded, options)
+                : Result<ExitCode>(ExitCode::kOk);
 }
 
 CommandBody declare(CLI::App& app) {
@@ -116,6 +120,7 @@ CommandBody declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--confirm", options->confirmation, "the word that a severe change asks for")
       ->type_name("WORD");
+  add_force_conflicts(app, options->is_forced);
   return [options](CommandContext& context) { return start_platform(context, *options); };
 }
 

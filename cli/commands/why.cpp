@@ -2,10 +2,12 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "cli/commands/commands.h"
 
@@ -63,6 +65,48 @@ void print_measures(Console& console, const Json& decision) {
   console.out << '\n' << table.str(console.out_palette);
 }
 
+/// What it does at present, beside what is judged.
+std::string load_of(const Json& answer) {
+  const Json load = answer.value("load", Json::object());
+  std::string out;
+  const auto add = [&](std::string_view key, const auto& text) {
+    const auto found = load.find(key);
+    if (found != load.end() && found->is_number()) {
+      out += (out.empty() ? "" : ", ") + text(found->template get<double>());
+    }
+  };
+  add("requests_per_s", [](double value) { return fmt::format("{:.1f} requests/s", value); });
+  add("in_flight", [](double value) { return fmt::format("{:.0f} under way", value); });
+  add("p50_ms", [](double value) { return fmt::format("half answered within {:.1f}ms", value); });
+  add("p95_ms", [](double value) { return fmt::format("95 of 100 within {:.1f}ms", value); });
+  add("p99_ms", [](double value) { return fmt::format("99 within {:.1f}ms", value); });
+  add("cpu_milli", [](double value) { return fmt::format("{:.1f}% of a core", value / 10); });
+  return out;
+}
+
+/// The most of the last day.
+std::string day_of(const Json& answer) {
+  const Json day = answer.value("last_day", Json());
+  if (!day.is_object()) {
+    return "";
+  }
+  // "At most" of five minutes says little of a day.
+  const auto told = day.find("watched_s");
+  const std::chrono::seconds watched(
+      told != day.end() && told->is_number() ? told->get<std::int64_t>() : 0);
+  std::string out = fmt::format(
+      "In the last day, watched for {}: at most {} live sessions and "
+      "{:.1f}% of a core",
+      watched.count() == 0 ? "0s" : format_duration(watched), integer_or(day, "sessions", 0),
+      static_cast<double>(integer_or(day, "cpu_most_milli", 0)) / 10);
+  out += fmt::format(", {} requests", integer_or(day, "requests", 0));
+  const auto p99 = day.find("p99_ms");
+  if (p99 != day.end() && p99->is_number()) {
+    out += fmt::format(", 99 of 100 within {:.1f}ms", p99->get<double>());
+  }
+  return out + " (voicectl tenant load).";
+}
+
 void print_history(Console& console, const Json& answer) {
   const Json history = answer.value("history", Json::array());
   if (!history.is_array() || history.empty()) {
@@ -87,6 +131,12 @@ void print_answer(Console& console, const Json& answer) {
     print_measures(console, decision);
   } else {
     console.out << "Nothing was seen of it there yet; samples come every few seconds.\n";
+  }
+  if (const std::string load = load_of(answer); !load.empty()) {
+    console.out << "\nLately: " << load << ".\n";
+  }
+  if (const std::string day = day_of(answer); !day.empty()) {
+    console.out << day << '\n';
   }
   print_history(console, answer);
 }

@@ -4,11 +4,11 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "cli/output.h"
+#include "cli/sparkline.h"
 
 namespace voicectl {
 namespace {
@@ -39,6 +39,13 @@ std::string percent(std::optional<double> milli_cores) {
   return milli_cores ? fmt::format("{:.1f}%", *milli_cores / 10) : "-";
 }
 
+std::string milliseconds(std::optional<double> length) {
+  return !length          ? "-"
+         : *length < 10   ? fmt::format("{:.1f}ms", *length)
+         : *length < 10e3 ? fmt::format("{:.0f}ms", *length)
+                          : fmt::format("{:.0f}s", *length / 1000);
+}
+
 /// At most `width` bytes of ASCII, what is cut ends with '~'.
 std::string fitted(const std::string& text, std::size_t width) {
   const std::string safe = safe_for_terminal(text);
@@ -53,6 +60,8 @@ std::string_view name_of(TopView::Sort sort) {
       return "sessions";
     case TopView::Sort::kRequests:
       return "requests";
+    case TopView::Sort::kLatency:
+      return "latency";
     case TopView::Sort::kName:
       break;
   }
@@ -67,6 +76,8 @@ std::optional<TopView::Sort> sort_of(int key) {
       return TopView::Sort::kSessions;
     case 'r':
       return TopView::Sort::kRequests;
+    case 'l':
+      return TopView::Sort::kLatency;
     case 'n':
       return TopView::Sort::kName;
     default:
@@ -76,18 +87,27 @@ std::optional<TopView::Sort> sort_of(int key) {
 
 }  // namespace
 
-std::string bars(const std::deque<double>& values, double least_top) {
-  constexpr std::array<std::string_view, 9> kBars = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  double top = least_top;
-  for (const double value : values) {
-    top = std::max(top, value);
+std::string bars(const std::deque<std::optional<double>>& values, double least_top) {
+  return sparkline({values.begin(), values.end()}, least_top);
+}
+
+void TopView::begin_with(const Json& recent) {
+  const auto tenants = recent.is_object() ? recent.find("tenants") : recent.end();
+  before_.clear();
+  for (const Json& watched : list_of(recent, "watched_s")) {
+    const bool is_known = watched.is_number() && watched.get<double>() > 0;
+    before_.push_back(is_known ? std::optional(0.0) : std::nullopt);
   }
-  std::string out;
-  for (const double value : values) {
-    const double part = std::clamp(value / top, 0.0, 1.0);
-    out += kBars[static_cast<std::size_t>(part * 8 + 0.5)];
+  before_.resize(std::min(before_.size(), kHistory - 1));
+  if (tenants == recent.end() || !tenants->is_object()) {
+    return;
   }
-  return out;
+  for (const auto& [tenant, minutes] : tenants->items()) {
+    std::deque<std::optional<double>>& past = history_[tenant] = before_;
+    for (std::size_t i = 0; minutes.is_array() && i < std::min(past.size(), minutes.size()); ++i) {
+      past[i] = past[i] && minutes[i].is_number() ? minutes[i].get<double>() : past[i];
+    }
+  }
 }
 
 void TopView::take(const Json& status, const Json& tenants, const Json& instances) {
@@ -95,7 +115,7 @@ void TopView::take(const Json& status, const Json& tenants, const Json& instance
   status_ = status;
   instances_ = instances;
   tenants_.clear();
-  std::map<std::string, std::deque<double>> history;
+  std::map<std::string, std::deque<std::optional<double>>> history;
   for (const Json& item : list_of(tenants, "tenants")) {
     Tenant tenant{.name = string_or(item, "tenant", "?"),
                   .tier = string_or(item, "tier", "?"),
@@ -104,8 +124,11 @@ void TopView::take(const Json& status, const Json& tenants, const Json& instance
                   .sessions = number_or_zero(item, "sessions"),
                   .websockets = number_or_zero(item, "websockets"),
                   .requests = number_of(item, "requests_per_s"),
-                  .cpu = number_of(item, "cpu_milli")};
-    std::deque<double>& past = history[tenant.name] = std::move(history_[tenant.name]);
+                  .cpu = number_of(item, "cpu_milli"),
+                  .p99 = number_of(item, "p99_ms")};
+    const auto known = history_.find(tenant.name);
+    std::deque<std::optional<double>>& past = history[tenant.name] =
+        known != history_.end() ? std::move(known->second) : before_;
     past.push_back(tenant.cpu.value_or(0));
     while (past.size() > kHistory) {
       past.pop_front();
@@ -113,6 +136,7 @@ void TopView::take(const Json& status, const Json& tenants, const Json& instance
     tenants_.push_back(std::move(tenant));
   }
   history_ = std::move(history);
+  before_.clear();
 }
 
 bool TopView::press(Key key) {
@@ -161,6 +185,7 @@ std::vector<const TopView::Tenant*> TopView::chosen() const {
     const double load = sort_ == Sort::kCpu        ? tenant->cpu.value_or(0)
                         : sort_ == Sort::kSessions ? tenant->sessions
                         : sort_ == Sort::kRequests ? tenant->requests.value_or(0)
+                        : sort_ == Sort::kLatency  ? tenant->p99.value_or(0)
                                                    : 0;
     return std::tuple(-load, tenant->name);
   };
@@ -188,10 +213,11 @@ ScreenLine TopView::help() const {
   if (is_typing_) {
     return {"filter: " + filter_ + "_   (Enter keeps it, Esc ends it)", LineStyle::kWarning};
   }
-  return {fmt::format("sorted by {} (c cpu, s sessions, r requests, n name)   / filter{}   "
-                      "arrows scroll   q quits",
-                      name_of(sort_), filter_.empty() ? "" : " '" + filter_ + "'"),
-          LineStyle::kFaint};
+  return {
+      fmt::format("sorted by {} (c cpu, s sessions, r requests, l latency, n name)   / filter{}   "
+                  "arrows scroll   q quits",
+                  name_of(sort_), filter_.empty() ? "" : " '" + filter_ + "'"),
+      LineStyle::kFaint};
 }
 
 std::string TopView::sparkline(const std::string& tenant) const {
@@ -200,19 +226,20 @@ std::string TopView::sparkline(const std::string& tenant) const {
 }
 
 std::string TopView::row_of(const Tenant& tenant) const {
-  return fmt::format("{:<22} {:<10} {:<24} {:>8.0f} {:>7.0f} {:>8} {:>7}  {}",
+  return fmt::format("{:<22} {:<10} {:<24} {:>8.0f} {:>7.0f} {:>8} {:>9} {:>7}  {}",
                      fitted(tenant.name, 22),
                      tenant.is_promoted ? "promoted" : fitted(tenant.tier, 10),
                      fitted(tenant.instance, 24), tenant.sessions, tenant.websockets,
                      tenant.requests ? fmt::format("{:.1f}", *tenant.requests) : "-",
-                     percent(tenant.cpu), sparkline(tenant.name));
+                     milliseconds(tenant.p99), percent(tenant.cpu), sparkline(tenant.name));
 }
 
 std::vector<ScreenLine> TopView::tenant_lines() const {
   std::vector<ScreenLine> out;
-  out.push_back({fmt::format("{:<22} {:<10} {:<24} {:>8} {:>7} {:>8} {:>7}  {}", "TENANT", "TIER",
-                             "INSTANCE", "SESSIONS", "SOCKETS", "REQ/S", "CPU", "CPU LATELY"),
-                 LineStyle::kHeader});
+  out.push_back(
+      {fmt::format("{:<22} {:<10} {:<24} {:>8} {:>7} {:>8} {:>9} {:>7}  {}", "TENANT", "TIER",
+                   "INSTANCE", "SESSIONS", "SOCKETS", "REQ/S", "P99", "CPU", "CPU LATELY"),
+       LineStyle::kHeader});
   const std::vector<const Tenant*> shown = chosen();
   for (std::size_t i = std::min(first_, shown.size()); i < shown.size(); ++i) {
     out.push_back(
@@ -227,16 +254,18 @@ std::vector<ScreenLine> TopView::tenant_lines() const {
 
 std::vector<ScreenLine> TopView::instance_lines() const {
   std::vector<ScreenLine> out;
-  out.push_back({fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>7} {:>10} {:>9}", "INSTANCE",
-                             "KIND", "STATE", "TENANTS", "SESSIONS", "CPU", "RSS", "UPTIME"),
-                 LineStyle::kHeader});
+  out.push_back(
+      {fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>9} {:>7} {:>10} {:>9}", "INSTANCE", "KIND",
+                   "STATE", "TENANTS", "SESSIONS", "LOOP LAG", "CPU", "RSS", "UPTIME"),
+       LineStyle::kHeader});
   for (const Json& item : list_of(instances_, "instances")) {
     const std::string state = string_or(item, "state", "?");
     const std::optional<double> cpu = number_of(item, "cpu_percent");
-    out.push_back({fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>7} {:>10} {:>9}",
+    out.push_back({fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>9} {:>7} {:>10} {:>9}",
                                fitted(string_or(item, "instance", "?"), 33),
                                fitted(string_or(item, "kind", "?"), 10), fitted(state, 12),
                                integer_or(item, "tenants", 0), integer_or(item, "sessions", 0),
+                               milliseconds(number_of(item, "loop_lag_ms")),
                                cpu ? fmt::format("{:.1f}%", *cpu) : "-",
                                bytes_cell(item, "rss_bytes"), seconds_cell(item, "uptime_s")),
                    state == "ready" ? LineStyle::kPlain : LineStyle::kBad});

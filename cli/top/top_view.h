@@ -17,8 +17,11 @@ namespace voicectl {
 /// it is fed with answers of the control API and gives lines.
 class TopView {
  public:
-  enum class Sort { kCpu, kSessions, kRequests, kName };
+  enum class Sort { kCpu, kSessions, kRequests, kLatency, kName };
 
+  /// Answer of GET /v1/load, before the first look: what nobody saw here, minute by minute, is what
+  /// the lines begin with.
+  void begin_with(const Json& recent);
   /// Answers of GET /v1/status, /v1/tenants and /v1/instances, of the same moment.
   void take(const Json& status, const Json& tenants, const Json& instances);
   /// Shown instead of the state of the platform until the next take().
@@ -41,6 +44,7 @@ class TopView {
     double websockets = 0;
     std::optional<double> requests;  ///< per second
     std::optional<double> cpu;       ///< thousandths of a core
+    std::optional<double> p99;       ///< milliseconds
   };
   std::vector<const Tenant*> chosen() const;
   ScreenLine title() const;
@@ -55,7 +59,9 @@ class TopView {
   Json instances_;
   std::vector<Tenant> tenants_;
   /// Processor time (without it: sessions) at the last looks, newest last.
-  std::map<std::string, std::deque<double>> history_;
+  std::map<std::string, std::deque<std::optional<double>>> history_;
+  /// Minutes before the first look of who had nothing in them; absent where nobody looked.
+  std::deque<std::optional<double>> before_;
   std::string problem_;
   Sort sort_ = Sort::kCpu;
   std::string filter_;
@@ -63,7 +69,8 @@ class TopView {
   std::size_t first_ = 0;
 };
 
-/// Bars of eighths for values from 0 to the greatest of them and `least_top`; UTF-8.
-std::string bars(const std::deque<double>& values, double least_top);
+/// Bars of eighths for values from 0 to the greatest of them and `least_top`, a dot for what nobody
+/// knows; UTF-8.
+std::string bars(const std::deque<std::optional<double>>& values, double least_top);
 
 }  // namespace voicectl

@@ -57,6 +57,36 @@ std::vector<Compared> read_compared(const Json& object) {
   return out;
 }
 
+Json render_rollout(const RolloutOutcome& rollout) {
+  Json failed = Json::array();
+  for (const auto& [tenant, error] : rollout.failed) {
+    failed.push_back({{"tenant", tenant}, {"error", error}});
+  }
+  return {{"batches", rollout.batches},
+          {"batches_done", rollout.batches_done},
+          {"stopped", rollout.stopped.empty() ? Json(nullptr) : Json(rollout.stopped)},
+          {"failed", std::move(failed)},
+          {"held", rollout.held}};
+}
+
+std::optional<RolloutOutcome> read_rollout(const Json& object) {
+  const auto rollout = object.find("rollout");
+  if (rollout == object.end() || !rollout->is_object()) {
+    return std::nullopt;
+  }
+  RolloutOutcome out{size_or_zero(*rollout, "batches"), size_or_zero(*rollout, "batches_done"),
+                     string_or(*rollout, "stopped", "")};
+  const Json failed = rollout->value("failed", Json::array());
+  for (const Json& each : failed.is_array() ? failed : Json::array()) {
+    out.failed.emplace_back(string_or(each, "tenant", ""), string_or(each, "error", ""));
+  }
+  const Json held = rollout->value("held", Json::array());
+  for (const Json& each : held.is_array() ? held : Json::array()) {
+    out.held.push_back(each.is_string() ? each.get<std::string>() : "");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view name_of(StepState state) {
@@ -93,13 +123,20 @@ std::string render_finished(const ApplyOutcome& outcome) {
     compared.push_back(
         {{"quantity", each.quantity}, {"forecast", each.forecast}, {"outcome", each.outcome}});
   }
-  return dump_json({{"type", "finished"},
-                    {"done", outcome.done},
-                    {"failed", outcome.failed},
-                    {"skipped", outcome.skipped},
-                    {"undone", outcome.undone},
-                    {"remedy", outcome.remedy},
-                    {"compared", std::move(compared)}});
+  Json line = {{"type", "finished"},
+               {"done", outcome.done},
+               {"failed", outcome.failed},
+               {"skipped", outcome.skipped},
+               {"undone", outcome.undone},
+               {"remedy", outcome.remedy},
+               {"compared", std::move(compared)}};
+  if (outcome.rollout) {
+    line["rollout"] = render_rollout(*outcome.rollout);
+  }
+  if (outcome.hooks_failed > 0) {
+    line["hooks_failed"] = outcome.hooks_failed;
+  }
+  return dump_json(line);
 }
 
 Result<ApplyLine> parse_apply_line(std::string_view line) {
@@ -111,9 +148,14 @@ Result<ApplyLine> parse_apply_line(std::string_view line) {
     return out;
   }
   if (type == "finished") {
-    out.finished = ApplyOutcome{size_or_zero(object, "done"),    size_or_zero(object, "failed"),
-                                size_or_zero(object, "skipped"), size_or_zero(object, "undone"),
-                                string_or(object, "remedy", ""), read_compared(object)};
+    out.finished = ApplyOutcome{size_or_zero(object, "done"),
+                                size_or_zero(object, "failed"),
+                                size_or_zero(object, "skipped"),
+                                size_or_zero(object, "undone"),
+                                string_or(object, "remedy", ""),
+                                read_compared(object),
+                                read_rollout(object),
+                                size_or_zero(object, "hooks_failed")};
     return out;
   }
   const std::optional<StepState> state = state_named(string_or(object, "state", ""));

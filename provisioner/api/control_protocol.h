@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -22,21 +23,38 @@
 ///                          "platform":{"domain","ultravox"}|null,"generation",
 ///                          "edge":{"mode","running","pid","reloads","http","https"},
 ///                          "counts":{"tenants","instances","sessions"},
-///                          "pending":["text of a step",...],"problems":["..."]}
+///                          "pending":["text of a step",...],"drift":{"found","adopted"},
+///                          "problems":["..."],
+///                          "rollout":{"under_way","batch","batches","stopped":"..."|null,
+///                          "failed":[{"tenant","error"}],"held":[slug,...]}|null}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
-///                          "sessions","cpu_percent","rss_bytes","uptime_s","restarts","version"}]}
+///                          "sessions","cpu_percent","rss_bytes","loop_lag_ms","uptime_s",
+///                          "restarts","missed_heartbeats","version"}]}
 ///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
 ///   another
 ///                         instance is started beside it, gets its tenants with their connections,
 ///                         up to "parallel" at one time, and it is stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions","websockets",
-///                          "requests_per_s"|null,"cpu_milli"|null,"promoted"}]}
-///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document
+///                          "requests_per_s"|null,"cpu_milli"|null,"p50_ms"|null,"p95_ms"|null,
+///                          "p99_ms"|null,"in_flight"|null,"received_per_s"|null,
+///                          "sent_per_s"|null,"memory_bytes"|null,"promoted"}]}
+///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document, and "owners":
+///                         [{"field","owner":"command_line|monitor","who"?,"why","at",
+///                         "revision"?}]: what is not the file's; field "tenant" is the tenant
+///                         itself, "placement" where it runs
 ///   GET    /v1/tenants/<slug>/why  {"tenant","tier","plan","instance","mode","wish":{"reason",
 ///                         "since"}|null,"decision":{"kind","rule","reason","otherwise":[...],
 ///                         "measures":[{"name","unit","value","high","low","busy_s","quiet_s"}]}
-///                         |null,"history":[{"at","name","detail"}]}, newest first
+///                         |null,"load":{what /v1/tenants says of it},"last_day":{"watched_s",
+///                         "sessions","requests","cpu_most_milli","p99_ms"|null,
+///                         "memory_bytes"|null}: the most of each,
+///                         "history":[{"at","name","detail"}]}, newest first
+///   GET    /v1/tenants/<slug>/load?step_s=60|600|3600&since_ms=&until_ms=  what it did in steps
+///                         that were watched (docs/reference/load-history.schema.json), oldest
+///                         first; without step_s the finest that reaches back to since_ms
+///   GET    /v1/load?minutes=N  {"watched_s":[...],"tenants":{"<slug>":[cpu_milli,...]}}: the last
+///                         minutes, oldest first, of all tenants that had anything in them
 ///   POST   /v1/tenants/<slug>/move  {"to"?,"who","lock"?}: to another shared instance. With
 ///   "dry_run"
 ///                         {"plan":<render_plan_json>,"moves":[{"tenant","from","to"}],"note"},
@@ -66,6 +84,11 @@
 ///                         "uid","pid","from","who","what","subject","detail":{...},"result",
 ///                         "message"}]}, newest first; result is done, partial, failed, refused or
 ///                         unfinished
+///   GET    /v1/drift      what is not as it is recorded (docs/reference/drift.schema.json)
+///   POST   /v1/drift/adopt  {"name","who","why","lock"?} -> {"name","adopted":true,"recorded"}:
+///                         as it is now; recorded false: believed, and on disk before anything else
+///                         is done
+///   POST   /v1/drift/give_up  {"name","who","lock"?} -> {"name","adopted":false,"recorded"}
 ///   GET    /v1/lock       {"lock":{"token","holder","purpose","since","renewed_at","expires_at",
 ///                         "applying"}|null,"busy"}
 ///   POST   /v1/lock       {"holder","purpose","wait_s"?,"life_s"?} -> stream: {"waiting_for":lock}
@@ -73,12 +96,24 @@
 ///   POST   /v1/lock/<token>/renew  {"lock":lock}; 409 if it was lost
 ///   DELETE /v1/lock/<token>  {"token"}
 ///   POST   /v1/lock/steal {"holder","who"} -> {"stolen":lock}
-///   POST   /v1/plan       {"document"} -> {"plan":<render_plan_json>,"platform_id",
+///   POST   /v1/plan       {"document","owner"?:"file|command_line","rollout"?:{"canary":[slug],
+///                         "batch"|null,"pause_s","max_failures"|null}} ->
+///                         {"plan":<render_plan_json>,"platform_id",
 ///                         "revision","severe":[{"text","confirm"}]}; changes nothing. Every
 ///                         platform has another id, and keeps it; the revision is the newest;
 ///                         severe is what should not happen without its word
-///   POST   /v1/apply      {"document","plan_id"?,"base_generation"?,"base_revision"?,"lock"?,
-///                         "who","why"?} -> stream (below). 409 conflict when the platform is not
+///                         A rollout's keys win over those of the document; the plan has all of
+///                         them, and the batches, under "rollout". A document of the owner
+///                         "file", the default, says nothing of fields that it does not name:
+///                         those that the command line has set stay; a document of the
+///                         "command_line" is the whole desired state; with "stays_away":true a
+///                         tenant that it has no more is a conflict for a file that names it
+///   POST   /v1/apply
+///   {"document","owner"?,"stays_away"?,"force_conflicts"?,"rollout"?,"plan_id"?,"base_generation"?,
+///                         "base_revision"?,"lock"?,
+///                         "who","why"?} -> stream (below). 409 conflict when a file sets what
+///                         the command line has set, without "force_conflicts"; when the
+///                         platform is not
 ///                         at that generation any more, the desired state not at that revision,
 ///                         the plan is no longer the one that was shown, the lock is lost or
 ///                         somebody else's, or another apply is running
@@ -124,7 +159,10 @@
 ///    "percent","connections","copied","websockets","refused","dropped","pause_us","wait_us",
 ///    "took_us"}
 ///   {"type":"finished","done","failed","skipped","undone","remedy":"...",
-///    "compared":[{"quantity","forecast","outcome"}]}; names that end with _us are times
+///    "compared":[{"quantity","forecast","outcome"}],"rollout"?:{"batches","batches_done",
+///    "stopped":"..."|null,"failed":[{"tenant","error"}],"held":[slug,...]},"hooks_failed"?};
+///    names that end with _us are times. A rollout tells of each batch as a step of kind "rollout",
+///    and each hook is one of kind "hook"; those count nowhere
 ///
 /// The daemon goes on when the reader of a stream goes away.
 namespace voicectl::api {
@@ -181,6 +219,18 @@ struct Compared {
   friend bool operator==(const Compared&, const Compared&) = default;
 };
 
+/// How an apply went that took its tenants batch by batch.
+struct RolloutOutcome {
+  std::size_t batches = 0;
+  std::size_t batches_done = 0;
+  /// Why it went no further; empty: all have had their turn.
+  std::string stopped{};
+  /// Tenants that failed, and how; those that have not begun.
+  std::vector<std::pair<std::string, std::string>> failed{};
+  std::vector<std::string> held{};
+  friend bool operator==(const RolloutOutcome&, const RolloutOutcome&) = default;
+};
+
 struct ApplyOutcome {
   std::size_t done = 0;
   std::size_t failed = 0;
@@ -190,6 +240,11 @@ struct ApplyOutcome {
   std::string remedy;
   /// The plan's forecast beside what was counted; empty when there was nothing to do.
   std::vector<Compared> compared{};
+  std::optional<RolloutOutcome> rollout{};
+  /// Hooks that failed after it; what it did stays.
+  std::size_t hooks_failed = 0;
+  /// Of those that failed: done, and only not recorded yet. Not told.
+  std::size_t unrecorded = 0;
 };
 
 /// Lines of the stream, without line end.

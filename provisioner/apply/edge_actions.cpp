@@ -3,11 +3,15 @@
 
 #include <fmt/core.h>
 
+#include "base/crypto.h"
 #include "provisioner/apply/tenant_actions.h"
 #include "provisioner/plan/edge_plan.h"
 
 namespace voicectl {
 namespace {
+
+/// As the edge itself would read.
+constexpr std::size_t kMostConfigText = 64U << 20;
 
 Result<std::vector<HostName>> parse_hosts(const std::vector<std::string>& hosts) {
   std::vector<HostName> out;
@@ -75,8 +79,7 @@ void EdgeActions::perform(const PublishEdge& action, OnActionDone done) {
     done(failed(Error(ErrorCode::kNotFound, "cannot configure the edge: no platform yet")));
     return;
   }
-  const Result<std::optional<EdgeConfig>> config =
-      make_edge_config(deps_.settings, *platform, tenants);
+  Result<std::optional<EdgeConfig>> config = make_edge_config(deps_.settings, *platform, tenants);
   if (config.has_error()) {
     done(failed(config.error()));
     return;
@@ -89,9 +92,66 @@ void EdgeActions::perform(const PublishEdge& action, OnActionDone done) {
     });
     return;
   }
-  deps_.edge.configure(**config, [change, done](const Result<EdgeOutcome>& outcome) {
-    done(outcome.has_error() ? failed(outcome.error()) : ActionOutcome{ok_status(), change});
+  const Result<std::string> text = respect_file(**config);
+  if (text.has_error()) {
+    done(failed(text.error()));
+    return;
+  }
+  const bool is_adopted = (*config)->adopted.has_value();
+  if (!is_adopted && deps_.recorded.snapshot().adoptions.contains(std::string(kEdgeFileName))) {
+    // What was adopted is gone: it is ours that is published.
+    const Result<std::string> published = edge_fingerprint(**config);
+    change.edge_fingerprint = published.has_error() ? action.fingerprint : *published;
+  }
+  const std::string note = is_adopted ? note_on_adopted(*text) : "";
+  deps_.edge.configure(**config, [this, change, done, is_adopted, note,
+                                  text = *text](const Result<EdgeOutcome>& outcome) {
+    if (outcome.has_error()) {
+      done(failed(outcome.error()));
+      return;
+    }
+    if (!is_adopted && !deps_.edge.config_file().empty()) {
+      deps_.written.note(deps_.edge.config_file(), text);
+    }
+    done(ActionOutcome{ok_status(), change, note});
   });
+}
+
+std::string EdgeActions::note_on_adopted(const std::string& text) const {
+  const AcceptedDrift& adoption =
+      deps_.recorded.snapshot().adoptions.at(std::string(kEdgeFileName));
+  const std::string digest = sha256_hex(text);
+  return digest == adoption.state
+             ? ""
+             : fmt::format(
+                   "the edge serves '{}' as it is now ({}), which is not what {} adopted "
+                   "({}); 'voicectl adopt {}' once more, or give it up",
+                   deps_.edge.config_file(), digest, adoption.who, adoption.state, kEdgeFileName);
+}
+
+Result<std::string> EdgeActions::respect_file(EdgeConfig& config) {
+  VC_TRY(std::string text, render_edge_config(config));
+  const std::string path = deps_.edge.config_file();
+  if (path.empty()) {
+    return text;
+  }
+  const Snapshot& recorded = deps_.recorded.snapshot();
+  if (!recorded.adoptions.contains(std::string(kEdgeFileName))) {
+    VC_TRY(deps_.written.keep_before(path, text));
+    return text;
+  }
+  const Result<std::optional<std::string>> kept = deps_.host_files.read(path, kMostConfigText);
+  if (kept.has_error() && kept.error().code() == ErrorCode::kCorrupt) {
+    VC_TRY(deps_.written.set_aside(path));  // a link or a folder has the name of what was adopted
+    return text;
+  }
+  if (kept.has_error()) {
+    return kept.error();
+  }
+  if (*kept) {
+    config.adopted = AdoptedConfig{**kept, recorded.edge_fingerprint};
+  }
+  return kept->value_or(text);
 }
 
 Status EdgeActions::publish(const TenantId& tenant, const std::vector<std::string>& hosts) {
@@ -127,6 +187,10 @@ void EdgeActions::perform(const WithdrawRoute& action, OnActionDone done) {
   RecordedChange change;
   change.put_tenants.push_back(*tenant);
   done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+Status EdgeActions::publish_recorded_route(const RecordedTenant& tenant) {
+  return publish(tenant.spec.tenant, tenant.routes);
 }
 
 Status EdgeActions::publish_recorded_routes() {

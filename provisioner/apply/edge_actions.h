@@ -41,6 +41,8 @@ class EdgeActions {
     CertificateSource& authority;
     CertificateStore& certificates;
     EdgeSettings settings;
+    FileSystem& host_files;
+    WrittenFiles& written;
   };
   explicit EdgeActions(Deps deps) : deps_(std::move(deps)) {}
 
@@ -50,11 +52,18 @@ class EdgeActions {
   void perform(const PublishRoute& action, OnActionDone done);
   void perform(const WithdrawRoute& action, OnActionDone done);
 
+  /// Writes those of one again.
+  Status publish_recorded_route(const RecordedTenant& tenant);
   /// Writes the links of every recorded tenant again: after a reboot, which empties the run folder.
   Status publish_recorded_routes();
 
  private:
   Status publish(const TenantId& tenant, const std::vector<std::string>& hosts);
+  /// Keeps what a person wrote into the file that `config` is about to replace, or makes it what is
+  /// served if it was adopted. Returns the text that will stand there.
+  Result<std::string> respect_file(EdgeConfig& config);
+  /// What is to be said of an adopted file that is served; empty: it is what was adopted.
+  std::string note_on_adopted(const std::string& text) const;
 
   Deps deps_;
 };

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "provisioner/apply/step_order.h"
+#include "provisioner/plan/instance_names.h"
 
 namespace voicectl {
 namespace {
@@ -53,6 +54,8 @@ struct Executor::Run {
   std::vector<std::size_t> undoes;
   std::size_t planned = 0;
   std::size_t moves_at_once = kActionsInFlight;
+  /// Steps that are done, and whose outcome could not be recorded.
+  std::size_t unrecorded = 0;
 
   bool is_undo(std::size_t step) const { return step >= planned; }
 };
@@ -74,7 +77,11 @@ void Executor::run(Plan plan,
   run_->steps.resize(run_->plan.steps.size());
   run_->planned = run_->plan.steps.size();
   run_->moves_at_once = moves_at_once;
-  advance();
+  if (unrecorded_.empty()) {
+    advance();
+  } else {
+    catch_up();
+  }
 }
 
 void Executor::cancel(const Error& why) {
@@ -83,8 +90,30 @@ void Executor::cancel(const Error& why) {
   }
 }
 
+bool Executor::has_begun(const std::vector<std::size_t>& steps) const {
+  return std::any_of(steps.begin(), steps.end(), [this](std::size_t step) {
+    const Stage stage = run_->steps[step].stage;
+    return stage != Stage::kWaiting && stage != Stage::kSkipped;
+  });
+}
+
+void Executor::skip(const std::vector<std::size_t>& steps, const Error& why) {
+  for (const std::size_t step : steps) {
+    if (run_->steps[step].stage == Stage::kWaiting) {
+      run_->steps[step].stage = Stage::kSkipped;
+      run_->order.drop(step);
+      run_->has_broken = true;
+      report(step, api::StepState::kSkipped, why.text());
+    }
+  }
+}
+
 void Executor::advance() {
-  if (run_->halted || std::exchange(run_->has_broken, false)) {
+  if (run_->halted) {
+    skip_what_cannot_run();
+  }
+  // Who is told of a skipped step may have others skipped.
+  while (std::exchange(run_->has_broken, false)) {
     skip_what_cannot_run();
   }
   const std::vector<std::size_t> ready = run_->order.begin(kActionsInFlight, run_->moves_at_once);
@@ -228,8 +257,10 @@ void Executor::closed(const std::vector<ClosedAction>& batch,
     Progress& progress = run_->steps[steps[i]];
     if (generation.has_value()) {
       deps_.recorded.acknowledge(batch[i].change, *generation);
-    } else if (progress.error.empty()) {
-      progress.error = run_->halted->text();
+    } else {
+      believe(batch[i]);
+      run_->unrecorded += progress.error.empty() && !run_->is_undo(steps[i]) ? 1 : 0;
+      progress.error = progress.error.empty() ? run_->halted->text() : progress.error;
     }
     progress.stage = progress.error.empty() ? Stage::kDone : Stage::kFailed;
     run_->has_broken = run_->has_broken || progress.stage == Stage::kFailed;
@@ -262,7 +293,9 @@ void Executor::undo_idle_instances() {
   for (std::size_t i = 0; i < run_->planned; ++i) {
     const auto* start = std::get_if<StartInstance>(&run_->plan.steps[i].action);
     if (start == nullptr || start->kind != InstanceKind::kDedicated ||
-        run_->steps[i].stage != Stage::kDone || used.contains(start->instance) ||
+        // It waits for a tenant.
+        spare_instance_number(start->instance) || run_->steps[i].stage != Stage::kDone ||
+        used.contains(start->instance) ||
         // Started again for tenants that it had before: it has them again.
         !deps_.recorded.tenants_of(start->instance).empty()) {
       continue;
@@ -298,7 +331,11 @@ void Executor::finish() {
     outcome.undone += taken_back;
     outcome.done -= taken_back;
   }
-  if (outcome.failed > 0) {
+  outcome.unrecorded = run_->unrecorded;
+  if (run_->halted && run_->planned == 0) {
+    outcome.failed = 1;
+    outcome.remedy = run_->halted->text();
+  } else if (outcome.failed > 0) {
     outcome.remedy =
         "what worked is kept; mend what the failed steps name, then run 'voicectl apply' again";
   }

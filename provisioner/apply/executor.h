@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/os/reactor.h"
 #include "base/result.h"
@@ -41,6 +43,10 @@ inline constexpr std::size_t kActionsInFlight = 32;
 /// Carries out plans. Each action is journaled before its effect and recorded after it; actions
 /// that do not need each other go side by side, so that one fsync serves many of them.
 ///
+/// What was done and could not be recorded stops the run and counts as recorded meanwhile: it is
+/// so. It is recorded before the next step begins, or none does; a run without steps only does
+/// that, and fails if it cannot.
+///
 /// What fails takes along only what needs it; the rest goes on. An instance that was started for
 /// tenants that then could not be lent to it is stopped again.
 /// THREADS: loop thread only.
@@ -57,6 +63,9 @@ class Executor {
     const WallClock& wall;
     /// Hears how long each step took that succeeded. May be empty.
     std::function<void(const Action& action, const ActionTime& time)> on_time = {};
+    /// Brings a change that is recorded late to what is so by then, as far as others than this
+    /// executor change it. May be empty.
+    std::function<void(RecordedChange& change)> as_now = {};
   };
   explicit Executor(Deps deps);
   ~Executor();
@@ -69,6 +78,12 @@ class Executor {
            std::size_t moves_at_once = kActionsInFlight);
   bool is_running() const { return run_ != nullptr; }
 
+  /// Takes what was found to be so and could not be recorded as if it were recorded, and records it
+  /// as what an earlier run could not. `entry` is `closed` in the journal, where it is not yet.
+  void believe(ClosedAction closed, std::optional<JournalEntry> entry = std::nullopt);
+  /// Whether something that is believed is not recorded.
+  bool has_unrecorded() const { return !unrecorded_.empty(); }
+
   /// Tells the follower of the run how the move of a tenant that is under way stands; and again at
   /// the end of its step. Does nothing if there is none.
   void tell_move(const TenantId& tenant, const api::MoveProgress& move);
@@ -77,8 +92,25 @@ class Executor {
   /// way are finished and recorded.
   void cancel(const Error& why);
 
+  /// Whether an effect of one of these steps may be there, or will be: its intent is being written.
+  /// REQUIRES: a run is under way.
+  bool has_begun(const std::vector<std::size_t>& steps) const;
+
+  /// Begins none of these steps, as far as they wait: they are skipped because of `why`, and what
+  /// needs them with them. May be called while progress is told. REQUIRES: a run is under way.
+  void skip(const std::vector<std::size_t>& steps, const Error& why);
+
  private:
   struct Run;
+  struct Unrecorded {
+    ClosedAction closed;
+    /// Still to be opened.
+    std::optional<JournalEntry> entry;
+  };
+  /// Records what an earlier run could not, then begins.
+  void catch_up();
+  void open_unrecorded();
+  void close_unrecorded();
   void advance();
   void skip_what_cannot_run();
   void open(const std::vector<std::size_t>& ready);
@@ -93,6 +125,7 @@ class Executor {
 
   Deps deps_;
   std::shared_ptr<Run> run_;
+  std::vector<Unrecorded> unrecorded_;
 };
 
 }  // namespace voicectl

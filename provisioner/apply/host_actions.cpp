@@ -3,9 +3,15 @@
 
 namespace voicectl {
 
-void HostActions::perform(const Action& action, OnActionDone done) {
+void HostActions::perform(const Action& action, OnActionDone then) {
+  // Whatever wrote files, what they say now is recorded with it.
+  OnActionDone done = [this, then = std::move(then)](ActionOutcome outcome) {
+    written_.take_into(outcome.change);
+    then(std::move(outcome));
+  };
   const auto by_tenants = [&](const auto& a) { tenants_.perform(a, std::move(done)); };
   const auto by_placement = [&](const auto& a) { placement_.perform(a, std::move(done)); };
+  const auto by_drift = [&](const auto& a) { drift_.perform(a, std::move(done)); };
   const auto by_edge = [&](const auto& a) { edge_.perform(a, std::move(done)); };
   std::visit(Overload{[&](const SetPlatform& a) { by_tenants(a); },
                       [&](const InstallKey& a) { by_tenants(a); },
@@ -27,7 +33,10 @@ void HostActions::perform(const Action& action, OnActionDone done) {
                       [&](const RemoveCertificate& a) { by_edge(a); },
                       [&](const PublishEdge& a) { by_edge(a); },
                       [&](const PublishRoute& a) { by_edge(a); },
-                      [&](const WithdrawRoute& a) { by_edge(a); }},
+                      [&](const WithdrawRoute& a) { by_edge(a); },
+                      [&](const RestoreFiles& a) { by_drift(a); },
+                      [&](const EndProcess& a) { by_drift(a); },
+                      [&](const RecordAdoption& a) { by_drift(a); }},
              action);
 }
 

@@ -50,7 +50,10 @@ Why why_not_undone(const Action& action, const EffectForecast& forecast) {
                        : can_be(a);
           },
           [&](const PublishRoute& a) { return can_be(a); },
-          [&](const WithdrawRoute& a) { return can_be(a); }},
+          [&](const WithdrawRoute& a) { return can_be(a); },
+          [&](const RestoreFiles& a) { return can_be(a); },  // what it replaces is kept
+          [](const EndProcess&) { return Why("what the process holds is gone with it"); },
+          [&](const RecordAdoption& a) { return can_be(a); }},
       action);
 }
 

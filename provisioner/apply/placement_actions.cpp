@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "provisioner/apply/tenant_actions.h"
+#include "provisioner/plan/instance_names.h"
 
 namespace voicectl {
 namespace {
@@ -24,7 +25,33 @@ RecordedChange put(RecordedTenant tenant) {
   return change;
 }
 
+/// The tenant is there. An instance that waited for it and has served is not given to the next one:
+/// in the same change, so that no failure in between lets it.
+RecordedChange put_away_from(const std::optional<InstanceId>& from,
+                             RecordedTenant tenant,
+                             const RecordedState& recorded) {
+  const std::optional<RecordedInstance> left = left_spare(from, tenant.placement, recorded);
+  RecordedChange change = put(std::move(tenant));
+  if (left) {
+    change.put_instances.push_back(*left);
+  }
+  return change;
+}
+
 }  // namespace
+
+std::optional<RecordedInstance> left_spare(const std::optional<InstanceId>& from,
+                                           const std::optional<InstanceId>& now,
+                                           const RecordedState& recorded) {
+  const RecordedInstance* const left =
+      from && now != from && spare_instance_number(*from) ? recorded.find_instance(*from) : nullptr;
+  if (left == nullptr || left->fate != InstanceFate::kServing) {
+    return std::nullopt;
+  }
+  RecordedInstance out = *left;
+  out.fate = InstanceFate::kRetired;
+  return out;
+}
 
 void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
   // One that is recorded already has tenants that wait for it: it is tried again and again.
@@ -34,23 +61,38 @@ void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
   const InstanceOptions options{action.instance, action.kind, action.admin_port, first_failure,
                                 program_of(action.fingerprint)};
   deps_.instances.start(options, [this, action, done](const Result<InstanceReady>& ready) {
-    if (ready.has_error()) {
-      done(failed(ready.error()));
+    if (ready.has_value()) {
+      done(ActionOutcome{ok_status(), put_instance(action)});
       return;
     }
-    RecordedChange change;
-    const RecordedInstance* const known = deps_.recorded.find_instance(action.instance);
-    change.put_instances.push_back(RecordedInstance{
-        action.instance, action.kind, action.admin_port, action.fingerprint, deps_.wall.now(),
-        known == nullptr ? InstanceFate::kServing : known->fate});
-    if (known != nullptr && known->admin_port != action.admin_port) {
-      change.put_leases.push_back(
-          PortLease{known->admin_port, lease_holder(action.instance), deps_.wall.now()});
-    }
-    change.put_leases.push_back(
-        PortLease{action.admin_port, lease_holder(action.instance), std::nullopt});
-    done(ActionOutcome{ok_status(), std::move(change)});
+    // What is tried again keeps its port meanwhile: another one than is recorded would be leased to
+    // nobody.
+    const bool is_kept = is_tried_again(action);
+    done(ActionOutcome{ready.error(), is_kept ? put_instance(action) : RecordedChange{}});
   });
+}
+
+RecordedChange PlacementActions::put_instance(const StartInstance& action) const {
+  RecordedChange change;
+  const RecordedInstance* const known = deps_.recorded.find_instance(action.instance);
+  change.put_instances.push_back(
+      RecordedInstance{action.instance, action.kind, action.admin_port, action.fingerprint,
+                       deps_.wall.now(), known == nullptr ? InstanceFate::kServing : known->fate});
+  if (known != nullptr && known->admin_port != action.admin_port) {
+    change.put_leases.push_back(
+        PortLease{known->admin_port, lease_holder(action.instance), deps_.wall.now()});
+  }
+  change.put_leases.push_back(
+      PortLease{action.admin_port, lease_holder(action.instance), std::nullopt});
+  return change;
+}
+
+bool PlacementActions::is_tried_again(const StartInstance& action) const {
+  const std::vector<InstanceView> views = deps_.instances.observe();
+  return deps_.recorded.find_instance(action.instance) != nullptr &&
+         std::any_of(views.begin(), views.end(), [&](const InstanceView& view) {
+           return view.instance == action.instance && view.admin_port == action.admin_port;
+         });
 }
 
 void PlacementActions::perform(const StopInstance& action, OnActionDone done) {
@@ -62,7 +104,8 @@ void PlacementActions::perform(const StopInstance& action, OnActionDone done) {
     RecordedChange change;
     change.drop_instances.push_back(action.instance);
     for (const PortLease& lease : deps_.recorded.snapshot().leases) {
-      if (lease.holder == lease_holder(action.instance)) {
+      // One that it gave back earlier is not given back again: somebody may just be getting it.
+      if (lease.holder == lease_holder(action.instance) && !lease.released_at) {
         change.put_leases.push_back(PortLease{lease.port, lease.holder, deps_.wall.now()});
       }
     }
@@ -108,12 +151,20 @@ void PlacementActions::perform(const BindListener& action, OnActionDone done) {
     done(failed(tenant.error()));
     return;
   }
-  if (!deps_.bank.holds(action.tenant)) {
-    tenant->placement = std::nullopt;  // bound anew, it is lent to nobody
+  // Whoever has the tenant keeps it, and is lent the new sockets by whoever compares (Relending).
+  const std::string path = deps_.files.paths().tenant_socket(action.tenant);
+  Status bound = ok_status();
+  if (deps_.bank.holds(action.tenant)) {
+    const Result<bool> is_lost = deps_.clear_lost_socket(action.tenant);
+    if (is_lost.has_error()) {
+      bound = is_lost.error();
+    } else if (*is_lost) {
+      bound = deps_.bank.rebind(action.tenant, path, deps_.socket_access);
+    }
   }
-  const Status bound =
-      deps_.bank.bind(action.tenant, deps_.files.paths().tenant_socket(action.tenant),
-                      deps_.socket_access, action.port);
+  if (bound.has_value()) {
+    bound = deps_.bank.bind(action.tenant, path, deps_.socket_access, action.port);
+  }
   if (bound.has_error()) {
     done(failed(bound.error()));
     return;
@@ -256,7 +307,7 @@ void PlacementActions::hand_over(const LendListener& action,
         if (outcome.verdict == Verdict::kMoved) {
           after.token = outcome.token;
           after.placement = action.instance;
-          done(ActionOutcome{ok_status(), put(after)});
+          done(ActionOutcome{ok_status(), put_away_from(action.from, after, deps_.recorded)});
         } else if (outcome.remedy == Remedy::kLend) {
           take_and_lend(action, after, done);
         } else {
@@ -287,7 +338,7 @@ void PlacementActions::take_and_lend(const LendListener& action,
       }
       RecordedTenant placed = tenant;
       placed.placement = action.instance;
-      done(ActionOutcome{ok_status(), put(placed)});
+      done(ActionOutcome{ok_status(), put_away_from(action.from, placed, deps_.recorded)});
     });
   };
   if (action.from && *action.from != action.instance) {
@@ -308,17 +359,20 @@ void PlacementActions::give_back(const LendListener& action,
       action.instance, action.tenant, after.token,
       [this, action, after, why, done](const Status& reclaimed) {
         if (reclaimed.has_error() || !action.from) {
-          RecordedTenant nowhere = after;
-          nowhere.placement = std::nullopt;
-          done(ActionOutcome{why, put(nowhere)});
+          // Who may have it, or is its home, is asked again (Relending), and let go of it before
+          // another gets it.
+          const bool is_its = reclaimed.has_error() || after.placement == action.instance;
+          RecordedTenant kept = after;
+          kept.placement = is_its ? std::optional(action.instance) : std::nullopt;
+          done(ActionOutcome{why, put_away_from(action.from, kept, deps_.recorded)});
           return;
         }
         lend(after, *action.from, after.token, [action, after, why, done](const Status& returned) {
+          // It may have the tenant also where it did not say so: recorded, it is asked again.
           RecordedTenant kept = after;
-          if (returned.has_error()) {
-            kept.placement = std::nullopt;
-          }
-          const std::string_view state = returned.has_error() ? "it is nowhere now" : "it stays";
+          kept.placement = action.from;
+          const std::string_view state =
+              returned.has_error() ? "it is to be taken back by where it was" : "it stays";
           done(ActionOutcome{
               why.with_context(fmt::format("moving it to '{}' ({})", action.instance.str(), state)),
               put(kept)});
@@ -334,14 +388,15 @@ void PlacementActions::perform(const ReclaimListener& action, OnActionDone done)
   }
   RecordedTenant tenant = *found;
   tenant.token = next_token(tenant);
-  deps_.instances.reclaim(action.instance, action.tenant, tenant.token,
-                          [tenant, done](const Status& reclaimed) {
-                            RecordedTenant after = tenant;
-                            if (reclaimed.has_value()) {
-                              after.placement = std::nullopt;
-                            }
-                            done(ActionOutcome{reclaimed, put(after)});
-                          });
+  deps_.instances.reclaim(
+      action.instance, action.tenant, tenant.token,
+      [this, from = action.instance, tenant, done](const Status& reclaimed) {
+        RecordedTenant after = tenant;
+        if (reclaimed.has_value()) {
+          after.placement = std::nullopt;
+        }
+        done(ActionOutcome{reclaimed, put_away_from(from, after, deps_.recorded)});
+      });
 }
 
 }  // namespace voicectl

@@ -31,6 +31,9 @@ class PlacementActions {
     SocketAccess socket_access;
     SessionMigrator& migrator;
     const ProgramStore& programs;
+    /// Whether the file of a held listener's socket is gone or somebody else's; what is in its
+    /// place and is no socket has been set aside then.
+    std::function<Result<bool>(const TenantId& tenant)> clear_lost_socket;
     /// As TenantActions has them.
     std::function<Status(const RecordedTenant& tenant)> ensure_config;
     std::function<void(const RecordedTenant& tenant, Completion<void> done)> deliver_config;
@@ -65,12 +68,17 @@ class PlacementActions {
   /// Closes the listener of a tenant that nobody recorded.
   void forget_listener(const TenantId& tenant);
 
- private:
   /// Above every token that was given out, for whatever tenant and also by an action whose outcome
   /// could not be recorded: no two leases ever share a token, and an instance may forget those of
   /// tenants that are gone (runtime/control/token_book.h). The epoch of the daemon stands in front,
   /// so that nothing has to be written to know what an earlier run gave out.
   FencingToken next_token(const RecordedTenant& tenant);
+
+ private:
+  /// The instance runs, or is tried again, as the action says.
+  RecordedChange put_instance(const StartInstance& action) const;
+  /// It is recorded, its start failed, and its supervisor goes on with the port of the action.
+  bool is_tried_again(const StartInstance& action) const;
   void lend(const RecordedTenant& tenant,
             const InstanceId& instance,
             FencingToken token,
@@ -90,5 +98,11 @@ class PlacementActions {
   Deps deps_;
   FencingToken youngest_;
 };
+
+/// `from`, if it waited for a tenant and has served one that is at `now`: as it is to be recorded
+/// then, so that it is not given to the next one.
+std::optional<RecordedInstance> left_spare(const std::optional<InstanceId>& from,
+                                           const std::optional<InstanceId>& now,
+                                           const RecordedState& recorded);
 
 }  // namespace voicectl

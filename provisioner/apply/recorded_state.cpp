@@ -18,6 +18,15 @@ void put_lease(std::vector<PortLease>& leases, const PortLease& lease) {
 
 }  // namespace
 
+void apply_drift_change(Snapshot& snapshot, const RecordedChange& change) {
+  for (const AcceptedDrift& adoption : change.put_adoptions) {
+    snapshot.adoptions.insert_or_assign(adoption.name, adoption);
+  }
+  for (const std::string& name : change.drop_adoptions) {
+    snapshot.adoptions.erase(name);
+  }
+}
+
 void apply_change(Snapshot& snapshot, const RecordedChange& change) {
   if (change.platform) {
     snapshot.platform = change.platform;
@@ -46,17 +55,20 @@ void apply_change(Snapshot& snapshot, const RecordedChange& change) {
   if (change.programs) {
     snapshot.programs = *change.programs;
   }
+  apply_drift_change(snapshot, change);
 }
 
 bool is_empty(const RecordedChange& change) {
   return !change.platform && change.put_tenants.empty() && change.drop_tenants.empty() &&
          change.put_instances.empty() && change.drop_instances.empty() &&
          change.put_leases.empty() && change.drop_leases.empty() && !change.edge_fingerprint &&
-         !change.programs && change.put_api_keys.empty();
+         !change.programs && change.put_api_keys.empty() && change.put_written.empty() &&
+         change.put_adoptions.empty() && change.drop_adoptions.empty();
 }
 
 void RecordedState::acknowledge(const RecordedChange& change, Generation generation) {
   apply_change(snapshot_, change);
+  ++version_;
   snapshot_.generation = std::max(snapshot_.generation, generation);
   // One may leave while it is told.
   const auto watchers = watchers_;

@@ -10,16 +10,21 @@
 
 namespace voicectl {
 
-/// Brings `snapshot` to what it is once `change` is recorded. The registry does the same on disk.
+/// Brings `snapshot` to what it is once `change` is recorded. The registry does the same on disk,
+/// and keeps what no snapshot holds: the digests of written files, and API keys.
 void apply_change(Snapshot& snapshot, const RecordedChange& change);
+
+/// The part of it about drift: what was adopted. What was written is WrittenFiles' to know.
+void apply_drift_change(Snapshot& snapshot, const RecordedChange& change);
 
 /// True if nothing recorded changes.
 bool is_empty(const RecordedChange& change);
 
 enum class WatcherId : std::uint64_t {};
 
-/// The daemon's copy of the registry's recorded state: read once at the start, then changed
-/// exactly when the registry has acknowledged the same change.
+/// The daemon's copy of the registry's recorded state: read once at the start, then changed when
+/// the registry has acknowledged the same change, or could not take it although it is so. What is
+/// believed is recorded before anything else is done (Executor).
 ///
 /// THREADS: loop thread only.
 class RecordedState {
@@ -27,6 +32,9 @@ class RecordedState {
   explicit RecordedState(Snapshot loaded) : snapshot_(std::move(loaded)) {}
 
   const Snapshot& snapshot() const { return snapshot_; }
+  /// Another one after each change. The generation is not: a change that could not be recorded is
+  /// believed all the same.
+  std::uint64_t version() const { return version_; }
 
   /// Runs `on_change` after each change, until `unwatch`.
   WatcherId watch(std::function<void()> on_change);
@@ -40,6 +48,7 @@ class RecordedState {
 
  private:
   Snapshot snapshot_;
+  std::uint64_t version_ = 0;
   std::map<WatcherId, std::function<void()>> watchers_;
   std::uint64_t next_watcher_ = 1;
 };

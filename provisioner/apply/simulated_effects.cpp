@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "provisioner/plan/instance_names.h"
+
 namespace voicectl {
 namespace {
 
@@ -93,9 +95,9 @@ class Effect {
     }
     tenant.has_listener = true;
     tenant.port = a.port;
-    tenant.placement = std::nullopt;
     change_.put_leases.push_back(lease_of(a.port, a.tenant));
     observed_.listeners.push_back(a.tenant);
+    forget_drift(DriftRepair::kBind, [&](const DriftFinding& f) { return f.tenant == a.tenant; });
   }
   void operator()(const ReleaseListener& a) {
     RecordedTenant& tenant = put(a.tenant);
@@ -108,15 +110,36 @@ class Effect {
   }
   void operator()(const LendListener& a) {
     RecordedTenant& tenant = put(a.tenant);
+    if (a.from && *a.from != a.instance) {
+      put_away(*a.from);
+    }
     tenant.placement = a.instance;
     ++tenant.token.value;
     observed_.unserved.erase(a.tenant);
+    observed_.rebound.erase(a.tenant);
     observed_.outdated.erase(a.tenant);
   }
   void operator()(const ReclaimListener& a) {
     RecordedTenant& tenant = put(a.tenant);
+    put_away(a.instance);
     tenant.placement = std::nullopt;
     ++tenant.token.value;
+  }
+  void operator()(const RestoreFiles& a) {
+    forget_drift(DriftRepair::kRestore,
+                 [&](const DriftFinding& f) { return f.tenant == a.tenant; });
+  }
+  void operator()(const EndProcess& a) {
+    forget_drift(DriftRepair::kEnd, [&](const DriftFinding& f) {
+      return f.pid == a.pid && f.start_ticks == a.start_ticks;
+    });
+  }
+  void operator()(const RecordAdoption& a) {
+    if (a.adoption) {
+      change_.put_adoptions.push_back(*a.adoption);
+    } else {
+      change_.drop_adoptions.push_back(a.name);
+    }
   }
   void operator()(const IssueCertificate& a) {
     forget_certificate(a.name);
@@ -126,6 +149,7 @@ class Effect {
   void operator()(const PublishEdge& a) {
     change_.edge_fingerprint = a.fingerprint;
     observed_.edge_fingerprint = a.fingerprint;
+    forget_drift(DriftRepair::kPublishEdge, [](const DriftFinding&) { return true; });
   }
   void operator()(const PublishRoute& a) {
     RecordedTenant& tenant = put(a.tenant);
@@ -164,6 +188,14 @@ class Effect {
       change_.put_instances.back().fate = fate;
     }
   }
+  /// One that waited for a tenant and has served is not given to the next one.
+  void put_away(const InstanceId& instance) {
+    const auto known = recorded_.instances.find(instance);
+    if (spare_instance_number(instance) && known != recorded_.instances.end() &&
+        known->second.fate == InstanceFate::kServing) {
+      set_fate(instance, InstanceFate::kRetired);
+    }
+  }
   void release(PortLease lease) {
     lease.released_at = now_;
     change_.put_leases.push_back(std::move(lease));
@@ -171,6 +203,12 @@ class Effect {
   void forget_observed(const InstanceId& instance) {
     std::erase_if(observed_.instances,
                   [&](const ObservedInstance& i) { return i.instance == instance; });
+  }
+  template <typename IsMeant>
+  void forget_drift(DriftRepair repair, IsMeant is_meant) {
+    std::erase_if(observed_.drift, [&](const DriftFinding& finding) {
+      return finding.repair == repair && is_meant(finding);
+    });
   }
   void forget_certificate(const std::string& name) {
     std::erase_if(observed_.certificates,

@@ -2,6 +2,7 @@
 #include "provisioner/apply/tenant_actions.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
@@ -19,6 +20,8 @@ struct Telling {
   /// One more than there are answers to come, so that none can be the last while we still ask.
   std::size_t waiting = 1;
   std::size_t refused = 0;
+  /// Of whom nothing was written, and why.
+  std::vector<std::string> missed;
 
   void take(const TenantId& tenant, const Status& taken) {
     // One that is away reads the file when it gets the tenant again.
@@ -32,16 +35,28 @@ struct Telling {
     finish_one();
   }
 
+  static std::string count_of(std::size_t tenants) {
+    return fmt::format("{} tenant{}", tenants, tenants == 1 ? "" : "s");
+  }
+  std::ptrdiff_t named() const {
+    return static_cast<std::ptrdiff_t>(std::min(kMostNamed, missed.size()));
+  }
+
   void finish_one() {
     if (--waiting > 0) {
       return;
     }
     if (refused > 0) {
       outcome.note = fmt::format(
-          "{} tenant{} on with the old settings until {} instance takes the new ones, which is "
-          "asked "
+          "{} {} on with the old settings until {} instance takes the new ones, which is asked "
           "again: {}",
-          refused, refused == 1 ? " goes" : "s go", refused == 1 ? "its" : "their", outcome.note);
+          count_of(refused), refused == 1 ? "goes" : "go", refused == 1 ? "its" : "their",
+          outcome.note);
+    }
+    if (!missed.empty()) {
+      outcome.note += fmt::format("{}the settings were not written for {}: {}",
+                                  outcome.note.empty() ? "" : "; ", count_of(missed.size()),
+                                  fmt::join(missed.begin(), missed.begin() + named(), "; "));
     }
     done(std::move(outcome));
   }
@@ -98,17 +113,21 @@ void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
     done(failed(installed.error()));
     return;
   }
-  Result<std::vector<RecordedTenant>> refreshed = refresh_configs(action.platform);
+  const Result<Refreshed> refreshed = refresh_configs(action.platform);
   if (refreshed.has_error()) {
     done(failed(refreshed.error()));
     return;
   }
   const auto telling = std::make_shared<Telling>();
   telling->done = std::move(done);
+  telling->missed = refreshed->reasons;
   telling->outcome.status = ok_status();
-  telling->outcome.change.platform = action.platform;
-  telling->outcome.change.put_tenants = *refreshed;
-  for (const RecordedTenant& tenant : *refreshed) {
+  RecordedChange& change = telling->outcome.change;
+  change.platform = action.platform;
+  change.put_tenants = refreshed->written;
+  change.put_tenants.insert(change.put_tenants.end(), refreshed->missed.begin(),
+                            refreshed->missed.end());
+  for (const RecordedTenant& tenant : refreshed->written) {
     if (tenant.placement) {
       ++telling->waiting;
       deps_.instances.reconfigure(*tenant.placement, tenant.spec.tenant, tenant.generation,
@@ -121,22 +140,27 @@ void TenantActions::perform(const SetPlatform& action, OnActionDone done) {
   telling->finish_one();
 }
 
-Result<std::vector<RecordedTenant>> TenantActions::refresh_configs(const PlatformSpec& platform) {
-  std::vector<RecordedTenant> out;
+Result<TenantActions::Refreshed> TenantActions::refresh_configs(const PlatformSpec& platform) {
+  Refreshed out;
   for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
     if (!recorded.has_data) {
       continue;
     }
     const Result<TenantFiles::Written> written =
         deps_.files.refresh_config(recorded.spec, platform, recorded.generation, deps_.keys);
-    if (written.has_error()) {
-      restore_configs(out);
+    RecordedTenant after = recorded;
+    ++after.generation.value;
+    if (written.has_value()) {
+      if (*written == TenantFiles::Written::kAnew) {
+        out.written.push_back(std::move(after));
+      }
+    } else if (deps_.files.is_own_trouble(written.error(), platform)) {
+      out.missed.push_back(std::move(after));  // no reason to keep the others from theirs
+      out.reasons.push_back(fmt::format("'{}': {}", tenant.str(), written.error().text()));
+    } else {
+      restore_configs(out.written);
       return written.error().with_context(
           fmt::format("writing the configuration of '{}'", tenant.str()));
-    }
-    if (*written == TenantFiles::Written::kAnew) {
-      out.push_back(recorded);
-      ++out.back().generation.value;
     }
   }
   return out;
@@ -244,6 +268,13 @@ void TenantActions::perform(const DeleteTenant& action, OnActionDone done) {
   std::erase_if(deps_.keys, [&](const ApiKeyRecord& key) { return key.tenant == action.tenant; });
   RecordedChange change;
   change.drop_tenants.push_back(action.tenant);
+  // Nor what somebody accepted for this one.
+  for (const auto& [name, adoption] : deps_.recorded.snapshot().adoptions) {
+    if ((name + "/").find("/tenants/" + action.tenant.str() + "/") != std::string::npos ||
+        name.ends_with("/tenants/" + action.tenant.str() + ".sock")) {
+      change.drop_adoptions.push_back(name);
+    }
+  }
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 
@@ -296,16 +327,9 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
     done(failed(tenant.has_error() ? tenant.error() : platform.error()));
     return;
   }
-  // Recorded data are those of the import, and what they are now is newer.
-  const bool is_to_adopt = !tenant->has_data && !tenant->spec.import_id.empty();
-  const Result<std::vector<ApiKeyRecord>> keys =
-      is_to_adopt ? take_import(*tenant, *platform)
-                  : Result<std::vector<ApiKeyRecord>>(std::vector<ApiKeyRecord>());
-  const Status prepared = keys.has_error() ? Status(keys.error())
-                                           : deps_.files.prepare(tenant->spec, *platform,
-                                                                 action.generation, deps_.keys);
-  if (prepared.has_error()) {
-    done(failed(prepared.error()));
+  const Result<std::vector<ApiKeyRecord>> keys = prepare(*tenant, *platform, action.generation);
+  if (keys.has_error()) {
+    done(failed(keys.error()));
     return;
   }
   tenant->has_data = true;
@@ -314,6 +338,23 @@ void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) 
   change.put_tenants.push_back(*tenant);
   change.put_api_keys = *keys;
   done(ActionOutcome{ok_status(), std::move(change)});
+}
+
+Result<std::vector<ApiKeyRecord>> TenantActions::prepare(const RecordedTenant& tenant,
+                                                         const PlatformSpec& platform,
+                                                         Generation generation) {
+  std::vector<ApiKeyRecord> keys;
+  if (tenant.has_data) {
+    // What its instance did not take is written anew. A folder that is gone is not: it would be an
+    // empty one, with secrets that its agents do not have.
+    VC_TRY(deps_.files.write_config(tenant.spec, platform, generation, deps_.keys));
+    return keys;
+  }
+  if (!tenant.spec.import_id.empty()) {
+    VC_TRY(keys, take_import(tenant, platform));
+  }
+  VC_TRY(deps_.files.prepare(tenant.spec, platform, generation, deps_.keys));
+  return keys;
 }
 
 void TenantActions::perform(const RetireTenantData& action, OnActionDone done) {

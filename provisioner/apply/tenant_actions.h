@@ -28,7 +28,8 @@ class TenantActions {
   explicit TenantActions(Deps deps) : deps_(deps) {}
 
   /// Writes the tenants' configurations anew that say something else with these settings. Who does
-  /// not take the new one is named in the outcome's note, and is outdated from then on.
+  /// not take the new one, or whose own files keep it from being written, is named in the outcome's
+  /// note, and is outdated from then on.
   void perform(const SetPlatform& action, OnActionDone done);
   void perform(const InstallKey& action, OnActionDone done);
   void perform(const CreateTenant& action, OnActionDone done);
@@ -50,10 +51,23 @@ class TenantActions {
   /// Makes the import that `tenant` names its folder, and its keys keys of ours.
   Result<std::vector<ApiKeyRecord>> take_import(const RecordedTenant& tenant,
                                                 const PlatformSpec& platform);
+  /// Makes the tenant's folder, or writes its configuration anew if it is recorded as having one.
+  /// Keys that came with its data.
+  Result<std::vector<ApiKeyRecord>> prepare(const RecordedTenant& tenant,
+                                            const PlatformSpec& platform,
+                                            Generation generation);
   /// Takes back what a change of the platform has written that is not made.
   void restore_configs(const std::vector<RecordedTenant>& refreshed);
-  /// The tenants whose configuration it wrote anew, with their new generation.
-  Result<std::vector<RecordedTenant>> refresh_configs(const PlatformSpec& platform);
+  /// What became of the tenants' configurations with other settings of the platform.
+  struct Refreshed {
+    /// Written anew, with their new generation.
+    std::vector<RecordedTenant> written;
+    /// Their own files did not let it: with a new generation too, so that they get the settings as
+    /// soon as that is mended; and why.
+    std::vector<RecordedTenant> missed;
+    std::vector<std::string> reasons;
+  };
+  Result<Refreshed> refresh_configs(const PlatformSpec& platform);
   /// ERRORS: kInvalidArgument if tenants have sessions in a store of another kind.
   Status check_store(const StoreSpec& store) const;
 

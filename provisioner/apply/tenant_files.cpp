@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +46,36 @@ std::string trim(std::string text) {
   return text;
 }
 
+/// Generation of a configuration file, as render_config writes it: the keys of an object are
+/// sorted. nullopt for any other text.
+std::optional<std::uint64_t> generation_of(std::string_view text) {
+  const std::string begin = fmt::format(R"({{"apiVersion":"{}","generation":)", kApiVersion);
+  if (!text.starts_with(begin)) {
+    return std::nullopt;
+  }
+  text.remove_prefix(begin.size());
+  std::uint64_t out = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);
+  const bool is_whole = problem == std::errc() && end != text.data() + text.size() && *end == ',';
+  return is_whole ? std::optional(out) : std::nullopt;
+}
+
+/// Whether a file of keys says nothing but what the registry knows, though perhaps no more.
+bool says_known_keys(std::string_view text,
+                     const TenantId& tenant,
+                     const std::vector<ApiKeyRecord>& keys) {
+  const Result<Json> file = parse_json(text, JsonBudget{.bytes = kMaxKeysFile});
+  const Json list = file.has_value() && file->is_object() ? file->value("keys", Json()) : Json();
+  return list.is_array() && std::all_of(list.begin(), list.end(), [&](const Json& entry) {
+           return std::any_of(keys.begin(), keys.end(), [&](const ApiKeyRecord& key) {
+             return entry.is_object() && key.tenant == tenant &&
+                    string_or(entry, "id", "") == key.key_id &&
+                    string_or(entry, "sha256", "") == key.sha256 &&
+                    string_or(entry, "scope", "") == key.scope;
+           });
+         });
+}
+
 /// The instances read copies of the files of secrets, and always name a company.
 void point_at_installed(Json& backend, const TenantSpec& tenant, const DaemonPaths& paths) {
   if (tenant.backend.company.empty()) {
@@ -65,6 +96,19 @@ Status TenantFiles::write_owned(const std::string& path, const std::string& cont
                         : files_.replace_atomically(path, content, kPrivateFile);
 }
 
+Status TenantFiles::write_noted(const std::string& path,
+                                const std::string& content,
+                                const WrittenFiles::IsOurs& is_ours) {
+  if (options_.written != nullptr) {
+    VC_TRY(options_.written->keep_before(path, content, is_ours));
+  }
+  VC_TRY(write_owned(path, content));
+  if (options_.written != nullptr) {
+    options_.written->note(path, content);
+  }
+  return ok_status();
+}
+
 Status TenantFiles::make_owned_directory(const std::string& path) {
   VC_TRY(files_.make_directory(path, kPrivateDirectory));
   return give_away(path);
@@ -74,19 +118,18 @@ Status TenantFiles::give_away(const std::string& path) {
   return options_.owner ? files_.set_owner(path, *options_.owner) : ok_status();
 }
 
-Result<std::string> TenantFiles::load_or_make_secrets(const TenantId& tenant) {
+Status TenantFiles::make_secrets(const TenantId& tenant) {
   const std::string path = paths().tenant_secrets(tenant);
   VC_TRY(const std::optional<std::string> known, files_.read(path, kMaxSecretsFile));
   if (known) {
-    return *known;
+    return ok_status();
   }
   const Json secrets = {{"webhook_secrets", {random_.token(kSecretLength)}},
                         {"tool_secret", random_.token(kSecretLength)},
                         // Tells this tenant from an earlier one of its name, whose sessions a
                         // store outside this folder may still have.
                         {"store_owner", random_.token(kSecretLength)}};
-  VC_TRY(write_owned(path, dump_json(secrets)));
-  return dump_json(secrets);
+  return write_owned(path, dump_json(secrets));
 }
 
 /// Whoever may write a document must not have the platform's own secrets sent to a host of theirs.
@@ -111,7 +154,7 @@ Status TenantFiles::install_file(const std::string& source, const std::string& i
   if (text.has_value() && *text && !trim(**text).empty()) {
     return write_owned(installed, trim(**text) + "\n");
   }
-  VC_TRY(const std::optional<std::string> before, files_.read(installed, kMaxKeyFile));
+  VC_TRY(const std::optional<std::string> before, read_known(installed, kMaxKeyFile));
   if (before) {
     return ok_status();
   }
@@ -126,6 +169,7 @@ Status TenantFiles::prepare(const TenantSpec& tenant,
                             const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(make_owned_directory(paths().tenant_folder(tenant.tenant)));
   VC_TRY(make_owned_directory(paths().tenant_data(tenant.tenant)));
+  VC_TRY(make_secrets(tenant.tenant));
   return write_config(tenant, platform, generation, keys);
 }
 
@@ -134,18 +178,19 @@ Status TenantFiles::write_config(const TenantSpec& tenant,
                                  Generation generation,
                                  const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(const std::string text, render_config(tenant, platform, generation, keys));
-  return write_owned(paths().tenant_config(tenant.tenant), text);
+  // A change that was refused, or died before it was recorded, has left a newer one.
+  const auto is_newer = [generation](std::string_view known) {
+    return generation_of(known).value_or(0) > generation.value;
+  };
+  return write_noted(paths().tenant_config(tenant.tenant), text, is_newer);
 }
 
 Status TenantFiles::ensure_config(const RecordedTenant& tenant,
                                   const PlatformSpec& platform,
                                   const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(const std::optional<std::string> known,
-         files_.read(paths().tenant_config(tenant.spec.tenant), kMaxConfigFile));
-  // As render_config writes it: the keys of an object are sorted.
-  const std::string begin =
-      fmt::format(R"({{"apiVersion":"{}","generation":{},)", kApiVersion, tenant.generation.value);
-  return known && known->starts_with(begin)
+         read_known(paths().tenant_config(tenant.spec.tenant), kMaxConfigFile));
+  return known && generation_of(*known) == tenant.generation.value
              ? ok_status()
              : write_config(tenant.spec, platform, tenant.generation, keys);
 }
@@ -156,7 +201,7 @@ Result<TenantFiles::Written> TenantFiles::refresh_config(const TenantSpec& tenan
                                                          const std::vector<ApiKeyRecord>& keys) {
   VC_TRY(const std::string text, render_config(tenant, platform, generation, keys));
   VC_TRY(const std::optional<std::string> known,
-         files_.read(paths().tenant_config(tenant.tenant), kMaxConfigFile));
+         read_known(paths().tenant_config(tenant.tenant), kMaxConfigFile));
   if (known == text) {
     return Written::kAsBefore;
   }
@@ -168,12 +213,7 @@ Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
                                                const PlatformSpec& platform,
                                                Generation generation,
                                                const std::vector<ApiKeyRecord>& keys) {
-  VC_TRY(const std::string secrets_text, load_or_make_secrets(tenant.tenant));
-  const Result<Json> secrets = parse_json(secrets_text);
-  if (secrets.has_error()) {
-    return secrets.error().with_context(
-        fmt::format("reading '{}'", paths().tenant_secrets(tenant.tenant)));
-  }
+  VC_TRY(const Json secrets, take_secrets(tenant.tenant));
   VC_TRY(Json document, parse_json(render_tenant(tenant), JsonBudget{.bytes = 16U << 20}));
   point_at_installed(document["backend"], tenant, paths());
   document.erase("import");  // whence its data came is nothing that its instance does
@@ -196,7 +236,7 @@ Result<std::string> TenantFiles::render_config(const TenantSpec& tenant,
            {"api_key_file", platform.ultravox.api_key_file.empty() ? "" : paths().ultravox_key()}}},
          {"backend_networks", platform.backend_networks}}},
        {"store", store},
-       {"secrets", *secrets},
+       {"secrets", secrets},
        {"keys_file", paths().tenant_keys(tenant.tenant)},
        {"tenant", document}});
 }
@@ -219,11 +259,15 @@ Result<TenantFiles::Written> TenantFiles::write_keys(const TenantId& tenant,
                                       {"tenant", tenant.str()},
                                       {"keys", list}});
   const std::string path = paths().tenant_keys(tenant);
-  VC_TRY(const std::optional<std::string> known, files_.read(path, kMaxKeysFile));
+  VC_TRY(const std::optional<std::string> known, read_known(path, kMaxKeysFile));
   if (known == text) {
+    if (options_.written != nullptr) {
+      options_.written->note(path, text);
+    }
     return Written::kAsBefore;
   }
-  VC_TRY(write_owned(path, text));
+  VC_TRY(write_noted(path, text,
+                     [&](std::string_view other) { return says_known_keys(other, tenant, keys); }));
   return Written::kAnew;
 }
 
@@ -234,6 +278,9 @@ Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
   }
   // Who deletes a tenant wants its keys gone, not kept beside its data.
   VC_TRY(files_.remove(paths().tenant_keys(tenant)));
+  if (options_.written != nullptr) {
+    VC_TRY(options_.written->forget(paths().tenant_folder(tenant) + "/"));
+  }
   VC_TRY(files_.make_directory(paths().state + "/retired", kPrivateDirectory));
   return files_.move(
       paths().tenant_folder(tenant),
@@ -283,7 +330,7 @@ TenantFiles::KeyState TenantFiles::look_at(const std::string& source,
   return is_installed ? KeyState::kInstalled : KeyState::kNew;
 }
 
-Result<Json> TenantFiles::store_document(const StoreSpec& store) {
+Result<Json> TenantFiles::store_document(const StoreSpec& store) const {
   if (store.kind == SessionStoreKind::kEmbedded) {
     return Json{{"kind", name_of(store.kind)}};
   }

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "provisioner/apply/written_files.h"
 #include "provisioner/model/daemon_paths.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/registry/registry.h"
@@ -32,6 +33,8 @@ class TenantFiles {
     std::optional<UserIds> owner;
     /// Tenants are served on the http port too (development).
     bool plain_http = false;
+    /// Knows what was written, and keeps what others wrote; null: nobody does.
+    WrittenFiles* written = nullptr;
   };
   /// REQUIRES: both outlive it.
   TenantFiles(FileSystem& files, Random& random, Options options)
@@ -50,7 +53,8 @@ class TenantFiles {
   /// brought, or that were written since. ERRORS: kCorrupt.
   Result<std::vector<ApiKeyRecord>> read_keys(const TenantId& tenant, WallTime now) const;
 
-  /// Makes the folder, its secrets (once) and its configuration file. Idempotent.
+  /// Makes the folder, its secrets (once) and its configuration file. Idempotent. REQUIRES: the
+  /// tenant is not recorded as having data: what was lost is restored, not made anew.
   Status prepare(const TenantSpec& tenant,
                  const PlatformSpec& platform,
                  Generation generation,
@@ -81,6 +85,17 @@ class TenantFiles {
   /// in it; those with an end are, with that end.
   Result<Written> write_keys(const TenantId& tenant, const std::vector<ApiKeyRecord>& keys);
 
+  /// Whether that came of the tenant's own files and sources, and not of the machine or the
+  /// platform: its runtime owns the folder, so what it puts there must hold up nobody else.
+  bool is_own_trouble(const Error& error, const PlatformSpec& platform) const;
+
+  /// Brings the files of the folder back to what is recorded: what a person wrote is kept, secrets
+  /// that are gone are taken from the configuration, which says them too.
+  /// ERRORS: kNotFound if neither says them: no other ones are made.
+  Status restore(const RecordedTenant& tenant,
+                 const PlatformSpec& platform,
+                 const std::vector<ApiKeyRecord>& keys);
+
   /// Erases the keys' file and sets the folder aside under `<state>/retired/`. One that is not
   /// there is success.
   Status retire(const TenantId& tenant, WallTime now);
@@ -104,6 +119,17 @@ class TenantFiles {
 
  private:
   Status write_owned(const std::string& path, const std::string& content);
+  /// As write_owned, for what others might have edited.
+  Status write_noted(const std::string& path,
+                     const std::string& content,
+                     const WrittenFiles::IsOurs& is_ours = {});
+  /// One of the tenant's own files. ERRORS: kCorrupt if what is there is no file, or endless.
+  Result<std::optional<std::string>> read_own(const std::string& path, std::size_t most) const;
+  /// The same of one that is written anew all the same: then there is nothing.
+  Result<std::optional<std::string>> read_known(const std::string& path, std::size_t most) const;
+  /// What secrets.json says, or, if it says nothing, the configuration: then secrets.json is
+  /// written anew.
+  Result<Json> take_secrets(const TenantId& tenant);
   Status make_owned_directory(const std::string& path);
   /// To the user of the instances.
   Status give_away(const std::string& path);
@@ -113,14 +139,16 @@ class TenantFiles {
   KeyState look_at(const std::string& source, const std::string& installed) const;
   Status refuse_own_file(const std::string& source) const;
   Status install_file(const std::string& source, const std::string& installed);
-  Result<std::string> load_or_make_secrets(const TenantId& tenant);
+  /// Made once, with the tenant's folder.
+  Status make_secrets(const TenantId& tenant);
+  Error secrets_are_lost(const TenantId& tenant) const;
   /// The configuration file's text, after all that it names has been written.
   Result<std::string> render_config(const TenantSpec& tenant,
                                     const PlatformSpec& platform,
                                     Generation generation,
                                     const std::vector<ApiKeyRecord>& keys);
   /// What an instance is told about the session store.
-  Result<Json> store_document(const StoreSpec& store);
+  Result<Json> store_document(const StoreSpec& store) const;
 
   FileSystem& files_;
   Random& random_;

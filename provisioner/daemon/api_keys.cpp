@@ -28,11 +28,6 @@ Error no_such_tenant(const TenantId& tenant) {
   return Error(ErrorCode::kNotFound, fmt::format("cannot find tenant '{}'", tenant.str()));
 }
 
-Error no_such_key(const TenantId& tenant, const std::string& key_id) {
-  return Error(ErrorCode::kNotFound, fmt::format("cannot find a key '{}' of tenant '{}'",
-                                                 key_id.substr(0, 64), tenant.str()));
-}
-
 std::string subject_of(const TenantId& tenant) {
   return "tenant/" + tenant.str();
 }
@@ -99,11 +94,21 @@ std::vector<ApiKeyRecord> ApiKeys::of(const TenantId& tenant) const {
   return out;
 }
 
-ApiKeyRecord* ApiKeys::find(const TenantId& tenant, const std::string& key_id) {
+ApiKeyRecord* ApiKeys::find(const TenantId& tenant, const std::string& key_id) const {
   const auto found = std::find_if(
       deps_.records.begin(), deps_.records.end(),
       [&](const ApiKeyRecord& key) { return key.tenant == tenant && key.key_id == key_id; });
   return found == deps_.records.end() ? nullptr : &*found;
+}
+
+void ApiKeys::bring_up_to_date(RecordedChange& change) const {
+  std::vector<ApiKeyRecord> now;
+  for (const ApiKeyRecord& key : change.put_api_keys) {
+    if (const ApiKeyRecord* const known = find(key.tenant, key.key_id)) {
+      now.push_back(*known);
+    }
+  }
+  change.put_api_keys = std::move(now);
 }
 
 Status ApiKeys::check_can_make(const TenantId& tenant, const ApiKeyWish& wish) const {
@@ -177,7 +182,7 @@ void ApiKeys::rotate(const TenantId& tenant,
                      Completion<NewApiKey> done) {
   const ApiKeyRecord* const found = find(tenant, key_id);
   if (found == nullptr) {
-    done(no_such_key(tenant, key_id));
+    done(no_such_api_key(tenant, key_id));
     return;
   }
   if (overlap < std::chrono::seconds(0) || overlap > kLongestOverlap) {
@@ -268,7 +273,7 @@ void ApiKeys::hand_out(const NewApiKey& made,
 void ApiKeys::revoke(const TenantId& tenant, const std::string& key_id, Completion<void> done) {
   ApiKeyRecord* const found = find(tenant, key_id);
   if (found == nullptr) {
-    done(no_such_key(tenant, key_id));
+    done(no_such_api_key(tenant, key_id));
     return;
   }
   const WallTime at = found->revoked_at.value_or(deps_.wall.now());
@@ -280,7 +285,9 @@ void ApiKeys::revoke(const TenantId& tenant, const std::string& key_id, Completi
       },
       [this, tenant, key_id, is_first, done](const Status& stored) {
         ApiKeyRecord* const record = find(tenant, key_id);
-        if (stored.has_error()) {
+        // One that the registry does not know went with its tenant, or came with an import that
+        // could not be recorded yet: then it is recorded as revoked.
+        if (stored.has_error() && stored.error().code() != ErrorCode::kNotFound) {
           if (record != nullptr && is_first) {
             record->revoked_at.reset();
           }

@@ -92,6 +92,12 @@ class ApiKeys {
   /// Brings every tenant's file and instance to what is recorded: an earlier run may have died
   /// between the two.
   void publish_all();
+  /// The same for one of them.
+  void publish(const TenantId& tenant, Completion<void> done);
+
+  /// Makes a change that is recorded late say of its keys what is so now: one that was revoked
+  /// since must not come back.
+  void bring_up_to_date(RecordedChange& change) const;
 
   /// Those that were made for it, also those that ended lately.
   std::vector<ApiKeyRecord> of(const TenantId& tenant) const;
@@ -99,7 +105,7 @@ class ApiKeys {
  private:
   struct Round;
 
-  ApiKeyRecord* find(const TenantId& tenant, const std::string& key_id);
+  ApiKeyRecord* find(const TenantId& tenant, const std::string& key_id) const;
   Status check_can_make(const TenantId& tenant, const ApiKeyWish& wish) const;
   NewApiKey draw(const TenantId& tenant, const ApiKeyWish& wish);
   /// Gives a new key to who asked for it, or takes it back if its instance does not know it.
@@ -109,7 +115,6 @@ class ApiKeys {
                 const Status& told,
                 const Completion<NewApiKey>& done);
   void drop_old(const TenantId& tenant);
-  void publish(const TenantId& tenant, Completion<void> done);
   void tell_instances(const TenantId& tenant, Completion<void> done);
   void ask(const InstanceId& instance, int attempt, const std::shared_ptr<Round>& round);
   bool is_ready(const InstanceId& instance) const;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/json.h"
 #include "provisioner/daemon/reconcile_loop.h"
@@ -15,7 +16,178 @@ namespace {
 /// As kind_of() names the order of a certificate.
 constexpr std::string_view kIssueKind = "issue_certificate";
 
+/// What a hook is told of an apply.
+Json facts_of(const ReconcileLoop::ApplyRequest& request, const Plan& plan) {
+  std::set<std::string> tenants;
+  for (const std::optional<TenantId>& tenant : tenants_of_steps(plan)) {
+    if (tenant) {
+      tenants.insert(tenant->str());
+    }
+  }
+  Json summary = Json::parse(render_plan_summary(plan));
+  return {{"who", request.who},
+          {"why", request.why},
+          {"domain", request.desired.platform.domain},
+          {"plan",
+           {{"id", plan.id},
+            {"base_generation", plan.base.value},
+            {"summary", std::move(summary)},
+            {"tenants", std::move(tenants)}}}};
+}
+
+HookRunner::OnEach told_to(const ApplyListener& listener, const std::string& when) {
+  return [on_progress = listener.on_progress, when](const HookSpec& hook, const Status& ended) {
+    on_progress(api::StepProgress{
+        0, ended.has_error() ? api::StepState::kFailed : api::StepState::kDone, "hook",
+        "hook/" + when, fmt::format("run hook {} ({})", command_text(hook), when), 0,
+        ended.has_error() ? ended.error().text() : ""});
+  };
+}
+
 }  // namespace
+
+void ReconcileLoop::not_accepted(const Error& why, const ApplyListener& listener) {
+  executor_busy_ = false;
+  cut_.reset();  // it was meant for this one
+  rollout_.unprepare();
+  api::ApplyOutcome outcome;
+  outcome.failed = 1;
+  outcome.remedy = why.text();
+  listener.on_finished(outcome);
+  tell_idle();
+}
+
+void ReconcileLoop::accepted_only(const Plan& plan,
+                                  const Error& why,
+                                  const ApplyListener& listener) {
+  executor_busy_ = false;
+  api::ApplyOutcome outcome;
+  outcome.skipped = plan.steps.size();
+  outcome.remedy = why.text() +
+                   "; what is desired was recorded before, and nothing of it was begun: run "
+                   "'voicectl apply' again, with this document or another one";
+  listener.on_finished(outcome);
+  tell_idle();
+}
+
+void ReconcileLoop::run_hooks_before(ApplyRequest request,
+                                     Revision note,
+                                     Plan plan,
+                                     ApplyListener listener) {
+  const std::vector<HookSpec> hooks =
+      plan.empty() ? std::vector<HookSpec>() : request.desired.platform.hooks.before_apply;
+  const Json facts = hooks.empty() ? Json::object() : facts_of(request, plan);
+  const HookRunner::OnEach tell = told_to(listener, "before_apply");
+  deps_.hooks.run("before_apply", hooks, facts, HookRunner::OnFailure::kStop, tell,
+                  [this, request = std::move(request), note = std::move(note),
+                   plan = std::move(plan), listener = std::move(listener)](const Status& passed) {
+                    if (const std::optional<Error> cut = take_cut()) {
+                      not_accepted(Error(*cut).with_context("nothing was applied"), listener);
+                    } else if (passed.has_error()) {
+                      not_accepted(passed.error().with_context("nothing was applied"), listener);
+                    } else if (plan.base != deps_.recorded.snapshot().generation) {
+                      not_accepted(
+                          Error(ErrorCode::kConflict,
+                                "cannot apply this plan: the platform has changed while hooks ran; "
+                                "plan again"),
+                          listener);
+                    } else {
+                      accept(request, note, plan, listener);
+                    }
+                  });
+}
+
+ReconcileLoop::ApplyListener ReconcileLoop::hooking(const ApplyRequest& request,
+                                                    const Plan& plan,
+                                                    ApplyListener listener) {
+  const std::vector<HookSpec>& hooks = request.desired.platform.hooks.after_apply;
+  if (hooks.empty() || plan.empty()) {
+    return listener;
+  }
+  ApplyListener out = listener;
+  out.on_finished = [this, hooks, facts = facts_of(request, plan),
+                     listener = std::move(listener)](const api::ApplyOutcome& outcome) {
+    Json told = facts;
+    told["outcome"] = {{"done", outcome.done},
+                       {"failed", outcome.failed},
+                       {"skipped", outcome.skipped},
+                       {"undone", outcome.undone}};
+    auto failed = std::make_shared<std::size_t>(0);
+    const HookRunner::OnEach tell = told_to(listener, "after_apply");
+    deps_.hooks.run(
+        "after_apply", hooks, told, HookRunner::OnFailure::kGoOn,
+        [failed, tell](const HookSpec& hook, const Status& ended) {
+          *failed += ended.has_error() ? 1 : 0;
+          tell(hook, ended);
+        },
+        [outcome, failed, listener](const Status&) {  // told one by one
+          api::ApplyOutcome with_hooks = outcome;
+          with_hooks.hooks_failed = *failed;
+          listener.on_finished(with_hooks);
+        });
+  };
+  return out;
+}
+
+void ReconcileLoop::accept(const ApplyRequest& request,
+                           const Revision& note,
+                           Plan plan,
+                           ApplyListener listener) {
+  const Completion<void> is_stored =
+      [this, request, plan, listener = std::move(listener)](const Status& stored) mutable {
+        if (stored.has_error()) {
+          not_accepted(stored.error(), listener);
+          return;
+        }
+        // From here on it is desired, whatever becomes of its steps.
+        desired_ = request.desired;
+        ApplyListener followed = noting(hooking(request, plan, std::move(listener)));
+        accepted(request, std::move(plan), followed, take_cut());
+      };
+  const RolloutSpec spec = request.rollout.value_or(request.desired.platform.rollout);
+  if (spec.is_plain()) {
+    revisions_.accept(request.desired, note, request.owners, is_stored);
+    return;
+  }
+  // Whom it holds back is known before it is desired, whatever ends the daemon in between.
+  rollout_.prepare(plan, spec,
+                   [this, desired = request.desired, owners = request.owners, note,
+                    is_stored](const Status& prepared) mutable {
+                     if (const std::optional<Error> cut = take_cut(); cut || prepared.has_error()) {
+                       is_stored(cut ? Status(*cut) : prepared);
+                     } else {
+                       revisions_.accept(desired, note, owners, is_stored);
+                     }
+                   });
+}
+
+void ReconcileLoop::accepted(const ApplyRequest& request,
+                             Plan plan,
+                             const ApplyListener& listener,
+                             const std::optional<Error>& cut) {
+  const RolloutSpec spec = request.rollout.value_or(request.desired.platform.rollout);
+  if (!spec.is_plain()) {
+    executor_busy_ = executor_busy_ && !cut;
+    rollout_.begin(plan, listener, cut);
+    tell_idle();
+    return;
+  }
+  if (cut) {
+    accepted_only(plan, *cut, listener);
+    return;
+  }
+  rollout_.prepare(plan, spec,
+                   [this, plan = std::move(plan), listener,
+                    moves_at_once = request.moves_at_once](const Status& forgotten) mutable {
+                     if (const std::optional<Error> later = take_cut()) {
+                       accepted_only(plan, *later, listener);
+                     } else if (forgotten.has_error()) {
+                       accepted_only(plan, forgotten.error(), listener);
+                     } else {
+                       execute(std::move(plan), listener, moves_at_once);
+                     }
+                   });
+}
 
 Status ReconcileLoop::carry_out(Plan plan, ApplyListener listener) {
   if (executor_busy_ || is_stopping_) {
@@ -61,6 +233,9 @@ void ReconcileLoop::execute(Plan plan, const ApplyListener& listener, std::size_
                                   {"undone", outcome.undone}}));
     }
     listener.on_finished(told);
+    if (!executor_busy_) {
+      relending_.mend();
+    }
     delivery_.begin();
     tell_idle();
   };
@@ -124,8 +299,8 @@ Status ReconcileLoop::run_single(const Action& action, std::string reason, Compl
       },
       [this, error, done = std::move(done)](const api::ApplyOutcome& outcome) {
         executor_busy_ = false;
-        done(outcome.failed + outcome.skipped == 0 ? ok_status()
-                                                   : Status(Error(ErrorCode::kInternal, *error)));
+        const bool is_done = outcome.failed + outcome.skipped == outcome.unrecorded;
+        done(is_done ? ok_status() : Status(Error(ErrorCode::kInternal, *error)));
         tell_idle();
       });
   return ok_status();

@@ -10,11 +10,12 @@ namespace voicectl {
 class ClientHttpProbe final : public HttpProbe {
  public:
   /// REQUIRES: `reactor` outlives it.
-  explicit ClientHttpProbe(AsioReactor& reactor) : client_(reactor) {}
+  explicit ClientHttpProbe(AsioReactor& reactor) : reactor_(reactor), client_(reactor) {}
 
   void ask(const ProbeTarget& target, Duration timeout, Completion<void> done) override;
 
  private:
+  AsioReactor& reactor_;
   HttpClient client_;
 };
 

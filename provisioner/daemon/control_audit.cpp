@@ -20,10 +20,11 @@ constexpr std::size_t kRecordsAtOnce = 10'000;
 constexpr std::size_t kLongestDetail = 500;
 
 /// Members of a request that say what was asked for. None of them can hold a document or a secret.
-constexpr std::array kTold = {"why",       "plan_id",     "base_generation", "base_revision",
-                              "scope",     "expires_in",  "overlap",         "to",
-                              "max_moves", "runtime",     "canary",          "rollback",
-                              "watch_s",   "allow_drops", "holder"};
+constexpr std::array kTold = {"why",       "plan_id",         "base_generation", "base_revision",
+                              "scope",     "expires_in",      "overlap",         "to",
+                              "max_moves", "runtime",         "canary",          "rollback",
+                              "watch_s",   "allow_drops",     "holder",          "name",
+                              "owner",     "force_conflicts", "stays_away"};
 
 std::string subject_of(const HttpRequest& request, const std::vector<std::string>& captures) {
   if (captures.empty()) {

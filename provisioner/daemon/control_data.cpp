@@ -24,6 +24,7 @@ void ControlServer::forget_tenant(const Call& call) {
           refuse(call, outcome.error());
           return;
         }
+        deps_.loop.forget_owners(id);
         deps_.events.add("tenant.purged", "tenant/" + id.str());
         answer(call, {{"tenant", id.str()}, {"forgotten", true}});
       });

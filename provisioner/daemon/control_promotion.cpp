@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/load_json.h"
 #include "provisioner/daemon/promotion_driver.h"
 
 namespace voicectl {
@@ -37,6 +38,21 @@ Json describe(const std::vector<EventRecord>& events) {
   return out;
 }
 
+/// What the registry knows of a tenant's past.
+struct Past {
+  std::vector<EventRecord> decisions;
+  std::vector<WatchedStep> day;
+};
+
+Result<Past> read_past(Registry& registry, const TenantId& tenant, WallTime now) {
+  Past out;
+  VC_TRY(out.decisions,
+         registry.latest_events("tenant/" + tenant.str(), "monitor.", kToldDecisions));
+  VC_TRY(out.day,
+         registry.read_load(tenant, LoadStep::kTenMinutes, now - std::chrono::hours(24), now));
+  return out;
+}
+
 }  // namespace
 
 void ControlServer::explain_placement(const Call& call) {
@@ -51,23 +67,23 @@ void ControlServer::explain_placement(const Call& call) {
   const Snapshot& snapshot = deps_.recorded.snapshot();
   Json body = describe(*recorded, snapshot);
   body["decision"] = Json();
+  body["load"] = deps_.status.load_of(*tenant);
   for (const PromotionDecision& decision : deps_.monitor.judge(deps_.reactor.now(), snapshot)) {
     if (decision.tenant == *tenant) {
       body["decision"] = describe_decision(decision);
     }
   }
-  deps_.registry.run<std::vector<EventRecord>>(
-      [subject = "tenant/" + tenant->str()](Registry& registry) {
-        return registry.latest_events(subject, "monitor.", kToldDecisions);
-      },
-      [this, call, body](const Result<std::vector<EventRecord>>& events) mutable {
-        if (events.has_error()) {
-          refuse(call, events.error());
-          return;
-        }
-        body["history"] = describe(*events);
-        answer(call, body);
-      });
+  deps_.registry.run<Past>([tenant = *tenant, now = deps_.wall.now()](
+                               Registry& registry) { return read_past(registry, tenant, now); },
+                           [this, call, body](const Result<Past>& past) mutable {
+                             if (past.has_error()) {
+                               refuse(call, past.error());
+                               return;
+                             }
+                             body["history"] = describe(past->decisions);
+                             body["last_day"] = load_summary_json(past->day);
+                             answer(call, body);
+                           });
 }
 
 }  // namespace voicectl

@@ -2,6 +2,7 @@
 // Routes of the control API that plan, apply, and look.
 #include <fmt/core.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -9,7 +10,6 @@
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/progress_stream.h"
 #include "provisioner/daemon/query.h"
-#include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/model/text_rules.h"
 #include "provisioner/plan/open_imports.h"
 #include "provisioner/plan/protection.h"
@@ -17,26 +17,27 @@
 namespace voicectl {
 namespace {
 
-constexpr JsonBudget kRequestBudget{.bytes = 64U << 20, .depth = 8, .nodes = 10'000};
+constexpr JsonBudget kRequestBudget{
+    .bytes = DocumentReader::kMostBytes, .depth = 8, .nodes = 10'000};
 
 constexpr std::size_t kLongestWho = 100;
 constexpr std::size_t kLongestWhy = 1000;
 
-/// The document of a request, checked again: what the CLI has validated is still from outside.
-Result<DesiredState> parse_document(const Json& body) {
-  VC_TRY(const std::string document, require_string(body, "document"));
-  const auto no_files = [](const std::string& path) -> Result<std::string> {
-    return Error(ErrorCode::kPermissionDenied,
-                 fmt::format("cannot read '{}': the daemon takes whole documents only", path));
-  };
-  YamlBudget budget;
-  budget.bytes = kRequestBudget.bytes;
-  ParsedState parsed = parse_desired_state({SourceText{"document", document}}, no_files, budget);
-  if (!parsed.ok()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot use this desired state: " + parsed.problems.front().str());
+/// The request, with all tenants taken side by side whatever the document says: what is moved at
+/// one time is said otherwise.
+Json at_once(Json body) {
+  body["rollout"] = rollout_json(RolloutSpec{});
+  return body;
+}
+
+/// A canary that a command has deleted goes first nowhere.
+RolloutSpec without_gone_canaries(RolloutSpec spec,
+                                  const std::function<bool(const TenantId& tenant)>& is_known) {
+  std::erase_if(spec.canary, std::not_fn(is_known));
+  if (spec.canary.empty() && !spec.batch) {
+    spec.pause = {};  // nothing that it would come between
   }
-  return std::move(parsed.state);
+  return spec;
 }
 
 Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& wanted) {
@@ -47,8 +48,9 @@ Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& 
   return out;
 }
 
-/// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
-Status check_words(const Json& body) {
+}  // namespace
+
+Status ControlServer::check_words(const Json& body) {
   for (const auto& [key, most] : {std::pair("who", kLongestWho), std::pair("why", kLongestWhy)}) {
     const std::string text = string_or(body, key, "");
     if (text.size() > most || find_unprintable(text, Lines::kOne)) {
@@ -59,8 +61,6 @@ Status check_words(const Json& body) {
   }
   return ok_status();
 }
-
-}  // namespace
 
 void ControlServer::show_version(const Call& call) {
   answer(call, deps_.status.version());
@@ -96,27 +96,52 @@ void ControlServer::show_tenant(const Call& call) {
 
 void ControlServer::make_plan(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  Result<DesiredState> desired =
-      body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
-  const Json severe = desired.has_error()
-                          ? Json::array()
-                          : severe_json(deps_.recorded.snapshot().platform, desired->platform);
-  const Result<std::string> plan = desired.has_error()
-                                       ? Result<std::string>(desired.error())
-                                       : planned_json(with_imports(std::move(*desired)));
+  const Result<OwnedState> wanted =
+      body.has_error() ? Result<OwnedState>(body.error()) : wanted_state(*body);
+  const Result<std::string> plan =
+      wanted.has_error() ? Result<std::string>(wanted.error()) : planned_json(*wanted, *body);
   if (plan.has_error()) {
     refuse(call, plan.error());
     return;
   }
+  const Json severe = severe_json(deps_.recorded.snapshot().platform, wanted->desired.platform);
   call.responder->send(json_response(
       200,
       fmt::format(R"({{"plan":{},"platform_id":{},"revision":{},"severe":{}}})", *plan,
                   dump_json(Json(deps_.platform_id)), deps_.loop.revision(), dump_json(severe))));
 }
 
-Result<std::string> ControlServer::planned_json(const DesiredState& desired) const {
+Result<std::string> ControlServer::planned_json(const OwnedState& wanted, const Json& body) const {
+  const DesiredState& desired = wanted.desired;
+  VC_TRY(const RolloutSpec rollout, rollout_in(body, desired));
   VC_TRY(const Plan plan, deps_.loop.plan(desired));
-  return forecast_json_of(plan, desired);
+  if (rollout.is_plain() || plan.empty()) {
+    VC_TRY(std::string out, forecast_json_of(plan, desired));
+    return with_ownership(std::move(out), wanted.report);
+  }
+  VC_TRY(const EffectForecast forecast, deps_.loop.forecast(plan, desired));
+  return with_ownership(render_plan_json(plan, forecast, rollout), wanted.report);
+}
+
+Result<RolloutSpec> ControlServer::rollout_in(const Json& body, const DesiredState& desired) const {
+  const auto is_known = [&](const TenantId& tenant) {
+    return find_tenant(desired, tenant) != nullptr || deps_.recorded.find_tenant(tenant) != nullptr;
+  };
+  const RolloutSpec standard = without_gone_canaries(desired.platform.rollout, is_known);
+  const auto given = body.find("rollout");
+  if (given == body.end() || given->is_null()) {
+    return standard;
+  }
+  VC_TRY(RolloutSpec spec, parse_rollout(*given, standard));
+  for (const TenantId& canary : spec.canary) {
+    if (!is_known(canary)) {
+      return Error(ErrorCode::kNotFound,
+                   fmt::format("cannot take '{}' as a canary: there is no such tenant, and none is "
+                               "asked for",
+                               canary.str()));
+    }
+  }
+  return spec;
 }
 
 Result<std::string> ControlServer::forecast_json_of(const Plan& plan,
@@ -130,11 +155,14 @@ Result<std::string> ControlServer::forecast_json_of(const Plan& plan,
 
 void ControlServer::apply(const Call& call) {
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  Result<DesiredState> desired =
-      body.has_error() ? Result<DesiredState>(body.error()) : parse_document(*body);
-  const Status told = body.has_error() ? ok_status() : check_words(*body);
-  if (desired.has_error() || told.has_error()) {
-    refuse(call, desired.has_error() ? desired.error() : told.error());
+  Result<OwnedState> wanted =
+      body.has_error() ? Result<OwnedState>(body.error()) : wanted_state(*body);
+  Status told = body.has_error() ? ok_status() : check_words(*body);
+  if (wanted.has_value() && told.has_value() && !flag_in(*body, "force_conflicts")) {
+    told = check_conflicts(wanted->report);
+  }
+  if (wanted.has_error() || told.has_error()) {
+    refuse(call, wanted.has_error() ? wanted.error() : told.error());
     return;
   }
   const std::string why = string_or(*body, "why", "");
@@ -143,11 +171,31 @@ void ControlServer::apply(const Call& call) {
     refuse(call, run.error());
     return;
   }
-  stream_apply(call, *run, with_imports(std::move(*desired)), *body);
+  stream_apply(call, *run, std::move(*wanted), *body);
 }
 
-DesiredState ControlServer::with_imports(DesiredState desired) const {
-  return with_open_imports(std::move(desired), deps_.loop.desired(), deps_.recorded.snapshot());
+Result<OwnedState> ControlServer::wanted_state(const Json& body) {
+  VC_TRY(const std::string text, require_string(body, "document"));
+  const std::string owner = string_or(body, "owner", name_of(FieldOwner::kFile));
+  const bool is_file = owner == name_of(FieldOwner::kFile);
+  if (!is_file && owner != name_of(FieldOwner::kCommandLine)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot take 'owner': found '{}', allowed are file, command_line",
+                             one_line(owner, kLongestWho)));
+  }
+  VC_TRY(const DocumentReader::DocumentRef document,
+         documents_.read(text, is_file ? FieldOwner::kFile : FieldOwner::kCommandLine));
+  const std::optional<DesiredState>& before = deps_.loop.desired();
+  const FieldOwners& owners = deps_.loop.owners();
+  OwnedState out;
+  if (is_file) {
+    VC_TRY(out, join_file(document->state, document->named, before, owners));
+  } else {
+    const Removed removed = flag_in(body, "stays_away") ? Removed::kStaysAway : Removed::kMadeAgain;
+    out = take_command(document->state, before, owners, removed);
+  }
+  out.desired = with_open_imports(std::move(out.desired), before, deps_.recorded.snapshot());
+  return out;
 }
 
 void ControlServer::restart_instance(const Call& call) {
@@ -170,6 +218,13 @@ void ControlServer::restart_instance(const Call& call) {
            Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet"));
     return;
   }
+  if (const std::size_t held = deps_.loop.rollout().held().size(); held > 0) {
+    refuse(call, Error(ErrorCode::kConflict,
+                       fmt::format("cannot replace an instance: a rollout was stopped before {} "
+                                   "tenant{} had their turn; run 'voicectl apply' again first",
+                                   held, held == 1 ? "" : "s")));
+    return;
+  }
   if (deps_.recorded.find_instance(*instance) == nullptr) {
     refuse(call, Error(ErrorCode::kNotFound,
                        fmt::format("cannot replace instance '{}': there is none of that name",
@@ -182,22 +237,22 @@ void ControlServer::restart_instance(const Call& call) {
     return;
   }
   const std::string who = one_line(string_or(*body, "who", "unknown"), kLongestWho);
-  const Status begun =
-      deps_.loop.run_single(RetireInstance{*instance}, "asked by " + who,
-                            [this, call, run = *run, body = *body, parallel](const Status& noted) {
-                              // What is recorded now is carried out by the next apply, whoever
-                              // begins it.
-                              if (noted.has_error()) {
-                                abandon(run);
-                                refuse(call, noted.error());
-                                return;
-                              }
-                              stream_apply(call, run, *deps_.loop.desired(), body,
-                                           "it is recorded that the instance "
-                                           "is to be replaced, which the next "
-                                           "apply or hourly look does",
-                                           static_cast<std::size_t>(parallel));
-                            });
+  const Status begun = deps_.loop.run_single(
+      RetireInstance{*instance}, "asked by " + who,
+      [this, call, run = *run, body = at_once(*body), parallel](const Status& noted) {
+        // What is recorded now is carried out by the next apply, whoever
+        // begins it.
+        if (noted.has_error()) {
+          abandon(run);
+          refuse(call, noted.error());
+          return;
+        }
+        stream_apply(call, run, OwnedState{*deps_.loop.desired()}, body,
+                     "it is recorded that the instance "
+                     "is to be replaced, which the next "
+                     "apply or hourly look does",
+                     static_cast<std::size_t>(parallel));
+      });
   if (begun.has_error()) {
     abandon(*run);
     refuse(call, begun.error());
@@ -206,7 +261,7 @@ void ControlServer::restart_instance(const Call& call) {
 
 void ControlServer::stream_apply(const Call& call,
                                  const LockedRun& run,
-                                 DesiredState desired,
+                                 OwnedState wanted,
                                  const Json& body,
                                  const std::string& if_refused,
                                  std::size_t moves_at_once) {
@@ -215,17 +270,25 @@ void ControlServer::stream_apply(const Call& call,
     refuse(call, if_refused.empty() ? held.error() : held.error().with_context(if_refused));
     return;
   }
+  const Result<RolloutSpec> rollout = rollout_in(body, wanted.desired);
+  if (rollout.has_error()) {
+    abandon(run);
+    refuse(call, rollout.error());
+    return;
+  }
   const std::string plan_id = string_or(body, "plan_id", "");
   const std::int64_t base = integer_or(body, "base_generation", -1);
   const std::int64_t revision = integer_or(body, "base_revision", -1);
   ReconcileLoop::ApplyRequest request{
-      std::move(desired),
+      std::move(wanted.desired),
       plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
       moves_at_once,
       string_or(body, "why", ""),
-      revision < 0 ? std::nullopt : std::optional(revision)};
+      revision < 0 ? std::nullopt : std::optional(revision),
+      *rollout,
+      std::move(wanted.change)};
   const Status begun =
       deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {

@@ -12,10 +12,13 @@
 #include "monitor/instance_monitor.h"
 #include "provisioner/daemon/api_keys.h"
 #include "provisioner/daemon/apply_lock.h"
+#include "provisioner/daemon/document_reader.h"
+#include "provisioner/daemon/drift_watch.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/daemon/upgrade_driver.h"
+#include "provisioner/plan/ownership.h"
 #include "provisioner/plan/pool_moves.h"
 #include "runtime/net/http_server.h"
 
@@ -40,6 +43,7 @@ class ControlServer {
     ApplyLock& lock;
     /// For Prometheus, as text.
     std::function<std::string()> metrics;
+    DriftWatch& drift;
     const StatusView& status;
     const WallClock& wall;
     DaemonPaths paths;
@@ -87,6 +91,10 @@ class ControlServer {
   void dispatch(HttpRequest request, std::shared_ptr<Responder> responder);
   void answer(const Call& call, const Json& body);
   void refuse(const Call& call, const Error& error);
+  /// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
+  static Status check_words(const Json& body);
+  /// The body of what is asked about one finding: its "name" is there, and who asks in fit words.
+  static Result<Json> about_finding(const Call& call);
   /// ERRORS: kNotFound if no tenant of that name is recorded. No name is no error.
   Status require_known(const std::string& tenant) const;
 
@@ -112,13 +120,17 @@ class ControlServer {
   /// `if_refused` says what has been done all the same.
   void stream_apply(const Call& call,
                     const LockedRun& run,
-                    DesiredState desired,
+                    OwnedState wanted,
                     const Json& body,
                     const std::string& if_refused = "",
                     std::size_t moves_at_once = kActionsInFlight);
-  DesiredState with_imports(DesiredState desired) const;
-  /// The plan for `desired`, with its forecast.
-  Result<std::string> planned_json(const DesiredState& desired) const;
+  /// What is to be desired by the request's document and by what others have set, and whose it is.
+  Result<OwnedState> wanted_state(const Json& body);
+  /// The plan for `wanted`, with its forecast and whose the fields are.
+  Result<std::string> planned_json(const OwnedState& wanted, const Json& body) const;
+  /// How the request wants its tenants to be taken: the document's way, with what it says
+  /// otherwise.
+  Result<RolloutSpec> rollout_in(const Json& body, const DesiredState& desired) const;
   Result<std::string> forecast_json_of(const Plan& plan, const DesiredState& desired) const;
 
   // control_moves.cpp
@@ -139,11 +151,20 @@ class ControlServer {
 
   // control_promotion.cpp
   void explain_placement(const Call& call);
+  // control_load.cpp
+  void show_load(const Call& call);
+  void show_recent_load(const Call& call);
   // control_audit.cpp
   /// Serves it once it is recorded that it was asked for.
   void serve_audited(const Route& route, Call call);
   void close_audit(std::int64_t number, const std::string& result, const std::string& message);
   void list_audit(const Call& call);
+
+  // control_drift.cpp
+  void show_drift(const Call& call);
+  void adopt_drift(const Call& call);
+  void give_up_drift(const Call& call);
+  void record_adoption(const Call& call, const Json& body, const RecordAdoption& action);
 
   // control_wait.cpp
   void wait_for_tenant(const Call& call);
@@ -187,6 +208,7 @@ class ControlServer {
   void stream_logs(const Call& call);
 
   Deps deps_;
+  DocumentReader documents_;
   std::unique_ptr<HttpServer> server_;
 };
 

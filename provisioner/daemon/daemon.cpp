@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -42,14 +44,17 @@ Result<LoadedState> load_state(Registry& registry, Epoch epoch) {
   LoadedState loaded;
   VC_TRY(loaded.snapshot, registry.load());
   loaded.snapshot.epoch = epoch;
+  loaded.written = std::exchange(loaded.snapshot.written, {});
   VC_TRY(loaded.desired, registry.load_desired());
   VC_TRY(const std::vector<Revision> newest,
          registry.read_revisions(std::numeric_limits<std::int64_t>::max(), 1));
   loaded.revision = newest.empty() ? std::nullopt : std::optional(newest.front());
+  VC_TRY(loaded.owners, registry.load_owners());
   VC_TRY(loaded.keys, registry.load_api_keys());
   VC_TRY(loaded.open_intents, registry.open_intents());
   VC_TRY(loaded.times, registry.read_action_times(kReadTimes));
   VC_TRY(loaded.lock_note, registry.find_note(ApplyLock::kNote));
+  VC_TRY(loaded.rollout_note, registry.find_note(RolloutDriver::kNote));
   return loaded;
 }
 
@@ -64,10 +69,20 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       forecasts_(ForecastBook::Deps{seams_.reactor, seams_.wall, registry_, seams_.edge, seams_.log,
                                     seams_.authority.limit(), seams_.load},
                  ActionTimes(loaded.times)),
+      written_(seams_.files,
+               seams_.wall,
+               options_.paths.state + "/kept",
+               std::move(loaded.written),
+               [this](const std::string& path, const std::string& copy) {
+                 events_.add("file.kept", "platform", dump_json({{"path", path}, {"copy", copy}}));
+               }),
+      hooks_(HookRunner::Deps{seams_.reactor, seams_.processes, seams_.files, seams_.scan,
+                              seams_.hook_streams, events_, options_.paths.run + "/hook.json",
+                              options_.own_uid}),
       files_(seams_.files,
              seams_.random,
              TenantFiles::Options{options_.paths, options_.launch.user,
-                                  options_.edge.plain_http == PlainHttp::kServe}),
+                                  options_.edge.plain_http == PlainHttp::kServe, &written_}),
       bank_(seams_.listeners, seams_.files, seams_.descriptors),
       certificates_(seams_.files,
                     CertificateFolders{options_.paths.state + "/certs",
@@ -90,7 +105,7 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       SessionMigrator::Deps{seams_.reactor, *instances_, seams_.channels});
   placement_actions_ = std::make_unique<PlacementActions>(PlacementActions::Deps{
       recorded_, files_, *instances_, bank_, seams_.wall, options_.tenant_socket_access, *migrator_,
-      programs_,
+      programs_, [this](const TenantId& tenant) { return clear_lost_socket(tenant); },
       [this](const RecordedTenant& tenant) { return tenant_actions_->ensure_config(tenant); },
       [this](const RecordedTenant& tenant, Completion<void> delivered) {
         tenant_actions_->deliver_config(tenant, std::move(delivered));
@@ -101,14 +116,18 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       [this](const LendListener& action, const handoff::HandOverProgress& progress) {
         executor_->tell_move(action.tenant, move_progress(progress));
       }});
-  edge_actions_ = std::make_unique<EdgeActions>(EdgeActions::Deps{
-      recorded_, files_, seams_.edge, seams_.authority, certificates_, options_.edge});
-  actions_ = std::make_unique<HostActions>(*tenant_actions_, *placement_actions_, *edge_actions_);
+  edge_actions_ = std::make_unique<EdgeActions>(
+      EdgeActions::Deps{recorded_, files_, seams_.edge, seams_.authority, certificates_,
+                        options_.edge, seams_.files, written_});
+  make_drift();
+  actions_ = std::make_unique<HostActions>(*tenant_actions_, *placement_actions_, *edge_actions_,
+                                           *drift_actions_, written_);
   executor_ = std::make_unique<Executor>(
       Executor::Deps{seams_.reactor, journal_, recorded_, *actions_, seams_.wall,
                      [this](const Action& action, const ActionTime& time) {
                        forecasts_.note_time(kind_of(action), time);
-                     }});
+                     },
+                     [this](RecordedChange& change) { keys_->bring_up_to_date(change); }});
   loop_ = std::make_unique<ReconcileLoop>(
       ReconcileLoop::Deps{seams_.reactor,
                           registry_,
@@ -131,8 +150,14 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
                             tenant_actions_->deliver_config(tenant, std::move(delivered));
                           },
                           seams_.adopt_edge,
-                          [this] { return lock_ && lock_->held(); }},
-      std::move(loaded.desired), std::move(loaded.revision));
+                          [this] { return lock_ && lock_->held(); },
+                          seams_.load,
+                          [this](const Snapshot& seen) { return drift_->look(seen); },
+                          seams_.probe,
+                          hooks_,
+                          options_.paths},
+      std::move(loaded.desired), std::move(loaded.revision), std::move(loaded.owners),
+      loaded.rollout_note);
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});
@@ -231,15 +256,61 @@ Status Daemon::make_folders() {
   // already, so the mode is never another one in between.
   VC_TRY(seams_.files.make_directory(paths.state, folder_mode()));
   // The latter made by us, so that whoever imports or exports as root does not make what is root's.
-  for (const std::string& folder : {paths.state + "/certs", paths.transfer()}) {
-    VC_TRY(seams_.files.make_directory(folder, kPrivateDirectory));
+  VC_TRY(make_folder("state/certs", paths.state + "/certs", kPrivateDirectory));
+  VC_TRY(seams_.files.make_directory(paths.transfer(), kPrivateDirectory));
+  VC_TRY(make_folder("state/tenants", paths.state + "/tenants", folder_mode()));
+  for (const char* const below : {"", "/tenants", "/domains", "/instances"}) {
+    VC_TRY(make_folder(std::string("run") + below, paths.run + below, kSharedDirectory));
   }
-  VC_TRY(seams_.files.make_directory(paths.state + "/tenants", folder_mode()));
-  for (const std::string& folder :
-       {paths.run, paths.run + "/tenants", paths.run + "/domains", paths.run + "/instances"}) {
-    VC_TRY(seams_.files.make_directory(folder, kSharedDirectory));
+  return make_folder("log", paths.log, kPrivateDirectory);
+}
+
+Status Daemon::make_folder(const std::string& name, const std::string& path, FileMode mode) {
+  const auto adopted = recorded_.snapshot().adoptions.find("access/" + name);
+  if (adopted != recorded_.snapshot().adoptions.end()) {
+    const std::string& state = adopted->second.state;  // "0711 0:0"
+    std::uint32_t bits = 0;
+    const auto [end, problem] = std::from_chars(
+        state.data(), state.data() + std::min(state.find(' '), state.size()), bits, 8);
+    mode = problem == std::errc() ? FileMode{bits} : mode;
   }
-  return seams_.files.make_directory(paths.log, kPrivateDirectory);
+  return seams_.files.make_directory(path, mode);
+}
+
+FileRules Daemon::file_rules() const {
+  return FileRules{options_.paths,       options_.edge.folders,      options_.own_uid,
+                   options_.launch.user, options_.certificate_owner, options_.tenant_socket_access,
+                   folder_mode()};
+}
+
+void Daemon::make_drift() {
+  drift_ = std::make_unique<DriftWatch>(
+      DriftWatch::Deps{seams_.reactor, recorded_, seams_.scan, seams_.files, bank_, *instances_,
+                       seams_.edge, written_, events_, seams_.wall, file_rules(), options_.own_pid,
+                       [this] { return loop_->snapshot(); }, [this] { return loop_->is_busy(); }});
+  drift_actions_ = std::make_unique<DriftActions>(DriftActions::Deps{
+      seams_.reactor, recorded_, seams_.files, seams_.scan, seams_.processes, files_, written_,
+      *edge_actions_, certificates_, key_records_,
+      [this](const std::optional<TenantId>& tenant) { return drift_->expected(tenant); },
+      [this](const TenantId& tenant) { keys_->publish(tenant, [](const Status&) {}); }});
+}
+
+Result<bool> Daemon::clear_lost_socket(const TenantId& tenant) {
+  for (const ExpectedFile& file : drift_->expected(tenant)) {
+    if (file.kind != FileKind::kSocket) {
+      continue;
+    }
+    VC_TRY(const std::optional<FileFacts> seen, seams_.scan.look(file.path));
+    if (!seen) {
+      return true;
+    }
+    if (seen->kind != FileKind::kSocket) {
+      VC_TRY(written_.set_aside(file.path));
+      return true;
+    }
+    return file.identity && *file.identity != seen->identity;
+  }
+  return false;
 }
 
 void Daemon::take_first_program(std::function<void()> done) {
@@ -273,6 +344,7 @@ void Daemon::take_first_program(std::function<void()> done) {
 Status Daemon::start(std::function<void()> done) {
   VC_TRY(make_folders());
   VC_TRY(programs_.look());
+  hooks_.end_left_over();
   take_back_listeners(
       [this, done = std::move(done)] { take_first_program([this, done] { start_loop(done); }); });
   return ok_status();
@@ -282,6 +354,7 @@ void Daemon::start_loop(const std::function<void()>& done) {
   loop_->start(std::move(open_intents_), [this, done] {
     keys_->publish_all();
     upgrade_->resume();
+    drift_->begin();
     done();
   });
 }

@@ -10,6 +10,7 @@
 #include "base/os/descriptor_store.h"
 #include "base/os/fd_channel.h"
 #include "base/os/file_system.h"
+#include "base/os/host_scan.h"
 #include "base/os/listener_factory.h"
 #include "base/os/process_spawner.h"
 #include "base/os/reactor.h"
@@ -20,9 +21,11 @@
 #include "provisioner/certs/certificates.h"
 #include "provisioner/daemon/api_keys.h"
 #include "provisioner/daemon/apply_lock.h"
+#include "provisioner/daemon/drift_watch.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/forecast_book.h"
 #include "provisioner/daemon/hand_over_metrics.h"
+#include "provisioner/daemon/hook_runner.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/upgrade_driver.h"
 #include "provisioner/instances/instance_manager.h"
@@ -36,6 +39,7 @@ struct DaemonSeams {
   Offload& registry_offload;
   Registry& registry;
   FileSystem& files;
+  HostScan& scan;
   ProcessSpawner& processes;
   ListenerFactory& listeners;
   /// Where the tenants' listeners are kept while no process of ours lives.
@@ -55,6 +59,7 @@ struct DaemonSeams {
   Offload& program_offload;
   ProgramInspector& inspector;
   HttpProbe& probe;
+  HookStreamFactory& hook_streams;
   /// Of the program file that the daemon was started with, as it is now.
   std::function<std::string()> installed_fingerprint;
   /// As last sampled. May be empty: then nothing is known.
@@ -65,6 +70,8 @@ struct DaemonOptions {
   DaemonPaths paths;
   LaunchTemplate launch;
   std::uint32_t own_uid = 0;
+  /// Number of our own process; 0: none is ours.
+  int own_pid = 0;
   /// How tenants' socket files are made reachable for nginx.
   SocketAccess tenant_socket_access;
   /// Owner of the certificates' copies when nginx's processes are another user.
@@ -80,12 +87,18 @@ struct LoadedState {
   std::optional<DesiredState> desired;
   /// The newest one: what it asks for is desired.
   std::optional<Revision> revision;
+  FieldOwners owners;
   std::vector<ApiKeyRecord> keys;
+  /// What was last written into which file: path and SHA-256. The snapshot does not say it any
+  /// more.
+  std::map<std::string, std::string> written;
   std::vector<JournalEntry> open_intents;
   /// How long actions took, newest first.
   std::vector<TimedAction> times;
   /// Who held the lock, as ApplyLock has noted it.
   std::optional<std::string> lock_note;
+  /// What a rollout has left, as RolloutDriver has noted it.
+  std::optional<std::string> rollout_note{};
 };
 
 /// Reads all of it.
@@ -106,6 +119,7 @@ class Daemon {
 
   ReconcileLoop& loop() { return *loop_; }
   RecordedState& recorded() { return recorded_; }
+  const WallClock& wall() const { return seams_.wall; }
   InstanceManager& instances() { return *instances_; }
   RegistryQueue& registry() { return registry_; }
   EventLog& events() { return events_; }
@@ -113,6 +127,9 @@ class Daemon {
   EdgeProxy& edge() { return seams_.edge; }
   UpgradeDriver& upgrade() { return *upgrade_; }
   ApplyLock& lock() { return *lock_; }
+  DriftWatch& drift() { return *drift_; }
+  HookRunner& hooks() { return hooks_; }
+  const Log& log() const { return seams_.log; }
   /// For Prometheus.
   std::string metrics() const {
     return hand_overs_.render(recorded_.snapshot()) + forecasts_.render_metrics();
@@ -128,7 +145,12 @@ class Daemon {
                         const RecoveredConnections& recovered);
   void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
   void tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome);
+  FileRules file_rules() const;
   Status make_folders();
+  /// One of ours, with the mode that it was adopted with, if it was.
+  Status make_folder(const std::string& name, const std::string& path, FileMode mode);
+  Result<bool> clear_lost_socket(const TenantId& tenant);
+  void make_drift();
   /// Takes back the listeners that an earlier run kept; then `done`.
   void take_back_listeners(std::function<void()> done);
   void start_loop(const std::function<void()>& done);
@@ -141,6 +163,8 @@ class Daemon {
   RegistryQueue registry_;
   EventLog events_;
   ForecastBook forecasts_;
+  WrittenFiles written_;
+  HookRunner hooks_;
   TenantFiles files_;
   ListenerBank bank_;
   CertificateStore certificates_;
@@ -150,6 +174,8 @@ class Daemon {
   std::unique_ptr<SessionMigrator> migrator_;
   std::unique_ptr<PlacementActions> placement_actions_;
   std::unique_ptr<EdgeActions> edge_actions_;
+  std::unique_ptr<DriftWatch> drift_;
+  std::unique_ptr<DriftActions> drift_actions_;
   std::unique_ptr<HostActions> actions_;
   RegistryJournal journal_{registry_};
   std::unique_ptr<Executor> executor_;

@@ -32,7 +32,7 @@ class HandOverMetrics {
   double longest_pause_ = 0;
   /// From the daemon's first word to its last one, tries included.
   Histogram<10> durations_{{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60}};
-  Histogram<9> pauses_{{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1}};
+  Histogram<kPauseBounds.size()> pauses_{kPauseBounds};
 };
 
 }  // namespace voicectl

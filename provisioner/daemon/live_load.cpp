@@ -6,7 +6,8 @@ namespace voicectl {
 LiveLoad live_load(const LoadView& view) {
   LiveLoad out;
   for (const auto& [tenant, load] : view.tenants) {
-    out.tenants.emplace(tenant, LiveLoad::OfTenant{load.sessions, load.websockets, load.cpu_milli});
+    out.tenants.emplace(tenant, LiveLoad::OfTenant{load.sessions, load.websockets, load.cpu_milli,
+                                                   load.steady_cpu_milli});
   }
   for (const auto& [instance, load] : view.instances) {
     if (load.rss_bytes) {

@@ -39,7 +39,8 @@ class PortProbe::Search {
   /// The port that an action would bind anew.
   std::optional<Port> port_of(const Action& action) const {
     if (const auto* bind = std::get_if<BindListener>(&action)) {
-      return bind->port;
+      // Who holds it is this daemon, which only binds its socket anew.
+      return is_held(bind->tenant) ? std::nullopt : std::optional(bind->port);
     }
     const auto* start = std::get_if<StartInstance>(&action);
     // The supervisor of one that is known keeps its port between two processes.
@@ -50,6 +51,11 @@ class PortProbe::Search {
   bool is_observed(const InstanceId& instance) const {
     return std::any_of(seen_.observed.instances.begin(), seen_.observed.instances.end(),
                        [&](const ObservedInstance& one) { return one.instance == instance; });
+  }
+
+  bool is_held(const TenantId& tenant) const {
+    const std::vector<TenantId>& held = seen_.observed.listeners;
+    return std::find(held.begin(), held.end(), tenant) != held.end();
   }
 
   bool is_foreign(Port port) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/promotion_driver.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "provisioner/plan/pool_moves.h"
 
 namespace voicectl {
 namespace {
@@ -15,6 +18,10 @@ std::string subject_of_tenant(const TenantId& tenant) {
 
 Json seconds_of(const std::optional<Duration>& held) {
   return held ? Json(std::chrono::duration_cast<std::chrono::seconds>(*held).count()) : Json();
+}
+
+Json describe_move(const BalanceMove& move) {
+  return {{"from", move.from.str()}, {"to", move.to.str()}, {"reason", move.reason}};
 }
 
 }  // namespace
@@ -43,11 +50,17 @@ void PromotionDriver::consider() {
     return;
   }
   deps_.monitor.set_policy(platform->monitor);
+  deps_.monitor.note_pool(deps_.reactor.now(), deps_.recorded.snapshot());
   if (platform->monitor.mode == PromotionMode::kOn) {
     act();
   } else {
     tell_news();
   }
+}
+
+void PromotionDriver::tell_not_moved(const TenantId& tenant, const std::string& why) {
+  ++counts_.not_moved;
+  tell_refusal(tenant, why);
 }
 
 void PromotionDriver::tell_news() {
@@ -56,6 +69,13 @@ void PromotionDriver::tell_news() {
     deps_.events.add("monitor.would_" + std::string(name_of(*decision.kind)),
                      subject_of_tenant(decision.tenant), dump_json(describe_decision(decision)));
   }
+  const std::optional<BalanceMove> move =
+      deps_.monitor.balance(deps_.reactor.now(), deps_.recorded.snapshot());
+  if (move && told_rebalance_ != move->tenant) {
+    deps_.events.add("monitor.would_rebalance", subject_of_tenant(move->tenant),
+                     dump_json(describe_move(*move)));
+  }
+  told_rebalance_ = move ? std::optional(move->tenant) : std::nullopt;
 }
 
 void PromotionDriver::act() {
@@ -76,15 +96,122 @@ void PromotionDriver::act() {
       deps_.monitor.note_attempt(now, tenant);
     }
     is_moving_ = true;
-    settle(stranded.front());
+    decided_at_ = now;
+    settle(stranded.front(), nullptr);
+    return;
+  }
+  even_out();
+}
+
+void PromotionDriver::even_out() {
+  const std::optional<BalanceMove> move =
+      deps_.monitor.balance(deps_.reactor.now(), deps_.recorded.snapshot());
+  if (!move) {
+    return;
+  }
+  const TenantId tenant = move->tenant;
+  is_moving_ = true;
+  decided_at_ = deps_.reactor.now();
+  deps_.monitor.note_attempt(decided_at_, tenant, Attempted::kPool);
+  ++counts_.rebalances;
+  deps_.events.add("monitor.rebalances", subject_of_tenant(tenant),
+                   dump_json(describe_move(*move)));
+  if (const Status begun = begin_even_out(*move); begun.has_error()) {
+    is_moving_ = false;
+    tell_not_moved(tenant, begun.error().text());
   }
 }
 
+Status PromotionDriver::begin_even_out(const BalanceMove& move) {
+  const Snapshot snapshot = deps_.loop.snapshot();
+  // Whether it may go there now is asked as for a person who moves it.
+  VC_TRY(std::optional<PoolMove> checked, choose_move(snapshot, move.tenant, move.to));
+  std::vector<PoolMove> moves;
+  if (checked) {
+    checked->reason = move.reason;
+    moves.push_back(*std::move(checked));
+  }
+  VC_TRY(Plan plan, plan_moves(snapshot, moves));
+  return deps_.loop.carry_out(
+      std::move(plan), {[](const Plan&) {}, [](const api::StepProgress&) {},
+                        [this, tenant = move.tenant](const api::ApplyOutcome& outcome) {
+                          is_moving_ = false;
+                          if (outcome.failed + outcome.skipped > 0) {
+                            tell_not_moved(
+                                tenant,
+                                "it stays where it is; see 'voicectl events' for the step that "
+                                "failed");
+                          } else {
+                            note_took();
+                          }
+                        }});
+}
+
+void PromotionDriver::note_took() {
+  LatencyHistogram took;
+  took.record(deps_.reactor.now() - decided_at_);
+  counts_.took.add(took);
+}
+
 void PromotionDriver::move(const PromotionDecision& decision) {
+  is_moving_ = true;
+  decided_at_ = deps_.reactor.now();
+  Json facts = describe_decision(decision);
+  facts["tenant"] = decision.tenant.str();
+  const std::vector<HookSpec> hooks = deps_.recorded.snapshot().platform->hooks.before_promotion;
+  deps_.hooks.run("before_promotion", hooks, facts, HookRunner::OnFailure::kStop, nullptr,
+                  [this, decision, facts, is_waiting = !hooks.empty()](const Status& passed) {
+                    const Status stands =
+                        passed.has_error() || !is_waiting ? passed : check_again(decision);
+                    // Only now: what it is judged by must not count it among the others.
+                    deps_.monitor.note_attempt(deps_.reactor.now(), decision.tenant);
+                    if (stands.has_error()) {
+                      is_moving_ = false;
+                      tell_refusal(decision.tenant, stands.error().text());
+                    } else {
+                      record(decision, facts);
+                    }
+                  });
+}
+
+Status PromotionDriver::check_again(const PromotionDecision& decision) const {
+  const auto changed = [](std::string_view what) {
+    return Error(ErrorCode::kConflict,
+                 fmt::format("cannot move it: {} changed while its hooks ran", what));
+  };
+  const Snapshot& recorded = deps_.recorded.snapshot();
+  if (deps_.loop.is_stopping()) {
+    return Error(ErrorCode::kCancelled, "cannot move it: the platform is being stopped");
+  }
+  if (deps_.loop.is_locked()) {
+    return Error(ErrorCode::kConflict,
+                 "cannot move it: the platform was locked while its hooks ran");
+  }
+  if (!recorded.platform || recorded.platform->monitor.mode != PromotionMode::kOn) {
+    return changed("the mode of the monitor");
+  }
+  deps_.monitor.set_policy(recorded.platform->monitor);
+  for (const PromotionDecision& now : deps_.monitor.judge(deps_.reactor.now(), recorded)) {
+    if (now.tenant == decision.tenant && now.kind == decision.kind) {
+      return ok_status();
+    }
+  }
+  return changed("what is decided about it");
+}
+
+void PromotionDriver::tell_refusal(const TenantId& tenant, const std::string& why) {
+  deps_.events.add("monitor.not_moved", subject_of_tenant(tenant), dump_json({{"error", why}}));
+}
+
+void PromotionDriver::not_moved(const TenantId& tenant, const std::string& error) {
+  is_moving_ = false;
+  tell_not_moved(tenant, error);
+}
+
+void PromotionDriver::record(const PromotionDecision& decision, const Json& facts) {
   const TenantId tenant = decision.tenant;
   const bool is_promotion = *decision.kind == PromotionKind::kPromote;
-  is_moving_ = true;
-  deps_.monitor.note_attempt(deps_.reactor.now(), tenant);
+  ++(is_promotion ? counts_.promotions : counts_.demotions);
   if (is_promotion) {
     deps_.events.add("monitor.promotes", subject_of_tenant(tenant),
                      dump_json(describe_decision(decision)));
@@ -93,14 +220,12 @@ void PromotionDriver::move(const PromotionDecision& decision) {
                      dump_json(describe_decision(decision)));
   }
   const RecordWish wish{tenant, is_promotion ? std::optional(decision.reason) : std::nullopt};
-  const auto recorded = [this, tenant](const Status& status) {
+  const auto recorded = [this, tenant, facts](const Status& status) {
     if (status.has_error()) {
-      is_moving_ = false;
-      deps_.events.add("monitor.not_moved", subject_of_tenant(tenant),
-                       dump_json({{"error", status.error().text()}}));
-      return;
+      not_moved(tenant, status.error().text());
+    } else {
+      settle(tenant, facts);
     }
-    settle(tenant);
   };
   if (const Status begun = deps_.loop.run_single(wish, decision.reason, recorded);
       begun.has_error()) {
@@ -108,18 +233,33 @@ void PromotionDriver::move(const PromotionDecision& decision) {
   }
 }
 
-void PromotionDriver::settle(const TenantId& tenant) {
-  deps_.loop.converge("the monitor moves " + tenant.str(), [this, tenant] {
-    is_moving_ = false;
-    const std::vector<TenantId> stranded =
-        deps_.monitor.stranded(MonoTime::max(), deps_.recorded.snapshot());
-    if (std::find(stranded.begin(), stranded.end(), tenant) != stranded.end()) {
-      deps_.events.add("monitor.not_moved", subject_of_tenant(tenant),
-                       dump_json({{"error",
-                                   "it stays where it is for now; see 'voicectl events' "
-                                   "for the step that failed"}}));
-    }
-  });
+void PromotionDriver::settle(const TenantId& tenant, const Json& facts) {
+  deps_.loop.converge("the monitor moves " + tenant.str(),
+                      [this, tenant, facts] { settled(tenant, facts); });
+}
+
+void PromotionDriver::settled(const TenantId& tenant, const Json& facts) {
+  is_moving_ = false;
+  const bool is_moved = note_end(tenant);
+  if (!facts.is_null() && deps_.recorded.snapshot().platform) {
+    Json told = facts;
+    told["moved"] = is_moved;
+    // What failed of them is an event, and takes nothing back.
+    deps_.hooks.run("after_promotion", deps_.recorded.snapshot().platform->hooks.after_promotion,
+                    told, HookRunner::OnFailure::kGoOn, nullptr, [](const Status&) {});
+  }
+}
+
+bool PromotionDriver::note_end(const TenantId& tenant) {
+  const std::vector<TenantId> stranded =
+      deps_.monitor.stranded(MonoTime::max(), deps_.recorded.snapshot());
+  if (std::find(stranded.begin(), stranded.end(), tenant) == stranded.end()) {
+    note_took();
+    return true;
+  }
+  tell_not_moved(tenant,
+                 "it stays where it is for now; see 'voicectl events' for the step that failed");
+  return false;
 }
 
 }  // namespace voicectl

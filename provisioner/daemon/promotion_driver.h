@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -8,15 +9,17 @@
 #include "monitor/instance_monitor.h"
 #include "provisioner/apply/recorded_state.h"
 #include "provisioner/daemon/event_log.h"
+#include "provisioner/daemon/monitor_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
 
 namespace voicectl {
 
 /// Does what the monitor decides, if its mode is on: records the wish, as an action of its own, and
-/// has the loop plan again, which moves the tenant with its connections. In the other modes it only
-/// tells.
+/// has the loop plan again, which moves the tenant with its connections. A move within the pool is
+/// no wish: it is carried out as one that 'voicectl pool rebalance' asks for. In the other modes it
+/// only tells.
 ///
-/// One wish is under way at a time, and none while anything else is: an operator's apply is never
+/// One move is under way at a time, and none while anything else is: an operator's apply is never
 /// held up. What could not be moved stays where it is and is tried again, later and later.
 /// THREADS: loop thread only.
 class PromotionDriver {
@@ -27,6 +30,7 @@ class PromotionDriver {
     const RecordedState& recorded;
     ReconcileLoop& loop;
     EventLog& events;
+    HookRunner& hooks;
   };
   /// REQUIRES: all outlive it.
   explicit PromotionDriver(Deps deps) : deps_(deps) {}
@@ -34,14 +38,36 @@ class PromotionDriver {
   /// Decides with what was seen so far. Called once for each round of samples.
   void consider();
 
+  const MoveCounts& counts() const { return counts_; }
+
  private:
   void tell_news();
   void act();
   void move(const PromotionDecision& decision);
-  void settle(const TenantId& tenant);
+  void record(const PromotionDecision& decision, const Json& facts);
+  /// `facts` are for the hooks behind it; null: none are run.
+  void settle(const TenantId& tenant, const Json& facts);
+  void settled(const TenantId& tenant, const Json& facts);
+  /// Whether the tenant is where it was to go.
+  bool note_end(const TenantId& tenant);
+  /// The move under way is over without effect.
+  void not_moved(const TenantId& tenant, const std::string& error);
+  void tell_not_moved(const TenantId& tenant, const std::string& why);
+  /// It does not move and was not tried: that is told, and not counted as a failure.
+  void tell_refusal(const TenantId& tenant, const std::string& why);
+  /// Hooks take their time, and people act meanwhile.
+  Status check_again(const PromotionDecision& decision) const;
+  void note_took();
+  void even_out();
+  Status begin_even_out(const BalanceMove& move);
 
   Deps deps_;
   bool is_moving_ = false;
+  /// When the move under way was decided.
+  MonoTime decided_at_;
+  MoveCounts counts_;
+  /// Told last: who would be moved within the pool.
+  std::optional<TenantId> told_rebalance_;
 };
 
 /// A decision for events and the API: {"kind"|null,"rule","reason","otherwise":[...],

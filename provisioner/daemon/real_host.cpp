@@ -15,6 +15,7 @@
 #include "base/os/file_lock.h"
 #include "base/os/own_directory.h"
 #include "base/os/posix_file_system.h"
+#include "base/os/posix_host_scan.h"
 #include "base/os/posix_listener_factory.h"
 #include "base/os/posix_log_files.h"
 #include "base/os/posix_process_spawner.h"
@@ -22,17 +23,18 @@
 #include "base/os/service_descriptor_store.h"
 #include "base/os/service_notify.h"
 #include "base/os/system_clock.h"
+#include "monitor/procfs_host_source.h"
 #include "monitor/procfs_load_source.h"
 #include "provisioner/certs/dev_authority.h"
 #include "provisioner/daemon/client_http_probe.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/daemon.h"
 #include "provisioner/daemon/live_load.h"
-#include "provisioner/daemon/load_feed.h"
+#include "provisioner/daemon/posix_hook_streams.h"
 #include "provisioner/daemon/process_inspector.h"
 #include "provisioner/daemon/program_fingerprint.h"
-#include "provisioner/daemon/promotion_driver.h"
 #include "provisioner/daemon/status_view.h"
+#include "provisioner/daemon/watch.h"
 #include "provisioner/edge/nginx_edge.h"
 #include "provisioner/holder/holder_store.h"
 #include "provisioner/holder/moved_store.h"
@@ -134,6 +136,7 @@ struct RealHost::Inner {
   SystemRandom random;
   Log log;
   PosixFileSystem files;
+  PosixHostScan scan;
   PosixListenerFactory listeners;
   PosixLogFiles log_files;
   /// Two daemons with one run folder would take each other's sockets away.
@@ -154,13 +157,13 @@ struct RealHost::Inner {
   ThreadOffload program_offload{reactor};
   ProcessInspector inspector{reactor, processes, users.instances};
   ClientHttpProbe probe{reactor};
+  PosixHookStreamFactory hook_streams{reactor};
   std::unique_ptr<DevAuthority> authority;
   ProgramFingerprint fingerprint;
   std::unique_ptr<Daemon> daemon;
   ProcfsLoadSource load_source{files};
-  InstanceMonitor monitor;
-  std::unique_ptr<PromotionDriver> promotion;
-  std::unique_ptr<LoadFeed> load;
+  ProcfsHostSource host_source{files, options.paths.state};
+  std::unique_ptr<Watch> watch;
   std::unique_ptr<StatusView> status;
   std::unique_ptr<ControlServer> control;
   bool has_failed = false;
@@ -179,6 +182,7 @@ DaemonOptions RealHost::Inner::daemon_options() const {
   out.launch.program = options.runtime;
   out.launch.user = users.instances;
   out.own_uid = ::geteuid();
+  out.own_pid = ::getpid();
   out.edge.folders = EdgeFolders{options.paths.run, options.paths.log};
   out.edge.plain_http = options.plain_http ? PlainHttp::kServe : PlainHttp::kRedirect;
   out.edge.user = users.edge;
@@ -236,13 +240,14 @@ std::shared_ptr<HolderStore> RealHost::Inner::make_holder_store() {
 }
 
 DaemonSeams RealHost::Inner::seams() {
-  return DaemonSeams{
-      reactor, registry_offload, *registry, files, processes, listeners, *descriptors,
-      options.keep_connections ? holder.get() : nullptr, channels, log_pipes, random, wall, log,
-      *authority, *edge, [this](Completion<bool> done) { adopt_edge(std::move(done)); },
-      program_offload, inspector, probe, [this] { return fingerprint.of(options.runtime); },
-      // The daemon is made before its monitor, and plans when that is there.
-      [this] { return load ? live_load(load->view()) : LiveLoad{}; }};
+  return DaemonSeams{reactor, registry_offload, *registry, files, scan, processes, listeners,
+                     *descriptors, options.keep_connections ? holder.get() : nullptr, channels,
+                     log_pipes, random, wall, log, *authority, *edge,
+                     [this](Completion<bool> done) { adopt_edge(std::move(done)); },
+                     program_offload, inspector, probe, hook_streams,
+                     [this] { return fingerprint.of(options.runtime); },
+                     // The daemon is made before its watch, and plans when that is there.
+                     [this] { return watch ? live_load(watch->load()) : LiveLoad{}; }};
 }
 
 void RealHost::Inner::adopt_edge(Completion<bool> done) {
@@ -315,22 +320,22 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
       });
   inner->daemon =
       std::make_unique<Daemon>(inner->seams(), inner->daemon_options(), std::move(loaded));
-  inner->promotion = std::make_unique<PromotionDriver>(
-      PromotionDriver::Deps{reactor, inner->monitor, inner->daemon->recorded(),
-                            inner->daemon->loop(), inner->daemon->events()});
-  inner->load = std::make_unique<LoadFeed>(LoadFeed::Deps{reactor, inner->daemon->instances(),
-                                                          inner->load_source, inner->monitor,
-                                                          [raw] { raw->promotion->consider(); }});
-  inner->status = std::make_unique<StatusView>(
-      StatusView::Deps{inner->daemon->loop(), inner->daemon->instances(), *inner->edge, reactor,
-                       inner->options.paths, VOICECTL_VERSION, own_name(), ::getpid(),
-                       [raw] { return raw->load->view(); }});
+  inner->watch = std::make_unique<Watch>(
+      Watch::Deps{reactor, *inner->daemon, inner->load_source, inner->host_source, inner->probe,
+                  inner->options.paths.state + "/authority-root.pem",
+                  [raw] { return raw->processes.identify(::getpid()); }, VOICECTL_VERSION});
+  inner->status = std::make_unique<StatusView>(StatusView::Deps{
+      inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->instances(), *inner->edge,
+      inner->daemon->drift(), reactor, inner->options.paths, VOICECTL_VERSION, own_name(),
+      ::getpid(), [raw] { return raw->watch->load(); },
+      [raw] { return raw->watch->liveness().missed(); }, inner->watch->edge()});
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),
-      inner->daemon->upgrade(), inner->monitor, inner->daemon->lock(),
-      [raw] { return raw->daemon->metrics(); }, *inner->status, inner->wall, inner->options.paths,
-      inner->registry->identity(), ::geteuid(), [raw] { return raw->load->view(); },
+      inner->daemon->upgrade(), inner->watch->monitor(), inner->daemon->lock(),
+      [raw] { return raw->daemon->metrics() + raw->watch->metrics(); }, inner->daemon->drift(),
+      *inner->status, inner->wall, inner->options.paths, inner->registry->identity(), ::geteuid(),
+      [raw] { return raw->watch->load(); },
       [raw] {
         raw->descriptors->clear([raw] {
           // Later, so that the end of the answer still leaves.
@@ -345,7 +350,7 @@ void RealHost::start(std::function<void()> on_ready) {
   inner.reactor.post([&inner, on_ready] {
     const Status started = inner.daemon->start([&inner, on_ready] {
       inner.remember_edge();
-      inner.load->start();
+      inner.watch->begin();
       if (const Status served = inner.serve_control(); served.has_error()) {
         inner.log.error("daemon.not_serving", {{"error", served.error()}});
         inner.has_failed = true;

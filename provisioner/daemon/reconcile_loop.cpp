@@ -11,6 +11,8 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "provisioner/plan/drift_comparison.h"
+#include "provisioner/plan/drift_plan.h"
 #include "provisioner/plan/protection.h"
 
 namespace voicectl {
@@ -32,10 +34,14 @@ Error stopping() {
 
 ReconcileLoop::ReconcileLoop(Deps deps,
                              std::optional<DesiredState> desired,
-                             std::optional<Revision> revision)
+                             std::optional<Revision> revision,
+                             FieldOwners owners,
+                             const std::optional<std::string>& rollout_note)
     : deps_(std::move(deps)),
       desired_(std::move(desired)),
-      revisions_(RevisionBook::Deps{deps_.registry, deps_.events, deps_.log}, std::move(revision)),
+      revisions_(RevisionBook::Deps{deps_.registry, deps_.events, deps_.log},
+                 std::move(revision),
+                 std::move(owners)),
       relending_(Relending::Deps{deps_.reactor, deps_.recorded, deps_.placement, deps_.instances,
                                  deps_.bank, deps_.events, [this] { return executor_busy_; }}),
       delivery_(ConfigDelivery::Deps{deps_.reactor, deps_.recorded, deps_.instances, deps_.events,
@@ -49,7 +55,18 @@ ReconcileLoop::ReconcileLoop(Deps deps,
                            "cannot install a key now: the platform is locked");
             }
             return run_single(action, std::move(reason), std::move(done));
-          }}) {}
+          }}),
+      rollout_(
+          RolloutDriver::Deps{deps_.reactor, deps_.registry, deps_.recorded, deps_.executor,
+                              deps_.events, deps_.probe, deps_.paths,
+                              [this] { return plan_unchecked(*desired_, RepairedBy::kPerson); },
+                              [this](Plan plan, const ApplyListener& listener) {
+                                executor_busy_ = true;
+                                execute(std::move(plan), listener);
+                              },
+                              [this] { return executor_busy_; },
+                              [this](std::function<void()> act) { when_idle(std::move(act)); }},
+          rollout_note) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = snapshot_in_memory();
@@ -71,6 +88,7 @@ Snapshot ReconcileLoop::snapshot_in_memory() const {
   }
   out.observed.listeners = deps_.bank.tenants();
   out.observed.unserved = relending_.unserved();
+  out.observed.rebound = relending_.rebound();
   out.observed.outdated = delivery_.outdated();
   const EdgeObservation edge = deps_.edge.observe();
   out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
@@ -80,6 +98,12 @@ Snapshot ReconcileLoop::snapshot_in_memory() const {
 Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired) const {
   PlanInputs inputs;
   inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
+  const LiveLoad load = deps_.load ? deps_.load() : LiveLoad{};
+  for (const auto& [tenant, seen] : load.tenants) {
+    if (seen.steady_cpu_milli) {
+      inputs.loads.emplace(tenant, *seen.steady_cpu_milli);
+    }
+  }
   VC_TRY(const std::optional<EdgeConfig> edge,
          make_edge_config(deps_.edge_settings, desired.platform, desired.tenants));
   if (edge) {
@@ -88,22 +112,51 @@ Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired) const
   return inputs;
 }
 
+Snapshot ReconcileLoop::snapshot_with_drift(RepairedBy who) const {
+  Snapshot out = snapshot();
+  out.observed.drift = not_adopted(deps_.look_for_drift(out));
+  if (who == RepairedBy::kDaemon) {
+    out.observed.drift = left_to_daemon(std::move(out.observed.drift));
+  }
+  return out;
+}
+
 Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
   VC_TRY(check_protection(desired_, desired));
+  return plan_unchecked(desired, RepairedBy::kPerson);
+}
+
+Result<Plan> ReconcileLoop::plan_unchecked(const DesiredState& desired, RepairedBy who) const {
   VC_TRY(const PlanInputs inputs, plan_inputs(desired));
-  return ports_.plan_around(desired, snapshot(), inputs, deps_.wall.now());
+  const Snapshot seen = snapshot_with_drift(who);
+  if (who == RepairedBy::kPerson) {
+    VC_TRY(check_adoptions(seen, inputs.edge_fingerprint));
+  }
+  return ports_.plan_around(desired, seen, inputs, deps_.wall.now());
+}
+
+Result<Plan> ReconcileLoop::plan_to_keep() const {
+  const std::set<TenantId>& held = rollout_.held();
+  if (held.empty()) {
+    return plan_unchecked(*desired_, RepairedBy::kDaemon);
+  }
+  const Snapshot& recorded = deps_.recorded.snapshot();
+  VC_TRY(const Plan plan,
+         plan_unchecked(held_back(*desired_, recorded, held), RepairedBy::kDaemon));
+  const std::set<TenantId> not_yet = begun_among(held, recorded);
+  return part_of(plan, [&not_yet](const TenantId& tenant) { return !not_yet.contains(tenant); });
 }
 
 Result<EffectForecast> ReconcileLoop::forecast(const Plan& plan,
                                                const DesiredState& desired) const {
   VC_TRY(const PlanInputs inputs, plan_inputs(desired));
-  const Snapshot now = snapshot();
+  const Snapshot now = snapshot_with_drift(RepairedBy::kPerson);
   return deps_.forecasts.forecast({plan, desired, now, inputs, kActionsInFlight},
                                   LookFurther::kYes);
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
-  if (executor_busy_ || is_stopping_) {
+  if (executor_busy_ || is_stopping_ || rollout_.is_under_way()) {
     return Error(ErrorCode::kConflict,
                  "cannot apply now: another apply is running; try again when it has finished");
   }
@@ -128,36 +181,31 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                       .why = request.why,
                       .plan_id = plan.id,
                       .summary = render_plan_summary(plan)};
-  const auto accepted = [this, plan = std::move(plan), listener, desired = request.desired,
-                         moves_at_once = request.moves_at_once](const Status& stored) mutable {
-    const std::optional<Error> cut = std::exchange(cut_, std::nullopt);
-    if (stored.has_error() || is_stopping_ || cut) {
-      executor_busy_ = false;
-      api::ApplyOutcome outcome;
-      outcome.failed = 1;
-      outcome.remedy = stored.has_error() ? stored.error().text() : cut.value_or(stopping()).text();
-      listener.on_finished(outcome);
-      tell_idle();
-      return;
-    }
-    desired_ = std::move(desired);
-    execute(std::move(plan), noting(listener), moves_at_once);
-  };
-  revisions_.accept(request.desired, note, accepted);
+  run_hooks_before(std::move(request), note, std::move(plan), std::move(listener));
   return ok_status();
 }
 
 void ReconcileLoop::cut_short(const Error& why) {
+  rollout_.cut_short(why);
   if (executor_busy_ && !deps_.executor.is_running()) {
     cut_ = why;
   }
+  deps_.hooks.cancel(why, HookRunner::Whose::kApply);
   deps_.executor.cancel(why);
+}
+
+std::optional<Error> ReconcileLoop::take_cut() {
+  const std::optional<Error> cut = std::exchange(cut_, std::nullopt);
+  return is_stopping_ ? stopping() : cut;
 }
 
 ReconcileLoop::ApplyListener ReconcileLoop::noting(ApplyListener listener) {
   listener.on_finished =
       [this, on_finished = std::move(listener.on_finished)](const api::ApplyOutcome& outcome) {
-        revisions_.note_outcome(outcome);
+        // What is held back is a part of the newest revision that has not been applied.
+        if (outcome.rollout || rollout_.held().empty()) {
+          revisions_.note_outcome(outcome);
+        }
         on_finished(outcome);
       };
   return listener;
@@ -168,14 +216,16 @@ void ReconcileLoop::converge(const std::string& who, std::function<void()> done)
     done();
     return;
   }
-  Result<Plan> plan = this->plan(*desired_);
+  Result<Plan> plan = plan_to_keep();
   if (plan.has_error()) {
     deps_.log.error("converge.impossible", {{"error", plan.error()}});
     done();
     return;
   }
-  if (plan->empty()) {
-    revisions_.note_outcome({});
+  if (plan->empty() && !deps_.executor.has_unrecorded()) {
+    if (rollout_.held().empty()) {
+      revisions_.note_outcome({});
+    }
     done();
     return;
   }
@@ -204,7 +254,7 @@ Status ReconcileLoop::settle(const std::string& who, ApplyListener listener) {
     deps_.reactor.post([listener] { listener.on_finished({}); });
     return ok_status();
   }
-  VC_TRY(Plan plan, this->plan(*desired_));
+  VC_TRY(Plan plan, plan_to_keep());
   executor_busy_ = true;
   deps_.log.info("converge", {{"reason", who}, {"action", plan.steps.size()}});
   execute(std::move(plan), noting(std::move(listener)));
@@ -236,6 +286,8 @@ void ReconcileLoop::stop_everything(std::function<void(const std::string& what)>
           tell(what);
         }
       };
+  rollout_.cut_short(stopping());
+  deps_.hooks.cancel(stopping(), HookRunner::Whose::kAnyone);
   deps_.executor.cancel(stopping());
   // At once, so that a step that waits for an instance does not have to wait for its deadline.
   end_all(on_progress, [this, on_progress, done = std::move(done)] {

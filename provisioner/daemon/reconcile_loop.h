@@ -20,10 +20,12 @@
 #include "provisioner/daemon/config_delivery.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/forecast_book.h"
+#include "provisioner/daemon/hook_runner.h"
 #include "provisioner/daemon/key_watch.h"
 #include "provisioner/daemon/port_probe.h"
 #include "provisioner/daemon/relending.h"
 #include "provisioner/daemon/revision_book.h"
+#include "provisioner/daemon/rollout_driver.h"
 #include "provisioner/edge/edge_proxy.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/instances/listeners.h"
@@ -73,10 +75,23 @@ class ReconcileLoop {
     std::function<void(Completion<bool>)> adopt_edge;
     /// Whether somebody is about to change something. The hourly look waits for that.
     std::function<bool()> is_locked;
+    /// As last sampled. May be empty: then nothing is known.
+    std::function<LiveLoad()> load;
+    /// What of the host is not as `seen` has it recorded.
+    std::function<std::vector<DriftFinding>(const Snapshot& seen)> look_for_drift;
+    /// Asks tenants that are watched.
+    HttpProbe& probe;
+    HookRunner& hooks;
+    DaemonPaths paths;
   };
 
-  /// `desired` is what `revision` asks for.
-  ReconcileLoop(Deps deps, std::optional<DesiredState> desired, std::optional<Revision> revision);
+  /// `desired` is what `revision` asks for, `owners` whose its fields are; `rollout_note` what an
+  /// earlier run has left of a rollout.
+  ReconcileLoop(Deps deps,
+                std::optional<DesiredState> desired,
+                std::optional<Revision> revision,
+                FieldOwners owners,
+                const std::optional<std::string>& rollout_note);
 
   /// Takes over instances, listeners and edge of an earlier run, closes what it left open in the
   /// journal, and brings everything to the desired state. `done` runs when that is finished, also
@@ -84,6 +99,10 @@ class ReconcileLoop {
   void start(std::vector<JournalEntry> open_intents, std::function<void()> done);
 
   /// What would be done for `desired`. Changes nothing.
+  ///
+  /// The daemon by itself leaves alone what a person wrote or started, and configures nothing
+  /// instead of what was adopted.
+  /// ERRORS: kConflict if a person plans to change what was adopted.
   Result<Plan> plan(const DesiredState& desired) const;
   /// What carrying out `plan`, which was just made, would do outside. Changes nothing.
   Result<EffectForecast> forecast(const Plan& plan, const DesiredState& desired) const;
@@ -102,12 +121,12 @@ class ReconcileLoop {
     std::string why{};
     /// Revision of the desired state that it was made from; refused if it is another one now.
     std::optional<std::int64_t> base_revision{};
+    /// How its tenants are taken; absent: as the desired platform says.
+    std::optional<RolloutSpec> rollout{};
+    /// How owners of fields change with `desired`.
+    FieldOwnersChange owners{};
   };
-  struct ApplyListener {
-    std::function<void(const Plan&)> on_started;
-    Executor::OnProgress on_progress;
-    Executor::OnFinished on_finished;
-  };
+  using ApplyListener = voicectl::ApplyListener;
   /// Accepts `desired` and carries out its plan.
   /// ERRORS: kConflict if another apply runs or the plan is not the one that was shown. After
   /// success `on_finished` runs once; failures of steps are told there.
@@ -118,12 +137,15 @@ class ReconcileLoop {
   /// ERRORS: kConflict if an apply runs, or the recorded state is another one than it was made for.
   Status carry_out(Plan plan, ApplyListener listener);
 
-  /// Carries out one action outside of an apply, journaled like any other.
+  /// Carries out one action outside of an apply, journaled like any other. An error of `done` says
+  /// that it is not done; one that is done and could not be recorded yet is no error.
   /// ERRORS: kConflict if an apply runs.
   Status run_single(const Action& action, std::string reason, Completion<void> done);
+  /// Whether something that was done is not on record: it will be before anything else is done.
+  bool has_unrecorded() const { return deps_.executor.has_unrecorded(); }
 
-  /// Plans again for the desired state and carries the plan out, if there is anything to do and
-  /// no apply runs. `who` is for the log.
+  /// Plans again for the desired state and carries the plan out, if there is anything to do or to
+  /// record and no apply runs. `who` is for the log.
   void converge(const std::string& who, std::function<void()> done);
 
   /// As converge(), for somebody who listens.
@@ -149,10 +171,14 @@ class ReconcileLoop {
   /// yet.
   std::string why_outdated(const TenantId& tenant) const { return delivery_.reason_of(tenant); }
   const KeyWatch& keys() const { return keys_; }
+  const RolloutDriver& rollout() const { return rollout_; }
 
   const std::optional<DesiredState>& desired() const { return desired_; }
   /// Number of the newest revision; 0 before the first apply.
   std::int64_t revision() const { return revisions_.newest(); }
+  /// Fields of the desired state that are not the file's.
+  const FieldOwners& owners() const { return revisions_.owners(); }
+  void forget_owners(const TenantId& tenant) { revisions_.forget_owners(tenant); }
   /// Recorded and observed state, as of this turn.
   Snapshot snapshot() const;
   bool is_busy() const { return executor_busy_; }
@@ -173,9 +199,27 @@ class ReconcileLoop {
   void converge_later(Duration wait = kConvergeInterval);
   /// Notes what came of it as the outcome of the newest revision before `listener` is told.
   ApplyListener noting(ApplyListener listener);
+  /// The snapshot with what is to be repaired by whoever plans.
+  Snapshot snapshot_with_drift(RepairedBy who) const;
   /// The snapshot without what stands in files: certificates and keys.
   Snapshot snapshot_in_memory() const;
   Result<PlanInputs> plan_inputs(const DesiredState& desired) const;
+  /// What is to be done without being asked: whom a rollout holds back stays as it is.
+  Result<Plan> plan_to_keep() const;
+  Result<Plan> plan_unchecked(const DesiredState& desired, RepairedBy who) const;
+  void run_hooks_before(ApplyRequest request, Revision note, Plan plan, ApplyListener listener);
+  /// Runs the hooks behind it before `listener` is told of its end.
+  ApplyListener hooking(const ApplyRequest& request, const Plan& plan, ApplyListener listener);
+  void accept(const ApplyRequest& request, const Revision& note, Plan plan, ApplyListener listener);
+  void accepted(const ApplyRequest& request,
+                Plan plan,
+                const ApplyListener& listener,
+                const std::optional<Error>& cut);
+  void not_accepted(const Error& why, const ApplyListener& listener);
+  /// It is desired now, and no step of it is begun.
+  void accepted_only(const Plan& plan, const Error& why, const ApplyListener& listener);
+  /// Why the apply that is being accepted must not go on, if it must not. Told once.
+  std::optional<Error> take_cut();
   void execute(Plan plan,
                const ApplyListener& listener,
                std::size_t moves_at_once = kActionsInFlight);
@@ -192,6 +236,7 @@ class ReconcileLoop {
   ConfigDelivery delivery_;
   PortProbe ports_;
   KeyWatch keys_;
+  RolloutDriver rollout_;
   bool executor_busy_ = false;
   bool is_stopping_ = false;
   /// Why the apply that is being accepted begins no step.

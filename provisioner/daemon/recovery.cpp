@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -28,6 +29,35 @@ std::map<TenantId, RegainedTenant> youngest_leases(const AdoptReport& report) {
 
 bool is_adopted(const AdoptReport& report, const InstanceId& instance) {
   return std::find(report.adopted.begin(), report.adopted.end(), instance) != report.adopted.end();
+}
+
+ClosedAction closed_by_recovery(const JournalEntry& intent) {
+  return {intent.number,
+          JournalState::kFailed,
+          "the daemon ended meanwhile; examined and planned again",
+          {}};
+}
+
+/// Instances that waited for a tenant and have served one are not given to the next.
+void put_away_spares(RecordedChange& change, const RecordedState& recorded) {
+  for (const RecordedTenant& tenant : change.put_tenants) {
+    const RecordedTenant* const before = recorded.find_tenant(tenant.spec.tenant);
+    if (const auto left = left_spare(before->placement, tenant.placement, recorded)) {
+      change.put_instances.push_back(*left);
+    }
+  }
+}
+
+/// What is to become of an instance by `change`, or has: nullopt if it is not known.
+std::optional<InstanceFate> fate_after(const RecordedChange& change,
+                                       const RecordedState& recorded,
+                                       const InstanceId& instance) {
+  const RecordedInstance* const before = recorded.find_instance(instance);
+  auto out = before == nullptr ? std::nullopt : std::optional(before->fate);
+  for (const RecordedInstance& put : change.put_instances) {
+    out = put.instance == instance ? put.fate : out;
+  }
+  return out;
 }
 
 }  // namespace
@@ -101,11 +131,16 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
     } else if (tenant.placement && is_adopted(report, *tenant.placement)) {
       // It runs but has let go: the earlier run died between taking back and lending.
       tenant.placement = std::nullopt;
+    } else if (tenant.placement) {
+      // Nobody can tell with which token it was served last: the earlier run may have given out one
+      // that it could not record, and the tenant's store has met it.
+      tenant.token = deps_.placement.next_token(recorded);
     }
     if (tenant.placement != recorded.placement || tenant.token != recorded.token) {
       change.put_tenants.push_back(tenant);
     }
   }
+  put_away_spares(change, deps_.recorded);
   for (const JournalEntry& intent : open_intents) {
     const Result<Action> action = parse_action(intent.action);
     const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
@@ -113,7 +148,7 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
       const RecordedInstance* const before = deps_.recorded.find_instance(start->instance);
       change.put_instances.push_back(RecordedInstance{
           start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now(),
-          before == nullptr ? InstanceFate::kServing : before->fate});
+          fate_after(change, deps_.recorded, start->instance).value_or(InstanceFate::kServing)});
       const std::string holder = holder_of(start->instance);
       if (before != nullptr && before->admin_port != start->admin_port) {
         change.put_leases.push_back(PortLease{before->admin_port, holder, deps_.wall.now()});
@@ -157,6 +192,7 @@ void ReconcileLoop::settle_placements(const AdoptReport& report,
       }
     };
     deps_.reactor.call_after(kStartPatience, tell);
+    rollout_.tell_of_unfinished();
     converge("start of the daemon", [this, tell] {
       converge_later();
       keys_.begin();
@@ -179,26 +215,33 @@ void ReconcileLoop::close_intents(const std::vector<JournalEntry>& open_intents,
   own.epoch = deps_.recorded.snapshot().epoch;
   own.key = fmt::format("recover-{}", own.epoch.value);
   own.opened_at = deps_.wall.now();
-  const auto work = [open_intents, change, own](Registry& registry) -> Result<Generation> {
+  const auto opened = std::make_shared<std::optional<std::int64_t>>();
+  const auto work = [open_intents, change, own, opened](Registry& registry) -> Result<Generation> {
     VC_TRY(const std::vector<std::int64_t> numbers, registry.open_actions({own}));
+    *opened = numbers.front();
     std::vector<ClosedAction> closed;
     for (const JournalEntry& intent : open_intents) {
-      closed.push_back(ClosedAction{intent.number,
-                                    JournalState::kFailed,
-                                    "the daemon ended meanwhile; examined and planned again",
-                                    {}});
+      closed.push_back(closed_by_recovery(intent));
     }
     closed.push_back(ClosedAction{numbers.front(), JournalState::kDone, "", change});
     return registry.close_actions(closed);
   };
-  deps_.registry.run<Generation>(work, [this, change, done](const Result<Generation>& generation) {
-    if (generation.has_error()) {
-      deps_.log.error("recovery.not_recorded", {{"error", generation.error()}});
-    } else {
-      deps_.recorded.acknowledge(change, *generation);
-    }
-    done();
-  });
+  deps_.registry.run<Generation>(
+      work, [this, open_intents, change, own, opened, done](const Result<Generation>& generation) {
+        if (generation.has_error()) {
+          deps_.log.error("recovery.not_recorded", {{"error", generation.error()}});
+          // It is so all the same: whoever plans from what was recorded before would give tenants a
+          // second owner.
+          for (const JournalEntry& intent : open_intents) {
+            deps_.executor.believe(closed_by_recovery(intent));
+          }
+          deps_.executor.believe(ClosedAction{opened->value_or(0), JournalState::kDone, "", change},
+                                 *opened ? std::nullopt : std::optional(own));
+        } else {
+          deps_.recorded.acknowledge(change, *generation);
+        }
+        done();
+      });
 }
 
 }  // namespace voicectl

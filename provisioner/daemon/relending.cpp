@@ -16,9 +16,11 @@ void Relending::begin(const InstanceId& instance) {
 }
 
 void Relending::lend(const Target& target) {
+  under_way_.erase(target.tenant);  // whoever was asked before is not waited for
   if (!deps_.bank.holds(target.tenant)) {
     return;  // the plan binds it first, then lends it
   }
+  under_way_.insert_or_assign(target.tenant, target.series);
   deps_.placement.lend_again(*deps_.recorded.find_tenant(target.tenant),
                              [this, target](const Status& lent) { take_outcome(target, lent); });
 }
@@ -27,6 +29,7 @@ void Relending::take_outcome(const Target& target, const Status& lent) {
   if (series_[target.tenant] != target.series) {
     return;
   }
+  under_way_.erase(target.tenant);
   const auto known = refused_.find(target.tenant);
   const bool is_first = known == refused_.end();
   if (lent.has_value()) {
@@ -74,9 +77,44 @@ bool Relending::is_missing(const Target& target) const {
   }
   const std::vector<InstanceView> views = deps_.instances.observe();
   return std::any_of(views.begin(), views.end(), [&](const InstanceView& view) {
+    const auto lent = view.tenants.find(target.tenant);
     return view.instance == target.instance && view.state == InstanceState::kReady &&
-           !view.tenants.contains(target.tenant);
+           (lent == view.tenants.end() || has_old_sockets(target.tenant, lent->second));
   });
+}
+
+bool Relending::has_old_sockets(const TenantId& tenant, const LentTenant& lent) const {
+  const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
+  return held && held->binding != lent.binding;
+}
+
+void Relending::mend() {
+  for (const TenantId& tenant : rebound()) {
+    lend(Target{tenant, *deps_.recorded.find_tenant(tenant)->placement, ++series_[tenant]});
+  }
+}
+
+std::set<TenantId> Relending::rebound() const {
+  std::set<TenantId> out;
+  std::map<InstanceId, InstanceView> ready;
+  for (InstanceView& view : deps_.instances.observe()) {
+    if (view.state == InstanceState::kReady) {
+      const InstanceId name = view.instance;
+      ready.emplace(name, std::move(view));
+    }
+  }
+  for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
+    const auto home = recorded.placement ? ready.find(*recorded.placement) : ready.end();
+    if (home == ready.end() || under_way_.contains(tenant) || refused_.contains(tenant) ||
+        !deps_.bank.holds(tenant)) {
+      continue;
+    }
+    const auto lent = home->second.tenants.find(tenant);
+    if (lent == home->second.tenants.end() || has_old_sockets(tenant, lent->second)) {
+      out.insert(tenant);
+    }
+  }
+  return out;
 }
 
 std::map<TenantId, std::string> Relending::unserved() const {

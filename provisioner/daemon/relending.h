@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/backoff.h"
@@ -16,8 +17,9 @@
 
 namespace voicectl {
 
-/// Lends the tenants of an instance again after it had to be restarted, and keeps trying with those
-/// that it does not take: nothing else would notice, since they stay recorded as placed there.
+/// Lends the tenants of an instance again after it had to be restarted, or after their sockets were
+/// bound anew, and keeps trying with those that it does not take: nothing else would notice, since
+/// they stay recorded as placed there.
 ///
 /// THREADS: loop thread only.
 class Relending {
@@ -42,6 +44,13 @@ class Relending {
   /// Lends what is recorded as placed on `instance`, which has just become ready.
   void begin(const InstanceId& instance);
 
+  /// Lends to their instances what was bound anew since they got it, and what they may have missed.
+  void mend();
+
+  /// Tenants whose instance is ready and is not known to accept on the sockets of now, though
+  /// nobody is lending them or will try again.
+  std::set<TenantId> rebound() const;
+
   /// Tenants that their instance, although it is ready, has not taken, and why.
   std::map<TenantId, std::string> unserved() const;
 
@@ -63,11 +72,15 @@ class Relending {
   void take_outcome(const Target& target, const Status& lent);
   void wait(const Target& target, Duration length);
   void try_again(const Target& target);
-  /// The tenant is still to be served there, the instance is ready, and does not have it.
+  /// The tenant is still to be served there, the instance is ready, and does not have it, or not
+  /// with the sockets of now.
   bool is_missing(const Target& target) const;
+  bool has_old_sockets(const TenantId& tenant, const LentTenant& lent) const;
 
   Deps deps_;
   std::map<TenantId, Refusal> refused_;
+  /// Lent, and not answered.
+  std::map<TenantId, std::uint64_t> under_way_;
   /// Newest series of each tenant.
   std::map<TenantId, std::uint64_t> series_;
 };

@@ -34,10 +34,13 @@ Status RevisionBook::check_base(std::optional<std::int64_t> base) const {
 
 void RevisionBook::accept(const DesiredState& desired,
                           const Revision& note,
+                          const FieldOwnersChange& owners,
                           Completion<void> done) {
   deps_.registry.run<Revision>(
-      [desired, note](Registry& registry) { return registry.accept_desired(desired, note); },
-      [this, done = std::move(done)](const Result<Revision>& accepted) {
+      [desired, note, owners](Registry& registry) {
+        return registry.accept_desired(desired, note, owners);
+      },
+      [this, owners, done = std::move(done)](const Result<Revision>& accepted) {
         if (accepted.has_error()) {
           done(accepted.error());
           return;
@@ -47,6 +50,8 @@ void RevisionBook::accept(const DesiredState& desired,
                            dump_json({{"who", accepted->who}, {"why", accepted->why}}));
         }
         newest_ = *accepted;
+        record_owners(owners_, owners,
+                      {accepted->number, accepted->at, accepted->who, accepted->why});
         done(ok_status());
       });
 }

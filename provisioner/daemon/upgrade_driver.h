@@ -13,6 +13,7 @@
 #include "provisioner/apply/program_store.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/http_probe.h"
+#include "provisioner/daemon/probe_round.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/plan/upgrade_plan.h"
 
@@ -69,11 +70,6 @@ class UpgradeDriver {
   explicit UpgradeDriver(Deps deps);
   ~UpgradeDriver();
 
-  /// Between two looks at what was upgraded.
-  static constexpr Duration kProbeInterval = std::chrono::seconds(1);
-  static constexpr Duration kProbeTimeout = std::chrono::seconds(5);
-  /// A program is turned back when so many looks in a row went wrong.
-  static constexpr int kProbeFailures = 2;
   /// Longest silence towards whoever listens.
   static constexpr Duration kBeat = std::chrono::seconds(10);
   /// Tries to bring about what is recorded before it is given up (forward) or forced (back).
@@ -84,9 +80,9 @@ class UpgradeDriver {
   void forecast(UpgradeRequest request, Completion<UpgradeForecast> done);
 
   /// `refused` runs if it does not begin; else the listener hears of it to its end, the first time
-  /// when it is recorded. `may_begin` is asked once more before that.
-  /// ERRORS: as forecast(); kConflict if it would drop WebSockets and may not; what `may_begin`
-  /// says.
+  /// when it is recorded, or is believed until it can be. `may_begin` is asked once more before
+  /// that. ERRORS: as forecast(); kConflict if it would drop WebSockets and may not; what
+  /// `may_begin` says.
   void begin(UpgradeRequest request,
              ReconcileLoop::ApplyListener listener,
              std::function<void(const Error&)> refused,

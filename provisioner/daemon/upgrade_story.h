@@ -20,6 +20,7 @@ struct UpgradeDriver::Story {
   std::string failure;
   MonoTime watch_until{};
   int bad_looks = 0;
+  int unasked = 0;
   /// Restarts that had happened when the watch began.
   std::map<InstanceId, int> restarts;
   std::optional<std::string> abort_why;

@@ -22,6 +22,7 @@ const InstanceView* find_view(const std::vector<InstanceView>& views, const Inst
 
 void UpgradeDriver::begin_watch() {
   story_->bad_looks = 0;
+  story_->unasked = 0;
   story_->restarts.clear();
   const std::vector<InstanceView> views = deps_.instances.observe();
   for (const InstanceId& instance : upgraded_instances(deps_.recorded.snapshot())) {
@@ -67,35 +68,36 @@ void UpgradeDriver::ask_all(std::function<void(const Status&)> done) {
   for (const InstanceId& instance : upgraded_instances(snapshot)) {
     targets.push_back(ProbeTarget{.port = snapshot.instances.at(instance).admin_port});
     for (const TenantId& tenant : deps_.recorded.tenants_of(instance)) {
-      const RecordedTenant& recorded = snapshot.tenants.at(tenant);
-      targets.push_back(
-          ProbeTarget{.socket = deps_.paths.tenant_socket(tenant),
-                      .host = recorded.routes.empty() ? tenant.str() : recorded.routes.front()});
+      targets.push_back(probe_target_of(snapshot.tenants.at(tenant), deps_.paths));
     }
   }
-  struct Round {
-    std::size_t left = 1;
-    Status worst = ok_status();
-  };
-  auto round = std::make_shared<Round>();
-  const auto one_less = [round, done = std::move(done), alive = std::weak_ptr(alive_)] {
-    if (--round->left == 0 && !alive.expired()) {
-      done(round->worst);
-    }
-  };
-  for (const ProbeTarget& target : targets) {
-    ++round->left;
-    deps_.probe.ask(target, kProbeTimeout, [round, one_less](const Status& answer) {
-      if (answer.has_error() && round->worst.has_value()) {
-        round->worst = answer;
-      }
-      one_less();
-    });
-  }
-  one_less();
+  ask_each(
+      deps_.probe, targets,
+      [done = std::move(done), alive = std::weak_ptr(alive_)](const std::vector<Status>& answers) {
+        // Whoever could not be asked counts only if nobody answered badly.
+        auto bad = std::find_if(answers.begin(), answers.end(), [](const Status& each) {
+          return each.has_error() && each.error().code() != ErrorCode::kResourceExhausted;
+        });
+        if (bad == answers.end()) {
+          bad = std::find_if(answers.begin(), answers.end(),
+                             [](const Status& each) { return each.has_error(); });
+        }
+        if (!alive.expired()) {
+          done(bad == answers.end() ? ok_status() : *bad);
+        }
+      });
 }
 
 void UpgradeDriver::looked(const Status& seen) {
+  if (seen.has_error() && seen.error().code() == ErrorCode::kResourceExhausted) {
+    if (++story_->unasked >= kMostUnasked) {
+      turn_back("nobody could ask whether it is well: " + seen.error().text());
+    } else {
+      later(kProbeInterval, [this] { look(); });  // it says nothing of them
+    }
+    return;
+  }
+  story_->unasked = 0;
   story_->bad_looks = seen.has_error() ? story_->bad_looks + 1 : 0;
   if (story_->bad_looks >= kProbeFailures) {
     turn_back("a probe failed: " + seen.error().text());

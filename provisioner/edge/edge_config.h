@@ -82,6 +82,14 @@ struct EdgeTenant {
   friend bool operator==(const EdgeTenant&, const EdgeTenant&) = default;
 };
 
+/// A configuration that a person wrote and that was accepted as it is.
+struct AdoptedConfig {
+  std::string text;
+  /// What it answers when it is asked who it is.
+  std::string fingerprint;
+  friend bool operator==(const AdoptedConfig&, const AdoptedConfig&) = default;
+};
+
 /// All that nginx's configuration is made from.
 struct EdgeConfig {
   /// REQUIRES: not kNone.
@@ -105,8 +113,14 @@ struct EdgeConfig {
   std::optional<RateLimit> voice_limit;
   /// Static mode only, sorted by tenant.
   std::vector<EdgeTenant> tenants;
+  /// Served instead of all that is above.
+  std::optional<AdoptedConfig> adopted{};
   friend bool operator==(const EdgeConfig&, const EdgeConfig&) = default;
 };
+
+/// The text that `config` asks for, whatever was adopted instead.
+/// ERRORS: as make_nginx_config.
+Result<std::string> render_edge_config(const EdgeConfig& config);
 
 /// Names the configuration that `config` renders to: 16 hexadecimal digits. Equal text, equal
 /// fingerprint, also across versions of voicectl.

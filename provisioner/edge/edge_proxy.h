@@ -75,6 +75,9 @@ class EdgeProxy {
 
   virtual EdgeObservation observe() const = 0;
 
+  /// The file that the proxy reads its configuration from; empty if there is none.
+  virtual std::string config_file() const { return {}; }
+
   /// Makes the proxy open its log files anew, after they were rotated. Not running is success.
   virtual Status reopen_logs() = 0;
 

@@ -43,6 +43,7 @@ class NginxEdge::Inner {
   void stop(Completion<void> done);
   Status reopen_logs() { return process_.signal(SIGUSR1); }
   EdgeRoutes& routes() { return routes_; }
+  std::string config_file() const { return process_.config_file(); }
   EdgeObservation observe() const;
 
  private:
@@ -152,6 +153,9 @@ Result<Job> NginxEdge::Inner::make_job(const EdgeConfig& config, Completion<Edge
   VC_TRY(const NginxTree tree, make_nginx_config(config));
   VC_TRY(std::string text, emit_nginx_config(tree));
   VC_TRY(prepare_folders());
+  if (config.adopted) {
+    return Job{config.adopted->text, config.adopted->fingerprint, config.domain, std::move(done)};
+  }
   return Job{std::move(text), std::move(fingerprint), config.domain, std::move(done)};
 }
 
@@ -369,6 +373,10 @@ Status NginxEdge::withdraw_route(const TenantId& tenant) {
 
 EdgeObservation NginxEdge::observe() const {
   return inner_->observe();
+}
+
+std::string NginxEdge::config_file() const {
+  return inner_->config_file();
 }
 
 Status NginxEdge::reopen_logs() {

@@ -63,6 +63,7 @@ class NginxEdge final : public EdgeProxy {
                        const std::string& socket_path) override;
   Status withdraw_route(const TenantId& tenant) override;
   EdgeObservation observe() const override;
+  std::string config_file() const override;
   Status reopen_logs() override;
   void stop(Completion<void> done) override;
 

@@ -212,6 +212,11 @@ std::string wildcard_file_name(const HostName& domain) {
   return "_wildcard." + domain.str();
 }
 
+Result<std::string> render_edge_config(const EdgeConfig& config) {
+  VC_TRY(const NginxTree tree, make_nginx_config(config));
+  return emit_nginx_config(tree);
+}
+
 Result<std::string> edge_fingerprint(const EdgeConfig& config) {
   VC_TRY(const NginxTree tree, make_tree(config, "none"));
   VC_TRY(const std::string text, emit_nginx_config(tree));

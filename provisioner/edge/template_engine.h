@@ -34,6 +34,7 @@ using TemplateLoader = std::function<Result<std::optional<std::string>>(const st
 ///   {% for x in path %} ... {% endfor %}         loop.index, loop.first, loop.last
 ///   {% if path %} {% elif not path %} {% else %} {% endif %}    also: path == "text"
 ///   {% include "other.tmpl" %}   {# comment #}
+///   {% raw %} ... {% endraw %}   as it is, for targets that have tags in braces of their own
 ///
 /// A tag that stands alone on its line takes the line with it.
 class Template {

@@ -59,7 +59,7 @@ class Lexer {
 
  private:
   std::size_t next_tag() const {
-    std::size_t at = position_;
+    std::size_t at = std::max(position_, raw_end_);
     while ((at = text_.find('{', at)) != std::string_view::npos) {
       if (at + 1 < text_.size() &&
           std::string_view("{%#").find(text_[at + 1]) != std::string_view::npos) {
@@ -118,7 +118,13 @@ class Lexer {
     if (close == std::string_view::npos) {
       return template_error(place_, "a tag has no end");
     }
-    if (kind != '#') {
+    const bool is_raw = text_.substr(position_, close + 2 - position_) == kRaw;
+    if (is_raw) {
+      raw_end_ = text_.find(kEndRaw, close + 2);
+      if (raw_end_ == std::string_view::npos) {
+        return template_error(place_, "a block has no 'endraw'");
+      }
+    } else if (kind != '#' && (position_ != raw_end_ || position_ == 0)) {
       tokens.push_back({kind == '{' ? TokenKind::kValue : TokenKind::kStatement,
                         std::string(text_.substr(position_ + 2, close - position_ - 2)), place_});
     }
@@ -126,8 +132,13 @@ class Lexer {
     return ok_status();
   }
 
+  static constexpr std::string_view kRaw = "{% raw %}";
+  static constexpr std::string_view kEndRaw = "{% endraw %}";
+
   std::string_view text_;
   std::size_t position_ = 0;
+  /// Up to there everything is text.
+  std::size_t raw_end_ = 0;
   TemplatePlace place_;
 };
 

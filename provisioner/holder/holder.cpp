@@ -127,7 +127,7 @@ void Holder::accept_all() {
 
 void Holder::hear(Visitor& visitor) {
   while (!is_stopping_ && !visitor.is_gone) {
-    ReceivedFdMessage received = receive_fd_message(visitor.socket.get(), buffer_);
+    ReceivedFdMessage received = receive_fd_message(visitor.socket.get());
     switch (received.kind) {
       case ReceivedFdMessage::Kind::kNothing:
         return;

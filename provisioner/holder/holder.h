@@ -88,7 +88,6 @@ class Holder {
   std::map<std::string, std::vector<UniqueFd>, std::less<>> kept_;
   std::vector<Visitor> visitors_;
   Lanes lanes_;
-  std::string buffer_;
   unsigned idle_ = 0;
   bool is_stopping_ = false;
 };

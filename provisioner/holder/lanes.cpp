@@ -134,7 +134,7 @@ void Lanes::hear_everything() {
 
 bool Lanes::hear(Lane& lane) {
   for (int turn = 0; turn < kMostPerTurn && !lane.is_dead; ++turn) {
-    ReceivedFdMessage received = receive_fd_message(lane.socket.get(), buffer_);
+    ReceivedFdMessage received = receive_fd_message(lane.socket.get());
     switch (received.kind) {
       case ReceivedFdMessage::Kind::kNothing:
         return false;

@@ -120,7 +120,6 @@ class Lanes {
   /// What a dead instance had been given and did not take.
   std::map<std::string, std::deque<Batch>, std::less<>> loose_;
   std::uint64_t last_batch_ = 0;
-  std::string buffer_;
 };
 
 }  // namespace voicectl::holder

@@ -111,7 +111,7 @@ void Lanes::send(Gift& gift) {
 
 void Lanes::hear(Gift& gift) {
   while (!gift.is_over) {
-    const ReceivedFdMessage received = receive_fd_message(gift.socket.get(), buffer_);
+    const ReceivedFdMessage received = receive_fd_message(gift.socket.get());
     if (received.kind == ReceivedFdMessage::Kind::kNothing) {
       return;
     }

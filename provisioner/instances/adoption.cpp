@@ -120,8 +120,7 @@ Result<ProcessIdentity> Adoption::identify(const InstanceId& id,
   const std::optional<ProcessIdentity> process =
       pid > 1 ? supervision_.deps.processes.identify(static_cast<int>(pid)) : std::nullopt;
   // An instance may run as another user: its word alone must not decide whom we signal.
-  const bool is_other =
-      candidate.file && candidate.file->process && process && *candidate.file->process != *process;
+  const bool is_other = candidate.file && process && candidate.file->process != *process;
   if (!process || is_other) {
     return Error(ErrorCode::kConflict,
                  fmt::format("cannot adopt instance '{}': it says that it is process {}, which is "
@@ -151,9 +150,10 @@ void Adoption::take_listener(const InstanceId& id,
     return;  // `count` of the answer will not agree
   }
   Candidate& candidate = candidates_.at(id);
+  const std::uint64_t binding =
+      supervision_.deps.bank.take_over(regained->tenant, std::move(both[0]), std::move(both[1]));
   candidate.tenants.insert_or_assign(regained->tenant,
-                                     LentTenant{regained->generation, regained->token});
-  supervision_.deps.bank.take_over(regained->tenant, std::move(both[0]), std::move(both[1]));
+                                     LentTenant{regained->generation, regained->token, binding});
 }
 
 void Adoption::take_regained(const InstanceId& id, const Result<std::string>& answer) {
@@ -206,16 +206,15 @@ void Adoption::end_unanswering(const InstanceId& id, Candidate& candidate, const
     candidate.link->close(why);
     candidate.link.reset();
   }
-  const std::optional<ProcessIdentity> written =
-      candidate.file ? candidate.file->process : std::nullopt;
   const bool nobody_listens = why.code() == ErrorCode::kNotFound;
-  if (!written) {
+  if (!candidate.file) {
     return nobody_listens ? clean_up(id, candidate) : leave_alone(id, candidate, why);
   }
+  const ProcessIdentity& written = candidate.file->process;
   const std::optional<InstanceOptions> options = options_of(id, candidate);
-  const bool is_running = supervision_.deps.processes.identify(written->pid) == written;
+  const bool is_running = supervision_.deps.processes.identify(written.pid) == written;
   if (!is_running || !options ||
-      supervise_(*options, FoundInstance{*written, nullptr, "", {}}).has_error()) {
+      supervise_(*options, FoundInstance{written, nullptr, "", {}}).has_error()) {
     return clean_up(id, candidate);
   }
   end(id, Duration::zero());

@@ -116,6 +116,14 @@ void InstanceManager::reconfigure(const InstanceId& instance,
   supervision_->answer<void>(std::move(done), unknown(instance));
 }
 
+void InstanceManager::give_up(const InstanceId& instance,
+                              const ProcessIdentity& process,
+                              const Error& why) {
+  if (SupervisedInstance* const known = find(instance)) {
+    known->give_up(process, why);
+  }
+}
+
 void InstanceManager::request(const InstanceId& instance,
                               std::string_view type,
                               std::string body,

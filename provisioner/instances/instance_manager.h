@@ -144,6 +144,10 @@ class InstanceManager {
                Duration timeout,
                Completion<std::string> done);
 
+  /// Kills a ready instance that is of no more use, for that reason, and starts it again as after
+  /// any end that nobody asked for. Does nothing if `process` is not the one that runs.
+  void give_up(const InstanceId& instance, const ProcessIdentity& process, const Error& why);
+
   /// After a restart of the daemon: takes over what runs, ends what nobody recorded, regains the
   /// tenants' listeners into the bank, cleans up what is gone. Once, before anything else.
   void adopt(std::vector<AdoptRecord> records, Completion<AdoptReport> done);

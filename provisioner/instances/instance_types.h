@@ -67,6 +67,8 @@ using OnHandOverProgress = std::function<void(const handoff::HandOverProgress& p
 struct LentTenant {
   Generation generation;
   FencingToken token;
+  /// Of the sockets that it accepts on (ListenerDescriptors); 0 for ones that nobody comes to.
+  std::uint64_t binding = 0;
   friend bool operator==(const LentTenant&, const LentTenant&) = default;
 };
 

@@ -40,7 +40,8 @@ std::size_t ListenerBank::take_back(std::vector<KeptDescriptors> kept, const IsW
       store_.drop(one.name);
       continue;
     }
-    held_.try_emplace(*tenant, Pair{std::move(one.descriptors[0]), std::move(one.descriptors[1])});
+    held_.try_emplace(*tenant, Pair{std::move(one.descriptors[0]), std::move(one.descriptors[1]),
+                                    ++last_binding_});
     ++taken;
   }
   return taken;
@@ -81,20 +82,50 @@ Status ListenerBank::bind(const TenantId& tenant,
     (void)files_.remove(unix_path);  // the reason to tell is the port
     return tcp_listener.error().with_context("binding tenant '" + tenant.str() + "'");
   }
-  const auto held_now =
-      held_.emplace(tenant, Pair{std::move(*unix_listener), std::move(*tcp_listener)}).first;
+  const auto held_now = held_
+                            .emplace(tenant, Pair{std::move(*unix_listener),
+                                                  std::move(*tcp_listener), ++last_binding_})
+                            .first;
   keep(tenant, held_now->second);
   return ok_status();
 }
 
-void ListenerBank::take_over(const TenantId& tenant,
-                             UniqueFd unix_listener,
-                             UniqueFd tcp_listener) {
-  const auto [held, is_new] =
-      held_.try_emplace(tenant, Pair{std::move(unix_listener), std::move(tcp_listener)});
-  if (is_new) {
-    keep(tenant, held->second);
+Status ListenerBank::rebind(const TenantId& tenant,
+                            const std::string& unix_path,
+                            const SocketAccess& access) {
+  const auto held = held_.find(tenant);
+  if (held == held_.end()) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("cannot bind the socket of tenant '{}' anew: it has no listener",
+                             tenant.str()));
   }
+  VC_TRY(files_.remove(unix_path));
+  // Nobody could come to it any more; what waits in its queue has to come again.
+  factory_.stop_listening(held->second.unix_listener);
+  Result<UniqueFd> bound = factory_.bind_unix(unix_path, access);
+  if (bound.has_error()) {
+    return bound.error().with_context("binding tenant '" + tenant.str() + "'");
+  }
+  held->second.unix_listener = std::move(*bound);
+  held->second.binding = ++last_binding_;
+  keep(tenant, held->second);
+  return ok_status();
+}
+
+std::uint64_t ListenerBank::take_over(const TenantId& tenant,
+                                      UniqueFd unix_listener,
+                                      UniqueFd tcp_listener) {
+  if (const auto held = held_.find(tenant); held != held_.end()) {
+    const bool is_same = factory_.is_same(held->second.unix_listener, unix_listener) &&
+                         factory_.is_same(held->second.tcp_listener, tcp_listener);
+    return is_same ? held->second.binding : 0;
+  }
+  const auto taken =
+      held_
+          .emplace(tenant, Pair{std::move(unix_listener), std::move(tcp_listener), ++last_binding_})
+          .first;
+  keep(tenant, taken->second);
+  return taken->second.binding;
 }
 
 bool ListenerBank::holds(const TenantId& tenant) const {
@@ -106,7 +137,8 @@ std::optional<ListenerDescriptors> ListenerBank::descriptors(const TenantId& ten
   if (held == held_.end()) {
     return std::nullopt;
   }
-  return ListenerDescriptors{held->second.unix_listener.get(), held->second.tcp_listener.get()};
+  return ListenerDescriptors{held->second.unix_listener.get(), held->second.tcp_listener.get(),
+                             held->second.binding};
 }
 
 Status ListenerBank::release(const TenantId& tenant, const std::string& unix_path) {

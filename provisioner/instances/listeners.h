@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -22,6 +23,8 @@ namespace voicectl {
 struct ListenerDescriptors {
   int unix_listener = -1;
   int tcp_listener = -1;
+  /// Another number each time one of them was bound anew; never 0.
+  std::uint64_t binding = 0;
 };
 
 /// Where a tenant's two listeners are bound, as ListenerFactory::describe says.
@@ -58,9 +61,16 @@ class ListenerBank {
               const SocketAccess& access,
               Port port);
 
+  /// Binds the unix socket of a held tenant anew, whose file is gone or somebody else's; the file
+  /// goes. Who waits in the queue of the old one is told that nobody comes.
+  /// ERRORS: kNotFound if the tenant is not held; those of ListenerFactory.
+  Status rebind(const TenantId& tenant, const std::string& unix_path, const SocketAccess& access);
+
   /// Keeps sockets that came back from an instance. If the tenant is held already, the given ones
-  /// are closed: they are the same sockets, or younger than what clients were told.
-  void take_over(const TenantId& tenant, UniqueFd unix_listener, UniqueFd tcp_listener);
+  /// are closed: they are the same sockets, or nobody comes to them any more.
+  ///
+  /// Returns the binding that they are; 0 for others than are held.
+  std::uint64_t take_over(const TenantId& tenant, UniqueFd unix_listener, UniqueFd tcp_listener);
 
   bool holds(const TenantId& tenant) const;
 
@@ -79,6 +89,7 @@ class ListenerBank {
   struct Pair {
     UniqueFd unix_listener;
     UniqueFd tcp_listener;
+    std::uint64_t binding = 0;
   };
 
   void keep(const TenantId& tenant, const Pair& pair);
@@ -87,6 +98,7 @@ class ListenerBank {
   FileSystem& files_;
   DescriptorStore& store_;
   std::map<TenantId, Pair> held_;
+  std::uint64_t last_binding_ = 0;
 };
 
 }  // namespace voicectl

@@ -12,10 +12,6 @@ namespace {
 Result<ProcessFile> read_fields(const Json& object) {
   VC_TRY(const std::int64_t port_number, require_integer(object, "admin_port"));
   VC_TRY(const Port port, Port::make(port_number));
-  ProcessFile file{port, std::nullopt};
-  if (!object.contains("pid")) {
-    return file;
-  }
   VC_TRY(const std::int64_t pid, require_integer(object, "pid"));
   VC_TRY(const std::int64_t start_ticks, require_integer(object, "start_ticks"));
   VC_TRY(const std::string boot_id, require_string(object, "boot_id"));
@@ -23,21 +19,17 @@ Result<ProcessFile> read_fields(const Json& object) {
   if (pid <= 1 || pid > std::numeric_limits<int>::max() || start_ticks < 0) {
     return Error(ErrorCode::kInvalidArgument, "cannot take such a process number");
   }
-  file.process =
-      ProcessIdentity{static_cast<int>(pid), static_cast<std::uint64_t>(start_ticks), boot_id};
-  return file;
+  return ProcessFile{port, ProcessIdentity{static_cast<int>(pid),
+                                           static_cast<std::uint64_t>(start_ticks), boot_id}};
 }
 
 }  // namespace
 
 std::string render_process_file(const ProcessFile& file) {
-  Json object = {{"admin_port", file.admin_port.value()}};
-  if (file.process) {
-    object["pid"] = file.process->pid;
-    object["start_ticks"] = file.process->start_ticks;
-    object["boot_id"] = file.process->boot_id;
-  }
-  return dump_json(object);
+  return dump_json({{"admin_port", file.admin_port.value()},
+                    {"pid", file.process.pid},
+                    {"start_ticks", file.process.start_ticks},
+                    {"boot_id", file.process.boot_id}});
 }
 
 Result<ProcessFile> parse_process_file(std::string_view text) {

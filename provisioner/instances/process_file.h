@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,11 +10,11 @@
 
 namespace voicectl {
 
-/// What stands in an instance's folder for a daemon that comes back: written without a process
-/// before the spawn, and again with it right after.
+/// What stands in an instance's folder for a daemon that comes back: written when its process is
+/// there, and before the program runs in it. So nothing runs that no file names.
 struct ProcessFile {
   Port admin_port;
-  std::optional<ProcessIdentity> process;
+  ProcessIdentity process;
   friend bool operator==(const ProcessFile&, const ProcessFile&) = default;
 };
 

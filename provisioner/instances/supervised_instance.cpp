@@ -70,8 +70,8 @@ Status SupervisedInstance::adopt(FoundInstance found) {
   } else {
     log_ = std::move(*log);
   }
-  // The daemon may have been killed between the spawn and this file.
-  if (const Status written = write_process_file(); written.has_error()) {
+  // Somebody may have taken it away, or written another.
+  if (const Status written = write_process_file(found.process); written.has_error()) {
     last_error_ = written.error();
   }
   if (found.link) {
@@ -107,10 +107,6 @@ void SupervisedInstance::begin_try() {
   }
   process_began_ = try_began_;
   (void)take(InstanceEvent::kSpawned);  // legal: we are starting
-  start_step_ = "recording its process";
-  if (const Status written = write_process_file(); written.has_error()) {
-    return abandon(InstanceEvent::kUnresponsive, written.error());
-  }
   set_timer(Timer::kReady, supervision_.settings.times.ready,
             &SupervisedInstance::on_ready_deadline);
   connect();
@@ -121,8 +117,6 @@ Result<UniqueFd> SupervisedInstance::make_ground() {
   const InstancePaths& paths = supervision_.settings.paths;
   start_step_ = "making its folder";
   VC_TRY(deps.files.make_directory(paths.folder(options_.instance), kPrivateDirectory));
-  // Before the spawn: what it says of an earlier process must not be believed of the next one.
-  VC_TRY(write_process_file());
   if (!log_) {
     start_step_ = "opening its log";
     VC_TRY(deps.files.make_directory(paths.log_folder(), kPrivateDirectory));
@@ -145,9 +139,15 @@ Status SupervisedInstance::spawn(const UniqueFd& control_listener) {
   if (!options_.program.empty()) {
     launch.program = options_.program;
   }
+  LaunchSpec spec = make_launch_spec(launch, options_.instance, descriptors);
+  spec.before_run = [this](const ProcessIdentity& who) -> Status {
+    const std::string_view step = std::exchange(start_step_, "recording its process");
+    VC_TRY(write_process_file(who));
+    start_step_ = step;
+    return ok_status();
+  };
   VC_TRY(process_, supervision_.deps.processes.spawn(
-                       make_launch_spec(launch, options_.instance, descriptors),
-                       guarded([this, mine = incarnation_](const ProcessExit& exit) {
+                       spec, guarded([this, mine = incarnation_](const ProcessExit& exit) {
                          if (mine == incarnation_) {
                            take_exit(exit);
                          }
@@ -155,10 +155,10 @@ Status SupervisedInstance::spawn(const UniqueFd& control_listener) {
   return ok_status();
 }
 
-Status SupervisedInstance::write_process_file() {
+Status SupervisedInstance::write_process_file(const ProcessIdentity& who) {
   return supervision_.deps.files.replace_atomically(
       supervision_.settings.paths.process_file(options_.instance),
-      render_process_file(ProcessFile{options_.admin_port, process_}), kPrivateFile);
+      render_process_file(ProcessFile{options_.admin_port, who}), kPrivateFile);
 }
 
 void SupervisedInstance::become_ready(const std::string& hello_body) {
@@ -181,6 +181,12 @@ void SupervisedInstance::become_ready(const std::string& hello_body) {
   if (supervision_.callbacks.on_ready) {
     supervision_.post([callback = supervision_.callbacks.on_ready, id = options_.instance,
                        cause = next_cause_] { callback(id, cause); });
+  }
+}
+
+void SupervisedInstance::give_up(const ProcessIdentity& process, const Error& why) {
+  if (state_ == InstanceState::kReady && process_ == process) {
+    abandon(InstanceEvent::kUnresponsive, why);
   }
 }
 

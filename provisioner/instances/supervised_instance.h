@@ -74,6 +74,7 @@ class SupervisedInstance {
   Status adopt(FoundInstance found);
 
   void ask(const ControlLink::Question& question, Completion<std::string> done);
+  void give_up(const ProcessIdentity& process, const Error& why);
   void lend(const LendOptions& options, Completion<void> done);
   void reclaim(const TenantId& tenant, FencingToken token, Completion<void> done);
   void hand_over(const handoff::HandOverOrder& order,
@@ -103,7 +104,7 @@ class SupervisedInstance {
   void begin_try();
   Result<UniqueFd> make_ground();
   Status spawn(const UniqueFd& control_listener);
-  Status write_process_file();
+  Status write_process_file(const ProcessIdentity& who);
   void become_ready(const std::string& hello_body);
   void abandon(InstanceEvent event, const Error& why);
   void take_exit(const ProcessExit& exit);

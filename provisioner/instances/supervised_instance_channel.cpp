@@ -128,6 +128,10 @@ std::string lend_body(const LendOptions& options) {
                     {"data", options.data_dir}});
 }
 
+LentTenant lent_as(const LendOptions& options) {
+  return {options.generation, options.token, options.listeners.binding};
+}
+
 }  // namespace
 
 void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
@@ -242,10 +246,10 @@ void SupervisedInstance::receive(const LendOptions& options,
       .body = lend_body(options),
       .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener, peer},
       .timeout = timeout};
-  change_tenants(
-      question, std::move(done),
-      [this, tenant = options.tenant, lent = LentTenant{options.generation, options.token}](
-          const std::string&) { tenants_.insert_or_assign(tenant, lent); });
+  change_tenants(question, std::move(done),
+                 [this, tenant = options.tenant, lent = lent_as(options)](const std::string&) {
+                   tenants_.insert_or_assign(tenant, lent);
+                 });
 }
 
 void SupervisedInstance::lend(const LendOptions& options, Completion<void> done) {
@@ -259,12 +263,12 @@ void SupervisedInstance::lend(const LendOptions& options, Completion<void> done)
       .body = lend_body(options),
       .descriptors = {options.listeners.unix_listener, options.listeners.tcp_listener},
       .timeout = supervision_.settings.times.request};
-  change_tenants(question, std::move(done),
-                 [this, tenant = options.tenant,
-                  lent = LentTenant{options.generation, options.token}](const std::string& answer) {
-                   tenants_.insert_or_assign(tenant, lent);
-                   tell_recovered(tenant, answer);
-                 });
+  change_tenants(
+      question, std::move(done),
+      [this, tenant = options.tenant, lent = lent_as(options)](const std::string& answer) {
+        tenants_.insert_or_assign(tenant, lent);
+        tell_recovered(tenant, answer);
+      });
 }
 
 void SupervisedInstance::reclaim(const TenantId& tenant,

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kLongestHost = 253;
 
 std::string where(const Spot& spot) {
+  if (spot.file.empty()) {
+    return spot.path;
+  }
   return spot.place.line > 0 ? fmt::format("{}:{}", spot.file, spot.place.line)
                              : fmt::format("{} ({})", spot.file, spot.path);
 }
@@ -114,6 +117,25 @@ void check_backends(const PlatformDraft& platform,
                       address->str())));
     }
     check_direct(platform.spec, tenant, address, problems);
+  }
+}
+
+void check_canaries(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems) {
+  const std::vector<TenantId>& canaries = platform.spec.rollout.canary;
+  for (std::size_t i = 0; i < canaries.size(); ++i) {
+    const bool is_there =
+        std::any_of(tenants.begin(), tenants.end(),
+                    [&](const TenantDraft& tenant) { return tenant.spec.tenant == canaries[i]; });
+    if (!is_there) {
+      Diagnostic problem = platform.rollout.problem(
+          fmt::format("found the canary '{}', which is no tenant of these documents",
+                      canaries[i].str()),
+          "remove it, or add the tenant; of one that a command has made say --canary to 'apply'");
+      problem.key_path = fmt::format("{}.canary[{}]", problem.key_path, i);
+      problems.add(std::move(problem));
+    }
   }
 }
 

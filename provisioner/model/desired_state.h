@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "provisioner/model/hook_spec.h"
 #include "provisioner/model/monitor_spec.h"
+#include "provisioner/model/rollout_spec.h"
 
 namespace voicectl {
 
@@ -253,6 +255,10 @@ struct PlatformSpec {
   /// Networks besides the public ones in which tenants' backends may be: "10.0.0.0/8".
   std::vector<std::string> backend_networks{};
   PromotionPolicy monitor{};
+  LivenessSpec liveness{};
+  /// How applies take their tenants, unless who applies says otherwise.
+  RolloutSpec rollout{};
+  HooksSpec hooks{};
   friend bool operator==(const PlatformSpec&, const PlatformSpec&) = default;
 };
 

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "base/json.h"
 #include "provisioner/model/desired_state_yaml.h"
 #include "provisioner/model/names.h"
+#include "provisioner/model/policy_text.h"
 #include "provisioner/model/yaml_text.h"
 
 namespace voicectl {
 namespace {
+
+/// What every tenant says.
+constexpr const char* kRequired[] = {"slug", "name", "business_type"};
 
 std::string clock_time(std::uint16_t minutes) {
   return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60);
@@ -150,11 +156,20 @@ Json json_of(const TenantSpec& spec) {
 }
 
 Json json_of(const LoadMarks& marks) {
-  return {{"high_sessions", marks.high_sessions},
-          {"low_sessions", marks.low_sessions},
-          {"high_cpu", marks.high_cpu.count},
-          {"low_cpu", marks.low_cpu.count},
-          {"promote_after", marks.high_dwell.count()}};
+  Json out = {{"high_sessions", marks.high_sessions},
+              {"low_sessions", marks.low_sessions},
+              {"high_cpu", marks.high_cpu.count},
+              {"low_cpu", marks.low_cpu.count},
+              {"promote_after", marks.high_dwell.count()}};
+  if (marks.p99_ms) {
+    out["high_p99_ms"] = marks.p99_ms->high;
+    out["low_p99_ms"] = marks.p99_ms->low;
+  }
+  if (marks.in_flight) {
+    out["high_in_flight"] = marks.in_flight->high;
+    out["low_in_flight"] = marks.in_flight->low;
+  }
+  return out;
 }
 
 Json json_of(const PromotionPolicy& policy) {
@@ -163,10 +178,42 @@ Json json_of(const PromotionPolicy& policy) {
           {"cooldown", policy.cooldown.count()},
           {"max_promoted", policy.max_promoted},
           {"moves_per_minute", policy.moves_per_minute},
+          {"spare", policy.spare},
+          {"rebalance",
+           {{"spread_cpu", policy.balance.spread.count}, {"after", policy.balance.dwell.count()}}},
           {"marks",
            {{"starter", json_of(policy.starter)},
             {"professional", json_of(policy.professional)},
             {"enterprise", json_of(policy.enterprise)}}}};
+}
+
+Json json_of(const RolloutSpec& spec) {
+  Json canary = Json::array();
+  for (const TenantId& tenant : spec.canary) {
+    canary.push_back(tenant.str());
+  }
+  const auto or_null = [](std::optional<std::uint32_t> number) {
+    return number ? Json(*number) : Json(nullptr);
+  };
+  return {{"canary", std::move(canary)},
+          {"batch", or_null(spec.batch)},
+          {"pause", spec.pause.count()},
+          {"max_failures", or_null(spec.max_failures)}};
+}
+
+Json json_of(const std::vector<HookSpec>& hooks) {
+  Json out = Json::array();
+  for (const HookSpec& hook : hooks) {
+    out.push_back({{"command", hook.command}, {"timeout", hook.timeout.count()}});
+  }
+  return out;
+}
+
+Json json_of(const HooksSpec& hooks) {
+  return {{"before_apply", json_of(hooks.before_apply)},
+          {"after_apply", json_of(hooks.after_apply)},
+          {"before_promotion", json_of(hooks.before_promotion)},
+          {"after_promotion", json_of(hooks.after_promotion)}};
 }
 
 Json json_of(const PlatformSpec& spec) {
@@ -181,6 +228,12 @@ Json json_of(const PlatformSpec& spec) {
           {"log_directory", spec.log_directory},
           {"pool", {{"size", spec.pool_size}}},
           {"monitor", json_of(spec.monitor)},
+          {"liveness",
+           {{"every", spec.liveness.interval.count()},
+            {"misses", spec.liveness.misses},
+            {"replace", spec.liveness.replaces}}},
+          {"rollout", json_of(spec.rollout)},
+          {"hooks", json_of(spec.hooks)},
           {"store",
            {{"kind", name_of(spec.store.kind)},
             {"redis_url", spec.store.redis_url},
@@ -196,6 +249,18 @@ Json json_of(const DesiredState& state) {
   return {{"apiVersion", kApiVersion},
           {"platform", json_of(state.platform)},
           {"tenants", json_list(state.tenants)}};
+}
+
+/// Takes out what `named` does not name; true if nothing is left.
+bool keep_named(Json& map, const std::string& path, const std::set<std::string>& named) {
+  for (auto member = map.begin(); member != map.end();) {
+    const std::string field = path.empty() ? member.key() : path + "." + member.key();
+    const bool is_gone = member->is_object() && !is_one_field(field)
+                             ? keep_named(*member, field, named)
+                             : !named.contains(field);
+    member = is_gone ? map.erase(member) : std::next(member);
+  }
+  return map.empty();
 }
 
 /// `value` without what is the same in `defaults`, at every depth of maps.
@@ -223,7 +288,7 @@ Json differences(const Json& list, const Json& defaults) {
 Json terse(const TenantSpec& spec) {
   const Json full = json_of(spec);
   Json out = difference(full, json_of(TenantSpec{.tenant = spec.tenant}));
-  for (const char* required : {"slug", "name", "business_type"}) {
+  for (const char* const required : kRequired) {
     out[required] = full.at(required);
   }
   // A price of 0.00 is still required: the defaults to compare with have none.
@@ -241,10 +306,42 @@ Json terse(const TenantSpec& spec) {
   return out;
 }
 
+/// With a null for each mark that is not set, which else has no key.
+Json full_json_of(const PlatformSpec& spec) {
+  Json out = json_of(spec);
+  for (Json& marks : out["monitor"]["marks"]) {
+    for (const char* const mark :
+         {"high_p99_ms", "low_p99_ms", "high_in_flight", "low_in_flight"}) {
+      if (!marks.contains(mark)) {
+        marks[mark] = nullptr;
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string render_desired_state(const DesiredState& state) {
   return dump_json(json_of(state));
+}
+
+std::string render_named_state(const DesiredState& state, const FieldNames& named) {
+  const std::set<std::string> nothing;
+  const auto named_of = [&](const std::string& part) -> const std::set<std::string>& {
+    const auto found = named.find(part);
+    return found == named.end() ? nothing : found->second;
+  };
+  Json out = json_of(state);
+  keep_named(out["platform"], "", named_of(std::string(kPlatformPart)));
+  for (Json& tenant : out["tenants"]) {
+    const Json full = tenant;
+    keep_named(tenant, "", named_of(string_or(full, "slug", "")));
+    for (const char* const required : kRequired) {
+      tenant[required] = full.at(required);
+    }
+  }
+  return dump_json(out);
 }
 
 std::string render_tenant(const TenantSpec& tenant) {
@@ -253,6 +350,14 @@ std::string render_tenant(const TenantSpec& tenant) {
 
 std::string render_platform(const PlatformSpec& platform) {
   return dump_json(json_of(platform));
+}
+
+std::string render_policy_yaml(const PromotionPolicy& policy) {
+  return render_yaml(Json{{"monitor", json_of(policy)}});
+}
+
+std::string render_policy_json(const PromotionPolicy& policy) {
+  return dump_json(Json{{"monitor", json_of(policy)}});
 }
 
 std::string render_desired_state_yaml(const DesiredState& state) {
@@ -268,6 +373,12 @@ std::string render_desired_state_yaml(const DesiredState& state) {
   if (!tenants.empty()) {
     out["tenants"] = std::move(tenants);
   }
+  return render_yaml(out);
+}
+
+std::string render_full_state_yaml(const DesiredState& state) {
+  Json out = json_of(state);
+  out["platform"] = full_json_of(state.platform);
   return render_yaml(out);
 }
 

@@ -15,6 +15,31 @@ namespace {
 /// How a JSON document is read: quickly, or so that problems have their lines.
 enum class JsonReading { kFast, kWithPlaces };
 
+/// A key of a tenant as it stands in a canonical document.
+std::string canonical_key(const std::string& key) {
+  constexpr std::string_view kInFile = "_file";
+  for (const std::string_view list :
+       {"menu", "services", "support_categories", "staff", "knowledge_base"}) {
+    if (key.size() == list.size() + kInFile.size() && key.starts_with(list) &&
+        key.ends_with(kInFile)) {
+      return std::string(list);
+    }
+  }
+  return key;
+}
+
+/// The fields that `map` names.
+void note_names(const TreeNode& map, const std::string& path, std::set<std::string>& out) {
+  for (const TreeEntry& entry : map.entries) {
+    std::string field = join_path(path, path.empty() ? canonical_key(entry.key) : entry.key);
+    if (entry.value->kind == TreeNode::Kind::kMap && !is_one_field(field)) {
+      note_names(*entry.value, field, out);
+    } else {
+      out.insert(std::move(field));
+    }
+  }
+}
+
 /// Turns documents into one state, and remembers what is wrong with them.
 class StateReader {
  public:
@@ -37,11 +62,15 @@ class StateReader {
     if (budget_.later_rules == LaterRules::kApply) {
       check_backends(platform_, tenants_, problems_);
     }
+    if (budget_.later_rules == LaterRules::kApply && budget_.canaries == Canaries::kAreTenants) {
+      check_canaries(platform_, tenants_, problems_);
+    }
     ParsedState out;
     out.problems = problems_.take();
     if (!out.ok()) {
       return out;
     }
+    out.named = std::move(named_);
     out.state.platform = std::move(platform_.spec);
     for (TenantDraft& tenant : tenants_) {
       out.state.tenants.push_back(std::move(tenant.spec));
@@ -89,6 +118,7 @@ class StateReader {
     if (const std::optional<ValueReader> tenants = map.find("tenants")) {
       for (const ValueReader& tenant : tenants->items()) {
         tenants_.push_back(read_tenant(tenant, files_));
+        note_named(tenants_.back().spec.tenant.str(), tenant.node());
       }
     }
     map.finish();
@@ -103,6 +133,13 @@ class StateReader {
     }
     has_platform_ = true;
     platform_ = read_platform(value);
+    note_named(std::string(kPlatformPart), value.node());
+  }
+
+  void note_named(const std::string& part, const TreeNode& node) {
+    if (budget_.later_rules == LaterRules::kApply) {
+      note_names(node, "", named_[part]);
+    }
   }
 
   Problems problems_;
@@ -115,6 +152,7 @@ class StateReader {
   std::vector<TreeRef> trees_;
   PlatformDraft platform_;
   std::vector<TenantDraft> tenants_;
+  FieldNames named_;
 };
 
 /// The tree of a document of our own making.
@@ -198,6 +236,26 @@ Result<PlatformSpec> parse_platform(std::string_view document) {
   check_platform(draft, problems);
   VC_TRY(refuse_first(problems, "platform"));
   return std::move(draft.spec);
+}
+
+Status check_state(const DesiredState& state) {
+  const auto spot = [](std::string path) { return Spot{"", Place{}, std::move(path)}; };
+  const PlatformDraft platform{state.platform, spot("platform"), spot("platform.domain"),
+                               spot("platform.ports.range"), spot("platform.rollout")};
+  std::vector<TenantDraft> tenants;
+  for (const TenantSpec& tenant : state.tenants) {
+    const std::string path = fmt::format("tenants[{}]", tenant.tenant.str());
+    TenantDraft draft{tenant, spot(path + ".slug"), {}, spot(path + ".backend.url")};
+    for (const HostName& domain : tenant.domains) {
+      draft.domains.push_back(spot(fmt::format("{}.domains[{}]", path, domain.str())));
+    }
+    tenants.push_back(std::move(draft));
+  }
+  Problems problems;
+  check_platform(platform, problems);
+  check_together(platform, tenants, problems);
+  check_backends(platform, tenants, problems);
+  return refuse_first(problems, "desired state");
 }
 
 DesiredState with_absolute_paths(DesiredState state, const std::string& folder) {

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/model/field_owners.h"
 
 namespace voicectl {
 
@@ -39,13 +40,21 @@ struct Diagnostic {
 struct ParsedState {
   DesiredState state;
   std::vector<Diagnostic> problems;
+  /// Fields that the documents name, whatever they say of them: the others have their defaults
+  /// because nobody said anything. None for documents of our own (LaterRules::kSkip).
+  FieldNames named{};
   bool ok() const { return problems.empty(); }
 };
 
-/// What a document may cost; over it is a diagnostic, not a crash.
 /// Whether rules that came after the first desired states were kept are held against a document.
 enum class LaterRules { kApply, kSkip };
 
+/// Whether each canary must be a tenant of the documents: whoever writes a file can mend it, but a
+/// command changes a state whose canary may have been deleted since, or was never held against that
+/// rule.
+enum class Canaries { kAreTenants, kMayBeGone };
+
+/// What a document may cost; over it is a diagnostic, not a crash.
 struct YamlBudget {
   std::size_t bytes = 8U << 20;
   std::size_t depth = 32;
@@ -53,6 +62,8 @@ struct YamlBudget {
   /// millions of nodes ("billion laughs").
   std::size_t nodes = 2'000'000;
   LaterRules later_rules = LaterRules::kApply;
+  /// With LaterRules::kApply.
+  Canaries canaries = Canaries::kAreTenants;
 };
 
 /// For documents that we have checked and rendered ourselves: what was accepted once must always be
@@ -84,13 +95,26 @@ DesiredState with_absolute_paths(DesiredState state, const std::string& folder);
 /// The state as one canonical document (JSON, every key present, sorted). parse(render(s)) == s.
 std::string render_desired_state(const DesiredState& state);
 
+/// The same with only the fields in `named` (and what every tenant requires), so that whoever reads
+/// it knows as well what the documents have said nothing of. parse(render(s)) == s if `named` is of
+/// the documents that `state` was read from.
+std::string render_named_state(const DesiredState& state, const FieldNames& named);
+
 /// One tenant, in the form that it has under `tenants:`; and back.
 std::string render_tenant(const TenantSpec& tenant);
 Result<TenantSpec> parse_tenant(std::string_view document);
 std::string render_platform(const PlatformSpec& platform);
 Result<PlatformSpec> parse_platform(std::string_view document);
 
+/// Rules between the parts of a state that was put together of several: names and hosts that stand
+/// once, backends that may be reached, ports that suffice. A canary may be no tenant of it.
+/// ERRORS: kInvalidArgument with the first problem.
+Status check_state(const DesiredState& state);
+
 /// The state as YAML for people: only what differs from the defaults.
 std::string render_desired_state_yaml(const DesiredState& state);
+
+/// The state as YAML with every field: applied as a file it leaves none to whoever has set it.
+std::string render_full_state_yaml(const DesiredState& state);
 
 }  // namespace voicectl

@@ -3,13 +3,19 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "provisioner/model/desired_state.h"
 
 namespace voicectl {
 namespace {
 
 Status check_marks(std::string_view plan, const LoadMarks& marks) {
-  if (marks.low_sessions >= marks.high_sessions || marks.low_cpu >= marks.high_cpu) {
+  const auto is_wrong = [](const std::optional<ExtraMarks>& extra) {
+    return extra && extra->low >= extra->high;
+  };
+  if (marks.low_sessions >= marks.high_sessions || marks.low_cpu >= marks.high_cpu ||
+      is_wrong(marks.p99_ms) || is_wrong(marks.in_flight)) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot use the promotion policy: each low mark of plan '{}' must be "
                              "below its high mark",
@@ -38,6 +44,11 @@ const LoadMarks& PromotionPolicy::marks_for(PricePlan plan) const {
   return enterprise;
 }
 
+std::chrono::seconds longest_dwell(const PromotionPolicy& policy) {
+  return std::max({policy.low_dwell, policy.balance.dwell, policy.starter.high_dwell,
+                   policy.professional.high_dwell, policy.enterprise.high_dwell});
+}
+
 Status check_policy(const PromotionPolicy& policy) {
   for (const PricePlan plan :
        {PricePlan::kStarter, PricePlan::kProfessional, PricePlan::kEnterprise}) {
@@ -46,6 +57,16 @@ Status check_policy(const PromotionPolicy& policy) {
   if (policy.low_dwell.count() <= 0 || policy.cooldown.count() < 0) {
     return Error(ErrorCode::kInvalidArgument,
                  "cannot use the promotion policy: the dwell before a demotion must be above 0");
+  }
+  if (policy.balance.dwell.count() <= 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot use the promotion policy: the dwell before a rebalance must be above 0");
+  }
+  if (longest_dwell(policy) > kLongestDwell) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot use the promotion policy: a dwell may be at most {} hours long",
+                    kLongestDwell.count()));
   }
   return ok_status();
 }

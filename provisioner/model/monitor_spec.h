@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
@@ -17,6 +18,16 @@ enum class PricePlan;
 enum class PromotionMode { kOff, kObserve, kOn };
 std::string_view name_of(PromotionMode mode);
 
+/// Longest dwell. The monitor keeps every sample of it, of every tenant.
+inline constexpr std::chrono::hours kLongestDwell{6};
+
+/// Marks of a measure that a policy may look at and by itself does not.
+struct ExtraMarks {
+  std::uint32_t high = 0;
+  std::uint32_t low = 0;
+  friend bool operator==(const ExtraMarks&, const ExtraMarks&) = default;
+};
+
 /// Two sides of a measure: busy at or above `high`, quiet at or below `low`.
 struct LoadMarks {
   /// Live sessions of the tenant.
@@ -25,9 +36,24 @@ struct LoadMarks {
   /// Processor time of the tenant.
   MilliCpu high_cpu{500};
   MilliCpu low_cpu{100};
+  /// Milliseconds within which 99 of 100 requests of the last minute were answered. A slow backend
+  /// of the tenant's own counts too, and an instance of its own does not make that faster.
+  std::optional<ExtraMarks> p99_ms{};
+  /// Requests that are being answered at a time.
+  std::optional<ExtraMarks> in_flight{};
   /// How long a tenant must be busy before it is promoted: longer than a burst of callers.
   std::chrono::seconds high_dwell{60};
   friend bool operator==(const LoadMarks&, const LoadMarks&) = default;
+};
+
+/// When tenants are moved within the pool because its instances are unevenly loaded.
+struct BalancePolicy {
+  /// By so much processor time must the busiest shared instance exceed the idlest; 0: nobody is
+  /// moved. A move is worth its pause only if it takes much along.
+  MilliCpu spread{300};
+  /// For how long: longer than a burst of callers of one tenant.
+  std::chrono::seconds dwell{300};
+  friend bool operator==(const BalancePolicy&, const BalancePolicy&) = default;
 };
 
 /// When a tenant of tier auto deserves an instance of its own, when it no longer does, and how many
@@ -46,14 +72,33 @@ struct PromotionPolicy {
   /// Tenants that may be promoted at a time: each costs the host a process. Those of tier
   /// dedicated are not counted, they were asked for.
   std::uint32_t max_promoted = 8;
-  /// Promotions and demotions begun within a minute: each makes both instances busy for a moment.
+  /// Moves begun within a minute, within the pool too: each makes both instances busy for a moment.
   std::uint32_t moves_per_minute = 4;
+  BalancePolicy balance{};
+  /// Instances that are kept running without a tenant, for whoever is promoted next: it does not
+  /// wait for a process to start then. They count against max_promoted.
+  std::uint32_t spare = 0;
 
   const LoadMarks& marks_for(PricePlan plan) const;
   friend bool operator==(const PromotionPolicy&, const PromotionPolicy&) = default;
 };
 
-/// Whether the policy makes sense: every low mark below its high mark, dwells above 0.
+/// How an instance that does not answer any more is recognised.
+struct LivenessSpec {
+  /// Between heartbeats; an answer may take nine tenths of it.
+  std::chrono::seconds interval{5};
+  /// So many missed in a row, and it is taken to hang. Two could be one long wait for a processor.
+  std::uint32_t misses = 3;
+  /// Whether it is killed and started again then; else that it hangs is only told.
+  bool replaces = true;
+  friend bool operator==(const LivenessSpec&, const LivenessSpec&) = default;
+};
+
+/// The longest of its dwells.
+std::chrono::seconds longest_dwell(const PromotionPolicy& policy);
+
+/// Whether the policy makes sense: every low mark below its high mark, dwells above 0 and up to
+/// kLongestDwell.
 /// ERRORS: kInvalidArgument.
 Status check_policy(const PromotionPolicy& policy);
 

@@ -19,9 +19,16 @@ constexpr TextRule kUrl{.form = TextForm::kHttpUrl, .least = 1, .most = 500};
 constexpr std::size_t kMostNetworks = 50;
 constexpr std::int64_t kMostSessions = 1'000'000;
 constexpr std::int64_t kMostCpu = 1'000'000;
+constexpr std::int64_t kMostSpare = 16;
 constexpr std::int64_t kMostPromoted = 1000;
 /// In seconds.
-constexpr std::int64_t kLongestDwell = 7 * 24 * 3600;
+constexpr std::int64_t kLongestHeartbeat = 300;
+constexpr std::int64_t kMostMisses = 100;
+constexpr std::int64_t kMostMilliseconds = 600'000;
+constexpr std::int64_t kMostInFlight = 100'000;
+constexpr std::int64_t kMostDwell = std::chrono::seconds(kLongestDwell).count();
+/// In seconds.
+constexpr std::int64_t kLongestCooldown = 7 * 24 * 3600;
 constexpr TextRule kFolder{.form = TextForm::kAbsolutePath, .most = 400};
 
 EdgeSpec read_edge(const ValueReader& value) {
@@ -104,13 +111,52 @@ void read_pool(const ValueReader& value, PlatformSpec& spec) {
   map.finish();
 }
 
+/// Absent if neither key is there, or both are null. A low mark that is not said is a quarter of
+/// the high one.
+std::optional<ExtraMarks> read_extra(MapReader& map, const std::string& name, std::int64_t most) {
+  const auto is_said = [&](const std::string& key) {
+    const std::optional<ValueReader> value = map.find(key);
+    return value && value->kind() != TreeNode::Kind::kNothing;
+  };
+  const bool has_high = is_said("high_" + name);
+  const bool has_low = is_said("low_" + name);
+  if (!has_high && !has_low) {
+    return std::nullopt;
+  }
+  ExtraMarks marks;
+  marks.high = map.number("high_" + name, 1, most, 0);
+  marks.low = has_low ? map.number("low_" + name, 0, most, 0) : marks.high / 4;
+  return marks;
+}
+
+LivenessSpec read_liveness(const ValueReader& value) {
+  MapReader map = value.map();
+  LivenessSpec liveness;
+  liveness.interval = map.seconds("every", 1, kLongestHeartbeat, liveness.interval);
+  liveness.misses = map.number("misses", 2, kMostMisses, liveness.misses);
+  liveness.replaces = map.flag("replace", liveness.replaces);
+  map.finish();
+  return liveness;
+}
+
+BalancePolicy read_balance(const ValueReader& value) {
+  MapReader map = value.map();
+  BalancePolicy balance;
+  balance.spread.count = map.number("spread_cpu", 0, kMostCpu, balance.spread.count);
+  balance.dwell = map.seconds("after", 1, kMostDwell, balance.dwell);
+  map.finish();
+  return balance;
+}
+
 LoadMarks read_marks(const ValueReader& value, LoadMarks marks) {
   MapReader map = value.map();
+  marks.p99_ms = read_extra(map, "p99_ms", kMostMilliseconds);
+  marks.in_flight = read_extra(map, "in_flight", kMostInFlight);
   marks.high_sessions = map.number("high_sessions", 1, kMostSessions, marks.high_sessions);
   marks.low_sessions = map.number("low_sessions", 0, kMostSessions, marks.low_sessions);
   marks.high_cpu.count = map.number("high_cpu", 1, kMostCpu, marks.high_cpu.count);
   marks.low_cpu.count = map.number("low_cpu", 0, kMostCpu, marks.low_cpu.count);
-  marks.high_dwell = map.seconds("promote_after", 1, kLongestDwell, marks.high_dwell);
+  marks.high_dwell = map.seconds("promote_after", 1, kMostDwell, marks.high_dwell);
   map.finish();
   const auto refuse = [&](std::string_view high, std::string_view low) {
     value.problems().add(map.spot_of(low).problem(
@@ -124,30 +170,13 @@ LoadMarks read_marks(const ValueReader& value, LoadMarks marks) {
   if (marks.low_cpu >= marks.high_cpu) {
     refuse("high_cpu", "low_cpu");
   }
-  return marks;
-}
-
-PromotionPolicy read_monitor(const ValueReader& value) {
-  MapReader map = value.map();
-  PromotionPolicy policy;
-  policy.mode = map.choice("mode", policy.mode);
-  policy.low_dwell = map.seconds("demote_after", 1, kLongestDwell, policy.low_dwell);
-  policy.cooldown = map.seconds("cooldown", 0, kLongestDwell, policy.cooldown);
-  policy.max_promoted = map.number("max_promoted", 0, kMostPromoted, policy.max_promoted);
-  policy.moves_per_minute = map.number("moves_per_minute", 1, 60, policy.moves_per_minute);
-  if (const std::optional<ValueReader> marks = map.find("marks")) {
-    MapReader plans = marks->map();
-    for (const auto& [name, of_plan] :
-         {std::pair("starter", &policy.starter), std::pair("professional", &policy.professional),
-          std::pair("enterprise", &policy.enterprise)}) {
-      if (const std::optional<ValueReader> plan = plans.find(name)) {
-        *of_plan = read_marks(*plan, *of_plan);
-      }
-    }
-    plans.finish();
+  if (marks.p99_ms && marks.p99_ms->low >= marks.p99_ms->high) {
+    refuse("high_p99_ms", "low_p99_ms");
   }
-  map.finish();
-  return policy;
+  if (marks.in_flight && marks.in_flight->low >= marks.in_flight->high) {
+    refuse("high_in_flight", "low_in_flight");
+  }
+  return marks;
 }
 
 void read_parts(MapReader& map, PlatformDraft& draft) {
@@ -169,6 +198,16 @@ void read_parts(MapReader& map, PlatformDraft& draft) {
   if (const std::optional<ValueReader> monitor = map.find("monitor")) {
     draft.spec.monitor = read_monitor(*monitor);
   }
+  if (const std::optional<ValueReader> liveness = map.find("liveness")) {
+    draft.spec.liveness = read_liveness(*liveness);
+  }
+  if (const std::optional<ValueReader> rollout = map.find("rollout")) {
+    draft.spec.rollout = read_rollout(*rollout);
+    draft.rollout = rollout->spot();
+  }
+  if (const std::optional<ValueReader> hooks = map.find("hooks")) {
+    draft.spec.hooks = read_hooks(*hooks);
+  }
   read_networks(map, draft.spec);
 }
 
@@ -177,6 +216,33 @@ bool is_in_range(const PlatformSpec& spec, std::uint16_t port) {
 }
 
 }  // namespace
+
+PromotionPolicy read_monitor(const ValueReader& value) {
+  MapReader map = value.map();
+  PromotionPolicy policy;
+  policy.mode = map.choice("mode", policy.mode);
+  policy.low_dwell = map.seconds("demote_after", 1, kMostDwell, policy.low_dwell);
+  policy.cooldown = map.seconds("cooldown", 0, kLongestCooldown, policy.cooldown);
+  policy.max_promoted = map.number("max_promoted", 0, kMostPromoted, policy.max_promoted);
+  policy.moves_per_minute = map.number("moves_per_minute", 1, 60, policy.moves_per_minute);
+  policy.spare = map.number("spare", 0, kMostSpare, policy.spare);
+  if (const std::optional<ValueReader> balance = map.find("rebalance")) {
+    policy.balance = read_balance(*balance);
+  }
+  if (const std::optional<ValueReader> marks = map.find("marks")) {
+    MapReader plans = marks->map();
+    for (const auto& [name, of_plan] :
+         {std::pair("starter", &policy.starter), std::pair("professional", &policy.professional),
+          std::pair("enterprise", &policy.enterprise)}) {
+      if (const std::optional<ValueReader> plan = plans.find(name)) {
+        *of_plan = read_marks(*plan, *of_plan);
+      }
+    }
+    plans.finish();
+  }
+  map.finish();
+  return policy;
+}
 
 PlatformDraft read_platform(const ValueReader& value) {
   MapReader map = value.map();

@@ -47,6 +47,8 @@ struct PlatformDraft {
   Spot platform;
   Spot domain;
   Spot port_range;
+  /// Where the rollout stands.
+  Spot rollout;
 };
 
 /// `path` as named in `document`: below the document's folder unless it is absolute.
@@ -55,6 +57,15 @@ std::string resolve_path(const std::string& document, const std::string& path);
 /// Fields that are wrong have their defaults in the result, and a problem.
 PlatformDraft read_platform(const ValueReader& value);
 TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files);
+PromotionPolicy read_monitor(const ValueReader& value);
+RolloutSpec read_rollout(const ValueReader& value);
+HooksSpec read_hooks(const ValueReader& value);
+
+/// A figure that may be left to the default: absent where the key is absent or null.
+std::optional<std::uint32_t> read_figure(MapReader& map,
+                                         std::string_view key,
+                                         std::int64_t least,
+                                         std::int64_t most);
 
 /// What a business offers and who works there, inline or from files, into `spec`.
 void read_catalogue(MapReader& tenant, IncludedFiles& files, TenantSpec& spec);
@@ -66,6 +77,11 @@ void check_platform(const PlatformDraft& draft, Problems& problems);
 /// That no tenant's backend is named by an address that the platform does not let it have. A name
 /// is judged by the instance, each time that it has been resolved.
 void check_backends(const PlatformDraft& platform,
+                    const std::vector<TenantDraft>& tenants,
+                    Problems& problems);
+
+/// That each canary is a tenant of the same state: one that is in none would never go first.
+void check_canaries(const PlatformDraft& platform,
                     const std::vector<TenantDraft>& tenants,
                     Problems& problems);
 

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/model/drift.h"
 #include "provisioner/model/programs.h"
 
 namespace voicectl {
@@ -99,6 +100,9 @@ struct ObservedState {
   /// Tenants that their instance, although it is ready, did not take again after a restart, and
   /// what it said.
   std::map<TenantId, std::string> unserved;
+  /// Tenants whose instance is not known to accept on the sockets of now: they were bound anew since
+  /// it was lent them, or its answer to the lending is missing.
+  std::set<TenantId> rebound;
   /// Tenants that their instance goes on serving with an older configuration than the recorded one,
   /// and which.
   std::map<TenantId, Generation> outdated;
@@ -112,6 +116,8 @@ struct ObservedState {
   std::string edge_fingerprint;
   /// Certificates that are on disk.
   std::vector<RecordedCertificate> certificates;
+  /// What is not as it is recorded, as far as somebody has looked.
+  std::vector<DriftFinding> drift;
 };
 
 struct PortLease {
@@ -135,6 +141,11 @@ struct Snapshot {
   Programs programs;
   /// Fingerprint of the edge configuration last published; empty for none.
   std::string edge_fingerprint;
+  /// What was last written into files that others might edit: path and SHA-256 of the text. Only
+  /// as loaded: whoever writes keeps it from then on (apply/written_files.h).
+  std::map<std::string, std::string> written;
+  /// What a person has accepted as it is, by name.
+  std::map<std::string, AcceptedDrift> adoptions;
   ObservedState observed;
 };
 

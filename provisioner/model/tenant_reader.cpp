@@ -65,19 +65,6 @@ void check_reserved(const ValueReader& slug, const TenantSpec& spec) {
   }
 }
 
-/// A figure that may be left to the default.
-std::optional<std::uint32_t> read_figure(MapReader& map,
-                                         std::string_view key,
-                                         std::int64_t least,
-                                         std::int64_t most) {
-  const std::optional<ValueReader> value = map.find(key);
-  if (!value || value->kind() == TreeNode::Kind::kNothing) {
-    return std::nullopt;
-  }
-  const std::optional<std::int64_t> number = value->whole_number(least, most);
-  return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
-}
-
 TenantLimits read_limits(const ValueReader& value) {
   MapReader map = value.map();
   TenantLimits limits;
@@ -336,6 +323,18 @@ TenantDraft read_tenant(const ValueReader& value, IncludedFiles& files) {
   check_plan(spec, map);
   map.finish();
   return draft;
+}
+
+std::optional<std::uint32_t> read_figure(MapReader& map,
+                                         std::string_view key,
+                                         std::int64_t least,
+                                         std::int64_t most) {
+  const std::optional<ValueReader> value = map.find(key);
+  if (!value || value->kind() == TreeNode::Kind::kNothing) {
+    return std::nullopt;
+  }
+  const std::optional<std::int64_t> number = value->whole_number(least, most);
+  return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
 }
 
 }  // namespace voicectl

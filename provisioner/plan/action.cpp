@@ -89,7 +89,10 @@ std::string_view kind_of(const Action& action) {
                              [](const RemoveCertificate&) { return Name("remove_certificate"); },
                              [](const PublishEdge&) { return Name("publish_edge"); },
                              [](const PublishRoute&) { return Name("publish_route"); },
-                             [](const WithdrawRoute&) { return Name("withdraw_route"); }},
+                             [](const WithdrawRoute&) { return Name("withdraw_route"); },
+                             [](const RestoreFiles&) { return Name("restore_files"); },
+                             [](const EndProcess&) { return Name("end_process"); },
+                             [](const RecordAdoption&) { return Name("record_adoption"); }},
                     action);
 }
 
@@ -116,35 +119,41 @@ ActionSymbol symbol_of(const Action& action) {
                [](const RemoveCertificate&) { return kRemove; },
                [](const PublishEdge& a) { return a.fingerprint.empty() ? kRemove : kChange; },
                [](const PublishRoute&) { return kCreate; },
-               [](const WithdrawRoute&) { return kRemove; }},
+               [](const WithdrawRoute&) { return kRemove; },
+               [](const RestoreFiles&) { return kChange; },
+               [](const EndProcess&) { return kRemove; },
+               [](const RecordAdoption&) { return kChange; }},
       action);
 }
 
 std::string subject_of(const Action& action) {
-  return std::visit(Overload{[](const SetPlatform&) { return std::string("platform"); },
-                             [](const InstallKey& a) {
-                               return a.tenant ? tenant_subject(*a.tenant) : "platform";
-                             },
-                             [](const CreateTenant& a) { return tenant_subject(a.spec.tenant); },
-                             [](const UpdateTenant& a) { return tenant_subject(a.spec.tenant); },
-                             [](const DeleteTenant& a) { return tenant_subject(a.tenant); },
-                             [](const RecordWish& a) { return tenant_subject(a.tenant); },
-                             [](const PrepareTenantData& a) { return tenant_subject(a.tenant); },
-                             [](const RetireTenantData& a) { return tenant_subject(a.tenant); },
-                             [](const StartInstance& a) { return instance_subject(a.instance); },
-                             [](const StopInstance& a) { return instance_subject(a.instance); },
-                             [](const RetireInstance& a) { return instance_subject(a.instance); },
-                             [](const SetPrograms&) { return std::string("programs"); },
-                             [](const BindListener& a) { return tenant_subject(a.tenant); },
-                             [](const ReleaseListener& a) { return tenant_subject(a.tenant); },
-                             [](const LendListener& a) { return tenant_subject(a.tenant); },
-                             [](const ReclaimListener& a) { return tenant_subject(a.tenant); },
-                             [](const IssueCertificate& a) { return "certificate/" + a.name; },
-                             [](const RemoveCertificate& a) { return "certificate/" + a.name; },
-                             [](const PublishEdge&) { return std::string("edge"); },
-                             [](const PublishRoute& a) { return tenant_subject(a.tenant); },
-                             [](const WithdrawRoute& a) { return tenant_subject(a.tenant); }},
-                    action);
+  return std::visit(
+      Overload{
+          [](const SetPlatform&) { return std::string("platform"); },
+          [](const InstallKey& a) { return a.tenant ? tenant_subject(*a.tenant) : "platform"; },
+          [](const CreateTenant& a) { return tenant_subject(a.spec.tenant); },
+          [](const UpdateTenant& a) { return tenant_subject(a.spec.tenant); },
+          [](const DeleteTenant& a) { return tenant_subject(a.tenant); },
+          [](const RecordWish& a) { return tenant_subject(a.tenant); },
+          [](const PrepareTenantData& a) { return tenant_subject(a.tenant); },
+          [](const RetireTenantData& a) { return tenant_subject(a.tenant); },
+          [](const StartInstance& a) { return instance_subject(a.instance); },
+          [](const StopInstance& a) { return instance_subject(a.instance); },
+          [](const RetireInstance& a) { return instance_subject(a.instance); },
+          [](const SetPrograms&) { return std::string("programs"); },
+          [](const BindListener& a) { return tenant_subject(a.tenant); },
+          [](const ReleaseListener& a) { return tenant_subject(a.tenant); },
+          [](const LendListener& a) { return tenant_subject(a.tenant); },
+          [](const ReclaimListener& a) { return tenant_subject(a.tenant); },
+          [](const IssueCertificate& a) { return "certificate/" + a.name; },
+          [](const RemoveCertificate& a) { return "certificate/" + a.name; },
+          [](const PublishEdge&) { return std::string("edge"); },
+          [](const PublishRoute& a) { return tenant_subject(a.tenant); },
+          [](const WithdrawRoute& a) { return tenant_subject(a.tenant); },
+          [](const RestoreFiles& a) { return a.tenant ? tenant_subject(*a.tenant) : "platform"; },
+          [](const EndProcess& a) { return fmt::format("process/{}", a.pid); },
+          [](const RecordAdoption& a) { return "adoption/" + a.name; }},
+      action);
 }
 
 std::string describe(const Action& action) {
@@ -192,7 +201,14 @@ std::string describe(const Action& action) {
           [](const PublishRoute& a) {
             return fmt::format("route {} to {}", fmt::join(a.hosts, ", "), a.tenant.str());
           },
-          [](const WithdrawRoute& a) { return "withdraw routes of " + a.tenant.str(); }},
+          [](const WithdrawRoute& a) { return "withdraw routes of " + a.tenant.str(); },
+          [](const RestoreFiles& a) {
+            return "restore files of " + (a.tenant ? a.tenant->str() : "the platform");
+          },
+          [](const EndProcess& a) { return fmt::format("end stray process {}", a.pid); },
+          [](const RecordAdoption& a) {
+            return fmt::format("record that {} is {}adopted", a.name, a.adoption ? "" : "not ");
+          }},
       action);
 }
 

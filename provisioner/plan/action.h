@@ -125,6 +125,22 @@ struct PublishRoute {
 struct WithdrawRoute {
   TenantId tenant;
 };
+/// Bring files, folders, sockets and routes of the tenant (or of the platform) back to what is
+/// recorded: text, owner, mode. What a person wrote is kept beside the registry.
+struct RestoreFiles {
+  std::optional<TenantId> tenant{};
+};
+/// End a process that carries our marks and that no record knows.
+struct EndProcess {
+  int pid = 0;
+  std::uint64_t start_ticks = 0;
+};
+/// Record that a person accepts something as it is, or (absent) does not any more. Nothing outside
+/// the registry changes.
+struct RecordAdoption {
+  std::string name;
+  std::optional<AcceptedDrift> adoption{};
+};
 
 using Action = std::variant<SetPlatform,
                             InstallKey,
@@ -146,7 +162,10 @@ using Action = std::variant<SetPlatform,
                             RemoveCertificate,
                             PublishEdge,
                             PublishRoute,
-                            WithdrawRoute>;
+                            WithdrawRoute,
+                            RestoreFiles,
+                            EndProcess,
+                            RecordAdoption>;
 
 /// For std::visit with one lambda per alternative. No `auto` catch-all: a new action does not
 /// compile until everyone knows it.
@@ -166,7 +185,7 @@ char character_of(ActionSymbol symbol);
 std::string_view kind_of(const Action& action);
 ActionSymbol symbol_of(const Action& action);
 /// "tenant/mario-pizza", "instance/shared-0", "edge", "certificate/*.example.com", "platform",
-/// "programs".
+/// "programs", "process/4711", "adoption/file/run/edge/nginx.conf".
 std::string subject_of(const Action& action);
 /// One line for people: "bind listener of mario-pizza on port 21000".
 std::string describe(const Action& action);

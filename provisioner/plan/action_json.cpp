@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -33,62 +34,79 @@ Json of_programs(const SetPrograms& a) {
   return {{"programs", render_programs(a.programs)}, {"fates", fates}};
 }
 
+Json of_adoption(const RecordAdoption& a) {
+  Json out = {{"name", a.name}};
+  if (a.adoption) {
+    out["adoption"] = {{"state", a.adoption->state},
+                       {"who", a.adoption->who},
+                       {"why", a.adoption->why},
+                       {"at_ms", a.adoption->at.time_since_epoch().count()}};
+  }
+  return out;
+}
+
 /// What the handler needs. Documents stay text: they have their own reader, with its own checks.
 Json content_of(const Action& action) {
   return std::visit(
-      Overload{[](const SetPlatform& a) {
-                 return Json{{"platform", render_platform(a.platform)}};
-               },
-               [](const InstallKey& a) { return a.tenant ? of_tenant(*a.tenant) : Json::object(); },
-               [](const CreateTenant& a) {
-                 return Json{{"spec", render_tenant(a.spec)}};
-               },
-               [](const UpdateTenant& a) {
-                 return Json{{"spec", render_tenant(a.spec)}, {"generation", a.generation.value}};
-               },
-               [](const DeleteTenant& a) { return of_tenant(a.tenant); },
-               [](const RecordWish& a) {
-                 return Json{{"tenant", a.tenant.str()},
-                             {"reason", a.reason ? Json(*a.reason) : Json()}};
-               },
-               [](const PrepareTenantData& a) {
-                 return Json{{"tenant", a.tenant.str()}, {"generation", a.generation.value}};
-               },
-               [](const RetireTenantData& a) { return of_tenant(a.tenant); },
-               [](const StartInstance& a) {
-                 return Json{{"instance", a.instance.str()},
-                             {"instance_kind", name_of(a.kind)},
-                             {"admin_port", a.admin_port.value()},
-                             {"fingerprint", a.fingerprint}};
-               },
-               [](const StopInstance& a) {
-                 return Json{{"instance", a.instance.str()}};
-               },
-               [](const RetireInstance& a) {
-                 return Json{{"instance", a.instance.str()}};
-               },
-               [](const SetPrograms& a) { return of_programs(a); },
-               [](const BindListener& a) {
-                 return Json{{"tenant", a.tenant.str()}, {"port", a.port.value()}};
-               },
-               [](const ReleaseListener& a) { return of_tenant(a.tenant); },
-               [](const LendListener& a) { return of_lend(a); },
-               [](const ReclaimListener& a) {
-                 return Json{{"tenant", a.tenant.str()}, {"instance", a.instance.str()}};
-               },
-               [](const IssueCertificate& a) {
-                 return Json{{"name", a.name}};
-               },
-               [](const RemoveCertificate& a) {
-                 return Json{{"name", a.name}};
-               },
-               [](const PublishEdge& a) {
-                 return Json{{"fingerprint", a.fingerprint}};
-               },
-               [](const PublishRoute& a) {
-                 return Json{{"tenant", a.tenant.str()}, {"hosts", a.hosts}};
-               },
-               [](const WithdrawRoute& a) { return of_tenant(a.tenant); }},
+      Overload{
+          [](const SetPlatform& a) {
+            return Json{{"platform", render_platform(a.platform)}};
+          },
+          [](const InstallKey& a) { return a.tenant ? of_tenant(*a.tenant) : Json::object(); },
+          [](const CreateTenant& a) {
+            return Json{{"spec", render_tenant(a.spec)}};
+          },
+          [](const UpdateTenant& a) {
+            return Json{{"spec", render_tenant(a.spec)}, {"generation", a.generation.value}};
+          },
+          [](const DeleteTenant& a) { return of_tenant(a.tenant); },
+          [](const RecordWish& a) {
+            return Json{{"tenant", a.tenant.str()},
+                        {"reason", a.reason ? Json(*a.reason) : Json()}};
+          },
+          [](const PrepareTenantData& a) {
+            return Json{{"tenant", a.tenant.str()}, {"generation", a.generation.value}};
+          },
+          [](const RetireTenantData& a) { return of_tenant(a.tenant); },
+          [](const StartInstance& a) {
+            return Json{{"instance", a.instance.str()},
+                        {"instance_kind", name_of(a.kind)},
+                        {"admin_port", a.admin_port.value()},
+                        {"fingerprint", a.fingerprint}};
+          },
+          [](const StopInstance& a) {
+            return Json{{"instance", a.instance.str()}};
+          },
+          [](const RetireInstance& a) {
+            return Json{{"instance", a.instance.str()}};
+          },
+          [](const SetPrograms& a) { return of_programs(a); },
+          [](const BindListener& a) {
+            return Json{{"tenant", a.tenant.str()}, {"port", a.port.value()}};
+          },
+          [](const ReleaseListener& a) { return of_tenant(a.tenant); },
+          [](const LendListener& a) { return of_lend(a); },
+          [](const ReclaimListener& a) {
+            return Json{{"tenant", a.tenant.str()}, {"instance", a.instance.str()}};
+          },
+          [](const IssueCertificate& a) {
+            return Json{{"name", a.name}};
+          },
+          [](const RemoveCertificate& a) {
+            return Json{{"name", a.name}};
+          },
+          [](const PublishEdge& a) {
+            return Json{{"fingerprint", a.fingerprint}};
+          },
+          [](const PublishRoute& a) {
+            return Json{{"tenant", a.tenant.str()}, {"hosts", a.hosts}};
+          },
+          [](const WithdrawRoute& a) { return of_tenant(a.tenant); },
+          [](const RestoreFiles& a) { return a.tenant ? of_tenant(*a.tenant) : Json::object(); },
+          [](const EndProcess& a) {
+            return Json{{"pid", a.pid}, {"start_ticks", a.start_ticks}};
+          },
+          [](const RecordAdoption& a) { return of_adoption(a); }},
       action);
 }
 
@@ -265,6 +283,40 @@ Result<Action> read_publish_route(const Json& json) {
   return Action(std::move(out));
 }
 
+Result<Action> read_restore_files(const Json& json) {
+  RestoreFiles out;
+  if (json.contains("tenant")) {
+    VC_TRY(out.tenant, tenant_in(json));
+  }
+  return Action(std::move(out));
+}
+
+Result<Action> read_end_process(const Json& json) {
+  VC_TRY(const std::int64_t pid, require_integer(json, "pid"));
+  VC_TRY(const std::int64_t start_ticks, require_integer(json, "start_ticks"));
+  // 1 is init, 0 and below are groups.
+  if (pid <= 1 || pid > std::numeric_limits<int>::max() || start_ticks < 0) {
+    return Error(ErrorCode::kCorrupt, "cannot read an action: it names no process");
+  }
+  return Action(EndProcess{static_cast<int>(pid), static_cast<std::uint64_t>(start_ticks)});
+}
+
+Result<Action> read_record_adoption(const Json& json) {
+  RecordAdoption out;
+  VC_TRY(out.name, require_string(json, "name"));
+  const auto found = json.find("adoption");
+  if (found != json.end()) {
+    AcceptedDrift adoption{.name = out.name, .state = {}, .who = {}, .why = {}};
+    VC_TRY(adoption.state, require_string(*found, "state"));
+    VC_TRY(adoption.who, require_string(*found, "who"));
+    VC_TRY(adoption.why, require_string(*found, "why"));
+    VC_TRY(const std::int64_t at, require_integer(*found, "at_ms"));
+    adoption.at = WallTime(std::chrono::milliseconds(at));
+    out.adoption = std::move(adoption);
+  }
+  return Action(std::move(out));
+}
+
 struct Reader {
   std::string_view kind;
   Result<Action> (*read)(const Json&);
@@ -292,6 +344,9 @@ constexpr Reader kReaders[] = {
     {"publish_edge", read_publish_edge},
     {"publish_route", read_publish_route},
     {"withdraw_route", read_tenant_action<WithdrawRoute>},
+    {"restore_files", read_restore_files},
+    {"end_process", read_end_process},
+    {"record_adoption", read_record_adoption},
 };
 static_assert(std::size(kReaders) == std::variant_size_v<Action>, "every action can be read back");
 

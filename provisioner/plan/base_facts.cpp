@@ -77,7 +77,15 @@ std::string base_facts(const Snapshot& snapshot, const Action& action) {
                  return snapshot.edge_fingerprint + " " + snapshot.observed.edge_fingerprint;
                },
                [&](const PublishRoute& a) { return tenant(a.tenant); },
-               [&](const WithdrawRoute& a) { return tenant(a.tenant); }},
+               [&](const WithdrawRoute& a) { return tenant(a.tenant); },
+               [&](const RestoreFiles& a) {
+                 return a.tenant ? tenant(*a.tenant) : std::to_string(snapshot.generation.value);
+               },
+               [](const EndProcess& a) { return std::to_string(a.start_ticks); },
+               [&](const RecordAdoption& a) {
+                 const auto known = snapshot.adoptions.find(a.name);
+                 return known == snapshot.adoptions.end() ? "absent" : known->second.state;
+               }},
       action);
 }
 

@@ -7,8 +7,25 @@
 #include <algorithm>
 #include <set>
 
+#include "provisioner/plan/drift_plan.h"
+
 namespace voicectl {
 namespace {
+
+/// Whether what is on disk, or what is served, is to be another configuration.
+bool is_due(const PlanContext& context) {
+  const Snapshot& snapshot = context.snapshot();
+  const std::string& wanted = context.inputs().edge_fingerprint;
+  if (!wanted.empty() && snapshot.adoptions.contains(std::string(kEdgeFileName))) {
+    // It is kept as it is, as long as it is there: started if it does not run, and not written
+    // over.
+    const DriftFinding* const drift = context.find_edge_drift();
+    return snapshot.observed.edge_fingerprint.empty() ||
+           (drift != nullptr && drift->kind != DriftKind::kEdited);
+  }
+  return snapshot.edge_fingerprint != wanted || snapshot.observed.edge_fingerprint != wanted ||
+         context.find_edge_drift() != nullptr;
+}
 
 bool contains(const std::vector<std::string>& list, const std::string& text) {
   return std::find(list.begin(), list.end(), text) != list.end();
@@ -28,10 +45,16 @@ std::string why_publish(const PlanContext& context) {
                        wanted);
   }
   if (snapshot.observed.edge_fingerprint.empty()) {
-    return "the edge does not run";
+    return "drift: the edge does not run";
   }
-  return fmt::format("the edge serves configuration {} and not {}",
-                     snapshot.observed.edge_fingerprint, wanted);
+  if (snapshot.adoptions.contains(std::string(kEdgeFileName))) {
+    return drift_reason({context.find_edge_drift()});
+  }
+  if (snapshot.observed.edge_fingerprint != wanted) {
+    return fmt::format("drift: the edge serves configuration {} and not {}",
+                       snapshot.observed.edge_fingerprint, wanted);
+  }
+  return drift_reason({context.find_edge_drift()});
 }
 
 std::string why_route(const RecordedTenant* recorded, const std::vector<std::string>& hosts) {
@@ -62,10 +85,12 @@ EdgePlan::EdgePlan(PlanContext& context) : context_(context) {
   }
   const std::optional<StepRef> wildcard =
       plan_certificate("*." + context.desired().platform.domain);
-  const Snapshot& snapshot = context.snapshot();
-  const std::string& wanted = context.inputs().edge_fingerprint;
-  if (snapshot.edge_fingerprint != wanted || snapshot.observed.edge_fingerprint != wanted) {
-    publish_ = context.draft.add(PublishEdge{wanted}, why_publish(context));
+  if (is_due(context)) {
+    const bool is_kept = context.snapshot().adoptions.contains(std::string(kEdgeFileName)) &&
+                         !context.inputs().edge_fingerprint.empty();
+    publish_ = context.draft.add(PublishEdge{is_kept ? context.snapshot().edge_fingerprint
+                                                     : context.inputs().edge_fingerprint},
+                                 why_publish(context));
     context.draft.need(*publish_, wildcard);
   }
 }

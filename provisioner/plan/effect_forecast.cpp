@@ -56,8 +56,8 @@ EffectMarks marks_of(const Snapshot& snapshot) {
   EffectMarks out;
   for (const ObservedInstance& instance : snapshot.observed.instances) {
     out.known.insert(instance.instance);
-    if (instance.ready) {
-      out.ready.insert(instance.instance);
+    if (!instance.failed) {
+      out.kept_up.insert(instance.instance);
     }
   }
   for (const PortLease& lease : snapshot.leases) {
@@ -82,7 +82,7 @@ Quantities changes_between(const EffectMarks& before, const EffectMarks& after) 
         const auto then = before.placements.find(now.first);
         return then != before.placements.end() && then->second != now.second;
       });
-  return {{Quantity::kProcessesStarted, new_in(after.ready, before.ready)},
+  return {{Quantity::kProcessesStarted, new_in(after.kept_up, before.kept_up)},
           {Quantity::kProcessesStopped, new_in(before.known, after.known)},
           {Quantity::kTenantsMoved, moved},
           {Quantity::kCertificatesOrdered, new_in(after.certificates, before.certificates)},

@@ -49,7 +49,8 @@ Quantities parse_quantities(std::string_view text);
 /// What of a state a plan changes and can be counted, taken before and after it.
 struct EffectMarks {
   std::set<InstanceId> known;  ///< there, in whatever state
-  std::set<InstanceId> ready;
+  /// Ready, or on their way: a supervisor brings back those that die, and not the plan.
+  std::set<InstanceId> kept_up;
   std::set<Port> ports;  ///< leased
   std::map<TenantId, InstanceId> placements;
   std::set<std::pair<std::string, WallTime>> certificates;
@@ -77,6 +78,8 @@ struct LiveLoad {
     std::uint64_t sessions = 0;
     std::uint64_t websockets = 0;
     std::optional<std::uint32_t> cpu_milli{};
+    /// What placements are decided with: the same of some minutes, held while it changes little.
+    std::optional<std::uint32_t> steady_cpu_milli{};
   };
   /// Tenants that no instance has told of are missing.
   std::map<TenantId, OfTenant> tenants;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "provisioner/plan/plan_context.h"
@@ -22,6 +24,8 @@ struct Home {
   std::size_t tenants = 0;
   /// What it runs.
   std::string program{};
+  /// Processor time of them, in thousandths of a processor, as far as it was measured.
+  std::uint64_t load = 0;
 };
 
 /// The home of one tenant, and why it is that one.
@@ -31,20 +35,26 @@ struct Placement {
   std::string reason;
 };
 
+/// A tenth of a processor: loads that differ by less count as equal.
+inline constexpr std::uint64_t kLoadStep = 100;
+
 /// Where tenants can be. Everything recorded that is not among the homes is to be emptied and then
 /// stopped.
 class Homes {
  public:
   /// Adds the steps that start what is missing: the pool, and an instance for each tenant of tier
-  /// dedicated. One that is to be replaced is no home: a new one is started beside it, with the
-  /// program that program_choice.h says.
-  /// ERRORS: kResourceExhausted when the port range is full.
+  /// dedicated, for which one that waits is taken if the monitor promotes the tenant, and those
+  /// that wait for whoever is next. One that is to be replaced is no home: a new one is started
+  /// beside it, with the program that program_choice.h says. ERRORS: kResourceExhausted when the
+  /// port range is full.
   static Result<Homes> plan(PlanContext& context);
 
   /// Sends every desired tenant to a home: who is in a home that suits its tier stays; others go to
-  /// the shared instance with the fewest tenants, ties by name, those that are ready first, and
-  /// during an upgrade those of the program that they belong on.
-  /// ERRORS: kInvalidArgument if the pool is empty and a tenant needs it.
+  /// the least loaded shared instance, those that are ready first, and during an upgrade those of
+  /// the program that they belong on. Loads count in steps of kLoadStep, so that a little more does
+  /// not change a plan; between equals the fewest tenants decide, then the name. A tenant whose
+  /// load was not measured counts as much as those that were measured on average. ERRORS:
+  /// kInvalidArgument if the pool is empty and a tenant needs it.
   Result<std::map<TenantId, Placement>> place(const PlanContext& context);
 
   bool contains(const InstanceId& instance) const;
@@ -54,12 +64,18 @@ class Homes {
  private:
   Status plan_pool(PlanContext& context);
   Status plan_dedicated(PlanContext& context);
+  /// Of `free`, which serve nobody, as many as are wanted stay; what is missing is started.
+  Status plan_spares(PlanContext& context, const std::vector<const RecordedInstance*>& free);
   /// `program`: that of the instances to prefer; empty for any.
-  Placement place_in_pool(const RecordedTenant* recorded, const std::string& program);
+  Placement place_in_pool(const RecordedTenant* recorded,
+                          const std::string& program,
+                          std::uint64_t load);
 
   std::map<InstanceId, Home> shared_;
+  /// Loads are known.
+  bool is_measured_ = false;
   std::map<TenantId, Home> dedicated_;
-  /// By the instances of `dedicated_`.
+  /// By the instances of `dedicated_`, and those that wait for a tenant.
   std::map<InstanceId, std::optional<StepRef>> dedicated_starts_;
 };
 

@@ -13,6 +13,7 @@ namespace voicectl {
 namespace {
 
 constexpr std::string_view kSharedPrefix = "shared-";
+constexpr std::string_view kSparePrefix = "spare-";
 constexpr std::string_view kDedicatedPrefix = "dedicated";
 
 /// Leaves room for "dedicated", a number of three digits and a dash within a label of 63.
@@ -25,6 +26,20 @@ InstanceId checked(const std::string& name) {
   return *id;
 }
 
+std::optional<std::uint32_t> number_behind(std::string_view prefix, const InstanceId& instance) {
+  const std::string_view name = instance.str();
+  if (!name.starts_with(prefix)) {
+    return std::nullopt;
+  }
+  std::uint32_t number = 0;
+  const char* const end = name.data() + name.size();
+  const auto parsed = std::from_chars(name.data() + prefix.size(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    return std::nullopt;
+  }
+  return number;
+}
+
 }  // namespace
 
 InstanceId shared_instance_name(std::uint32_t number) {
@@ -32,17 +47,15 @@ InstanceId shared_instance_name(std::uint32_t number) {
 }
 
 std::optional<std::uint32_t> shared_instance_number(const InstanceId& instance) {
-  const std::string_view name = instance.str();
-  if (!name.starts_with(kSharedPrefix)) {
-    return std::nullopt;
-  }
-  std::uint32_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto parsed = std::from_chars(name.data() + kSharedPrefix.size(), end, number);
-  if (parsed.ec != std::errc() || parsed.ptr != end) {
-    return std::nullopt;
-  }
-  return number;
+  return number_behind(kSharedPrefix, instance);
+}
+
+InstanceId spare_instance_name(std::uint32_t number) {
+  return checked(fmt::format("{}{}", kSparePrefix, number));
+}
+
+std::optional<std::uint32_t> spare_instance_number(const InstanceId& instance) {
+  return number_behind(kSparePrefix, instance);
 }
 
 std::string dedicated_tail(const TenantId& tenant) {

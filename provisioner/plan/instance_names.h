@@ -15,6 +15,12 @@ InstanceId shared_instance_name(std::uint32_t number);
 /// The number in such a name; nullopt for another name.
 std::optional<std::uint32_t> shared_instance_number(const InstanceId& instance);
 
+/// "spare-<number>": an instance that waits for a tenant, and keeps its name when it has one.
+InstanceId spare_instance_name(std::uint32_t number);
+
+/// The number in such a name; nullopt for another name.
+std::optional<std::uint32_t> spare_instance_number(const InstanceId& instance);
+
 /// Name of the `number`-th instance, counted from 1, that belongs to `tenant` alone:
 /// "dedicated-<slug>", then "dedicated2-<slug>" while one replaces the other.
 ///

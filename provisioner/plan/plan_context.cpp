@@ -72,4 +72,22 @@ std::optional<WallTime> PlanContext::certificate_end(const std::string& name) co
   return found == certificates_.end() ? std::nullopt : std::optional(found->second);
 }
 
+const DriftFinding* PlanContext::find_lost_socket(const TenantId& tenant) const {
+  for (const DriftFinding& finding : snapshot_->observed.drift) {
+    if (finding.repair == DriftRepair::kBind && finding.tenant == tenant) {
+      return &finding;
+    }
+  }
+  return nullptr;
+}
+
+const DriftFinding* PlanContext::find_edge_drift() const {
+  for (const DriftFinding& finding : snapshot_->observed.drift) {
+    if (finding.repair == DriftRepair::kPublishEdge) {
+      return &finding;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace voicectl

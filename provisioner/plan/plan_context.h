@@ -39,6 +39,15 @@ class PlanContext {
   bool is_unserved(const TenantId& tenant) const {
     return snapshot_->observed.unserved.contains(tenant);
   }
+  /// Its instance may accept where nobody comes any more.
+  bool is_rebound(const TenantId& tenant) const {
+    return snapshot_->observed.rebound.contains(tenant);
+  }
+  /// Somebody took its socket away, although its listener is held.
+  bool has_lost_socket(const TenantId& tenant) const { return find_lost_socket(tenant) != nullptr; }
+  const DriftFinding* find_lost_socket(const TenantId& tenant) const;
+  /// What is wrong with the edge's configuration on disk; null if nothing is.
+  const DriftFinding* find_edge_drift() const;
   /// Its instance has an older configuration than the recorded one.
   bool is_outdated(const TenantId& tenant) const {
     return snapshot_->observed.outdated.contains(tenant);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <queue>
 
 #include "base/crypto.h"
@@ -56,7 +57,10 @@ PlanSummary summary_of(const std::vector<Step>& steps, const Snapshot& snapshot)
                           out.edge_reloads += edge_runs && !a.fingerprint.empty() ? 1 : 0;
                         },
                         [](const PublishRoute&) {},
-                        [](const WithdrawRoute&) {}},
+                        [](const WithdrawRoute&) {},
+                        [](const RestoreFiles&) {},
+                        [](const EndProcess&) {},
+                        [](const RecordAdoption&) {}},
                step.action);
   }
   return out;
@@ -113,12 +117,35 @@ Result<std::vector<std::size_t>> PlanDraft::safe_order() const {
   return order;
 }
 
-Result<Plan> PlanDraft::finish(const Snapshot& snapshot) && {
-  for (std::size_t i = 0; foundation_ && i < drafts_.size(); ++i) {
-    if (drafts_[i].needs.empty() && i != static_cast<std::size_t>(*foundation_)) {
-      drafts_[i].needs.push_back(static_cast<std::size_t>(*foundation_));
+void PlanDraft::lay_foundation() {
+  // Settings are written into tenants' files, which must be files again by then.
+  std::map<std::string, StepRef> restores;
+  for (std::size_t i = 0; i < drafts_.size(); ++i) {
+    const auto* const restore = std::get_if<RestoreFiles>(&drafts_[i].action);
+    if (restore != nullptr && restore->tenant) {
+      restores.emplace(subject_of(drafts_[i].action), static_cast<StepRef>(i));
     }
   }
+  for (std::size_t i = 0; i < drafts_.size(); ++i) {
+    const auto step = static_cast<StepRef>(i);
+    const Action& action = drafts_[i].action;
+    if (foundation_ && drafts_[i].needs.empty() && step != *foundation_ &&
+        !std::holds_alternative<RestoreFiles>(action)) {
+      need(step, foundation_);
+    }
+    if (std::holds_alternative<SetPlatform>(action)) {
+      for (const auto& [subject, restore] : restores) {
+        need(step, restore);
+      }
+    } else if (std::holds_alternative<UpdateTenant>(action)) {
+      const auto own = restores.find(subject_of(action));
+      need(step, own == restores.end() ? std::nullopt : std::optional(own->second));
+    }
+  }
+}
+
+Result<Plan> PlanDraft::finish(const Snapshot& snapshot) && {
+  lay_foundation();
   VC_TRY(const std::vector<std::size_t> order, safe_order());
   std::vector<std::size_t> number_of(order.size());
   Plan plan{.id = {}, .base = snapshot.generation, .steps = {}, .summary = {}};

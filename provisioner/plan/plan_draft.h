@@ -22,7 +22,7 @@ class PlanDraft {
   /// `step` runs only after `needed` has succeeded. An absent one asks for nothing.
   void need(StepRef step, std::optional<StepRef> needed);
 
-  /// Every step that needs nothing else needs this one.
+  /// Every step that needs nothing else needs this one; but files are restored before it.
   void set_foundation(StepRef step) { foundation_ = step; }
 
   /// The plan: needs come first, and beside that steps stay in the order in which they were added.
@@ -36,6 +36,7 @@ class PlanDraft {
     std::string reason;
     std::vector<std::size_t> needs;
   };
+  void lay_foundation();
   Result<std::vector<std::size_t>> safe_order() const;
 
   std::vector<Draft> drafts_;

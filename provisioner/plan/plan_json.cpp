@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "provisioner/plan/action.h"
 #include "provisioner/plan/effect_forecast.h"
+#include "provisioner/plan/rollout.h"
 
 namespace voicectl {
 namespace {
@@ -63,6 +64,24 @@ std::string render_plan_json(const Plan& plan) {
 std::string render_plan_json(const Plan& plan, const EffectForecast& forecast) {
   Json out = plan_json(plan);
   out["forecast"] = forecast_json(forecast);
+  return dump_json(out);
+}
+
+std::string render_plan_json(const Plan& plan,
+                             const EffectForecast& forecast,
+                             const RolloutSpec& spec) {
+  Json batches = Json::array();
+  for (const RolloutBatch& batch : batches_of(plan, spec)) {
+    Json tenants = Json::array();
+    for (const TenantId& tenant : batch.tenants) {
+      tenants.push_back(tenant.str());
+    }
+    batches.push_back({{"canary", batch.is_canary}, {"tenants", std::move(tenants)}});
+  }
+  Json out = plan_json(plan);
+  out["forecast"] = forecast_json(forecast);
+  out["rollout"] = rollout_json(spec);
+  out["rollout"]["batches"] = std::move(batches);
   return dump_json(out);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "provisioner/plan/drift_plan.h"
 #include "provisioner/plan/edge_plan.h"
 #include "provisioner/plan/homes.h"
 #include "provisioner/plan/plan_context.h"
@@ -82,6 +83,7 @@ Result<Plan> make_plan(const DesiredState& desired,
   TenantPlan tenants(context, homes, edge);
   VC_TRY(plan_tenants(context, homes, edge, tenants));
   plan_stops(context, homes, tenants);
+  plan_drift(context);
   return std::move(context.draft).finish(snapshot);
 }
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <string>
+
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
@@ -20,6 +25,9 @@ struct PlanInputs {
   /// Hash of the edge configuration that the desired platform (in static mode: and the tenants)
   /// gives; empty for edge mode none.
   std::string edge_fingerprint;
+  /// Processor time that tenants use, in thousandths of a processor, as it was measured over some
+  /// minutes; who is not named was not measured. New tenants go where it adds up to the least.
+  std::map<TenantId, std::uint32_t> loads{};
   /// Certificates that end before this point are made again.
   Duration renew_before = std::chrono::hours(24 * 10);
 };

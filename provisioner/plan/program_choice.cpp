@@ -43,11 +43,17 @@ const std::string& ProgramChoice::of_shared(std::size_t on_target) const {
 
 const std::string& ProgramChoice::of_dedicated(const TenantId& tenant) const {
   const std::string tail = dedicated_tail(tenant);
+  const auto recorded = snapshot_->tenants.find(tenant);
+  // One that had waited for it has another name.
+  const auto is_own = [&](const InstanceId& instance) {
+    return dedicated_tail(instance) == tail ||
+           (recorded != snapshot_->tenants.end() && recorded->second.placement == instance);
+  };
   const bool is_replaced =
       in_canary_phase() &&
       std::any_of(snapshot_->instances.begin(), snapshot_->instances.end(), [&](const auto& entry) {
         return entry.second.kind == InstanceKind::kDedicated &&
-               entry.second.fate == InstanceFate::kWayBack && dedicated_tail(entry.first) == tail;
+               entry.second.fate == InstanceFate::kWayBack && is_own(entry.first);
       });
   return is_replaced ? snapshot_->programs.upgrade->target : of_others();
 }

@@ -77,6 +77,9 @@ std::string describe_changes(const PlatformSpec& before, const PlatformSpec& aft
   PromotionPolicy as_before = after.monitor;
   as_before.mode = before.monitor.mode;
   changes.compare_whole("monitor", before.monitor, as_before);
+  changes.compare_whole("liveness", before.liveness, after.liveness);
+  changes.compare_whole("rollout", before.rollout, after.rollout);
+  changes.compare_whole("hooks", before.hooks, after.hooks);
   changes.compare("state_directory", before.state_directory, after.state_directory);
   changes.compare("log_directory", before.log_directory, after.log_directory);
   changes.compare("pool.size", std::to_string(before.pool_size), std::to_string(after.pool_size));

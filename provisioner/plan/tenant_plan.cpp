@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "provisioner/plan/drift_plan.h"
 #include "provisioner/plan/spec_changes.h"
 
 namespace voicectl {
@@ -87,7 +88,8 @@ Result<std::optional<StepRef>> TenantPlan::bind(const TenantSpec& spec,
                                                 const RecordedTenant* recorded,
                                                 const Chain& chain) {
   const bool is_bound = recorded != nullptr && recorded->has_listener && recorded->port;
-  if (is_bound && context_.has_listener(spec.tenant)) {
+  const DriftFinding* const lost = context_.find_lost_socket(spec.tenant);
+  if (is_bound && lost == nullptr && context_.has_listener(spec.tenant)) {
     return std::optional<StepRef>();
   }
   const std::optional<Port> known = recorded != nullptr ? recorded->port : std::nullopt;
@@ -100,8 +102,11 @@ Result<std::optional<StepRef>> TenantPlan::bind(const TenantSpec& spec,
   std::string reason = fmt::format("{} is the lowest free port", port->value());
   if (is_lost) {
     reason = fmt::format("another program holds its port {}; {}", known->value(), reason);
+  } else if (is_bound && lost != nullptr) {
+    reason = drift_reason({lost});
   } else if (is_bound) {
-    reason = fmt::format("its listener on port {} is recorded and nobody holds it", port->value());
+    reason = fmt::format("drift: its listener on port {} is recorded and nobody holds it",
+                         port->value());
   }
   const StepRef step = context_.draft.add(BindListener{spec.tenant, *port}, std::move(reason));
   if (recorded == nullptr) {
@@ -115,7 +120,8 @@ std::optional<StepRef> TenantPlan::lend(const TenantSpec& spec,
                                         const Placement& placement,
                                         const Chain& chain) {
   const bool is_there = is_lent(recorded) && *recorded->placement == placement.instance;
-  if (is_there && !chain.bind && !context_.is_unserved(spec.tenant)) {
+  const bool is_rebound = chain.bind || context_.is_rebound(spec.tenant);
+  if (is_there && !is_rebound && !context_.is_unserved(spec.tenant)) {
     return std::nullopt;
   }
   LendListener action{spec.tenant, placement.instance, std::nullopt};
@@ -125,6 +131,7 @@ std::optional<StepRef> TenantPlan::lend(const TenantSpec& spec,
   const StepRef step =
       context_.draft.add(action, !is_there    ? placement.reason
                                  : chain.bind ? "its listener is bound anew"
+                                 : is_rebound ? "its instance may not have its listener of now"
                                               : "its instance did not take it after a restart");
   if (!is_lent(recorded)) {
     context_.draft.need(step, chain.record);

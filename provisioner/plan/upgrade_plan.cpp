@@ -143,7 +143,9 @@ void change_fates(SetPrograms& action,
 std::vector<InstanceId> instances_to_upgrade(const Snapshot& snapshot, const std::string& target) {
   std::vector<InstanceId> out;
   for (const auto& [name, instance] : snapshot.instances) {
-    if (instance.fate == InstanceFate::kServing && instance.fingerprint != target) {
+    // One that waits for a tenant is replaced by the planner when all is over.
+    const bool waits = spare_instance_number(name) && count_tenants(snapshot, name) == 0;
+    if (instance.fate == InstanceFate::kServing && instance.fingerprint != target && !waits) {
       out.push_back(name);
     }
   }

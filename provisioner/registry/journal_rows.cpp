@@ -150,4 +150,26 @@ Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
   return take_events(row);
 }
 
+Status forget_in_journal(SqliteDatabase& database, const TenantId& tenant) {
+  VC_TRY(SqliteStatement closed,
+         database.prepare("SELECT number, subject, outcome FROM journal WHERE state <> 'intent' "
+                          "AND instr(subject || ' ' || outcome, ?) > 0"));
+  closed.bind(1, tenant.str());
+  std::vector<std::int64_t> of_tenant;
+  while (true) {
+    VC_TRY(const bool row, closed.step());
+    if (!row) {
+      break;
+    }
+    if (speaks_of(tenant, closed.text(1), closed.text(2))) {
+      of_tenant.push_back(closed.integer(0));
+    }
+  }
+  VC_TRY(SqliteStatement journal, database.prepare("DELETE FROM journal WHERE number = ?"));
+  for (const std::int64_t number : of_tenant) {
+    VC_TRY(journal.bind(1, number).run());
+  }
+  return ok_status();
+}
+
 }  // namespace voicectl

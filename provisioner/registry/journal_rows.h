@@ -34,4 +34,7 @@ Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
                                                     const std::string& prefix,
                                                     std::size_t limit);
 
+/// Removes closed entries that are about that tenant.
+Status forget_in_journal(SqliteDatabase& database, const TenantId& tenant);
+
 }  // namespace voicectl

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/registry/drift_rows.h"
 
 namespace voicectl {
 namespace {
@@ -338,7 +339,8 @@ WallTime wall_time_of(std::int64_t milliseconds) {
 Status load_records(SqliteDatabase& database, Snapshot& snapshot) {
   VC_TRY(load_tenants(database, snapshot));
   VC_TRY(load_instances(database, snapshot));
-  return load_leases(database, snapshot);
+  VC_TRY(load_leases(database, snapshot));
+  return load_drift_records(database, snapshot);
 }
 
 Status write_change(SqliteDatabase& database, const RecordedChange& change) {
@@ -360,6 +362,7 @@ Status write_change(SqliteDatabase& database, const RecordedChange& change) {
   for (const ApiKeyRecord& key : change.put_api_keys) {
     VC_TRY(write_api_key(database, key));
   }
+  VC_TRY(write_drift_change(database, change));
   return write_leases(database, change);
 }
 

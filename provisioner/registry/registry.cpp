@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/registry/registry.h"
 
+#include <fmt/core.h>
+
 namespace voicectl {
 
 std::string_view name_of(JournalState state) {
@@ -71,11 +73,17 @@ bool speaks_of(const TenantId& tenant, std::string_view subject, std::string_vie
          stands_in(outcome, "dedicated-" + slug);
 }
 
+Error no_such_api_key(const TenantId& tenant, const std::string& key_id) {
+  return {ErrorCode::kNotFound,
+          fmt::format("cannot find a key '{}' of tenant '{}'", key_id.substr(0, 64), tenant.str())};
+}
+
 bool has_changes(const RecordedChange& change) {
   return change.platform || !change.put_tenants.empty() || !change.drop_tenants.empty() ||
          !change.put_instances.empty() || !change.drop_instances.empty() ||
          !change.put_leases.empty() || !change.drop_leases.empty() || change.edge_fingerprint ||
-         change.programs || !change.put_api_keys.empty();
+         change.programs || !change.put_api_keys.empty() || !change.put_adoptions.empty() ||
+         !change.drop_adoptions.empty();
 }
 
 }  // namespace voicectl

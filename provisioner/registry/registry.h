@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "provisioner/model/snapshot.h"
 #include "provisioner/registry/audit.h"
 #include "provisioner/registry/forecasts.h"
+#include "provisioner/registry/load_history.h"
 #include "provisioner/registry/revisions.h"
 
 namespace voicectl {
@@ -34,7 +36,8 @@ struct ApiKeyRecord {
 };
 
 /// A change of recorded state. Exactly the parts that are set are changed. With a tenant go its API
-/// keys: they must not open the door to a later tenant of the same name.
+/// keys, which must not open the door to a later tenant of the same name, and what is kept of its
+/// load.
 struct RecordedChange {
   std::optional<PlatformSpec> platform;
   std::vector<RecordedTenant> put_tenants;
@@ -45,9 +48,16 @@ struct RecordedChange {
   std::vector<Port> drop_leases;
   std::optional<std::string> edge_fingerprint;
   std::optional<Programs> programs{};
+  /// Files that were written, with the SHA-256 of their text; an empty one forgets the file. No
+  /// change that raises the generation: it follows from one.
+  std::map<std::string, std::string> put_written{};
+  std::vector<AcceptedDrift> put_adoptions{};
+  std::vector<std::string> drop_adoptions{};
   /// Keys that came with a tenant's data.
   std::vector<ApiKeyRecord> put_api_keys{};
 };
+
+Error no_such_api_key(const TenantId& tenant, const std::string& key_id);
 
 /// Whether recording it raises the generation.
 bool has_changes(const RecordedChange& change);
@@ -106,7 +116,10 @@ struct EventRecord {
 /// refused (kFenced), so that a daemon that was taken for dead can do no harm.
 /// THREADS: one at a time; blocking, so call it on an Offload.
 /// ERRORS (all calls): kResourceExhausted when the disk is full, kCorrupt, kFenced.
-class Registry : public RevisionStore, public AuditStore, public ForecastStore {
+class Registry : public RevisionStore,
+                 public AuditStore,
+                 public ForecastStore,
+                 public LoadHistoryStore {
  public:
   /// The epoch of this opening: one more than the last.
   virtual Epoch epoch() const = 0;
@@ -139,17 +152,17 @@ class Registry : public RevisionStore, public AuditStore, public ForecastStore {
 
   /// Records keys, or records them anew: all or none.
   virtual Status put_api_keys(const std::vector<ApiKeyRecord>& keys) = 0;
-  /// Marks a key as revoked. One that is not there is success, and stays away: its tenant may have
-  /// been deleted meanwhile.
+  /// Marks a key as revoked. ERRORS: kNotFound if it is not there, where it stays: its tenant may
+  /// have been deleted meanwhile, or it came with something that could not be recorded yet.
   virtual Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) = 0;
   /// One that is not there is success.
   virtual Status drop_api_key(const TenantId& tenant, const std::string& key_id) = 0;
   virtual Result<std::vector<ApiKeyRecord>> load_api_keys() = 0;
 
   /// Removes what is still known of a tenant that was deleted: closed actions that are about it,
-  /// with their documents, its API keys, what earlier revisions say of it, and its name at ports
-  /// that are in quarantine. Events stay: they are what tells who did what. Nothing of it stays in
-  /// the file's free space either.
+  /// with their documents, its API keys, what earlier revisions say of it, its load, who owns what
+  /// of it, and its name at ports that are in quarantine. Events stay: they are what tells who did
+  /// what. Nothing of it stays in the file's free space either.
   virtual Status forget_tenant(const TenantId& tenant) = 0;
 
   /// Small texts that a restart must find again, such as the identity of nginx's process.

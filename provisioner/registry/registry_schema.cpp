@@ -192,6 +192,62 @@ CREATE TRIGGER audit_keeps_its_processes
   BEFORE UPDATE OF pid ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 )sql"},
+    SqliteMigration{10, R"sql(
+-- What was last written into files that others might edit.
+CREATE TABLE written_files (
+  path TEXT PRIMARY KEY,
+  sha256 TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a person has accepted as it is.
+CREATE TABLE adoptions (
+  name TEXT PRIMARY KEY,
+  state TEXT NOT NULL,
+  who TEXT NOT NULL,
+  why TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"},
+    SqliteMigration{11, R"sql(
+-- Fields that the command line has set last, of the platform ('') or a tenant; the field '' is the
+-- tenant itself. What is not here is the file's, and so is all that was desired before.
+CREATE TABLE field_owners (
+  part TEXT NOT NULL,
+  field TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  who TEXT NOT NULL,
+  why TEXT NOT NULL,
+  PRIMARY KEY (part, field)
+) STRICT, WITHOUT ROWID;
+)sql"},
+    SqliteMigration{12, R"sql(
+-- Steps in which the load of tenants was watched, numbered as they were first written.
+CREATE TABLE load_steps (
+  number INTEGER PRIMARY KEY,
+  seconds INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  watched INTEGER NOT NULL,
+  UNIQUE (seconds, at)
+) STRICT;
+
+-- What tenants did in them, in that order: a minute is written, and dropped, as a few whole pages.
+CREATE TABLE load_rows (
+  number INTEGER NOT NULL,
+  tenant TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  sessions INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  cpu_us INTEGER NOT NULL,
+  most_cpu INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  sent INTEGER NOT NULL,
+  memory INTEGER,
+  latency BLOB NOT NULL,
+  PRIMARY KEY (number, tenant)
+) STRICT, WITHOUT ROWID;
+)sql"},
 };
 
 }  // namespace

@@ -195,6 +195,46 @@ Result<std::optional<KeptRevision>> load_revision(SqliteDatabase& database, std:
   return std::optional<KeptRevision>(std::move(out));
 }
 
+Status update_owners(SqliteDatabase& database,
+                     const FieldOwnersChange& change,
+                     const Revision& claimed_by) {
+  VC_TRY(SqliteStatement drop,
+         database.prepare("DELETE FROM field_owners WHERE part = ? AND field = ?"));
+  for (const auto& [part, fields] : change.dropped) {
+    for (const std::string& field : fields) {
+      VC_TRY(drop.bind(1, part).bind(2, field).run());
+    }
+  }
+  VC_TRY(SqliteStatement claim,
+         database.prepare("INSERT OR REPLACE INTO field_owners VALUES (?,?,?,?,?,?)"));
+  for (const auto& [part, fields] : change.claimed) {
+    for (const std::string& field : fields) {
+      VC_TRY(claim.bind(1, part)
+                 .bind(2, field)
+                 .bind(3, claimed_by.number)
+                 .bind(4, to_row(claimed_by.at))
+                 .bind(5, claimed_by.who)
+                 .bind(6, claimed_by.why)
+                 .run());
+    }
+  }
+  return ok_status();
+}
+
+Result<FieldOwners> load_field_owners(SqliteDatabase& database) {
+  VC_TRY(SqliteStatement row, database.prepare("SELECT part, field, revision, at, who, why FROM "
+                                               "field_owners"));
+  FieldOwners out;
+  while (true) {
+    VC_TRY(const bool more, row.step());
+    if (!more) {
+      return out;
+    }
+    out[row.text(0)][row.text(1)] =
+        FieldClaim{row.integer(2), wall_time_of(row.integer(3)), row.text(4), row.text(5)};
+  }
+}
+
 Status forget_in_revisions(SqliteDatabase& database, const TenantId& tenant) {
   VC_TRY(SqliteStatement row,
          database.prepare("UPDATE desired_parts SET spec = NULL WHERE name = ? AND until IS NOT "

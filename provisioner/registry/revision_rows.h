@@ -26,6 +26,11 @@ Result<std::vector<Revision>> load_revisions(SqliteDatabase& database,
                                              std::int64_t before,
                                              std::size_t limit);
 Result<std::optional<KeptRevision>> load_revision(SqliteDatabase& database, std::int64_t number);
+/// Notes who owns which fields as of revision `claimed_by`.
+Status update_owners(SqliteDatabase& database,
+                     const FieldOwnersChange& change,
+                     const Revision& claimed_by);
+Result<FieldOwners> load_field_owners(SqliteDatabase& database);
 /// Erases what earlier revisions say of a tenant; that they had it stays.
 Status forget_in_revisions(SqliteDatabase& database, const TenantId& tenant);
 

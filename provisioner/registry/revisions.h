@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/model/field_owners.h"
 
 namespace voicectl {
 
@@ -65,8 +66,18 @@ class RevisionStore {
   virtual Result<std::optional<DesiredState>> load_desired() = 0;
 
   /// Accepts `desired` as the newest revision, described by `note` (its number and outcome say
-  /// nothing). The same state as before is no new revision: the newest one is returned.
-  virtual Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) = 0;
+  /// nothing), and notes who owns its fields. The same state as before is no new revision: the
+  /// newest one is returned.
+  virtual Result<Revision> accept_desired(const DesiredState& desired,
+                                          const Revision& note,
+                                          const FieldOwnersChange& owners) = 0;
+  /// The same, for whom nothing changes hands.
+  Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) {
+    return accept_desired(desired, note, {});
+  }
+
+  /// Fields of the newest revision that are not the file's.
+  virtual Result<FieldOwners> load_owners() = 0;
 
   /// One that is not kept any more is success.
   virtual Status close_revision(std::int64_t number, RevisionOutcome outcome) = 0;

@@ -13,6 +13,7 @@
 #include "provisioner/registry/audit_rows.h"
 #include "provisioner/registry/forecast_rows.h"
 #include "provisioner/registry/journal_rows.h"
+#include "provisioner/registry/load_rows.h"
 #include "provisioner/registry/recorded_rows.h"
 #include "provisioner/registry/registry_file.h"
 #include "provisioner/registry/registry_schema.h"
@@ -33,7 +34,10 @@ class SqliteRegistry final : public Registry {
   const std::string& identity() const override { return identity_; }
   Result<Snapshot> load() override;
   Result<std::optional<DesiredState>> load_desired() override;
-  Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) override;
+  Result<Revision> accept_desired(const DesiredState& desired,
+                                  const Revision& note,
+                                  const FieldOwnersChange& owners) override;
+  Result<FieldOwners> load_owners() override;
   Status close_revision(std::int64_t number, RevisionOutcome outcome) override;
   Result<std::int64_t> append_audit(const AuditRecord& record) override;
   Status close_audit(std::int64_t number,
@@ -46,6 +50,15 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
                                                      std::size_t limit) override;
   Result<std::vector<TimedAction>> read_action_times(std::size_t limit) override;
+  Status append_load(WallTime at,
+                     std::chrono::milliseconds watched,
+                     const std::vector<LoadRow>& rows) override;
+  Result<std::vector<WatchedStep>> read_load(const TenantId& tenant,
+                                             LoadStep step,
+                                             WallTime from,
+                                             WallTime until) override;
+  Result<RecentLoad> read_recent_load(WallTime until, std::size_t count) override;
+  Status drop_old_load(WallTime now) override;
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
   Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override;
   Result<std::vector<JournalEntry>> open_intents() override;
@@ -195,8 +208,18 @@ Result<std::optional<DesiredState>> SqliteRegistry::load_desired() {
   });
 }
 
-Result<Revision> SqliteRegistry::accept_desired(const DesiredState& desired, const Revision& note) {
-  return transact_for<Revision>([&] { return insert_revision(database_, desired, note); });
+Result<Revision> SqliteRegistry::accept_desired(const DesiredState& desired,
+                                                const Revision& note,
+                                                const FieldOwnersChange& owners) {
+  return transact_for<Revision>([&]() -> Result<Revision> {
+    VC_TRY(Revision accepted, insert_revision(database_, desired, note));
+    VC_TRY(update_owners(database_, owners, accepted));
+    return accepted;
+  });
+}
+
+Result<FieldOwners> SqliteRegistry::load_owners() {
+  return transact_for<FieldOwners>([this] { return load_field_owners(database_); });
 }
 
 Status SqliteRegistry::close_revision(std::int64_t number, RevisionOutcome outcome) {
@@ -243,6 +266,28 @@ Result<std::vector<TimedAction>> SqliteRegistry::read_action_times(std::size_t l
       [&] { return load_action_times(database_, limit); });
 }
 
+Status SqliteRegistry::append_load(WallTime at,
+                                   std::chrono::milliseconds watched,
+                                   const std::vector<LoadRow>& rows) {
+  return transact([&] { return add_load_rows(database_, at, watched, rows); });
+}
+
+Result<std::vector<WatchedStep>> SqliteRegistry::read_load(const TenantId& tenant,
+                                                           LoadStep step,
+                                                           WallTime from,
+                                                           WallTime until) {
+  return transact_for<std::vector<WatchedStep>>(
+      [&] { return load_watched_steps(database_, tenant, step, from, until); });
+}
+
+Result<RecentLoad> SqliteRegistry::read_recent_load(WallTime until, std::size_t count) {
+  return transact_for<RecentLoad>([&] { return load_recent_load(database_, until, count); });
+}
+
+Status SqliteRegistry::drop_old_load(WallTime now) {
+  return transact([&] { return drop_old_load_rows(database_, now); });
+}
+
 Result<std::vector<std::int64_t>> SqliteRegistry::open_actions(std::vector<JournalEntry> entries) {
   return transact_for<std::vector<std::int64_t>>(
       [&] { return insert_intents(database_, entries, epoch_); });
@@ -264,10 +309,14 @@ Result<Generation> SqliteRegistry::raise_generation(const std::vector<ClosedActi
 
 Result<Generation> SqliteRegistry::close_actions(const std::vector<ClosedAction>& actions) {
   return transact_for<Generation>([&]() -> Result<Generation> {
+    std::vector<TenantId> dropped;
     for (const ClosedAction& action : actions) {
       VC_TRY(close_intent(database_, action));
       VC_TRY(write_change(database_, action.change));
+      const std::vector<TenantId>& gone = action.change.drop_tenants;
+      dropped.insert(dropped.end(), gone.begin(), gone.end());
     }
+    VC_TRY(forget_load(database_, dropped));
     VC_TRY(prune_journal(database_));
     return raise_generation(actions);
   });
@@ -309,7 +358,9 @@ Status SqliteRegistry::revoke_api_key(const TenantId& tenant,
   return transact([&]() -> Status {
     VC_TRY(SqliteStatement row,
            database_.prepare("UPDATE api_keys SET revoked_at = ? WHERE tenant = ? AND key_id = ?"));
-    return row.bind(1, to_row(at)).bind(2, tenant.str()).bind(3, key_id).run();
+    VC_TRY(const std::int64_t revoked,
+           row.bind(1, to_row(at)).bind(2, tenant.str()).bind(3, key_id).run_counted());
+    return revoked > 0 ? ok_status() : Status(no_such_api_key(tenant, key_id));
   });
 }
 
@@ -328,27 +379,14 @@ Result<std::vector<ApiKeyRecord>> SqliteRegistry::load_api_keys() {
 Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
   VC_TRY(transact([&]() -> Status {
     const std::string& slug = tenant.str();
-    VC_TRY(SqliteStatement closed,
-           database_.prepare("SELECT number, subject, outcome FROM journal WHERE state <> 'intent' "
-                             "AND instr(subject || ' ' || outcome, ?) > 0"));
-    closed.bind(1, slug);
-    std::vector<std::int64_t> of_tenant;
-    while (true) {
-      VC_TRY(const bool row, closed.step());
-      if (!row) {
-        break;
-      }
-      if (speaks_of(tenant, closed.text(1), closed.text(2))) {
-        of_tenant.push_back(closed.integer(0));
-      }
-    }
-    VC_TRY(SqliteStatement journal, database_.prepare("DELETE FROM journal WHERE number = ?"));
-    for (const std::int64_t number : of_tenant) {
-      VC_TRY(journal.bind(1, number).run());
-    }
+    VC_TRY(forget_in_journal(database_, tenant));
     VC_TRY(SqliteStatement keys, database_.prepare("DELETE FROM api_keys WHERE tenant = ?"));
     VC_TRY(keys.bind(1, slug).run());
     VC_TRY(forget_in_revisions(database_, tenant));
+    VC_TRY(forget_load(database_, {tenant}));
+    // That it is to stay away.
+    VC_TRY(SqliteStatement owners, database_.prepare("DELETE FROM field_owners WHERE part = ?"));
+    VC_TRY(owners.bind(1, slug).run());
     VC_TRY(
         SqliteStatement leases,
         database_.prepare("UPDATE leases SET holder = '' WHERE holder = ? AND released_at IS NOT "

@@ -11,6 +11,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/os/work_account.h"
+
 namespace voicectl {
 namespace {
 
@@ -59,6 +61,7 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
   }
 
   void accept_waiting() {
+    const WorkScope scope(account.get());
     for (int i = 0; i < kAcceptsPerTurn && descriptor.is_open(); ++i) {
       UniqueFd socket(
           ::accept4(descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -113,6 +116,7 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
   AsioReactor& reactor;
   Descriptor descriptor;
   Handlers handlers;
+  WorkAccountPtr account{present_account()};
   std::optional<TimerId> timer;
 };
 

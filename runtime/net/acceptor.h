@@ -22,7 +22,8 @@ class Acceptor {
     std::function<void()> on_exhausted;
   };
 
-  /// OWNS: `listener`. Closing it takes nothing from duplicates in other processes.
+  /// Accepting is charged to whom we work for now. OWNS: `listener`. Closing it takes nothing from
+  /// duplicates in other processes.
   Acceptor(AsioReactor& reactor, UniqueFd listener, Handlers handlers);
   /// No handler runs afterwards.
   ~Acceptor();

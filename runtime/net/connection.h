@@ -2,9 +2,12 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/os/reactor.h"
 #include "base/os/unique_fd.h"
@@ -56,6 +59,8 @@ class Connection : public DeadlineEntry, public CopyEntry {
   virtual void abandon() = 0;
   /// Acts on bytes that it had when it was held.
   virtual void go() = 0;
+  /// Bytes that wait in its buffers: to be taken, or to be written.
+  virtual std::size_t buffered() const = 0;
   /// What another process would have to know of it goes into `space` from now on.
   virtual void keep_at(parking::ParkingSpace) {}
   /// What to keep: its socket and its tag; nullopt if that is over.
@@ -63,6 +68,34 @@ class Connection : public DeadlineEntry, public CopyEntry {
   /// The host has been parked, and is parked no more.
   virtual void park() {}
   virtual void unpark() {}
+
+ private:
+  friend class BufferSum;
+  /// What of `buffered` is in the sum; absent while nothing is.
+  std::optional<std::size_t> summed_;
+};
+
+/// What waits in the buffers of connections, kept as they change: nobody has to visit them all.
+class BufferSum {
+ public:
+  void begin(Connection& connection) {
+    connection.summed_ = 0;
+    note(connection);
+  }
+  void note(Connection& connection) {
+    if (connection.summed_) {
+      const std::size_t now = connection.buffered();
+      bytes_ += now - *connection.summed_;
+      connection.summed_ = now;
+    }
+  }
+  void forget(Connection& connection) {
+    bytes_ -= std::exchange(connection.summed_, std::nullopt).value_or(0);
+  }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
 };
 
 /// Keeps connections alive, and what they share.

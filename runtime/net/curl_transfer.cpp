@@ -77,6 +77,11 @@ void CurlTransfer::set_options() {
   curl_.easy_setopt(handle_, CURLOPT_CONNECTTIMEOUT_MS, in_milliseconds(call_.timeout));
   curl_.easy_setopt(handle_, CURLOPT_USERAGENT, "voicectl/" VOICECTL_VERSION);
   curl_.easy_setopt(handle_, CURLOPT_ERRORBUFFER, detail_);
+  // Over HTTP/2 nobody is told the header, and libcurl would keep the connection.
+  if (find_header(call_.headers, "Connection") == "close") {
+    curl_.easy_setopt(handle_, CURLOPT_FRESH_CONNECT, 1L);
+    curl_.easy_setopt(handle_, CURLOPT_FORBID_REUSE, 1L);
+  }
   if (!call_.unix_socket.empty()) {
     curl_.easy_setopt(handle_, CURLOPT_UNIX_SOCKET_PATH, call_.unix_socket.c_str());
   }

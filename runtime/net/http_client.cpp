@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/ip_address.h"
+#include "base/os/work_account.h"
 #include "runtime/net/curl_transfer.h"
 #include "runtime/net/http_call_text.h"
 #include "runtime/net/plain_http.h"
@@ -99,6 +100,7 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
     if (milliseconds < 0 || is_stopped) {
       return;
     }
+    const WorkScope nobody(nullptr);  // libcurl does then what is due for any of them
     timer =
         reactor.call_after(std::chrono::milliseconds(milliseconds), [self = shared_from_this()] {
           self->timer.reset();
@@ -211,6 +213,7 @@ struct HttpClient::Inner : std::enable_shared_from_this<HttpClient::Inner> {
       fail(ready.error(), std::move(done));
       return;
     }
+    done = for_present_account(std::move(done));
     auto made = CurlTransfer::make(*curl, std::move(call), done);
     if (made.has_error()) {
       fail(made.error(), std::move(done));

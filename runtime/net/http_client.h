@@ -17,6 +17,8 @@ class AddressPolicy;
 struct HttpCall {
   std::string method = "GET";
   std::string url;
+  /// "Connection: close" gives the call a connection that was not used before, and closes it
+  /// afterwards.
   HttpHeaders headers;
   std::string body;
   /// From start to the last byte of the answer.

@@ -74,6 +74,7 @@ class HttpConnection final : public Connection,
   void drain(std::uint16_t code, std::string_view reason) override;
   void abandon() override;
   void go() override { pump(); }
+  std::size_t buffered() const override { return reader_.unread().size() + unsent(); }
   void park() override;
   void unpark() override;
   void on_deadline(Lane lane) override;

@@ -27,6 +27,9 @@ constexpr Duration kSparedAfter = std::chrono::milliseconds(100);
 /// Connections that are let go in one turn, so that others have theirs.
 constexpr std::size_t kLetGoAtOnce = 128;
 
+/// Who counts a connection's owners, and its wire's, and its place among the others.
+constexpr std::size_t kPlaces = 8 * sizeof(void*);
+
 Error unknown_copy(CopyId id) {
   return {ErrorCode::kCorrupt,
           fmt::format("cannot go on with a connection: nothing was told of number {} before", id)};
@@ -63,7 +66,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
       : loop_(loop),
         handlers_(std::move(wanted)),
         limits_(allowed),
-        set_(loop.context()),
+        set_(loop.context(), WorkAccountPtr(present_account())),
         lanes_(loop, lane_lengths(allowed)),
         kept_(loop) {}
 
@@ -80,13 +83,17 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   }
 
   void wake_later(Connection& connection) override { sleepers_.push_back(&connection); }
-  void note_change(Connection& connection) override { ledger_.note(connection); }
+  void note_change(Connection& connection) override {
+    ledger_.note(connection);
+    buffers_.note(connection);
+  }
 
   void keep(std::shared_ptr<Connection> connection) override {
     websockets_ += connection->is_websocket() ? 1 : 0;
     Connection* const key = connection.get();
     connections_.emplace(key, std::move(connection));
     ledger_.note(*key);
+    buffers_.begin(*key);
   }
 
   void keep_later(Connection& connection) override {
@@ -102,6 +109,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
       copies_[id - 1] = nullptr;
     }
     ledger_.forget(connection);
+    buffers_.forget(connection);
     std::erase(sleepers_, &connection);
     const auto found = connections_.find(&connection);
     if (found != connections_.end()) {
@@ -111,6 +119,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   }
 
   void serve(UniqueFd listener) {
+    const WorkScope scope(set_.account());
     Acceptor::Handlers handlers;
     handlers.on_connection = [this](UniqueFd socket) { begin_http(std::move(socket), {}); };
     handlers.on_exhausted = [this] { end_idle(); };
@@ -302,6 +311,7 @@ struct HttpServer::Inner final : HttpHost, std::enable_shared_from_this<HttpServ
   PollSet set_;
   DeadlineLanes lanes_;
   CopyLedger ledger_;
+  BufferSum buffers_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   Connections connections_;
   /// Held, by the id that the other server gave it; null for one that has ended.
@@ -393,6 +403,10 @@ void HttpServer::adopt(DetachedConnection connection) {
   inner_->adopt(std::move(connection.socket), std::move(connection.state));
 }
 
+void HttpServer::keep_now() {
+  inner_->kept_.keep_now();
+}
+
 Status HttpServer::adopt_copy(CopyId id, UniqueFd socket, ConnectionState state) {
   return inner_->adopt_copy(id, std::move(socket), std::move(state));
 }
@@ -411,6 +425,17 @@ void HttpServer::keep_at(parking::ParkingGate& gate) {
 
 std::size_t HttpServer::connections() const {
   return inner_->connections_.size();
+}
+
+std::size_t HttpServer::memory() const {
+  const std::size_t all = inner_->connections_.size();
+  const std::size_t websockets = inner_->websockets_;
+  return (all - websockets) * sizeof(HttpConnection) + websockets * sizeof(WebSocketConnection) +
+         all * (sizeof(Wire) + kPlaces) + inner_->buffers_.bytes();
+}
+
+HttpServer::Bytes HttpServer::bytes() const {
+  return {inner_->set_.traffic().received, inner_->set_.traffic().sent};
 }
 
 std::size_t HttpServer::websockets() const {

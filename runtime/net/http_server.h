@@ -171,6 +171,9 @@ class HttpServer {
   void hold();
   /// Goes on with a connection of another server: at once, or while held, at `go`.
   void adopt(DetachedConnection connection);
+  /// WebSockets that are open survive this process from now on, not a turn later, as far as whoever
+  /// keeps them has room (`keep_at`).
+  void keep_now();
   /// The same for one that another server tells of while it serves it: with the id that it has
   /// there. The next id comes with a socket, a known one without.
   /// ERRORS: kCorrupt for an id that is neither. REQUIRES: it is held.
@@ -186,6 +189,15 @@ class HttpServer {
 
   std::size_t connections() const;
   std::size_t websockets() const;
+  /// Memory of the connections themselves, and of what waits in their buffers; not of the requests
+  /// that are being answered, nor of what the kernel holds for them.
+  std::size_t memory() const;
+  /// That its connections have read and written since it began.
+  struct Bytes {
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+  };
+  Bytes bytes() const;
 
  private:
   struct Inner;

@@ -47,7 +47,12 @@ void KeptConnections::keep_later(Duration wait) {
   }
 }
 
-void KeptConnections::keep_some() {
+void KeptConnections::keep_now() {
+  while (!waiting_.empty() && keep_some()) {
+  }
+}
+
+bool KeptConnections::keep_some() {
   std::vector<std::shared_ptr<Connection>> kept;
   std::vector<parking::ParkingGate::Request> requests;
   while (!waiting_.empty() && kept.size() < kKeptAtOnce) {
@@ -73,6 +78,7 @@ void KeptConnections::keep_some() {
   if (!waiting_.empty()) {
     keep_later(parked.is_full ? kFullWait : Duration::zero());
   }
+  return !parked.is_full;
 }
 
 }  // namespace voicectl

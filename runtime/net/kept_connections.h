@@ -11,7 +11,7 @@
 namespace voicectl {
 
 /// Has WebSockets kept against the death of this process: not at once, so that nobody waits for it.
-/// One that was just opened, or got from another process, is to be served first.
+/// One that was just opened is to be served first.
 ///
 /// THREADS: loop thread only.
 class KeptConnections {
@@ -23,10 +23,13 @@ class KeptConnections {
   /// end.
   void keep_at(parking::ParkingGate* gate) { gate_ = gate; }
   void add(const std::shared_ptr<Connection>& connection);
+  /// All that were added, as far as there is room: the others' turn comes as before.
+  void keep_now();
 
  private:
   void keep_later(Duration wait);
-  void keep_some();
+  /// Whether there was room for them.
+  bool keep_some();
 
   Reactor& reactor_;
   parking::ParkingGate* gate_ = nullptr;

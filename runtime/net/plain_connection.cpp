@@ -88,6 +88,7 @@ void PlainConnection::on_bytes(std::string_view bytes) {
     lose("it sent an answer that nobody asked for");
     return;
   }
+  const WorkScope scope(call_->account.get());
   const Result<bool> is_whole = reader_->feed(bytes);
   if (is_whole.has_error()) {
     const Error error = is_whole.error();
@@ -151,6 +152,7 @@ void PlainConnection::succeed() {
 void PlainConnection::fail(ErrorCode code, const std::string& reason) {
   const auto self = shared_from_this();
   const PlainCall call = take_call();
+  const WorkScope scope(call.account.get());
   if (const std::shared_ptr<Pool> pool = pool_.lock()) {
     pool->forget(self);
   }

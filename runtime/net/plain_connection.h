@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/os/asio_reactor.h"
+#include "base/os/work_account.h"
 #include "base/result.h"
 #include "runtime/net/plain_http.h"
 #include "runtime/net/response_reader.h"
@@ -26,6 +27,8 @@ struct PlainCall {
   Completion<HttpResponse> done;
   /// Whether it was sent over a kept connection before, in vain.
   bool was_sent = false;
+  /// Who made it: the connections are everybody's.
+  WorkAccountPtr account{present_account()};
 };
 
 /// One connection of a PlainHttp, carrying one call at a time.

@@ -14,7 +14,7 @@ class PollSet::Common final : public boost::asio::execution_context::service {
   static boost::asio::execution_context::id id;
 
   explicit Common(boost::asio::io_context& context)
-      : boost::asio::execution_context::service(context), set(context) {}
+      : boost::asio::execution_context::service(context), set(context, nullptr) {}
 
   PollSet set;
 
@@ -24,8 +24,8 @@ class PollSet::Common final : public boost::asio::execution_context::service {
 
 boost::asio::execution_context::id PollSet::Common::id;
 
-PollSet::PollSet(boost::asio::io_context& context)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), descriptor_(context) {
+PollSet::PollSet(boost::asio::io_context& context, WorkAccountPtr account)
+    : account_(std::move(account)), epoll_(::epoll_create1(EPOLL_CLOEXEC)), descriptor_(context) {
   // Out of descriptors, or of what the kernel keeps for them: then nothing can be watched, and
   // whoever asks for it is refused.
   boost::system::error_code error;
@@ -128,6 +128,7 @@ void PollSet::arm() {
 }
 
 void PollSet::poll() {
+  const WorkScope scope(account_.get());
   std::array<epoll_event, kBatch> events{};
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/os/unique_fd.h"
+#include "base/os/work_account.h"
 
 namespace voicectl {
 
@@ -36,8 +37,9 @@ class PolledSocket : public boost::intrusive::list_base_hook<
 /// THREADS: the one that runs the io_context.
 class PollSet {
  public:
-  /// REQUIRES: `context` outlives it.
-  explicit PollSet(boost::asio::io_context& context);
+  /// What its sockets do when they are told is charged to `account`; null: to nobody, because they
+  /// are of many. REQUIRES: `context` outlives it.
+  PollSet(boost::asio::io_context& context, WorkAccountPtr account);
   ~PollSet();
   PollSet(const PollSet&) = delete;
   PollSet& operator=(const PollSet&) = delete;
@@ -52,6 +54,16 @@ class PollSet {
   void pause();
   void resume();
   bool is_paused() const { return is_paused_; }
+  WorkAccount* account() const { return account_.get(); }
+
+  /// Bytes that its sockets have read and written.
+  struct Traffic {
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+  };
+  const Traffic& traffic() const { return traffic_; }
+  void count_received(std::size_t bytes) { traffic_.received += bytes; }
+  void count_sent(std::size_t bytes) { traffic_.sent += bytes; }
   /// Tells `socket` when the set goes on, unless it dies before.
   void hold_back(PolledSocket& socket);
 
@@ -72,6 +84,8 @@ class PollSet {
   void poll();
   void forget(const PolledSocket& socket);
 
+  WorkAccountPtr account_;
+  Traffic traffic_;
   UniqueFd epoll_;
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> descriptor_;
   std::size_t watched_ = 0;

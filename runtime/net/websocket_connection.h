@@ -56,6 +56,9 @@ class WebSocketConnection final : public WebSocket,
   void drain(std::uint16_t code, std::string_view reason) override { close(code, reason); }
   void abandon() override;
   void go() override { pump(); }
+  std::size_t buffered() const override {
+    return codec_.unread().size() + codec_.fragments().size() + (wire_ ? wire_->unsent_size() : 0);
+  }
   void on_deadline(Lane lane) override;
   void keep_at(parking::ParkingSpace space) override;
   std::optional<parking::ParkingGate::Request> to_keep() const override;

@@ -105,6 +105,7 @@ void Wire::send_some() {
     const ssize_t sent = ::send(socket_.get(), unsent_.data() + written_, unsent_size(),
                                 MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
+      set_.count_sent(static_cast<std::size_t>(sent));
       written_ += static_cast<std::size_t>(sent);
       continue;
     }
@@ -235,6 +236,7 @@ bool Wire::take_received(std::string_view bytes) {
     }
     return false;
   }
+  set_.count_received(bytes.size());
   if (!is_finishing_) {
     owner_->on_bytes(bytes);
   }
@@ -252,11 +254,13 @@ void Wire::finish() {
 }
 
 void Wire::report_later(void (WireOwner::*event)()) {
-  boost::asio::post(context_, [self = shared_from_this(), event] {
-    if (self->is_open() && self->owner_ != nullptr) {
-      (self->owner_->*event)();
-    }
-  });
+  boost::asio::post(
+      context_, [self = shared_from_this(), event, account = WorkAccountPtr(present_account())] {
+        const WorkScope scope(account.get());
+        if (self->is_open() && self->owner_ != nullptr) {
+          (self->owner_->*event)();
+        }
+      });
 }
 
 void Wire::close() {

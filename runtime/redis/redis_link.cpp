@@ -156,6 +156,7 @@ void RedisClient::Link::transmit(Request request) {
 
 void RedisClient::Link::on_bytes(std::string_view bytes) {
   const auto self = shared_from_this();
+  const WorkScope scope(account_.get());
   const std::uint64_t connection = connection_;
   Status fed = reader_->feed(bytes);
   while (fed.has_value() && connection == connection_ && reader_ && state_ != State::kStopped) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/os/unique_fd.h"
+#include "base/os/work_account.h"
 #include "runtime/net/wire.h"
 #include "runtime/redis/redis_client.h"
 #include "runtime/redis/redis_dial.h"
@@ -66,6 +67,8 @@ class RedisClient::Link final : public std::enable_shared_from_this<Link>, priva
   AsioReactor& reactor_;
   Random& random_;
   RedisOptions options_;
+  /// Of whoever made it: a wire is told of in a turn that is nobody's.
+  WorkAccountPtr account_{present_account()};
   State state_ = State::kIdle;
   std::uint64_t connection_ = 0;
   std::unique_ptr<RedisDial> dial_;

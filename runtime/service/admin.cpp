@@ -31,17 +31,9 @@ std::uint64_t resident_pages(const std::string& statm) {
 
 }  // namespace
 
-Admin::Admin(AsioReactor& reactor,
-             FileSystem& files,
-             InstanceId instance,
-             UniqueFd listener,
-             const HandOverFigures& hand_overs,
-             std::function<std::vector<TenantMetrics>(Look)> look)
-    : files_(files),
-      instance_(std::move(instance)),
-      hand_overs_(hand_overs),
-      look_(std::move(look)),
-      server_(reactor,
+Admin::Admin(Deps deps, UniqueFd listener)
+    : deps_(std::move(deps)),
+      server_(deps_.reactor,
               {[this](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
                  responder->send(answer(request));
                },
@@ -59,19 +51,19 @@ HttpResponse Admin::answer(const HttpRequest& request) const {
   if (request.path == "/metrics") {
     return {200,
             {{"Content-Type", "text/plain; version=0.0.4"}},
-            render_metrics(look_(Look::kAll), hand_overs_, measure_process())};
+            render_metrics(deps_.look(Look::kAll), deps_.hand_overs, measure_process())};
   }
   return error_response(404, "not_found", "cannot find anything at that path");
 }
 
 HttpResponse Admin::health() const {
   std::size_t sessions = 0;
-  const std::vector<TenantMetrics> tenants = look_(Look::kLoads);
+  const std::vector<TenantMetrics> tenants = deps_.look(Look::kLoads);
   for (const TenantMetrics& one : tenants) {
     sessions += one.load.sessions;
   }
   return json_response(200, dump_json(Json{{"status", "ok"},
-                                           {"instance", instance_.str()},
+                                           {"instance", deps_.instance.str()},
                                            {"version", VOICECTL_VERSION},
                                            {"tenants", tenants.size()},
                                            {"sessions", sessions}}));
@@ -83,13 +75,15 @@ ProcessMetrics Admin::measure_process() const {
   if (::getrusage(RUSAGE_SELF, &usage) == 0) {
     process.cpu = length_of(usage.ru_utime) + length_of(usage.ru_stime);
   }
-  const auto statm = files_.read("/proc/self/statm", kMaxProcFile);
+  const auto statm = deps_.files.read("/proc/self/statm", kMaxProcFile);
   if (statm.has_value() && statm->has_value()) {
     process.resident.count =
         resident_pages(**statm) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
-  const auto descriptors = files_.list("/proc/self/fd");
+  const auto descriptors = deps_.files.list("/proc/self/fd");
   process.open_descriptors = descriptors.has_value() ? descriptors->size() : 0;
+  process.loop_lag = deps_.lag.all();
+  process.kept_websockets = deps_.parking.parked();
   return process;
 }
 

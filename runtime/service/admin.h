@@ -10,6 +10,8 @@
 #include "base/os/file_system.h"
 #include "base/os/unique_fd.h"
 #include "runtime/net/http_server.h"
+#include "runtime/parking/parking_lot.h"
+#include "runtime/service/loop_lag.h"
 #include "runtime/service/metrics.h"
 
 namespace voicectl::runtime {
@@ -22,24 +24,25 @@ namespace voicectl::runtime {
 /// THREADS: loop thread only.
 class Admin {
  public:
-  /// REQUIRES: all but `listener` and `look` outlive it. `look` tells the tenants' numbers of the
-  /// moment.
-  Admin(AsioReactor& reactor,
-        FileSystem& files,
-        InstanceId instance,
-        UniqueFd listener,
-        const HandOverFigures& hand_overs,
-        std::function<std::vector<TenantMetrics>(Look)> look);
+  struct Deps {
+    AsioReactor& reactor;
+    FileSystem& files;
+    InstanceId instance;
+    const HandOverFigures& hand_overs;
+    const LoopLag& lag;
+    const parking::ParkingLot& parking;
+    /// Tells the tenants' numbers of the moment.
+    std::function<std::vector<TenantMetrics>(Look)> look;
+  };
+  /// REQUIRES: all outlive it. OWNS: `listener`.
+  Admin(Deps deps, UniqueFd listener);
 
  private:
   HttpResponse answer(const HttpRequest& request) const;
   HttpResponse health() const;
   ProcessMetrics measure_process() const;
 
-  FileSystem& files_;
-  InstanceId instance_;
-  const HandOverFigures& hand_overs_;
-  std::function<std::vector<TenantMetrics>(Look)> look_;
+  Deps deps_;
   HttpServer server_;
 };
 

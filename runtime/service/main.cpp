@@ -28,6 +28,7 @@ constexpr int kUsageError = 2;
 struct Options {
   InstanceId instance;
   LogLevel level;
+  Metering metering;
 };
 
 /// A descriptor that the daemon passed on under a fixed number.
@@ -53,7 +54,7 @@ Status run(const Options& options) {
   AsioReactor reactor;
   HttpClient http(reactor);
   Service service({reactor, clock, random, files, http, options.instance}, log, std::move(control),
-                  std::move(admin));
+                  std::move(admin), options.metering);
   boost::asio::signal_set signals(reactor.context(), SIGTERM, SIGINT);
   signals.async_wait([&service](const boost::system::error_code& problem, int) {
     if (!problem) {
@@ -79,6 +80,9 @@ int run_program(int argc, char** argv) {
   std::string level = "info";
   app.add_option("--instance", instance, "Name of this instance")->required();
   app.add_option("--log-level", level, "debug, info, warn or error");
+  bool has_no_metering = false;
+  app.add_flag("--no-metering", has_no_metering,
+               "Do not count what each tenant costs; the daemon estimates it from requests");
   app.set_version_flag("--version", VOICECTL_VERSION);
   app.add_flag_callback(
       "--describe", [] { throw CLI::CallForVersion(describe_program(), 0); },
@@ -91,7 +95,7 @@ int run_program(int argc, char** argv) {
     fmt::print(stderr, "voice-runtime: {}\n", error.text());
     return kUsageError;
   }
-  const Status outcome = run({*id, *threshold});
+  const Status outcome = run({*id, *threshold, has_no_metering ? Metering::kOff : Metering::kOn});
   if (outcome.has_error()) {
     fmt::print(stderr, "voice-runtime: {}\n", outcome.error().text());
     return kUsageError;

@@ -3,27 +3,24 @@
 
 #include <fmt/core.h>
 
+#include <string>
+
+#include "base/metrics_text.h"
+
 namespace voicectl::runtime {
 namespace {
 
-enum class MetricKind { kGauge, kCounter };
-
-void head(std::string& out, std::string_view name, MetricKind kind, std::string_view help) {
-  out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name,
-                     kind == MetricKind::kGauge ? "gauge" : "counter");
-}
-
 /// One metric with a value per tenant.
 template <typename Value>
-void per_tenant(std::string& out,
+void per_tenant(MetricsText& out,
                 const std::vector<TenantMetrics>& tenants,
                 std::string_view name,
                 MetricKind kind,
                 std::string_view help,
                 const Value& value) {
-  head(out, name, kind, help);
+  out.begin(name, kind, help);
   for (const TenantMetrics& one : tenants) {
-    out += fmt::format("{}{{tenant=\"{}\"}} {}\n", name, one.tenant, value(one.load));
+    out.sample({{"tenant", one.tenant}}, static_cast<double>(value(one.load)));
   }
 }
 
@@ -31,7 +28,7 @@ double seconds(Duration length) {
   return std::chrono::duration<double>(length).count();
 }
 
-void loads(std::string& out, const std::vector<TenantMetrics>& tenants) {
+void loads(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
   per_tenant(out, tenants, "voicectl_sessions", MetricKind::kGauge, "Live sessions.",
              [](const TenantLoad& load) { return load.sessions; });
   per_tenant(out, tenants, "voicectl_connections", MetricKind::kGauge, "Open connections.",
@@ -43,25 +40,34 @@ void loads(std::string& out, const std::vector<TenantMetrics>& tenants) {
              [](const TenantLoad& load) { return load.writable ? 1 : 0; });
 }
 
-void recoveries(std::string& out, const std::vector<TenantMetrics>& tenants) {
-  per_tenant(out, tenants, "voicectl_websockets_recovered_total", MetricKind::kCounter,
-             "WebSockets of an instance that died, gone on with here.",
-             [](const TenantLoad& load) { return load.recovered.kept; });
-  std::string doubtful;
+void memory(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  out.begin("voicectl_memory_bytes", MetricKind::kGauge,
+            "Memory that the tenant holds, by what for, as far as that can be said.");
   for (const TenantMetrics& one : tenants) {
-    for (const auto& [why, count] : one.load.recovered.doubtful) {
-      doubtful += fmt::format("voicectl_websockets_doubtful_total{{tenant=\"{}\",reason=\"{}\"}} {}\n",
-                              one.tenant, why, count);
+    const TenantMemory& held = one.load.memory;
+    for (const auto& [part, bytes] :
+         {std::pair("own", held.own), std::pair("sessions", held.sessions),
+          std::pair("connections", held.connections), std::pair("answers", held.answers),
+          std::pair("database", held.database)}) {
+      out.sample({{"tenant", one.tenant}, {"part", part}}, static_cast<double>(bytes));
     }
-  }
-  if (!doubtful.empty()) {
-    head(out, "voicectl_websockets_doubtful_total", MetricKind::kCounter,
-         "WebSockets of an instance that died, closed because their state was not certain.");
-    out += doubtful;
   }
 }
 
-void event_lags(std::string& out, const std::vector<TenantMetrics>& tenants) {
+void recoveries(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  per_tenant(out, tenants, "voicectl_websockets_recovered_total", MetricKind::kCounter,
+             "WebSockets of an instance that died, gone on with here.",
+             [](const TenantLoad& load) { return load.recovered.kept; });
+  out.begin("voicectl_websockets_doubtful_total", MetricKind::kCounter,
+            "WebSockets of an instance that died, closed because their state was not certain.");
+  for (const TenantMetrics& one : tenants) {
+    for (const auto& [why, count] : one.load.recovered.doubtful) {
+      out.sample({{"tenant", one.tenant}, {"reason", why}}, static_cast<double>(count));
+    }
+  }
+}
+
+void event_lags(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
   per_tenant(out, tenants, "voicectl_events_total", MetricKind::kCounter, "Events passed on.",
              [](const TenantLoad& load) { return load.event_lag.events; });
   per_tenant(out, tenants, "voicectl_event_lag_seconds_total", MetricKind::kCounter,
@@ -72,71 +78,77 @@ void event_lags(std::string& out, const std::vector<TenantMetrics>& tenants) {
              [](const TenantLoad& load) { return seconds(load.event_lag.longest); });
 }
 
-void requests(std::string& out, const std::vector<TenantMetrics>& tenants) {
-  head(out, "voicectl_requests_total", MetricKind::kCounter, "Answered requests.");
+void work(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  per_tenant(out, tenants, "voicectl_handler_cpu_seconds_total", MetricKind::kCounter,
+             "Processor time spent for the tenant here.", [](const TenantLoad& load) {
+               return seconds(load.processor_time.value_or(Duration::zero()));
+             });
+  per_tenant(out, tenants, "voicectl_received_bytes_total", MetricKind::kCounter,
+             "Bytes read from the tenant's connections.",
+             [](const TenantLoad& load) { return load.bytes.received; });
+  per_tenant(out, tenants, "voicectl_sent_bytes_total", MetricKind::kCounter,
+             "Bytes written to the tenant's connections.",
+             [](const TenantLoad& load) { return load.bytes.sent; });
+  out.begin("voicectl_request_seconds", MetricKind::kHistogram,
+            "From a whole request to its answer.");
   for (const TenantMetrics& one : tenants) {
-    for (const auto& [key, count] : one.load.counters->requests) {
-      out += fmt::format("voicectl_requests_total{{tenant=\"{}\",route=\"{}\",status=\"{}\"}} {}\n",
-                         one.tenant, key.first, key.second, count);
-    }
+    LatencyHistogram all = one.load.counters->older_latency;
+    all.merge(one.load.counters->latency);
+    out.sample({{"tenant", one.tenant}}, LatencyTotals(all));
   }
-  head(out, "voicectl_tool_calls_total", MetricKind::kCounter, "Tool calls of agents.");
+}
+
+/// One metric with a value per tenant and pair of two more labels.
+template <typename Counts>
+void per_pair(MetricsText& out,
+              const std::vector<TenantMetrics>& tenants,
+              std::string_view first,
+              std::string_view second,
+              Counts TenantCounters::*counts) {
   for (const TenantMetrics& one : tenants) {
-    for (const auto& [key, count] : one.load.counters->tool_calls) {
-      out +=
-          fmt::format("voicectl_tool_calls_total{{tenant=\"{}\",tool=\"{}\",outcome=\"{}\"}} {}\n",
-                      one.tenant, key.first, key.second, count);
+    for (const auto& [key, count] : (*one.load.counters).*counts) {
+      const std::string value = fmt::format("{}", key.second);
+      out.sample({{"tenant", one.tenant}, {first, key.first}, {second, value}},
+                 static_cast<double>(count));
     }
   }
 }
 
-void refusals(std::string& out, const std::vector<TenantMetrics>& tenants) {
+void requests(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  out.begin("voicectl_requests_total", MetricKind::kCounter, "Answered requests.");
+  per_pair(out, tenants, "route", "status", &TenantCounters::requests);
+  out.begin("voicectl_tool_calls_total", MetricKind::kCounter, "Tool calls of agents.");
+  per_pair(out, tenants, "tool", "outcome", &TenantCounters::tool_calls);
+}
+
+void refusals(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
   per_tenant(out, tenants, "voicectl_requests_in_flight", MetricKind::kGauge,
              "Requests that are being answered.",
              [](const TenantLoad& load) { return load.counters->requests_in_progress; });
-  head(out, "voicectl_requests_refused_total", MetricKind::kCounter,
-       "Requests answered with 429 because there were too many.");
-  for (const TenantMetrics& one : tenants) {
-    for (const auto& [key, count] : one.load.counters->refusals) {
-      out += fmt::format(
-          "voicectl_requests_refused_total{{tenant=\"{}\",traffic=\"{}\",reason=\"{}\"}} {}\n",
-          one.tenant, key.first, key.second, count);
-    }
-  }
-}
-
-/// The value of a label: it may hold anything.
-std::string label(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') {
-      out += '\\';
-    }
-    out += c == '\n' ? "\\n" : std::string(1, c);
-  }
-  return out;
+  out.begin("voicectl_requests_refused_total", MetricKind::kCounter,
+            "Requests answered with 429 because there were too many.");
+  per_pair(out, tenants, "traffic", "reason", &TenantCounters::refusals);
 }
 
 /// One metric with a value per tenant and other side.
 template <typename Value>
-void per_side(std::string& out,
+void per_side(MetricsText& out,
               const std::vector<TenantMetrics>& tenants,
               std::string_view name,
               MetricKind kind,
               std::string_view help,
               const Value& value) {
-  head(out, name, kind, help);
+  out.begin(name, kind, help);
   for (const TenantMetrics& one : tenants) {
     for (const SideFigures& side : one.effects ? one.effects->sides : std::vector<SideFigures>()) {
-      out += fmt::format("{}{{tenant=\"{}\",side=\"{}\"}} {}\n", name, one.tenant, label(side.side),
-                         value(side));
+      out.sample({{"tenant", one.tenant}, {"side", side.side}}, static_cast<double>(value(side)));
     }
   }
 }
 
-void deliveries(std::string& out, const std::vector<TenantMetrics>& tenants) {
-  constexpr std::string_view kName = "voicectl_outbox_attempts_total";
-  head(out, kName, MetricKind::kCounter, "Attempts to deliver an effect to another system.");
+void deliveries(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  out.begin("voicectl_outbox_attempts_total", MetricKind::kCounter,
+            "Attempts to deliver an effect to another system.");
   for (const TenantMetrics& one : tenants) {
     for (const SideFigures& side : one.effects ? one.effects->sides : std::vector<SideFigures>()) {
       const std::pair<std::string_view, std::uint64_t> outcomes[] = {
@@ -145,14 +157,14 @@ void deliveries(std::string& out, const std::vector<TenantMetrics>& tenants) {
           {"unreachable", side.unreachable},
           {"refused", side.refused}};
       for (const auto& [outcome, count] : outcomes) {
-        out += fmt::format("{}{{tenant=\"{}\",side=\"{}\",outcome=\"{}\"}} {}\n", kName, one.tenant,
-                           label(side.side), outcome, count);
+        out.sample({{"tenant", one.tenant}, {"side", side.side}, {"outcome", outcome}},
+                   static_cast<double>(count));
       }
     }
   }
 }
 
-void outboxes(std::string& out, const std::vector<TenantMetrics>& tenants) {
+void outboxes(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
   per_side(out, tenants, "voicectl_outbox_pending", MetricKind::kGauge,
            "Effects that wait to be delivered.",
            [](const SideFigures& side) { return side.pending; });
@@ -170,22 +182,21 @@ void outboxes(std::string& out, const std::vector<TenantMetrics>& tenants) {
            "Effects that were given up.", [](const SideFigures& side) { return side.given_up; });
 }
 
-void backends(std::string& out, const std::vector<TenantMetrics>& tenants) {
-  constexpr std::string_view kRequests = "voicectl_backend_requests_total";
-  head(out, kRequests, MetricKind::kCounter, "Requests to a tenant's ERPNext, by what came of it.");
+void backends(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
+  out.begin("voicectl_backend_requests_total", MetricKind::kCounter,
+            "Requests to a tenant's ERPNext, by what came of it.");
   for (const TenantMetrics& one : tenants) {
     if (one.effects) {
       for (const auto& [outcome, count] : one.effects->erpnext.requests) {
-        out += fmt::format("{}{{tenant=\"{}\",outcome=\"{}\"}} {}\n", kRequests, one.tenant,
-                           label(outcome), count);
+        out.sample({{"tenant", one.tenant}, {"outcome", outcome}}, static_cast<double>(count));
       }
     }
   }
   const auto if_any = [&](std::string_view name, std::string_view help, const auto& value) {
-    head(out, name, MetricKind::kCounter, help);
+    out.begin(name, MetricKind::kCounter, help);
     for (const TenantMetrics& one : tenants) {
       if (one.effects) {
-        out += fmt::format("{}{{tenant=\"{}\"}} {}\n", name, one.tenant, value(*one.effects));
+        out.sample({{"tenant", one.tenant}}, static_cast<double>(value(*one.effects)));
       }
     }
   };
@@ -201,22 +212,31 @@ void backends(std::string& out, const std::vector<TenantMetrics>& tenants) {
 std::string render_metrics(const std::vector<TenantMetrics>& tenants,
                            const HandOverFigures& hand_overs,
                            const ProcessMetrics& process) {
-  std::string out;
+  MetricsText out;
   loads(out, tenants);
+  memory(out, tenants);
   recoveries(out, tenants);
   event_lags(out, tenants);
+  work(out, tenants);
   requests(out, tenants);
   refusals(out, tenants);
   outboxes(out, tenants);
   backends(out, tenants);
-  hand_overs.render(out);
-  head(out, "process_cpu_seconds_total", MetricKind::kCounter, "Processor time used.");
-  out += fmt::format("process_cpu_seconds_total {}\n", seconds(process.cpu));
-  head(out, "process_resident_memory_bytes", MetricKind::kGauge, "Memory held.");
-  out += fmt::format("process_resident_memory_bytes {}\n", process.resident.count);
-  head(out, "process_open_fds", MetricKind::kGauge, "Open file descriptors.");
-  out += fmt::format("process_open_fds {}\n", process.open_descriptors);
-  return out;
+  out.begin("process_cpu_seconds_total", MetricKind::kCounter, "Processor time used.");
+  out.sample(seconds(process.cpu));
+  out.begin("process_resident_memory_bytes", MetricKind::kGauge, "Memory held.");
+  out.sample(static_cast<double>(process.resident.count));
+  out.begin("voicectl_loop_lag_seconds", MetricKind::kHistogram,
+            "How long who is due waits for the loop.");
+  out.sample({}, LatencyTotals(process.loop_lag));
+  out.begin("voicectl_websockets_kept", MetricKind::kGauge,
+            "Open WebSockets that outlive a death of this instance.");
+  out.sample(static_cast<double>(process.kept_websockets));
+  out.begin("process_open_fds", MetricKind::kGauge, "Open file descriptors.");
+  out.sample(static_cast<double>(process.open_descriptors));
+  std::string text = out.take();
+  hand_overs.render(text);
+  return text;
 }
 
 }  // namespace voicectl::runtime

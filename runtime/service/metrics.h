@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/latency_histogram.h"
 #include "base/units.h"
 #include "runtime/service/hand_over_figures.h"
 #include "runtime/tenant/tenant_host.h"
@@ -28,6 +29,9 @@ struct ProcessMetrics {
   std::chrono::microseconds cpu{0};
   Bytes resident;
   std::uint64_t open_descriptors = 0;
+  LatencyHistogram loop_lag{};
+  /// WebSockets that would outlive the process.
+  std::uint64_t kept_websockets = 0;
 };
 
 /// The text form of Prometheus (0.0.4). Pure.

@@ -30,8 +30,9 @@ FencingToken token_of(const Json& body) {
   return {static_cast<std::uint64_t>(std::max<std::int64_t>(0, integer_or(body, "token", 0)))};
 }
 
-TenantDeps with_parking(TenantDeps deps, parking::ParkingLot& lot) {
+TenantDeps with(TenantDeps deps, parking::ParkingLot& lot, WorkMeter* meter) {
   deps.parking = &lot;
+  deps.meter = meter;
   return deps;
 }
 
@@ -48,17 +49,16 @@ Error changing(const TenantId& tenant) {
 
 }  // namespace
 
-Service::Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin)
+Service::Service(
+    const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin, Metering metering)
     : parking_(deps.reactor, kept_follower_layout()),
-      deps_(with_parking(deps, parking_)),
+      lag_(deps.reactor),
+      deps_(with(deps, parking_, metering == Metering::kOn ? &meter_ : nullptr)),
       log_(log),
       channels_(deps.reactor, deps.reactor),
-      admin_(deps.reactor,
-             deps.files,
-             deps.instance,
-             std::move(admin),
-             hand_overs_,
-             [this](Look depth) { return look(depth); }),
+      admin_({deps.reactor, deps.files, deps.instance, hand_overs_, lag_, parking_,
+              [this](Look depth) { return look(depth); }},
+             std::move(admin)),
       link_(deps.reactor,
             deps.instance,
             std::move(control),
@@ -93,7 +93,8 @@ std::string Service::describe() const {
       Json{{"version", VOICECTL_VERSION}, {"pid", ::getpid()}, {"tenants", std::move(tenants)}});
 }
 
-std::vector<TenantMetrics> Service::look(Look depth) const {
+std::vector<TenantMetrics> Service::look(Look depth) {
+  meter_.settle();
   std::vector<TenantMetrics> tenants;
   for (const auto& [tenant, place] : places_) {
     if (place->host != nullptr) {
@@ -156,8 +157,14 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
     show_outbox(request, *body);
   } else if (type == asked::kRetryOutbox || type == asked::kDropOutbox) {
     change_outbox(request, *body);
+  } else if (type == asked::kPing) {
+    request.answer(control::reply::kOk);
   } else if (type == asked::kStats) {
-    tell_stats(request);
+    if (body->contains("sample") && (*body)["sample"] == true) {
+      tell_sample(request, string_or(*body, "after", ""));
+    } else {
+      tell_stats(request);
+    }
   } else if (type == asked::kStop) {
     request.answer(control::reply::kOk);
     stop([] {});
@@ -406,19 +413,6 @@ void Service::answer_regain(const ControlRequest& request) const {
     ++count;
   }
   request.answer(control::reply::kOk, dump_json(Json{{"count", count}}));
-}
-
-void Service::tell_stats(const ControlRequest& request) const {
-  Json tenants = Json::array();
-  for (const TenantMetrics& one : look(Look::kLoads)) {
-    tenants.push_back({{"tenant", one.tenant},
-                       {"sessions", one.load.sessions},
-                       {"connections", one.load.connections},
-                       {"websockets", one.load.websockets},
-                       {"requests_total", one.load.counters->requests_total},
-                       {"tool_calls_total", one.load.counters->tool_calls_total}});
-  }
-  request.answer(control::reply::kOk, dump_json(Json{{"tenants", std::move(tenants)}}));
 }
 
 void Service::stop(std::function<void()> done) {

@@ -15,6 +15,7 @@
 #include "base/os/asio_reactor.h"
 #include "base/os/fd_channel.h"
 #include "base/os/unique_fd.h"
+#include "base/os/work_account.h"
 #include "base/result.h"
 #include "runtime/control/token_book.h"
 #include "runtime/handoff/handoff_source.h"
@@ -22,10 +23,14 @@
 #include "runtime/handoff/protocol.h"
 #include "runtime/service/admin.h"
 #include "runtime/service/control_link.h"
+#include "runtime/service/loop_lag.h"
 #include "runtime/service/recovery.h"
 #include "runtime/tenant/tenant_host.h"
 
 namespace voicectl::runtime {
+
+/// Whether what each tenant costs is counted; else the daemon estimates it from requests.
+enum class Metering { kOn, kOff };
 
 /// One instance: a process that serves the tenants that the daemon lends to it.
 ///
@@ -33,7 +38,11 @@ namespace voicectl::runtime {
 class Service {
  public:
   /// REQUIRES: all in `deps` and `log` outlive it.
-  Service(const TenantDeps& deps, const Log& log, UniqueFd control, UniqueFd admin);
+  Service(const TenantDeps& deps,
+          const Log& log,
+          UniqueFd control,
+          UniqueFd admin,
+          Metering metering = Metering::kOn);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -116,15 +125,18 @@ class Service {
   /// Retries or drops, as the request's type says.
   void change_outbox(const ControlRequest& request, const Json& body);
   void tell_stats(const ControlRequest& request) const;
+  void tell_sample(const ControlRequest& request, const std::string& after);
 
   Result<Place*> find_place(const Json& body);
   Result<std::pair<TenantHost*, SessionId>> find_session_host(const Json& body);
   std::string describe() const;
-  std::vector<TenantMetrics> look(Look depth) const;
+  std::vector<TenantMetrics> look(Look depth);
   Offload& offload_for(const TenantId& tenant);
   void finish_stop();
 
   parking::ParkingLot parking_;
+  WorkMeter meter_;
+  LoopLag lag_;
   TenantDeps deps_;
   const Log& log_;
   /// Threads for the stores; a tenant always uses the same one.

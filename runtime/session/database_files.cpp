@@ -32,7 +32,7 @@ constexpr std::size_t kIndexHeader = 48;
 /// Looks at files that somebody may be writing to: a last holder that has not noticed yet.
 constexpr int kMostLooks = 3;
 
-using Bytes = std::vector<unsigned char>;
+using FileBytes = std::vector<unsigned char>;
 
 Error damaged(const std::string& path, std::string_view what) {
   return {ErrorCode::kCorrupt,
@@ -58,8 +58,8 @@ std::optional<UniqueFd> open_to_read(const std::string& path) {
   return file.is_open() ? std::optional(std::move(file)) : std::nullopt;
 }
 
-Bytes read_at(const UniqueFd& file, std::uint64_t offset, std::size_t length) {
-  Bytes bytes(length);
+FileBytes read_at(const UniqueFd& file, std::uint64_t offset, std::size_t length) {
+  FileBytes bytes(length);
   std::size_t have = 0;
   while (have < length) {
     const ssize_t got =
@@ -103,7 +103,7 @@ struct LogView {
 /// nullopt if there is no log, or none that was begun.
 std::optional<LogView> view_log(const std::string& path) {
   const auto file = open_to_read(path);
-  const Bytes header = file ? read_at(*file, 0, kLogHeader) : Bytes();
+  const FileBytes header = file ? read_at(*file, 0, kLogHeader) : FileBytes();
   const std::uint32_t magic = header.size() == kLogHeader ? big_endian(header.data()) : 0;
   if ((magic & ~1U) != kLogMagic) {
     return std::nullopt;
@@ -119,7 +119,7 @@ std::optional<LogView> view_log(const std::string& path) {
   std::memcpy(view.salt.data(), header.data() + 16, view.salt.size());
   bool is_broken = false;
   for (std::uint32_t number = 1;; ++number) {
-    const Bytes frame = read_at(
+    const FileBytes frame = read_at(
         *file, kLogHeader + std::uint64_t{number - 1} * (kFrameHeader + page), kFrameHeader + page);
     if (frame.size() < kFrameHeader + page) {
       return view;
@@ -138,7 +138,7 @@ std::optional<LogView> view_log(const std::string& path) {
 
 /// Frames of the log that the shared memory says were committed; nullopt if it says nothing, or
 /// something of another log.
-std::optional<std::uint32_t> promised_frames(const Bytes& index, const LogView& log) {
+std::optional<std::uint32_t> promised_frames(const FileBytes& index, const LogView& log) {
   const unsigned char* const header = index.data();
   const bool is_sound = index.size() == 2 * kIndexHeader &&
                         std::memcmp(header, header + kIndexHeader, kIndexHeader) == 0 &&
@@ -156,13 +156,13 @@ std::optional<std::uint32_t> promised_frames(const Bytes& index, const LogView& 
   return is_whole ? std::optional(native(header + 16)) : std::nullopt;
 }
 
-Bytes read_index(const std::string& path) {
+FileBytes read_index(const std::string& path) {
   const auto file = open_to_read(path);
-  return file ? read_at(*file, 0, 2 * kIndexHeader) : Bytes();
+  return file ? read_at(*file, 0, 2 * kIndexHeader) : FileBytes();
 }
 
 /// What is wrong with a log at one look; nullopt if nothing is.
-std::optional<std::string> look_at_log(const std::string& database_path, const Bytes& index) {
+std::optional<std::string> look_at_log(const std::string& database_path, const FileBytes& index) {
   const auto log = view_log(database_path + "-wal");
   if (!log) {
     return std::nullopt;
@@ -237,7 +237,7 @@ Status check_pages(SqliteDatabase& database, const std::string& path) {
 
 Status check_log(const std::string& database_path) {
   for (int look = 0; look < kMostLooks; ++look) {
-    const Bytes before = read_index(database_path + "-shm");
+    const FileBytes before = read_index(database_path + "-shm");
     const std::optional<std::string> problem = look_at_log(database_path, before);
     if (!problem) {
       return ok_status();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/session/embedded_store.h"
 
+#include <atomic>
 #include <utility>
 
 #include "runtime/session/tenant_database.h"
@@ -17,16 +18,21 @@ struct EmbeddedStore::Files {
   /// Why nothing may be written until the file is opened again.
   std::optional<Error> broken =
       Error(ErrorCode::kUnavailable, "cannot use the session store: it is not open");
+  /// Of the database, as last counted. THREADS: any.
+  std::atomic<std::uint64_t> memory{0};
 
   Result<StoreContents> open(WallTime now) {
     database.reset();
+    memory = 0;
     Result<TenantDatabase> opened = TenantDatabase::open(path, token);
     if (opened.has_error()) {
       return *(broken = opened.error());
     }
     database.emplace(std::move(*opened));
     broken.reset();
-    return database->load(now);
+    Result<StoreContents> contents = database->load(now);
+    memory = database->memory();
+    return contents;
   }
 
   Status release(FencingToken next) {
@@ -49,6 +55,7 @@ struct EmbeddedStore::Files {
       batches.push_back(&one.batch);
     }
     Status outcome = database->write(batches);
+    memory = database->memory();
     if (outcome.has_error()) {
       // What follows was decided on top of what was lost, so it may not be written either.
       broken = outcome.error();
@@ -74,6 +81,10 @@ void EmbeddedStore::run(Work work, Completion<T> done) {
           done(std::move(**outcome));
         }
       });
+}
+
+Bytes EmbeddedStore::memory() const {
+  return Bytes{files_->memory.load()};
 }
 
 void EmbeddedStore::open(WallTime now, Completion<StoreContents> done) {

@@ -45,6 +45,7 @@ class EmbeddedStore final : public SessionStore {
   void release(FencingToken next, std::function<void(Status)> done) override;
   void renew(FencingToken token) override;
   void close(std::function<void()> done) override;
+  Bytes memory() const override;
 
  private:
   struct Files;

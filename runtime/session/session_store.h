@@ -141,6 +141,10 @@ class SessionStore {
 
   /// Finishes what was asked before, then closes the files.
   virtual void close(std::function<void()> done) = 0;
+
+  /// What it holds of this process's memory for itself, as of its last write; 0 where that is not
+  /// known.
+  virtual Bytes memory() const { return {}; }
 };
 
 }  // namespace voicectl::runtime

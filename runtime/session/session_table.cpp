@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/heap_bytes.h"
 #include "runtime/session/stored_values.h"
 
 namespace voicectl::runtime {
@@ -12,6 +13,32 @@ namespace {
 
 std::string request_name(const Session& session) {
   return std::string(request_identity(session.request_key));
+}
+
+/// Its places in the table: one for itself and two to find it by, each with a pointer or two.
+constexpr std::size_t kPlaces = 8 * sizeof(void*);
+
+std::size_t bytes_of(const Session& session) {
+  std::size_t sum = sizeof(Session) + kPlaces;
+  for (const std::string* const text :
+       {&session.session.str(),      &session.tenant.str(),     &session.business_type,
+        &session.ultravox_call_id,   &session.join_url,         &session.customer_name,
+        &session.customer_phone,     &session.known_customer,   &session.end_reason,
+        &session.transcript,         &session.summary,          &session.step,
+        &session.extracted_data,     &session.business_outcome, &session.reference_doctype,
+        &session.reference_document, &session.instance,         &session.metadata,
+        &session.token_sha256,       &session.request_key}) {
+    sum += heap_bytes(*text);
+  }
+  if (session.last_tool_call) {
+    sum += heap_bytes(session.last_tool_call->tool) +
+           heap_bytes(session.last_tool_call->parameters) +
+           heap_bytes(session.last_tool_call->result);
+  }
+  for (const std::string& delivery : session.deliveries) {
+    sum += sizeof delivery + heap_bytes(delivery);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -33,7 +60,9 @@ void SessionTable::put(Session session) {
       !(is_known && old->second.request_key == session.request_key)) {
     by_request_.try_emplace(request_name(session), id);
   }
+  bytes_ += bytes_of(session);
   if (is_known) {
+    bytes_ -= bytes_of(old->second);
     old->second = std::move(session);
   } else {
     sessions_.emplace(id, std::move(session));
@@ -50,11 +79,16 @@ void SessionTable::keep_few_ended(const SessionId& ended) {
   }
   const auto oldest = sessions_.find(ended_.front());
   if (oldest != sessions_.end()) {
-    by_call_.erase(oldest->second.ultravox_call_id);
-    by_request_.erase(request_name(oldest->second));
-    sessions_.erase(oldest);
+    erase(oldest);
   }
   ended_.pop_front();
+}
+
+void SessionTable::erase(std::unordered_map<SessionId, Session>::iterator ended) {
+  by_call_.erase(ended->second.ultravox_call_id);
+  by_request_.erase(request_name(ended->second));
+  bytes_ -= bytes_of(ended->second);
+  sessions_.erase(ended);
 }
 
 void SessionTable::forget(const SessionId& ended) {
@@ -62,9 +96,7 @@ void SessionTable::forget(const SessionId& ended) {
   if (found == sessions_.end() || is_live(found->second.status)) {
     return;
   }
-  by_call_.erase(found->second.ultravox_call_id);
-  by_request_.erase(request_name(found->second));
-  sessions_.erase(found);
+  erase(found);
   std::erase(ended_, ended);
 }
 
@@ -97,6 +129,7 @@ void SessionTable::clear() {
   by_request_.clear();
   ended_.clear();
   live_ = 0;
+  bytes_ = 0;
 }
 
 }  // namespace voicectl::runtime

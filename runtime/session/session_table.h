@@ -31,11 +31,14 @@ class SessionTable {
   const Session* find_by_request(const std::string& request_key) const;
 
   std::size_t live() const { return live_; }
+  /// Memory of the sessions at hand.
+  std::size_t bytes() const { return bytes_; }
   std::vector<const Session*> all() const;
   void clear();
 
  private:
   void keep_few_ended(const SessionId& ended);
+  void erase(std::unordered_map<SessionId, Session>::iterator ended);
 
   std::unordered_map<SessionId, Session> sessions_;
   std::unordered_map<std::string, SessionId> by_call_;
@@ -43,6 +46,7 @@ class SessionTable {
   std::unordered_map<std::string, SessionId> by_request_;
   std::deque<SessionId> ended_;
   std::size_t live_ = 0;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace voicectl::runtime

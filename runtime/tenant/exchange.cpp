@@ -67,7 +67,8 @@ Exchange::Exchange(HttpRequest request,
       responder_(std::move(responder)),
       match_(std::move(match)),
       counters_(std::move(counters)),
-      request_key_(request_key_of(request_)) {
+      request_key_(request_key_of(request_)),
+      begun_(counters_->clock.now()) {
   ++counters_->requests_in_progress;
 }
 
@@ -94,6 +95,7 @@ void Exchange::count(int status) {
   const std::string route(match_.route == nullptr ? "other" : match_.route->pattern);
   ++counters_->requests[{route, status}];
   ++counters_->requests_total;
+  counters_->latency.record(counters_->clock.now() - begun_);
 }
 
 void Exchange::answer(HttpResponse response) {

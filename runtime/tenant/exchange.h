@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "base/latency_histogram.h"
+#include "base/os/system_clock.h"
 #include "base/result.h"
 #include "runtime/net/http_message.h"
 #include "runtime/net/http_server.h"
@@ -31,6 +33,11 @@ struct TenantCounters {
   std::array<std::size_t, kTraffics> in_flight{};
   /// By traffic and reason: answered with 429 because there were too many.
   std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> refusals;
+  /// From a whole request to its answer: those that no sample has told of, and those before.
+  LatencyHistogram latency;
+  LatencyHistogram older_latency;
+  /// The loop's stands still within a turn, in which many requests are answered.
+  SteadyClock clock;
 };
 
 /// One request with its route and its answer. Whoever holds the last copy without having answered
@@ -81,6 +88,7 @@ class Exchange {
   RouteMatch match_;
   std::shared_ptr<TenantCounters> counters_;
   std::optional<std::string> request_key_;
+  MonoTime begun_;
   std::string key_id_;
   std::string origin_;
   std::optional<Traffic> traffic_;

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tenant/request_memory.h"
 
+#include <utility>
+
+#include "base/heap_bytes.h"
+
 namespace voicectl::runtime {
 namespace {
 
 std::string identity(const std::string& request_key) {
   return std::string(request_identity(request_key));
+}
+
+/// With its key's two other places, and a few pointers.
+std::size_t bytes_of(const StoredResponse& response) {
+  return sizeof(StoredResponse) + 2 * sizeof(std::string) + 8 * sizeof(void*) +
+         3 * heap_bytes(response.request_key) + heap_bytes(response.body);
 }
 
 }  // namespace
@@ -19,9 +29,21 @@ HttpResponse refusal_of_reused_key() {
 void RequestMemory::load(const std::vector<StoredResponse>& responses) {
   known_.clear();
   by_age_.clear();
+  bytes_ = 0;
   for (const StoredResponse& response : responses) {
-    known_.insert_or_assign(identity(response.request_key), response);
-    by_age_.emplace_back(response.at, identity(response.request_key));
+    remember(response);
+  }
+}
+
+void RequestMemory::remember(StoredResponse response) {
+  const std::string key = identity(response.request_key);
+  by_age_.emplace_back(response.at, key);
+  bytes_ += bytes_of(response);
+  if (const auto known = known_.find(key); known != known_.end()) {
+    bytes_ -= bytes_of(known->second);
+    known->second = std::move(response);
+  } else {
+    known_.emplace(key, std::move(response));
   }
 }
 
@@ -70,8 +92,8 @@ void RequestMemory::finish(const std::shared_ptr<Exchange>& exchange,
   }
   if (const auto key = exchange->request_key()) {
     drop_old(response.at);
-    by_age_.emplace_back(response.at, identity(*key));
-    known_.insert_or_assign(identity(*key), std::move(response));
+    response.request_key = *key;
+    remember(std::move(response));
   }
   for (const auto& one : take_waiting(exchange)) {
     one->answer(answer);
@@ -88,7 +110,10 @@ void RequestMemory::forget(const std::shared_ptr<Exchange>& exchange,
 void RequestMemory::drop_old(WallTime now) {
   const WallTime oldest = now - std::chrono::floor<std::chrono::milliseconds>(kResponsesKept);
   while (!by_age_.empty() && by_age_.front().first < oldest) {
-    known_.erase(by_age_.front().second);
+    if (const auto known = known_.find(by_age_.front().second); known != known_.end()) {
+      bytes_ -= bytes_of(known->second);
+      known_.erase(known);
+    }
     by_age_.pop_front();
   }
 }

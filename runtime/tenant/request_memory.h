@@ -45,9 +45,13 @@ class RequestMemory {
   /// There was no durable effect: answers likewise, and a repetition begins anew.
   void forget(const std::shared_ptr<Exchange>& exchange, const HttpResponse& response);
 
+  /// Memory of the answers that are known.
+  std::size_t bytes() const { return bytes_; }
+
  private:
   std::vector<std::shared_ptr<Exchange>> take_waiting(const std::shared_ptr<Exchange>& exchange);
   void drop_old(WallTime now);
+  void remember(StoredResponse response);
 
   /// Requests that wait for the first one's answer.
   struct Waiting {
@@ -60,6 +64,7 @@ class RequestMemory {
   std::unordered_map<std::string, StoredResponse> known_;
   std::deque<std::pair<WallTime, std::string>> by_age_;
   std::unordered_map<std::string, Waiting> waiting_;
+  std::size_t bytes_ = 0;
 };
 
 /// The answer to a request whose key was used for another body.

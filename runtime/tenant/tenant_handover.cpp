@@ -120,6 +120,7 @@ std::size_t TenantHost::freeze() {
 }
 
 void TenantHost::take_back(FencingToken token, std::function<void(Status)> done) {
+  const WorkScope scope(inner_->account.get());
   inner_->lease.token = token;
   inner_->store.renew(token);
   if (inner_->gate) {
@@ -160,6 +161,8 @@ Result<std::unique_ptr<TenantHost>> TenantHost::prepare(const TenantDeps& deps,
                                                         Notice notice) {
   VC_TRY(LoadedConfig loaded, load_config(deps.files, lease.config_path));
   VC_TRY(require_descriptors(lease));
+  const WorkAccountPtr account = open_account(deps);
+  const WorkScope scope(account.get());
   std::unique_ptr<TenantHost> host(new TenantHost(std::make_unique<Inner>(
       deps, offload, std::move(lease), std::move(notice), std::move(loaded))));
   host->inner_->server.hold();
@@ -168,6 +171,7 @@ Result<std::unique_ptr<TenantHost>> TenantHost::prepare(const TenantDeps& deps,
 }
 
 void TenantHost::open_prepared(TenantCarry carried, std::function<void(Status)> done) {
+  const WorkScope scope(inner_->account.get());
   inner_->outbox.hold();
   inner_->book.open(
       [this, carried = std::move(carried), done = std::move(done)](const Status& outcome) {
@@ -197,6 +201,7 @@ void TenantHost::drop_copies(std::function<void()> done) {
 }
 
 void TenantHost::go() {
+  const WorkScope scope(inner_->account.get());
   inner_->book.go_on();
   // A key may have been revoked meanwhile. What cannot be read now was read when this began.
   (void)reload_keys();

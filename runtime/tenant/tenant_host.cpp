@@ -71,6 +71,10 @@ Result<LoadedConfig> load_config(FileSystem& files, const std::string& path) {
   return LoadedConfig{std::move(config), std::move(zone), std::move(clocks)};
 }
 
+WorkAccountPtr open_account(const TenantDeps& deps) {
+  return deps.meter == nullptr ? nullptr : deps.meter->open();
+}
+
 Status require_descriptors(const TenantLease& lease) {
   // Two to accept with, one to wait with, and one to spare. They are free again at once.
   constexpr std::size_t kNeeded = 4;
@@ -313,6 +317,8 @@ void TenantHost::open(const TenantDeps& deps,
     deps.reactor.post([done = std::move(done), error = loaded.error()] { done(error); });
     return;
   }
+  const WorkAccountPtr account = open_account(deps);
+  const WorkScope scope(account.get());
   // The opening owns the host until it is over: nobody else knows of it yet.
   const auto host =
       std::make_shared<std::unique_ptr<TenantHost>>(new TenantHost(std::make_unique<Inner>(
@@ -424,7 +430,20 @@ TenantLoad TenantHost::load() const {
           inner_->book.event_lag(),
           inner_->counters,
           !inner_->book.broken(),
-          inner_->recovered};
+          inner_->recovered,
+          inner_->account ? std::optional(inner_->account->processor_time()) : std::nullopt,
+          inner_->server.bytes(),
+          {.own = sizeof(Inner) + sizeof(TenantCounters),
+           .sessions = inner_->book.table().bytes(),
+           .connections = inner_->server.memory(),
+           .answers = inner_->memory.bytes(),
+           .database = inner_->store.memory().count}};
+}
+
+LatencyHistogram TenantHost::take_latency() {
+  TenantCounters& counters = *inner_->counters;
+  counters.older_latency.merge(counters.latency);
+  return std::exchange(counters.latency, LatencyHistogram());
 }
 
 TenantEffects TenantHost::effects() const {

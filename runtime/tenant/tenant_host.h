@@ -15,6 +15,7 @@
 #include "base/os/asio_reactor.h"
 #include "base/os/file_system.h"
 #include "base/os/unique_fd.h"
+#include "base/os/work_account.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "base/units.h"
@@ -43,6 +44,8 @@ struct TenantDeps {
   InstanceId instance;
   /// Where WebSockets are kept against the death of this process; null: nowhere.
   parking::ParkingLot* parking = nullptr;
+  /// Counts processor time; null: nobody does.
+  WorkMeter* meter = nullptr;
 };
 
 /// What became of the WebSockets of a process that died.
@@ -64,6 +67,24 @@ struct TenantLease {
   UniqueFd tcp_listener;
 };
 
+/// Memory of this process that a tenant holds, as far as that can be said: at least so much. Not in
+/// it: requests that are being answered, what waits for other systems, what its listeners and
+/// sockets cost the kernel.
+struct TenantMemory {
+  /// The tenant itself: whatever it does, it costs so much.
+  std::uint64_t own = 0;
+  /// Sessions at hand: the live ones, and the last that ended.
+  std::uint64_t sessions = 0;
+  /// Connections, WebSockets too, with what waits in their buffers.
+  std::uint64_t connections = 0;
+  /// Answers of the last minutes, for requests that are repeated.
+  std::uint64_t answers = 0;
+  /// Its database's pages, schema and statements; 0 with a store that is elsewhere.
+  std::uint64_t database = 0;
+
+  std::uint64_t total() const { return own + sessions + connections + answers + database; }
+};
+
 /// Numbers for operators.
 struct TenantLoad {
   std::size_t sessions = 0;
@@ -74,6 +95,10 @@ struct TenantLoad {
   bool writable = false;
   /// Of processes that died.
   RecoveredCount recovered{};
+  /// Spent in its handlers, as last settled by the meter; absent without one.
+  std::optional<Duration> processor_time{};
+  HttpServer::Bytes bytes{};
+  TenantMemory memory{};
 };
 
 /// More numbers: what is owed to other systems, and how they answer. Costs a look at every effect
@@ -177,6 +202,8 @@ class TenantHost {
   void go();
 
   TenantLoad load() const;
+  /// Latencies of requests since this was last asked.
+  LatencyHistogram take_latency();
   TenantEffects effects() const;
   SessionStore& store();
   /// What the store's configuration puts at risk; empty if nothing is known of.

@@ -33,6 +33,9 @@ struct LoadedConfig {
 
 Result<LoadedConfig> load_config(FileSystem& files, const std::string& path);
 
+/// To which what it does is charged from now on; null if nobody counts.
+WorkAccountPtr open_account(const TenantDeps& deps);
+
 /// What a tenant cannot be served without, beside its store's own. ERRORS: kResourceExhausted.
 Status require_descriptors(const TenantLease& lease);
 
@@ -70,6 +73,8 @@ struct TenantHost::Inner {
                     const std::shared_ptr<WebSocket>& socket);
 
   TenantDeps deps;
+  /// Null where nobody counts. Set before what is charged to it.
+  WorkAccountPtr account{present_account()};
   TenantLease lease;
   Notice notice;
   std::shared_ptr<const TenantConfig> config;

@@ -41,6 +41,7 @@ RecoveredCount& RecoveredCount::operator+=(const RecoveredCount& other) {
 }
 
 RecoveredCount TenantHost::recover(std::vector<parking::ParkedConnection> connections) {
+  const WorkScope scope(inner_->account.get());
   RecoveredCount count;
   inner_->is_recovering = true;
   for (parking::ParkedConnection& one : connections) {
@@ -61,6 +62,8 @@ RecoveredCount TenantHost::recover(std::vector<parking::ParkedConnection> connec
     }
   }
   inner_->is_recovering = false;
+  // The holder has them no more: until they are parked again the next death would cost them all.
+  inner_->server.keep_now();
   inner_->live.review();
   inner_->recovered += count;
   return count;

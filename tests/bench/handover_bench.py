@@ -21,12 +21,12 @@ import pathlib
 import resource
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+
+from common import free_port, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOST = "t1.bench.test"
@@ -56,16 +56,6 @@ INNER = ["pause_us", "wait_us", "took_us", "copied", "told_late"]
 # Messages that all followers together get in a second, at most: more than that is what the clients
 # would wait for, moves or not.
 MOST_MESSAGES = 4_000
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Platform:

@@ -3,8 +3,11 @@
 # standard output, progress to standard error. Loopback only; each load is bounded and ends by itself.
 # `./run bench runtime [--rounds N] ...` is tests/bench/runtime_bench.py, `./run bench store [ROUNDS]`
 # is tests/bench/store_bench.sh, `./run bench handover ...` is tests/bench/handover_bench.py,
-# `./run bench NAME ...` is tests/bench/NAME_bench.py for archive, instructions, recovery, scale and start;
-# `./run bench signature` looks whether the time of a check tells on it.
+# `./run bench NAME ...` is tests/bench/NAME_bench.py for archive, instructions, monitor, neighbours,
+# recovery, scale and start;
+# `./run bench signature` looks whether the time of a check tells on it;
+# `./run bench meter` what it costs to count for whom an instance works,
+# `./run bench replay [TENANTS [DAYS [SEED]]]` how long a policy takes over a recorded month.
 set -euo pipefail
 
 bin=$(readlink -f "$1")
@@ -18,12 +21,19 @@ if [ "$wanted" = handover ]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/handover_bench.py" "$bin" "$@"
 fi
-if [[ " archive instructions recovery scale start " = *" $wanted "* ]]; then
+if [[ " archive instructions monitor neighbours recovery scale start " = *" $wanted "* ]]; then
   shift
   exec python3 "$(dirname "$(readlink -f "$0")")/${wanted}_bench.py" "$bin" "$@"
 fi
 if [ "$wanted" = signature ]; then
   exec "$bin/voicectl-signature-bench"
+fi
+if [ "$wanted" = replay ]; then
+  shift
+  exec "$bin/voicectl-replay-bench" "$@"
+fi
+if [ "$wanted" = meter ]; then
+  exec "$bin/voicectl-meter-bench"
 fi
 if [ "$wanted" = store ]; then
   shift

@@ -16,12 +16,12 @@ import pathlib
 import resource
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+
+from common import free_port, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 SERVER_CORE = 0
@@ -59,16 +59,6 @@ RESTAURANT = """
       - {{ name: Margherita Pizza, price: "18.99", prep_time: 15 }}
       - {{ name: Garlic Bread, price: "8.99", prep_time: 8 }}
 """
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def on_core(core):

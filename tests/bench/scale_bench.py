@@ -15,12 +15,14 @@ import resource
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
-# Of each tenant the daemon holds two listeners, and the instance that serves it two more.
-DESCRIPTORS = 4
+from common import say
+
+# What each tenant takes of the daemon: two listeners; and of its instance: those, its databases, its connections' poll set.
+IN_DAEMON = 2
+IN_INSTANCE = 9
 TENANTS_PER_INSTANCE = 1000
 
 HEAD = """apiVersion: voicectl/v1
@@ -35,10 +37,6 @@ tenants:
 """
 TENANT = ('  - {{ slug: t{i}, name: "{name} {i}", business_type: restaurant, plan: starter, '
           'menu: [ {{ name: Margherita Pizza, price: "18.99" }}, {{ name: Garlic Bread, price: "8.99" }} ] }}\n')
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def run(argv, **more):
@@ -103,7 +101,9 @@ def median(runs, code, measure):
     seen = [measure() for _ in range(runs)]
     for one in seen:
         if one["code"] != code:
-            raise SystemExit(f"ended with {one['code']} instead of {code}:\n{one['output'][-2000:]}")
+            failed = [line for line in one["output"].splitlines() if line.lstrip().startswith("failed ")]
+            told = "\n".join(failed[:20] + [one["output"][-500:]])
+            raise SystemExit(f"ended with {one['code']} instead of {code}:\n{told}")
     return {key: statistics.median(one[key] for one in seen) for key in ("s", "mib")}
 
 
@@ -157,7 +157,7 @@ def main():
     options = parser.parse_args()
     results = {}
     for tenants in [int(n) for n in options.tenants.split(",")]:
-        wanted = DESCRIPTORS * tenants + 1000
+        wanted = max(IN_DAEMON * tenants, IN_INSTANCE * min(tenants, TENANTS_PER_INSTANCE)) + 1000
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, most), max(wanted, most)))
@@ -172,6 +172,8 @@ def main():
                 results[tenants] = measure(platform, options.runs)
             finally:
                 platform.down()
+    if not results:
+        raise SystemExit("nothing was measured")
     show(results)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))

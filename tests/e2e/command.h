@@ -46,6 +46,9 @@ class Running {
 /// Runs a program to its end.
 Finished run(const std::vector<std::string>& argv);
 
+/// What the instance whose own port that is says of itself; empty if it does not answer.
+std::string metrics_at(int port);
+
 /// A port nobody listens on, as the kernel gives it.
 int free_port();
 /// First of `count` neighbouring ports outside the ephemeral range that nobody listens on.

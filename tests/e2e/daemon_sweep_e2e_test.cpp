@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // voicectld dies at every message that it says or hears and at every record that it makes during a
 // hand-over, while callers go on.
-#include <arpa/inet.h>
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,7 +13,6 @@
 #include <memory>
 #include <sstream>
 
-#include "base/os/unique_fd.h"
 #include "tests/e2e/callers.h"
 
 namespace voicectl::e2e {
@@ -23,26 +20,6 @@ namespace {
 
 /// Exit code of who was too early.
 constexpr int kConflict = 4;
-
-/// What an instance says of itself.
-std::string metrics_at(int port) {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    return "";
-  }
-  const std::string request = "GET /metrics HTTP/1.0\r\nHost: a\r\n\r\n";
-  (void)::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
-  std::string answer;
-  char buffer[4096];
-  for (ssize_t size = 0; (size = ::recv(socket.get(), buffer, sizeof buffer, 0)) > 0;) {
-    answer.append(buffer, static_cast<std::size_t>(size));
-  }
-  return answer;
-}
 
 class DaemonSweepE2e : public CallersE2e {
  protected:

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/e2e/callers.h"
 
 namespace voicectl::e2e {
@@ -31,6 +33,25 @@ class MonitorE2e : public CallersE2e {
       expect_ok({"session", "end", session["session_id"], "--yes"});
     }
   }
+  /// What was written of the tenant, once the minute that it was asked in is over: one that ended
+  /// after the first look knows of no request.
+  json load_points(const std::string& tenant) const {
+    const auto has_requests = [](const json& points) {
+      return std::any_of(points.begin(), points.end(), [](const json& point) {
+        return point["requests"].get<std::uint64_t>() > 0;
+      });
+    };
+    json points = json::array();
+    for (int i = 0; i < 8 && !has_requests(points); ++i) {
+      // Ends after two more looks.
+      const Finished recorded =
+          platform.voicectl({"policy", "record", platform.path("load" + std::to_string(i)),
+                             "--interval", "5s", "--for", "10s"});
+      EXPECT_EQ(recorded.code, 0) << recorded.err;
+      points = platform.voicectl_json({"tenant", "load", tenant, "--since", "1h"})["points"];
+    }
+    return points;
+  }
   std::string instance_of(const std::string& tenant) const {
     return platform.voicectl_json({"tenant", "show", tenant})["instance"];
   }
@@ -48,6 +69,10 @@ TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
   ASSERT_TRUE(events.wait_for_out("tenant.handed_over"));
   EXPECT_EQ(instance_of("busy"), "dedicated-busy");
   expect_whole(callers.finish(), kConnections);
+  const json busy = platform.voicectl_json({"tenant", "show", "busy"});
+  for (const char* counted : {"cpu_milli", "p99_ms", "in_flight", "received_per_s"}) {
+    EXPECT_TRUE(busy[counted].is_number()) << counted << " in " << busy.dump();
+  }
 
   end_all_sessions();
   ASSERT_TRUE(events.wait_for_out("monitor.demotes"));
@@ -58,6 +83,23 @@ TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
   EXPECT_THAT(why.out, HasSubstr("busy is in shared-0 (tier auto, plan enterprise, monitor on)."));
   EXPECT_THAT(why.out, HasSubstr("monitor.demotes"));
   EXPECT_THAT(why.out, HasSubstr("monitor.promotes"));
+  const json points = load_points("busy");
+  ASSERT_FALSE(points.empty());
+  std::uint64_t requests = 0;
+  std::uint64_t sessions = 0;
+  for (const json& point : points) {
+    requests += point["requests"].get<std::uint64_t>();
+    sessions = std::max(sessions, point["sessions"].get<std::uint64_t>());
+    EXPECT_LE(point["watched_s"].get<double>(), 70);
+  }
+  EXPECT_GE(requests, 10U);
+  EXPECT_GE(sessions, 4U) << "the mark";
+  EXPECT_THAT(platform.voicectl({"tenant", "load", "busy", "--since", "1h"}).out,
+              HasSubstr("SESSIONS"));
+  EXPECT_THAT(why.out, HasSubstr("\nLately: "));
+  const json probes = platform.voicectl_json({"status"})["edge"]["probes"];
+  EXPECT_GE(probes["answered"].get<int>(), 4) << "each tenant was asked through nginx, over TLS";
+  EXPECT_EQ(probes["failed"], 0);
 }
 
 }  // namespace

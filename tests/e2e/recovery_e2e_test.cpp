@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <sstream>
 
 #include "tests/e2e/callers.h"
@@ -14,6 +15,18 @@ namespace {
 
 class RecoveryE2e : public CallersE2e {
  protected:
+  /// Returns when the instance that serves would leave so many WebSockets behind.
+  void wait_until_kept(std::size_t count) const {
+    const std::string line = fmt::format("\nvoicectl_websockets_kept {}\n", count);
+    std::string seen;
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (seen.find(line) == std::string::npos) {
+      ASSERT_LT(std::chrono::steady_clock::now(), limit) << seen;
+      const json instances = platform.voicectl_json({"ps"})["instances"];
+      ASSERT_EQ(instances.size(), 1U) << instances.dump();
+      seen = metrics_at(instances[0].value("port", 0));
+    }
+  }
   /// Kills it so; returns when another one serves.
   void kill_instance(int number) const {
     const int pid = platform.pid_of_instance("shared-0");
@@ -54,6 +67,7 @@ TEST_F(RecoveryE2e, WebSocketsOutliveInstancesThatAreKilledAgainAndAgain) {
   ASSERT_TRUE(callers.wait_for_err("ready"));
 
   for (std::size_t i = 0; i < kKills; ++i) {
+    ASSERT_NO_FATAL_FAILURE(wait_until_kept(kConnections));
     kill_instance(i % 2 == 0 ? SIGKILL : SIGSEGV);
   }
 
@@ -82,6 +96,7 @@ TEST_F(RecoveryE2e, IdleWebSocketsAllOutliveDaemonAndInstanceThatAreKilledAtOnce
   constexpr std::size_t kConnections = 500;
   Running callers(load(kConnections, 8, 1));
   ASSERT_TRUE(callers.wait_for_err("ready"));
+  ASSERT_NO_FATAL_FAILURE(wait_until_kept(kConnections));
 
   const int daemon = platform.pid_of_daemon();
   const int instance = platform.pid_of_instance("shared-0");

@@ -74,7 +74,13 @@ TEST_F(StaticEdgeE2e, ReloadsOnceForAChangeOfTenantsHoweverMany) {
 
 TEST_F(StaticEdgeE2e, ReloadsForNoOtherEventOfATenant) {
   platform.up();
-  const json before = edge();
+  // What the daemon asks through the edge by itself is counted too, whenever it does.
+  const auto edge_itself = [this] {
+    json out = edge();
+    out.erase("probes");
+    return out;
+  };
+  const json before = edge_itself();
 
   const Finished promoted = platform.voicectl({"tenant", "promote", "mario-pizza", "--yes"});
   ASSERT_EQ(promoted.code, 0) << promoted.out << promoted.err;
@@ -83,7 +89,7 @@ TEST_F(StaticEdgeE2e, ReloadsForNoOtherEventOfATenant) {
   ASSERT_TRUE(wait_for_end(pid));
 
   expect_answers("mario-pizza", "200");
-  EXPECT_EQ(edge(), before);
+  EXPECT_EQ(edge_itself(), before);
 }
 
 }  // namespace

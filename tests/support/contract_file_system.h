@@ -86,7 +86,7 @@ TEST_P(FileSystemContract, RefusesToWriteIntoAMissingFolder) {
 TEST_P(FileSystemContract, RefusesToReplaceAFolderByAFile) {
   ASSERT_THAT(files_.make_directory(at("folder"), kPrivateDirectory), IsOk());
 
-  EXPECT_THAT(write("folder", "x"), FailsWith(ErrorCode::kInternal));
+  EXPECT_THAT(write("folder", "x"), FailsWith(ErrorCode::kCorrupt));
   EXPECT_THAT(names(), ::testing::ElementsAre("folder"));
 }
 
@@ -161,7 +161,7 @@ TEST_P(FileSystemContract, FollowsNoLinkWhenReading) {
   ASSERT_THAT(write("file", "secret"), IsOk());
   ASSERT_THAT(files_.replace_link(at("link"), at("file")), IsOk());
 
-  EXPECT_THAT(files_.read(at("link"), kPlenty), FailsWith(ErrorCode::kInternal));
+  EXPECT_THAT(files_.read(at("link"), kPlenty), FailsWith(ErrorCode::kCorrupt));
 }
 
 TEST_P(FileSystemContract, ReplacesALinkItselfWhenWriting) {

@@ -80,6 +80,20 @@ TEST_P(ListenerContract, WhatListensNoMoreIsFreeAtOnceWhoeverHasItOpen) {
   EXPECT_THAT(listeners_.bind_unix(at("a.sock"), access_), IsOk());
 }
 
+TEST_P(ListenerContract, TellsASocketFromOneThatWasBoundAtItsPlaceLater) {
+  auto first = listeners_.bind_unix(at("a.sock"), access_);
+  ASSERT_THAT(first, IsOk());
+  const UniqueFd duplicate = first->duplicate();
+  EXPECT_TRUE(listeners_.is_same(*first, duplicate));
+
+  listeners_.stop_listening(*first);
+  const auto second = listeners_.bind_unix(at("a.sock"), access_);
+
+  ASSERT_THAT(second, IsOk());
+  EXPECT_FALSE(listeners_.is_same(*second, duplicate));
+  EXPECT_FALSE(listeners_.is_same(*second, UniqueFd()));
+}
+
 TEST_P(ListenerContract, BindsAPathOfEitherKind) {
   const auto stream = listeners_.bind_unix(at("stream"), access_);
   const auto packets = listeners_.bind_unix_packets(at("packets"), access_);

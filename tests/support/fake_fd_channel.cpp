@@ -203,6 +203,17 @@ void FakeChannelHub::drop(const std::string& path) {
   }
 }
 
+void FakeChannelHub::cut(const std::string& path) {
+  for (const auto& known : links_) {
+    const auto link = known.lock();
+    if (link != nullptr && link->client->path == path) {
+      link->client->inbox.clear();
+      link->server->inbox.clear();
+    }
+  }
+  drop(path);
+}
+
 void FakeChannelHub::release() {
   is_held_ = false;
   for (const auto& known : links_) {

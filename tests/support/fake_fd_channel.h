@@ -59,6 +59,9 @@ class FakeChannelHub {
   /// Breaks every connection that was made to `path`: both ends learn that it is closed.
   void drop(const std::string& path);
 
+  /// As drop(), and what was sent and has not arrived is lost.
+  void cut(const std::string& path);
+
   /// From now on messages wait: nothing is delivered until `release`.
   void hold() { is_held_ = true; }
   void release();

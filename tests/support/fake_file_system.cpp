@@ -92,7 +92,7 @@ Result<std::optional<std::string>> FakeFileSystem::read(const std::string& path,
     return std::optional<std::string>();
   }
   if (entry->kind != Kind::kFile) {
-    return Error(ErrorCode::kInternal,
+    return Error(ErrorCode::kCorrupt,
                  fmt::format("cannot read '{}': it is not a regular file", path));
   }
   if (entry->content.size() > max_bytes) {
@@ -108,7 +108,7 @@ Status FakeFileSystem::replace_atomically(const std::string& path,
   VC_TRY(admit_write(path));
   VC_TRY(require_parent(path));
   if (is_directory(path)) {
-    return Error(ErrorCode::kInternal, fmt::format("cannot replace '{}': it is a folder", path));
+    return Error(ErrorCode::kCorrupt, fmt::format("cannot replace '{}': it is a folder", path));
   }
   entries_.insert_or_assign(path, Entry{Kind::kFile, std::string(content), mode, UserIds{}});
   operations_.push_back("replace " + path);
@@ -128,7 +128,7 @@ Status FakeFileSystem::replace_link(const std::string& path, const std::string& 
   VC_TRY(admit_write(path));
   VC_TRY(require_parent(path));
   if (is_directory(path)) {
-    return Error(ErrorCode::kInternal, fmt::format("cannot replace '{}': it is a folder", path));
+    return Error(ErrorCode::kCorrupt, fmt::format("cannot replace '{}': it is a folder", path));
   }
   entries_.insert_or_assign(path, Entry{Kind::kLink, target, FileMode{0777}, UserIds{}});
   operations_.push_back("link " + path);
@@ -235,6 +235,40 @@ void FakeFileSystem::damage(const std::string& path, std::string_view content) {
   if (found != entries_.end()) {
     found->second.content = content;
   }
+}
+
+void FakeFileSystem::tear(std::string_view call) {
+  const std::size_t blank = std::min(call.find(' '), call.size());
+  const std::string_view what = call.substr(0, blank);
+  const std::string path =
+      without_end_slash(std::string(call.substr(std::min(blank + 1, call.size()))));
+  if (what == "replace" && is_directory(parent_of(path))) {
+    const std::size_t slash = path.rfind('/');
+    entries_.insert_or_assign(path.substr(0, slash + 1) + "." + path.substr(slash + 1) + ".new",
+                              Entry{Kind::kFile, "{\"half", kPrivateFile, UserIds{}});
+  } else if (what == "mkdir") {
+    const std::string parent = parent_of(path);
+    if (!is_directory(parent) && is_directory(parent_of(parent))) {
+      entries_.emplace(parent, Entry{Kind::kDirectory, "", kPrivateDirectory, UserIds{}});
+    }
+  } else if (what == "remove") {
+    // What is in a folder goes before the folder; half of it is gone.
+    std::vector<std::string> below;
+    for (const auto& [name, entry] : entries_) {
+      if (name.starts_with(path + "/")) {
+        below.push_back(name);
+      }
+    }
+    for (std::size_t i = below.size(); i > below.size() / 2; --i) {
+      erase_tree(below[i - 1]);
+    }
+  }
+}
+
+void FakeFileSystem::set_access(const std::string& path, FileMode mode, UserIds owner) {
+  Entry& entry = entries_.at(path);
+  entry.mode = mode;
+  entry.owner = owner;
 }
 
 Status FakeFileSystem::put_socket(const std::string& path, FileMode mode, UserIds owner) {

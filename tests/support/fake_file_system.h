@@ -57,6 +57,13 @@ class FakeFileSystem final : public FileSystem {
   void put(const std::string& path, std::string_view content, FileMode mode = kPrivateFile);
   /// Changes the bytes of a file behind the daemon's back: a broken disk or a careless hand.
   void damage(const std::string& path, std::string_view content);
+  /// Power is lost in the middle of a call, named as FaultyFileSystem names it ("remove /a/b"):
+  /// what POSIX leaves of one that is not atomic. A tree is removed in part, folders are made in
+  /// part, and beside a file that was to be replaced stands a new one that is half written. All
+  /// else has happened or not.
+  void tear(std::string_view call);
+  /// As chmod(1) and chown(1) do. REQUIRES: something is there.
+  void set_access(const std::string& path, FileMode mode, UserIds owner);
   /// Puts a socket file there, replacing what is there (for FakeNetwork).
   Status put_socket(const std::string& path, FileMode mode, UserIds owner);
 

@@ -140,6 +140,21 @@ int FakeInstances::starts(const std::string& name) const {
   return found == starts_.end() ? 0 : found->second;
 }
 
+bool FakeInstances::accepts_at(const std::string& name,
+                               const TenantId& tenant,
+                               const std::string& path,
+                               Port port) const {
+  const auto instance = running_.find(name);
+  if (instance == running_.end() || !instance->second.tenants.contains(tenant)) {
+    return false;
+  }
+  const Tenant& held = instance->second.tenants.at(tenant);
+  return network_.is_reachable(path) && network_.is_listening(held.unix_listener.get()) &&
+         network_.is_listening(held.tcp_listener.get()) &&
+         network_.address_of(held.unix_listener.get()) == "unix:" + path &&
+         network_.address_of(held.tcp_listener.get()) == "127.0.0.1:" + port.str();
+}
+
 std::string FakeInstances::program_of(const std::string& name) const {
   const auto found = running_.find(name);
   const LaunchSpec* const spec =
@@ -176,6 +191,9 @@ void FakeInstances::take(const std::string& name,
     return;
   }
   Instance& instance = found->second;
+  if (is_lost(*question, name)) {
+    return;
+  }
   std::optional<Result<std::string>> body;
   if (on_request) {
     body = on_request(name, *question);
@@ -197,6 +215,18 @@ void FakeInstances::take(const std::string& name,
   (void)instance.channel->send(control::encode(reply), {});  // a daemon that went away
 }
 
+bool FakeInstances::is_lost(const control::Message& question, const std::string& name) {
+  const Loss loss = on_delivery ? on_delivery(name, question) : Loss::kNothing;
+  const std::string path = running_.at(name).control_path;
+  if (loss == Loss::kQuestion) {
+    hub_.cut(path);
+  } else if (loss == Loss::kAnswer) {
+    // Runs before the answer can have arrived.
+    reactor_.post([this, path] { hub_.cut(path); });
+  }
+  return loss == Loss::kQuestion;
+}
+
 Result<std::string> FakeInstances::answer(const std::string& name,
                                           Instance& instance,
                                           const control::Message& question,
@@ -213,7 +243,8 @@ Result<std::string> FakeInstances::answer(const std::string& name,
          cancel_hand_overs(name);
          return regain(instance, question);
        }},
-      {control::request::kStats, [&] { return stats(instance); }},
+      {control::request::kPing, [] { return Answer("{}"); }},
+      {control::request::kStats, [&] { return stats(instance, question); }},
       {control::request::kListSessions, [] { return Answer(R"({"sessions":[]})"); }},
       {control::request::kStop,
        [&] {
@@ -318,17 +349,44 @@ std::uint64_t FakeInstances::sessions_of(const TenantId& tenant) const {
   return found == sessions.end() ? 0 : found->second;
 }
 
-Result<std::string> FakeInstances::stats(const Instance& instance) const {
+Duration FakeInstances::used(const Work& work) const {
+  return work.before + (reactor_.now() - work.since) / 1000 * work.rate.count;
+}
+
+void FakeInstances::use_processor(const TenantId& tenant, MilliCpu rate) {
+  const auto known = work_.find(tenant);
+  const Duration before = known == work_.end() ? Duration::zero() : used(known->second);
+  work_.insert_or_assign(tenant, Work{before, reactor_.now(), rate});
+}
+
+Result<std::string> FakeInstances::stats(const Instance& instance,
+                                         const control::Message& question) const {
+  const Json asked = fields_of(question);
+  const bool is_sample = asked.contains("sample");
+  const std::string after = string_or(asked, "after", "");
+  Json answer = Json::object();
   Json tenants = Json::array();
   for (const auto& [tenant, held] : instance.tenants) {
+    if (is_sample && tenant.str() <= after) {
+      continue;
+    }
+    if (is_sample && tenants.size() == sample_page) {
+      answer["next"] = tenants.back()["tenant"];
+      break;
+    }
     tenants.push_back({{"tenant", tenant.str()},
                        {"sessions", sessions_of(tenant)},
                        {"connections", 0},
                        {"websockets", 0},
                        {"requests_total", 0},
                        {"tool_calls_total", 0}});
+    if (const auto work = work_.find(tenant); work != work_.end()) {
+      tenants.back()["cpu_us"] =
+          std::chrono::duration_cast<std::chrono::microseconds>(used(work->second)).count();
+    }
   }
-  return dump_json({{"tenants", tenants}});
+  answer["tenants"] = std::move(tenants);
+  return dump_json(answer);
 }
 
 bool FakeInstances::take_signal(const ProcessIdentity& who, int signal_number) {

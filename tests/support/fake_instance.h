@@ -80,8 +80,22 @@ class FakeInstances {
                                                    const control::Message& question)>
       on_request;
 
+  /// What is lost with a connection that breaks as a question comes.
+  enum class Loss {
+    kNothing,
+    kQuestion,  ///< it never arrives
+    kAnswer,    ///< it is obeyed, and nobody learns of it
+  };
+  /// Decides for each question; empty: nothing is lost.
+  std::function<Loss(const std::string& name, const control::Message& question)> on_delivery;
+
   /// Live sessions that whoever holds a tenant tells of it; who is not named has none.
   std::map<TenantId, std::uint64_t> sessions;
+  /// Tenants in one page of a sample.
+  std::size_t sample_page = 100;
+  /// From now on whoever holds the tenant spends that much of a processor for it, and tells so. Of
+  /// others no processor time is told.
+  void use_processor(const TenantId& tenant, MilliCpu rate);
 
   /// The steps of a hand-over between two instances, in their order.
   enum class HandOverStep {
@@ -115,6 +129,12 @@ class FakeInstances {
   std::vector<std::string> holders(const TenantId& tenant) const;
   /// nullptr if it does not hold the tenant.
   const Lent* find(const std::string& name, const TenantId& tenant) const;
+  /// Whether it holds the tenant and accepts for it at the socket that lies at `path` now, and at
+  /// `port`.
+  bool accepts_at(const std::string& name,
+                  const TenantId& tenant,
+                  const std::string& path,
+                  Port port) const;
   /// What the running instance of that name was started with; empty if none runs.
   std::string program_of(const std::string& name) const;
 
@@ -161,6 +181,8 @@ class FakeInstances {
   void end_later(const std::string& name, Duration wait, ProcessExit how);
   void listen(const std::string& name);
   void take(const std::string& name, const std::string& text, std::vector<UniqueFd> descriptors);
+  /// Whether the question goes with the connection that it came over.
+  bool is_lost(const control::Message& question, const std::string& name);
   Result<std::string> answer(const std::string& name,
                              Instance& instance,
                              const control::Message& question,
@@ -174,7 +196,15 @@ class FakeInstances {
   Result<std::string> reconfigure(Instance& instance, const control::Message& question);
   Result<std::string> reload_keys(Instance& instance, const control::Message& question);
   std::uint64_t sessions_of(const TenantId& tenant) const;
-  Result<std::string> stats(const Instance& instance) const;
+  /// Processor time up to `since`, and how fast it grows.
+  struct Work {
+    Duration before{0};
+    MonoTime since;
+    MilliCpu rate;
+  };
+  Duration used(const Work& work) const;
+  std::map<TenantId, Work> work_;
+  Result<std::string> stats(const Instance& instance, const control::Message& question) const;
   // fake_instance_handover.cpp
   void take_hand_over(const std::string& name,
                       const control::Message& question,

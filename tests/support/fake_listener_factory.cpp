@@ -23,14 +23,6 @@ std::string address_of_path(const std::string& path) {
   return "unix:" + path;
 }
 
-std::optional<std::uint64_t> inode_of(int descriptor) {
-  struct stat info {};
-  if (::fstat(descriptor, &info) != 0) {
-    return std::nullopt;
-  }
-  return info.st_ino;
-}
-
 bool has_holder(const UniqueFd& probe) {
   pollfd question{probe.get(), POLLIN, 0};
   return ::poll(&question, 1, 0) == 0;
@@ -55,7 +47,7 @@ void FakeNetwork::drop_abandoned() {
 FakeNetwork::Listener* FakeNetwork::find(const std::string& address) {
   drop_abandoned();
   for (auto& [inode, listener] : listeners_) {
-    if (listener.address == address) {
+    if (listener.address == address && !listener.is_stopped) {
       return &listener;
     }
   }
@@ -76,15 +68,31 @@ bool FakeNetwork::is_reachable(const std::string& path) {
          (foreign_paths_.contains(path) || is_held(path));
 }
 
+std::optional<std::uint64_t> FakeNetwork::number_of(int descriptor) {
+  struct stat info {};
+  if (::fstat(descriptor, &info) != 0) {
+    return std::nullopt;
+  }
+  return info.st_ino;
+}
+
 std::string FakeNetwork::address_of(int descriptor) const {
-  const std::optional<std::uint64_t> inode = inode_of(descriptor);
+  const std::optional<std::uint64_t> inode = number_of(descriptor);
   const auto found = inode ? listeners_.find(*inode) : listeners_.end();
   return found == listeners_.end() ? "" : found->second.address;
 }
 
+bool FakeNetwork::is_listening(int descriptor) const {
+  const std::optional<std::uint64_t> inode = number_of(descriptor);
+  const auto found = inode ? listeners_.find(*inode) : listeners_.end();
+  return found != listeners_.end() && !found->second.is_stopped;
+}
+
 void FakeNetwork::stop(int descriptor) {
-  if (const std::optional<std::uint64_t> inode = inode_of(descriptor)) {
-    listeners_.erase(*inode);
+  const std::optional<std::uint64_t> inode = number_of(descriptor);
+  const auto found = inode ? listeners_.find(*inode) : listeners_.end();
+  if (found != listeners_.end()) {
+    found->second.is_stopped = true;
   }
 }
 
@@ -92,7 +100,7 @@ std::set<Port> FakeNetwork::held_ports() {
   drop_abandoned();
   std::set<Port> ports;
   for (const auto& [inode, listener] : listeners_) {
-    if (listener.kind == SocketKind::kTcp) {
+    if (listener.kind == SocketKind::kTcp && !listener.is_stopped) {
       const std::string number = listener.address.substr(listener.address.rfind(':') + 1);
       ports.insert(*Port::make(std::stoi(number)));
     }
@@ -109,7 +117,7 @@ Result<UniqueFd> FakeNetwork::bind(SocketKind kind, const std::string& address) 
   }
   Listener listener{kind, address, UniqueFd(ends[0]), 0};
   UniqueFd descriptor(ends[1]);
-  listener.inode = inode_of(descriptor.get()).value_or(0);
+  listener.inode = number_of(descriptor.get()).value_or(0);
   listeners_.insert_or_assign(listener.inode, std::move(listener));
   binds_.push_back(address);
   return descriptor;
@@ -159,6 +167,11 @@ void FakeListenerFactory::stop_listening(const UniqueFd& listener) {
 
 std::string FakeListenerFactory::describe(const UniqueFd& listener) const {
   return network_.address_of(listener.get());
+}
+
+bool FakeListenerFactory::is_same(const UniqueFd& one, const UniqueFd& other) const {
+  const std::optional<std::uint64_t> number = FakeNetwork::number_of(one.get());
+  return number && number == FakeNetwork::number_of(other.get());
 }
 
 }  // namespace voicectl

@@ -27,6 +27,7 @@ class FakeNetwork {
   /// Another program takes the port, or lets it go.
   void occupy(Port port) { foreign_ports_.insert(port); }
   void vacate(Port port) { foreign_ports_.erase(port); }
+  const std::set<Port>& foreign_ports() const { return foreign_ports_; }
   /// Another program listens at the path, or ends and leaves its file behind.
   void occupy(const std::string& path);
   void abandon(const std::string& path) { foreign_paths_.erase(path); }
@@ -40,6 +41,10 @@ class FakeNetwork {
   /// Where the listener behind `descriptor` (or a duplicate of it) is bound, as describe() says;
   /// empty if it is none of ours.
   std::string address_of(int descriptor) const;
+  /// Whether it, or what it duplicates, still listens.
+  bool is_listening(int descriptor) const;
+  /// Its number, or that of the duplicate it is; nullopt if it is no open descriptor.
+  static std::optional<std::uint64_t> number_of(int descriptor);
 
   /// Ports that some program of ours holds.
   std::set<Port> held_ports();
@@ -55,6 +60,7 @@ class FakeNetwork {
     std::string address;
     UniqueFd probe;  ///< reads end of file once nobody holds the other end
     std::uint64_t inode = 0;
+    bool is_stopped = false;
   };
 
   void stop(int descriptor);
@@ -81,6 +87,7 @@ class FakeListenerFactory final : public ListenerFactory {
   Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override;
   void stop_listening(const UniqueFd& listener) override;
   std::string describe(const UniqueFd& listener) const override;
+  bool is_same(const UniqueFd& one, const UniqueFd& other) const override;
 
  private:
   FakeNetwork& network_;

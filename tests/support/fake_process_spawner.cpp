@@ -113,11 +113,15 @@ void FakeProcesses::end(const ProcessIdentity& who, ProcessExit how) {
   }
 }
 
-ProcessIdentity FakeProcesses::start_foreign(int pid) {
+ProcessIdentity FakeProcesses::start_foreign(int pid, std::vector<std::string> arguments) {
   VC_CHECK(!processes_.contains(pid), "a number has one process");
   Process process;
   process.who = {pid, next_tick_++, fmt::format("boot-{}", boots_)};
   process.began = reactor_.now();
+  if (!arguments.empty()) {
+    process.spec.emplace();
+    process.spec->argv = std::move(arguments);
+  }
   const ProcessIdentity who = process.who;
   processes_.emplace(pid, std::move(process));
   return who;
@@ -131,7 +135,7 @@ void FakeProcesses::reboot() {
 void FakeProcesses::signal(const ProcessIdentity& who, int number) {
   signals_.push_back({who, number});
   reactor_.post([this, who, number] {
-    if (!is_alive(who)) {
+    if (!is_alive(who) || immortal.contains(who.pid)) {
       return;
     }
     const bool is_handled = number != SIGKILL && on_signal && on_signal(who, number);

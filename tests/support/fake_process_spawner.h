@@ -34,6 +34,8 @@ class FakeProcesses {
   /// Runs in a later turn than signal_group(), for every signal but SIGKILL, if the process lives
   /// then. Returns whether the process handles it; if not, the default happens.
   std::function<bool(const ProcessIdentity& who, int signal_number)> on_signal;
+  /// Numbers of those that wait for a disk: they do not end, also when they are killed.
+  std::set<int> immortal;
 
   struct Signal {
     ProcessIdentity who;
@@ -48,7 +50,9 @@ class FakeProcesses {
   static ProcessExit killed_by(int signal) { return {true, std::nullopt, signal}; }
 
   /// A program that nobody of ours started runs under the number `pid` (which must be free).
-  ProcessIdentity start_foreign(int pid);
+  ProcessIdentity start_foreign(int pid, std::vector<std::string> arguments = {});
+  /// As kill(1) does.
+  void signal_from_outside(const ProcessIdentity& who, int number) { signal(who, number); }
   /// All processes are gone and the next ones belong to another boot.
   void reboot();
 

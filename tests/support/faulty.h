@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/os/descriptor_store.h"
 #include "base/os/file_system.h"
+#include "base/os/host_scan.h"
 #include "base/os/listener_factory.h"
 #include "base/os/process_spawner.h"
 #include "base/result.h"
@@ -23,7 +25,12 @@ struct DaemonKilled {
 };
 
 /// Where the daemon dies, seen from the call that is chosen.
-enum class KillPoint { kBeforeEffect, kAfterEffect };
+enum class KillPoint {
+  kBeforeEffect,
+  kAfterEffect,
+  kInTheMiddle,  ///< the machine loses power: FaultPlan::on_torn makes of the call what is left of
+                 ///< it
+};
 
 /// Decides the fate of calls through seams. One plan is shared by all seams of one daemon, so that
 /// "the n-th call" counts all of them; that is what crash point tests walk through.
@@ -37,6 +44,9 @@ class FaultPlan {
   /// The daemon dies at call number `n`.
   void kill_at(std::size_t n, KillPoint point) { kill_ = {n, point}; }
 
+  /// Told the name of the call in which power is lost.
+  std::function<void(std::string_view name)> on_torn;
+
   /// Calls so far: run once without faults to learn how many points there are.
   std::size_t calls() const { return names_.size(); }
   /// What each call was, in order.
@@ -44,6 +54,17 @@ class FaultPlan {
   bool is_killed() const { return is_killed_; }
   /// The daemon dies from outside, between two calls.
   void kill() { is_killed_ = true; }
+
+  /// Runs what cannot fail as the plan says: it counts, the daemon may die there, and a failure
+  /// that was planned for it comes to nothing.
+  template <typename Call>
+  void pass(std::string_view name, Call call) {
+    failures_.erase(names_.size() + 1);
+    (void)run(name, [&]() -> Status {
+      call();
+      return ok_status();
+    });
+  }
 
   /// Runs `call` (which returns a Result or Status) as the plan says.
   template <typename Call>
@@ -56,7 +77,10 @@ class FaultPlan {
       return planned->second;
     }
     const bool dies_here = kill_ && kill_->first == names_.size();
-    if (dies_here && kill_->second == KillPoint::kBeforeEffect) {
+    if (dies_here && kill_->second == KillPoint::kInTheMiddle && on_torn) {
+      on_torn(name);
+    }
+    if (dies_here && kill_->second != KillPoint::kAfterEffect) {
       die(name);
     }
     auto outcome = call();
@@ -76,6 +100,40 @@ class FaultPlan {
   std::optional<std::pair<std::size_t, KillPoint>> kill_;
   std::vector<std::string> names_;
   bool is_killed_ = false;
+};
+
+/// Looks are no calls of their own: what they see decides about the calls that follow.
+class FaultyHostScan final : public HostScan {
+ public:
+  FaultyHostScan(HostScan& inner, FaultPlan& plan) : inner_(inner), plan_(plan) {}
+
+  Result<std::optional<FileFacts>> look(const std::string& path) override {
+    return inner_.look(path);
+  }
+  std::vector<ProcessFacts> processes() override { return inner_.processes(); }
+  std::vector<ListenerFacts> listeners() override { return inner_.listeners(); }
+  std::optional<std::uint64_t> socket_inode(int descriptor) override {
+    return inner_.socket_inode(descriptor);
+  }
+  std::optional<FileIdentity> bound_file(int descriptor) override {
+    return inner_.bound_file(descriptor);
+  }
+  std::optional<std::set<std::uint64_t>> sockets(int pid) override { return inner_.sockets(pid); }
+  Status set_access(const std::string& path,
+                    const FileFacts& seen,
+                    FileMode mode,
+                    std::optional<UserIds> owner) override {
+    return plan_.run("set access " + path,
+                     [&] { return inner_.set_access(path, seen, mode, owner); });
+  }
+  Status signal_process(int pid, std::uint64_t start_ticks, int signal_number) override {
+    return plan_.run("signal process",
+                     [&] { return inner_.signal_process(pid, start_ticks, signal_number); });
+  }
+
+ private:
+  HostScan& inner_;
+  FaultPlan& plan_;
 };
 
 class FaultyFileSystem final : public FileSystem {
@@ -162,6 +220,9 @@ class FaultyListenerFactory final : public ListenerFactory {
   std::string describe(const UniqueFd& listener) const override {
     return inner_.describe(listener);
   }
+  bool is_same(const UniqueFd& one, const UniqueFd& other) const override {
+    return inner_.is_same(one, other);
+  }
 
  private:
   ListenerFactory& inner_;
@@ -188,10 +249,7 @@ class FaultyDescriptorStore final : public DescriptorStore {
  private:
   template <typename Call>
   void run(const std::string& name, Call call) {
-    (void)plan_.run(name, [&]() -> Status {
-      call();
-      return ok_status();
-    });
+    plan_.pass(name, std::move(call));  // a store that loses something begins anew, and says so
   }
 
   DescriptorStore& inner_;

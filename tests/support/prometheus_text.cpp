@@ -13,15 +13,21 @@
 namespace voicectl {
 namespace {
 
-struct Metric {
-  std::string type;
-  bool has_help = false;
-  std::set<std::string> samples;
+/// One histogram of a metric that has several, told apart by labels.
+struct Series {
   double last_bucket = 0;
   double last_bound = -std::numeric_limits<double>::infinity();
   double infinite = -1;
   double count = -2;
   bool has_sum = false;
+};
+
+struct Metric {
+  std::string type;
+  bool has_help = false;
+  std::set<std::string> samples;
+  /// Of a histogram, by the labels beside the bound.
+  std::map<std::string, Series> series;
 };
 
 class Checker {
@@ -109,29 +115,40 @@ class Checker {
                  const std::string& suffix,
                  const std::string& labels,
                  double value) {
+    static const std::regex kBound(",?le=\"([^\"]*)\"");
+    const std::string others = std::regex_replace(labels, kBound, "");
+    Series& series = metric.series[others == "{}" ? "" : others];
+    std::smatch bound;
     if (suffix == "_sum") {
-      metric.has_sum = true;
+      series.has_sum = true;
     } else if (suffix == "_count") {
-      metric.count = value;
+      series.count = value;
+    } else if (!std::regex_search(labels, bound, kBound)) {
+      complain("a bucket without a bound");
     } else {
-      const std::string bound = labels.substr(5, labels.size() - 7);  // {le="..."}
-      const double number =
-          bound == "+Inf" ? std::numeric_limits<double>::infinity() : std::stod(bound);
-      if (number <= metric.last_bound || value < metric.last_bucket) {
-        complain("buckets must grow");
-      }
-      metric.last_bound = number;
-      metric.last_bucket = value;
-      metric.infinite = bound == "+Inf" ? value : metric.infinite;
+      take_bucket(series, bound[1], value);
     }
+  }
+
+  void take_bucket(Series& series, const std::string& bound, double value) {
+    const double number =
+        bound == "+Inf" ? std::numeric_limits<double>::infinity() : std::stod(bound);
+    if (number <= series.last_bound || value < series.last_bucket) {
+      complain("buckets must grow");
+    }
+    series.last_bound = number;
+    series.last_bucket = value;
+    series.infinite = bound == "+Inf" ? value : series.infinite;
   }
 
   void check_whole(const std::string& name, const Metric& metric) {
     if (!metric.has_help || metric.type.empty() || metric.samples.empty()) {
       complain("not whole");
     }
-    if (metric.type == "histogram" && (!metric.has_sum || metric.infinite != metric.count)) {
-      complain("a histogram that does not agree with itself");
+    for (const auto& [labels, series] : metric.series) {
+      if (!series.has_sum || series.infinite != series.count) {
+        complain("a histogram that does not agree with itself");
+      }
     }
     (void)name;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -34,6 +35,17 @@ TEST_F(SqliteFileTest, KeepsItsRowsWhenItIsOpenedAgain) {
   SqliteStatement row = database.prepare("SELECT name FROM t").value();
   ASSERT_THAT(row.step(), IsOkAnd(true));
   EXPECT_EQ(row.text(0), "kept");
+}
+
+TEST_F(SqliteFileTest, TakesRoomForPagesThatItReadsOnly) {
+  // Those of the first one are kept by the library for the next.
+  const SqliteDatabase first = SqliteDatabase::open(path_).value();
+  const std::int64_t before = sqlite3_memory_used();
+
+  const SqliteDatabase second = SqliteDatabase::open(folder_.path("second.db")).value();
+
+  // Twenty pages, which it would take when it is opened, are 85 KiB by themselves.
+  EXPECT_LT(sqlite3_memory_used() - before, 80 << 10);
 }
 
 TEST_F(SqliteFileTest, IsDurableAndPrivate) {

@@ -135,6 +135,50 @@ TEST_F(ServiceTest, ServesATenantFromLendToReclaim) {
               HasSubstr(R"("tenants":[])"));
 }
 
+TEST_F(ServiceTest, TellsASampleOfWhatATenantHasCost) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  const auto sample = [&] {
+    return *parse_json(daemon.ask(control::request::kStats, {{"sample", true}}).body);
+  };
+  const Json before = sample()["tenants"][0];
+  EXPECT_THAT(before["latency"], IsEmpty());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(world_.send(port_.number, "GET", "/health").status, 200);
+  }
+
+  const Json told = sample();
+  const Json after = told["tenants"][0];
+
+  EXPECT_GT(after["cpu_us"].get<std::int64_t>(), before["cpu_us"].get<std::int64_t>());
+  EXPECT_GE(after["received"].get<std::int64_t>(), 20 * 40);
+  EXPECT_GE(after["sent"].get<std::int64_t>(), 20 * 40);
+  EXPECT_EQ(after["in_flight"], 0);
+  EXPECT_EQ(after["events_total"], 0);
+  EXPECT_GT(after["memory"].get<std::int64_t>(), 32 * 1024) << "its database alone has that";
+  EXPECT_LT(after["memory"].get<std::int64_t>(), 4 * 1024 * 1024);
+  std::uint64_t requests = 0;
+  for (std::size_t i = 1; i < after["latency"].size(); i += 2) {
+    requests += after["latency"][i].get<std::uint64_t>();
+  }
+  EXPECT_EQ(requests, 20U);
+  EXPECT_EQ(told["loop_lag"].size() % 2, 0U);
+  EXPECT_FALSE(told.contains("next"));
+  EXPECT_THAT(sample()["tenants"][0]["latency"], IsEmpty()) << "it was told before";
+}
+
+TEST_F(ServiceTest, TellsTheTenantsBehindAName) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+
+  EXPECT_THAT(daemon.ask(control::request::kStats, {{"sample", true}, {"after", "acmd"}}).body,
+              HasSubstr(R"("tenant":"acme")"));
+  EXPECT_THAT(daemon.ask(control::request::kStats, {{"sample", true}, {"after", "acme"}}).body,
+              HasSubstr(R"("tenants":[])"));
+}
+
 TEST_F(ServiceTest, ShowsRetriesAndDropsWhatATenantOwes) {
   Daemon daemon(world_, control_path());
   daemon.ask(control::request::kHello, hello(1));

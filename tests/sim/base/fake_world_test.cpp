@@ -229,5 +229,57 @@ TEST_F(FakeWorldTest, CountsTheCallsOfAllSeamsTogether) {
   EXPECT_THAT(processes_.running(), IsEmpty());
 }
 
+TEST_F(FakeWorldTest, LosesWithAConnectionWhatHasNotArrived) {
+  int heard = 0;
+  int closed = 0;
+  FakeChannelHub::Pair pair = hub_.make_pair();
+  pair.second->start(
+      {[&](const std::string&, std::vector<UniqueFd>) { ++heard; }, [&] { ++closed; }});
+
+  ASSERT_THAT(pair.first->send("one", {}), IsOk());
+  hub_.cut("");
+  reactor_.settle();
+
+  EXPECT_EQ(heard, 0);
+  EXPECT_EQ(closed, 1);
+  EXPECT_TRUE(pair.first->send("two", {}).has_error());
+}
+
+TEST_F(FakeWorldTest, LeavesHalfOfWhatIsNotAtomicWhenPowerGoesInTheMiddle) {
+  files_.put("/run/a/1", "one");
+  files_.put("/run/a/2", "two");
+
+  files_.tear("replace /run/a/1");
+  EXPECT_EQ(files_.content_of("/run/a/1"), "one");
+  EXPECT_TRUE(files_.content_of("/run/a/.1.new").has_value());
+
+  files_.tear("remove /run/a");
+  EXPECT_TRUE(files_.content_of("/run/a/.1.new").has_value());
+  EXPECT_FALSE(files_.content_of("/run/a/2").has_value());
+
+  files_.tear("mkdir /run/b/c");
+  EXPECT_NE(files_.find("/run/b"), nullptr);
+  EXPECT_EQ(files_.find("/run/b/c"), nullptr);
+}
+
+TEST(FaultPlanTest, LosesPowerInTheMiddleOfTheCallThatIsChosen) {
+  FaultPlan plan;
+  std::string torn;
+  bool has_happened = false;
+  plan.kill_at(1, KillPoint::kInTheMiddle);
+  plan.on_torn = [&](std::string_view name) { torn = name; };
+
+  EXPECT_THROW((void)plan.run("remove /a",
+                              [&]() -> Status {
+                                has_happened = true;
+                                return ok_status();
+                              }),
+               DaemonKilled);
+
+  EXPECT_EQ(torn, "remove /a");
+  EXPECT_FALSE(has_happened);
+  EXPECT_TRUE(plan.is_killed());
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -116,6 +116,9 @@ void PlanGenerator::disturb(Snapshot& snapshot) {
     }
   }
   for (const auto& [name, tenant] : snapshot.tenants) {
+    if (tenant.placement && chance(5)) {
+      observed.rebound.insert(name);
+    }
     if (tenant.placement && !observed.unserved.contains(name) && chance(5)) {
       observed.outdated.emplace(name, Generation{0});
     }

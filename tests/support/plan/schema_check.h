@@ -84,13 +84,17 @@ class SchemaCheck {
                        const Json& value,
                        const std::string& at) {
     if (keyword == "required") {
-      return std::all_of(rule.begin(), rule.end(),
-                         [&](const Json& key) { return value.contains(key.get<std::string>()); });
+      return !value.is_object() || std::all_of(rule.begin(), rule.end(), [&](const Json& key) {
+        return value.contains(key.get<std::string>());
+      });
     }
     if (keyword == "additionalProperties") {
       return std::all_of(value.items().begin(), value.items().end(), [&](const auto& member) {
         return schema.at("properties").contains(member.key());
       });
+    }
+    if (keyword == "maxItems") {
+      return value.size() <= rule.get<std::size_t>();
     }
     if (keyword == "properties") {
       for (const auto& [key, inner] : rule.items()) {
@@ -125,7 +129,9 @@ class SchemaCheck {
   static bool has_type(const std::string& type, const Json& value) {
     return (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
            (type == "string" && value.is_string()) ||
-           (type == "integer" && value.is_number_integer()) || (type == "null" && value.is_null());
+           (type == "integer" && value.is_number_integer()) ||
+           (type == "number" && value.is_number()) || (type == "boolean" && value.is_boolean()) ||
+           (type == "null" && value.is_null());
   }
 
   Json root_;

@@ -212,6 +212,36 @@ TEST_P(RegistryContract, KeepsInstancesLeasesPlatformAndEdge) {
   EXPECT_EQ(snapshot.edge_fingerprint, "edge-1");
 }
 
+TEST_P(RegistryContract, KeepsWhatWasWrittenAndAdoptedUntilItIsDropped) {
+  const AcceptedDrift accepted{"access/run", "0755 0:0", "ann", "a reason", kMorning};
+  RecordedChange change;
+  change.put_written = {{"/a", "11"}, {"/b", "22"}};
+  change.put_adoptions = {accepted, {"process/7", "1", "bob", "x", kMorning}};
+  ASSERT_THAT(record(change), IsOk());
+  reopen();
+  EXPECT_THAT(registry_->load()->written, SizeIs(2));
+  EXPECT_EQ(registry_->load()->adoptions.at("access/run"), accepted);
+
+  RecordedChange second;
+  second.put_written = {{"/a", "33"}, {"/b", ""}};
+  second.drop_adoptions = {"process/7"};
+  ASSERT_THAT(record(second), IsOk());
+  reopen();
+
+  const Snapshot snapshot = *registry_->load();
+  EXPECT_EQ(snapshot.written, (std::map<std::string, std::string>{{"/a", "33"}}));
+  EXPECT_THAT(snapshot.adoptions, SizeIs(1));
+}
+
+TEST_P(RegistryContract, WhatWasWrittenRaisesNoGeneration) {
+  const Generation before = registry_->load()->generation;
+  RecordedChange change;
+  change.put_written = {{"/a", "11"}};
+  ASSERT_THAT(record(change), IsOk());
+
+  EXPECT_EQ(registry_->load()->generation, before);
+}
+
 TEST_P(RegistryContract, LeavesAloneWhatAChangeDoesNotName) {
   RecordedChange first = put_tenant(a_recorded_tenant("acme"));
   first.edge_fingerprint = "edge-1";
@@ -403,7 +433,8 @@ TEST_P(RegistryContract, KeepsTheEndsOfApiKeys) {
       IsOk());
 
   ASSERT_THAT(registry_->revoke_api_key(tenant_id("acme"), "k2", kMorning + 2h), IsOk());
-  ASSERT_THAT(registry_->revoke_api_key(tenant_id("acme"), "k9", kMorning), IsOk());
+  EXPECT_THAT(registry_->revoke_api_key(tenant_id("acme"), "k9", kMorning),
+              FailsWith(ErrorCode::kNotFound));
 
   const auto keys = registry_->load_api_keys();
   ASSERT_THAT(keys, IsOkAnd(SizeIs(2)));

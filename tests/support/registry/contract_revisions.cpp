@@ -109,7 +109,8 @@ TEST_P(RegistryContract, RecordsWhatCameOfARevision) {
 
 TEST_P(RegistryContract, APurgedTenantIsErasedFromEarlierRevisions) {
   ASSERT_THAT(registry_->accept_desired(state_of({"acme", "beta"}), a_note("1")), IsOk());
-  ASSERT_THAT(registry_->accept_desired(state_of({"beta"}), a_note("2")), IsOk());
+  const FieldOwnersChange stays_away{.claimed = {{"acme", {""}}, {"beta", {"tier"}}}};
+  ASSERT_THAT(registry_->accept_desired(state_of({"beta"}), a_note("2"), stays_away), IsOk());
 
   ASSERT_THAT(registry_->forget_tenant(*TenantId::parse("acme")), IsOk());
 
@@ -118,6 +119,44 @@ TEST_P(RegistryContract, APurgedTenantIsErasedFromEarlierRevisions) {
   EXPECT_THAT((*kept)->purged, ElementsAre(*TenantId::parse("acme")));
   EXPECT_EQ(parsed((*kept)->document), state_of({"beta"}));
   EXPECT_THAT((*registry_->read_revision(2))->purged, IsEmpty());
+  reopen();
+  EXPECT_THAT(registry_->load_owners(), IsOkAnd(SizeIs(1))) << "its name is nowhere any more";
+}
+
+TEST_P(RegistryContract, KeepsWhoOwnsWhichField) {
+  const FieldOwnersChange claims{
+      .claimed = {{"acme", {"tier", "limits.webhooks"}}, {"", {"monitor.mode"}}, {"beta", {""}}}};
+  ASSERT_THAT(registry_->accept_desired(state_of({"acme"}), a_note("1"), claims), IsOk());
+  ASSERT_THAT(registry_->accept_desired(state_of({"acme", "beta"}), a_note("2"),
+                                        {.claimed = {{"acme", {"tier"}}},
+                                         .dropped = {{"", {"monitor.mode"}}, {"acme", {"tier"}}}}),
+              IsOk());
+
+  reopen();
+
+  const Result<FieldOwners> owners = registry_->load_owners();
+  ASSERT_THAT(owners, IsOkAnd(SizeIs(2)));
+  ASSERT_THAT(owners->at("acme"), SizeIs(2));
+  const FieldClaim tier = owners->at("acme").at("tier");
+  EXPECT_EQ(tier.revision, 2);
+  EXPECT_EQ(tier.at, a_note("").at);
+  EXPECT_EQ(tier.who, "ann; DROP TABLE revisions --");
+  EXPECT_EQ(tier.why, "2");
+  EXPECT_EQ(owners->at("acme").at("limits.webhooks").revision, 1);
+  EXPECT_EQ(owners->at("beta").at("").revision, 1) << "the tenant itself";
+}
+
+TEST_P(RegistryContract, OwnersChangeThoughTheStateDoesNot) {
+  ASSERT_THAT(
+      registry_->accept_desired(state_of({"acme"}), a_note("1"), {.claimed = {{"acme", {"tier"}}}}),
+      IsOk());
+
+  const Result<Revision> again =
+      registry_->accept_desired(state_of({"acme"}), a_note("2"), {.dropped = {{"acme", {"tier"}}}});
+
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->number, 1);
+  EXPECT_THAT(registry_->load_owners(), IsOkAnd(IsEmpty()));
 }
 
 AuditRecord an_audit_record(const std::string& subject, int minute) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "provisioner/model/desired_state_yaml.h"
 
@@ -33,20 +34,23 @@ class MemoryRegistry final : public Registry {
                                      : std::optional(*store_->revisions.back().desired);
   }
 
-  Result<Revision> accept_desired(const DesiredState& desired, const Revision& note) override {
+  Result<Revision> accept_desired(const DesiredState& desired,
+                                  const Revision& note,
+                                  const FieldOwnersChange& owners) override {
     VC_TRY(check_write());
     auto& kept = store_->revisions;
-    if (!kept.empty() && *kept.back().desired == desired) {
-      return kept.back().revision;
+    if (kept.empty() || !(*kept.back().desired == desired)) {
+      insert_revision(desired, note);
     }
-    Revision revision = note;
-    revision.number = kept.empty() ? 1 : kept.back().revision.number + 1;
-    revision.outcome = RevisionOutcome::kOpen;
-    kept.push_back({revision, std::make_shared<const DesiredState>(desired), {}});
-    std::erase_if(kept, [&](const RegistryStore::KeptDesired& old) {
-      return old.revision.number <= revision.number - kKeptRevisions;
-    });
-    return revision;
+    const Revision& accepted = kept.back().revision;
+    record_owners(store_->owners, owners,
+                  {accepted.number, accepted.at, accepted.who, accepted.why});
+    return accepted;
+  }
+
+  Result<FieldOwners> load_owners() override {
+    VC_TRY(check_epoch());
+    return store_->owners;
   }
 
   Status close_revision(std::int64_t number, RevisionOutcome outcome) override {
@@ -131,6 +135,80 @@ class MemoryRegistry final : public Registry {
                                     all.rbegin() + static_cast<std::ptrdiff_t>(shown));
   }
 
+  Status append_load(WallTime at,
+                     std::chrono::milliseconds watched,
+                     const std::vector<LoadRow>& rows) override {
+    VC_TRY(check_write());
+    for (const LoadStep step : kLoadSteps) {
+      std::vector<RegistryStore::KeptLoad>& kept = store_->load[step];
+      const WallTime began = begin_of(step, at);
+      auto place =
+          std::find_if(kept.begin(), kept.end(), [&](const auto& one) { return one.at == began; });
+      place = place == kept.end() ? kept.insert(kept.end(), {began, {}, {}}) : place;
+      place->watched += watched;
+      for (const LoadRow& row : rows) {
+        if (!store_->recorded.tenants.contains(row.tenant)) {
+          continue;
+        }
+        const auto [known, is_new] = place->rows.try_emplace(row.tenant, row);
+        if (!is_new) {
+          add_load(known->second, row);
+        }
+      }
+      if (kept.size() > kept_of(step)) {
+        kept.erase(kept.begin());
+      }
+    }
+    return ok_status();
+  }
+
+  Result<std::vector<WatchedStep>> read_load(const TenantId& tenant,
+                                             LoadStep step,
+                                             WallTime from,
+                                             WallTime until) override {
+    VC_TRY(check_epoch());
+    std::vector<WatchedStep> out;
+    for (const RegistryStore::KeptLoad& kept : store_->load[step]) {
+      if (kept.at >= from && kept.at < until) {
+        const auto row = kept.rows.find(tenant);
+        out.push_back({kept.at, kept.watched,
+                       row == kept.rows.end() ? std::nullopt : std::optional(row->second)});
+      }
+    }
+    std::sort(out.begin(), out.end(),
+              [](const WatchedStep& a, const WatchedStep& b) { return a.at < b.at; });
+    return out;
+  }
+
+  Result<RecentLoad> read_recent_load(WallTime until, std::size_t count) override {
+    VC_TRY(check_epoch());
+    const WallTime end = begin_of(LoadStep::kMinute, until);
+    std::vector<RegistryStore::KeptLoad> minutes = store_->load[LoadStep::kMinute];
+    std::sort(minutes.begin(), minutes.end(),
+              [](const auto& a, const auto& b) { return a.at < b.at; });
+    RecentLoadTable out(end);
+    for (const RegistryStore::KeptLoad& minute : minutes) {
+      if (minute.at < first_minute(end, count) || minute.at >= end) {
+        continue;
+      }
+      out.add_minute(minute.at, minute.watched);
+      for (const auto& [tenant, row] : minute.rows) {
+        out.add_tenant(tenant, row.processor_time);
+      }
+    }
+    return std::move(out).table();
+  }
+
+  Status drop_old_load(WallTime now) override {
+    VC_TRY(check_write());
+    for (auto& [step, kept] : store_->load) {
+      std::erase_if(kept, [&, step = step](const RegistryStore::KeptLoad& one) {
+        return one.at < kept_since(step, now);
+      });
+    }
+    return ok_status();
+  }
+
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override {
     VC_TRY(check_epoch());
     std::vector<Revision> out;
@@ -169,15 +247,34 @@ class MemoryRegistry final : public Registry {
 
   Result<Generation> close_actions(const std::vector<ClosedAction>& actions) override {
     VC_TRY(check_write());
-    RegistryStore next = *store_;
+    if (store_->on_close) {
+      VC_TRY(store_->on_close(actions));
+    }
+    // All are looked for before any is closed: all or nothing.
+    std::set<std::int64_t> numbers;
+    for (const ClosedAction& action : actions) {
+      if (find_open(action.number) == store_->journal.end() ||
+          !numbers.insert(action.number).second) {
+        return Error(ErrorCode::kNotFound,
+                     fmt::format("cannot close journal entry {}: it is not open", action.number));
+      }
+    }
     bool is_raised = false;
     for (const ClosedAction& action : actions) {
-      VC_TRY(close(next, action));
+      close(action);
       is_raised = is_raised || has_changes(action.change);
     }
-    next.recorded.generation.value += is_raised ? 1 : 0;
-    *store_ = std::move(next);
-    return store_->recorded.generation;
+    for (const ClosedAction& action : actions) {
+      for (const TenantId& tenant : action.change.drop_tenants) {
+        forget_load(*store_, tenant);
+      }
+    }
+    store_->recorded.generation.value += is_raised ? 1 : 0;
+    const Generation generation = store_->recorded.generation;
+    if (store_->on_recorded) {
+      store_->on_recorded();
+    }
+    return generation;
   }
 
   Result<std::vector<JournalEntry>> open_intents() override {
@@ -237,9 +334,11 @@ class MemoryRegistry final : public Registry {
 
   Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override {
     VC_TRY(check_write());
-    if (const auto found = store_->keys.find({tenant, key_id}); found != store_->keys.end()) {
-      found->second.revoked_at = at;
+    const auto found = store_->keys.find({tenant, key_id});
+    if (found == store_->keys.end()) {
+      return no_such_api_key(tenant, key_id);
     }
+    found->second.revoked_at = at;
     return ok_status();
   }
 
@@ -266,6 +365,8 @@ class MemoryRegistry final : public Registry {
     });
     std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
     forget_in_revisions(tenant);
+    forget_load(*store_, tenant);
+    store_->owners.erase(tenant.str());
     for (PortLease& lease : store_->recorded.leases) {
       if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {
         lease.holder.clear();
@@ -276,6 +377,9 @@ class MemoryRegistry final : public Registry {
 
   Status put_note(const std::string& name, const std::string& text) override {
     VC_TRY(check_write());
+    if (store_->on_note) {
+      VC_TRY(store_->on_note(name));
+    }
     store_->notes.insert_or_assign(name, text);
     return ok_status();
   }
@@ -287,6 +391,17 @@ class MemoryRegistry final : public Registry {
   }
 
  private:
+  void insert_revision(const DesiredState& desired, const Revision& note) {
+    auto& kept = store_->revisions;
+    Revision revision = note;
+    revision.number = kept.empty() ? 1 : kept.back().revision.number + 1;
+    revision.outcome = RevisionOutcome::kOpen;
+    kept.push_back({revision, std::make_shared<const DesiredState>(desired), {}});
+    std::erase_if(kept, [&](const RegistryStore::KeptDesired& old) {
+      return old.revision.number <= revision.number - kKeptRevisions;
+    });
+  }
+
   void forget_in_revisions(const TenantId& tenant) {
     const auto is_it = [&](const TenantSpec& spec) { return spec.tenant == tenant; };
     for (RegistryStore::KeptDesired& kept : store_->revisions) {
@@ -312,22 +427,24 @@ class MemoryRegistry final : public Registry {
     return store_->failure ? Status(*store_->failure) : ok_status();
   }
 
-  static Status close(RegistryStore& store, const ClosedAction& action) {
-    const auto entry =
-        std::find_if(store.journal.begin(), store.journal.end(), [&](const JournalEntry& e) {
-          return e.number == action.number && e.state == JournalState::kIntent;
-        });
-    if (entry == store.journal.end()) {
-      return Error(ErrorCode::kNotFound,
-                   fmt::format("cannot close journal entry {}: it is not open", action.number));
-    }
+  std::vector<JournalEntry>::iterator find_open(std::int64_t number) {
+    // Numbers ascend; what is forgotten leaves gaps.
+    const auto entry = std::lower_bound(
+        store_->journal.begin(), store_->journal.end(), number,
+        [](const JournalEntry& each, std::int64_t wanted) { return each.number < wanted; });
+    const bool is_open = entry != store_->journal.end() && entry->number == number &&
+                         entry->state == JournalState::kIntent;
+    return is_open ? entry : store_->journal.end();
+  }
+
+  void close(const ClosedAction& action) {
+    const auto entry = find_open(action.number);
     entry->state = action.state;
     entry->outcome = action.outcome;
     if (action.state == JournalState::kDone && action.time) {
-      store.times.push_back({entry->kind, *action.time});
+      store_->times.push_back({entry->kind, *action.time});
     }
-    record(store, action.change);
-    return ok_status();
+    record(*store_, action.change);
   }
 
   static void record(RegistryStore& store, const RecordedChange& change) {
@@ -358,8 +475,28 @@ class MemoryRegistry final : public Registry {
     for (const Port port : change.drop_leases) {
       drop_lease(recorded, port);
     }
+    for (const auto& [path, digest] : change.put_written) {
+      recorded.written.erase(path);
+      if (!digest.empty()) {
+        recorded.written.emplace(path, digest);
+      }
+    }
+    for (const AcceptedDrift& adoption : change.put_adoptions) {
+      recorded.adoptions.insert_or_assign(adoption.name, adoption);
+    }
+    for (const std::string& name : change.drop_adoptions) {
+      recorded.adoptions.erase(name);
+    }
     std::sort(recorded.leases.begin(), recorded.leases.end(),
               [](const PortLease& a, const PortLease& b) { return a.port < b.port; });
+  }
+
+  static void forget_load(RegistryStore& store, const TenantId& tenant) {
+    for (auto& [step, kept] : store.load) {
+      for (RegistryStore::KeptLoad& one : kept) {
+        one.rows.erase(tenant);
+      }
+    }
   }
 
   static void drop_lease(Snapshot& recorded, Port port) {

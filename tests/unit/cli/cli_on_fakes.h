@@ -30,6 +30,8 @@ struct FakeDaemon {
   std::map<std::string, std::vector<Result<Json>>> answers;
   /// "POST /v1/apply" -> lines.
   std::map<std::string, std::vector<std::string>> streams;
+  /// "POST /v1/apply" -> why nothing is streamed.
+  std::map<std::string, Error> refusals;
   /// Called when a stream has been read, with its question.
   std::function<void(const std::string&)> after_stream = [](const std::string&) {};
   std::vector<Question> questions;
@@ -81,6 +83,9 @@ class FakeDaemonClient final : public DaemonClient {
                 const OnLine& on_line) override {
     const std::string question = std::string(method) + " " + std::string(target);
     daemon_.questions.push_back({std::string(method), std::string(target), body});
+    if (const auto refused = daemon_.refusals.find(question); refused != daemon_.refusals.end()) {
+      return refused->second;
+    }
     const auto found = daemon_.streams.find(question);
     if (found == daemon_.streams.end()) {
       return Error(ErrorCode::kUnavailable, "cannot reach voicectld: nobody streams " + question);
@@ -248,7 +253,9 @@ class CliTest : public ::testing::Test {
       .working_directory = "/home/ann",
       .program_directory = "/opt/voicectl/bin",
       .user = "ann",
-      .user_id = 1000};
+      .user_id = 1000,
+      .program = "this build",
+      .cache_directory = ""};
 };
 
 }  // namespace voicectl

@@ -74,6 +74,8 @@ TEST_F(RevisionCommandsTest, ARevisionIsShownAsADocumentThatCanBeApplied) {
   const ParsedState parsed = parse_desired_state({{"shown", out()}}, nullptr);
   ASSERT_TRUE(parsed.ok());
   EXPECT_EQ(parsed.state, state_of({"acme"}));
+  EXPECT_TRUE(parsed.named.at("acme").contains("limits.concurrent_sessions"))
+      << "what has its default too, or it would stay with whoever has set it since";
 
   EXPECT_EQ(run({"history", "show", "3", "-o", "json"}), ExitCode::kOk);
   EXPECT_EQ(Json::parse(out())["document"]["tenants"][0]["slug"], "acme");
@@ -115,6 +117,8 @@ TEST_F(RevisionCommandsTest, ARollbackIsAnApplyOfTheOldState) {
   EXPECT_EQ(request["document"], render_desired_state(state_of({"acme"})));
   EXPECT_EQ(request["why"], "rollback to 3: the menu was wrong");
   EXPECT_EQ(request["base_revision"], 9);
+  EXPECT_EQ(request["stays_away"], true) << "or the file that brought a tenant brings it again";
+  EXPECT_EQ(daemon_.body_of("POST /v1/plan")["stays_away"], true);
 }
 
 TEST_F(RevisionCommandsTest, ARollbackThatDeletesNeedsMoreThanAYes) {

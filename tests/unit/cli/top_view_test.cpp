@@ -14,10 +14,15 @@ using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 Json a_tenant(const std::string& name, double cpu, int sessions, const std::string& instance) {
-  return {{"tenant", name},         {"tier", "auto"},
-          {"instance", instance},   {"sessions", sessions},
-          {"websockets", sessions}, {"requests_per_s", 1.25},
-          {"cpu_milli", cpu},       {"promoted", instance.starts_with("dedicated-")}};
+  return {{"tenant", name},
+          {"tier", "auto"},
+          {"instance", instance},
+          {"sessions", sessions},
+          {"websockets", sessions},
+          {"requests_per_s", 1.25},
+          {"cpu_milli", cpu},
+          {"p99_ms", 1000 / cpu},
+          {"promoted", instance.starts_with("dedicated-")}};
 }
 
 class TopViewTest : public ::testing::Test {
@@ -35,6 +40,7 @@ class TopViewTest : public ::testing::Test {
          {"sessions", 3},
          {"cpu_percent", 12.34},
          {"rss_bytes", 9437184},
+         {"loop_lag_ms", 31.5},
          {"uptime_s", 61}},
         {{"instance", "dedicated-b"}, {"kind", "dedicated"}, {"state", "failed"}}};
     view.take(status, {{"tenants", tenants}}, {{"instances", instances}});
@@ -67,14 +73,47 @@ TEST_F(TopViewTest, ShowsTheBusiestFirstAndWhatEachUses) {
   EXPECT_THAT(names(), ElementsAre("b", "c", "a"));
   EXPECT_EQ(lines[4].text,
             "b                      promoted   dedicated-b                     2       2      1.2 "
-            "  64.0%  █");
+            "    1.6ms   64.0%  █");
   EXPECT_THAT(lines.back().text, HasSubstr("failed"));
   EXPECT_EQ(lines.back().style, LineStyle::kBad);
+}
+
+TEST_F(TopViewTest, LinesBeginWithTheMinutesBefore) {
+  view = TopView();
+  view.begin_with({{"watched_s", {60, 60, 60}}, {"tenants", {{"b", {0, 320, 640}}}}});
+  look();
+
+  EXPECT_THAT(view.lines({})[4].text, HasSubstr("64.0%   ▄██"));
+  EXPECT_THAT(view.lines({})[5].text, testing::EndsWith("3.0%     ▂")) << "it had nothing before";
+  tenants.push_back(a_tenant("d", 700, 1, "shared-0"));
+  look();
+  EXPECT_THAT(view.lines({})[4].text, testing::EndsWith("70.0%  █")) << "nobody knew of it before";
+}
+
+TEST_F(TopViewTest, AMinuteInWhichNobodyLookedIsAHole) {
+  view = TopView();
+  view.begin_with({{"watched_s", {60, 0, 60}}, {"tenants", {{"b", {640, 0, 640}}}}});
+  look();
+
+  EXPECT_THAT(view.lines({})[4].text, HasSubstr("64.0%  █·██"));
+  EXPECT_THAT(view.lines({})[5].text, testing::EndsWith("3.0%   · ▂"));
+}
+
+TEST_F(TopViewTest, WhatIsNoAnswerBeginsNothing) {
+  for (const Json& strange : {Json(), Json({{"tenants", 5}}), Json({{"tenants", {{"b", "x"}}}}),
+                              Json({{"watched_s", {"x", 60}}, {"tenants", {{"b", {1, 2, 3}}}}})}) {
+    view = TopView();
+    view.begin_with(strange);
+    look();
+    EXPECT_THAT(names(), ElementsAre("b", "c", "a"));
+  }
 }
 
 TEST_F(TopViewTest, SortsByWhatIsPressed) {
   press("s");
   EXPECT_THAT(names(), ElementsAre("a", "b", "c"));
+  press("l");
+  EXPECT_THAT(names(), ElementsAre("a", "c", "b"));
   press("n");
   EXPECT_THAT(names(), ElementsAre("a", "b", "c"));
   press("c");

@@ -67,6 +67,19 @@ Json why_json() {
                {"low", 5.0},
                {"busy_s", 30},
                {"quiet_s", nullptr}}}}}},
+          {"load",
+           {{"requests_per_s", 12.34},
+            {"in_flight", 2},
+            {"p99_ms", 31.5},
+            {"p50_ms", nullptr},
+            {"cpu_milli", 64}}},
+          {"last_day",
+           {{"watched_s", 86400},
+            {"sessions", 31},
+            {"requests", 12345},
+            {"cpu_most_milli", 430},
+            {"p99_ms", 210.4},
+            {"memory_bytes", nullptr}}},
           {"history",
            {{{"at", "2026"},
              {"name", "monitor.not_moved"},
@@ -82,7 +95,23 @@ TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
                                "It stays where it is (rule dwell): 25 live sessions"));
   EXPECT_THAT(out(), HasSubstr("  - 30s more like this would promote it\n"));
   EXPECT_THAT(out(), HasSubstr("live sessions   25         5         20       30s          -\n"));
+  EXPECT_THAT(
+      out(),
+      HasSubstr("\nLately: 12.3 requests/s, 2 under way, 99 within 31.5ms, "
+                "6.4% of a core.\n"
+                "In the last day, watched for 1d00h: at most 31 live sessions and 43.0% of a core, "
+                "12345 requests, 99 of 100 within 210.4ms"));
   EXPECT_THAT(out(), HasSubstr("monitor.not_moved  it ?[2Jfailed\n"));
+}
+
+TEST_F(ViewCommandsTest, WhySaysHowMuchOfTheDayWasWatched) {
+  Json answer = why_json();
+  answer["last_day"]["watched_s"] = 300.4;
+  daemon_.answer("GET /v1/tenants/acme/why", answer);
+
+  run({"why", "acme"});
+
+  EXPECT_THAT(out(), HasSubstr("In the last day, watched for 5m00s: at most 31 live sessions"));
 }
 
 TEST_F(ViewCommandsTest, WhyOfATenantThatWasNotSeenYetSaysSo) {
@@ -90,6 +119,7 @@ TEST_F(ViewCommandsTest, WhyOfATenantThatWasNotSeenYetSaysSo) {
   answer["decision"] = nullptr;
   answer["instance"] = nullptr;
   answer["history"] = Json::array();
+  answer["last_day"] = nullptr;
   daemon_.answer("GET /v1/tenants/acme/why", answer);
 
   EXPECT_EQ(run({"why", "acme"}), ExitCode::kOk);
@@ -97,6 +127,91 @@ TEST_F(ViewCommandsTest, WhyOfATenantThatWasNotSeenYetSaysSo) {
   EXPECT_THAT(out(), HasSubstr("acme is served by no instance yet"));
   EXPECT_THAT(out(), HasSubstr("Nothing was seen of it there yet"));
   EXPECT_THAT(out(), HasSubstr("has decided nothing about it before"));
+}
+
+/// Of 2026-01-01, in minutes; who had nothing stands with "instance": null.
+Json load_json() {
+  constexpr std::int64_t kBegin = 1'767'225'600'000;
+  Json busy = {{"at", "2026-01-01T00:00:00Z"},
+               {"at_ms", kBegin},
+               {"watched_s", 60.0},
+               {"instance", "shared-0"},
+               {"sessions", 8},
+               {"requests", 90},
+               {"events", 12},
+               {"cpu_milli", 41.25},
+               {"cpu_most_milli", 800},
+               {"p50_ms", 4.25},
+               {"p95_ms", 20.0},
+               {"p99_ms", nullptr},
+               {"received", 1},
+               {"sent", 2048},
+               {"memory_bytes", 1048576}};
+  Json idle = busy;
+  idle.update({{"at_ms", kBegin + 180'000},
+               {"instance", nullptr},
+               {"sessions", 0},
+               {"requests", 0},
+               {"cpu_most_milli", 0},
+               {"memory_bytes", nullptr}});
+  return {{"tenant", "acme"}, {"step_s", 60}, {"points", {busy, idle}}};
+}
+
+TEST_F(ViewCommandsTest, LoadOfATenantIsLinesAndNumbers) {
+  daemon_.answer("GET /v1/tenants/acme/load?since_ms=1767214800000&step_s=60", load_json());
+
+  EXPECT_EQ(run({"tenant", "load", "acme", "--since", "3h", "--step", "1m"}), ExitCode::kOk);
+
+  EXPECT_EQ(
+      out(),
+      "acme from 2026-01-01T00:00:00Z in steps of 1m00s, watched for 2m00s:\n"
+      "\n"
+      "SESSIONS    █··   at most 8\n"
+      "REQUESTS/S  █··   at most 1.50\n"
+      "CPU         █··   at most 80.0%\n"
+      "P99         ····  -\n"
+      "MEMORY      █···  at most 1.0 MiB\n"
+      "\n"
+      "AT                    INSTANCE  SESSIONS  REQUESTS  EVENTS   CPU  MOST CPU   P95  P99   "
+      "MEMORY\n"
+      "2026-01-01T00:00:00Z  shared-0         8        90      12  4.1%     80.0%  20ms    -  "
+      "1.0 MiB\n");
+}
+
+TEST_F(ViewCommandsTest, LoadBehindALongGapIsTheNewest) {
+  Json answer = load_json();
+  Json& later = answer["points"][1];
+  later = answer["points"][0];
+  later["at"] = "2026-01-01T06:40:00Z";
+  later["at_ms"] = later["at_ms"].get<std::int64_t>() + 400 * 60'000;
+  later["sessions"] = 20;
+  daemon_.answer("GET /v1/tenants/acme/load?since_ms=1767139200000&step_s=60", answer);
+
+  EXPECT_EQ(run({"tenant", "load", "acme", "--step", "1m"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(),
+              testing::StartsWith("acme from 2026-01-01T06:40:00Z in steps of 1m00s, watched "
+                                  "for 1m00s:\n\nSESSIONS    █  at most 20\n"));
+  EXPECT_THAT(out(), HasSubstr("\n2026-01-01T00:00:00Z  shared-0")) << "the table has all";
+}
+
+TEST_F(ViewCommandsTest, LoadOfATenantNobodyWatchedSaysSo) {
+  daemon_.answer("GET /v1/tenants/acme/load?since_ms=1767139200000",
+                 Json{{"tenant", "acme"}, {"step_s", 600}, {"points", Json::array()}});
+
+  EXPECT_EQ(run({"tenant", "load", "acme"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "");
+  EXPECT_THAT(err(), HasSubstr("Nobody watched in that time"));
+  EXPECT_EQ(run({"tenant", "load", "acme", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(Json::parse(out())["points"], Json::array());
+}
+
+TEST_F(ViewCommandsTest, LoadOfATenantTakesOnlyTheStepsThatAreKept) {
+  EXPECT_EQ(run({"tenant", "load", "acme", "--step", "5m"}), ExitCode::kUsage);
+  EXPECT_EQ(run({"tenant", "load", "acme", "--since", "soon"}), ExitCode::kUsage);
+  EXPECT_EQ(run({"tenant", "load", "../x"}), ExitCode::kUsage);
+  EXPECT_TRUE(daemon_.questions.empty());
 }
 
 TEST_F(ViewCommandsTest, WhyRefusesWhatIsNoTenant) {

@@ -30,7 +30,9 @@ InstanceReport report(std::string_view name, Duration cpu_time, std::vector<Tena
   ProcessUsage usage;
   usage.cpu_time = cpu_time;
   usage.memory = Bytes{50'000'000};
-  return {instance(name), usage, std::move(tenants)};
+  InstanceReport out{instance(name), usage, std::move(tenants)};
+  out.kind = name.starts_with("shared-") ? InstanceKind::kShared : InstanceKind::kDedicated;
+  return out;
 }
 
 PromotionPolicy a_policy() {
@@ -56,6 +58,9 @@ Snapshot placed(std::string_view name, std::string_view where) {
   snapshot.instances.emplace(
       instance("shared-0"),
       RecordedInstance{instance("shared-0"), InstanceKind::kShared, port, "", {}});
+  snapshot.instances.emplace(
+      instance("shared-1"),
+      RecordedInstance{instance("shared-1"), InstanceKind::kShared, port, "", {}});
   snapshot.instances.emplace(
       instance("dedicated-acme"),
       RecordedInstance{instance("dedicated-acme"), InstanceKind::kDedicated, port, "", {}});
@@ -95,6 +100,74 @@ TEST(InstanceMonitorTest, GivesTenantsTheirShareByRequests) {
   EXPECT_EQ(monitor.tenants().at(tenant("b")).cpu, MilliCpu{200});
 }
 
+TEST(InstanceMonitorTest, TellsWhatTotalsCameToAlsoAcrossAMove) {
+  InstanceMonitor monitor;
+  const auto look = [&](int second, const char* where, std::uint64_t requests,
+                        std::uint64_t received, Duration used) {
+    TenantStats told = stats("a", 1, requests);
+    told.events_total = 2 * requests;
+    told.received = received;
+    told.processor_time = used;
+    monitor.ingest(kStart + second * 1s, report(where, 0s, {told}));
+    return monitor.tenants().at(tenant("a")).gained;
+  };
+
+  EXPECT_FALSE(look(0, "shared-0", 100, 1000, 1s)) << "nobody knows since when";
+  const auto first = look(5, "shared-0", 110, 1500, 3s);
+  EXPECT_EQ(first->requests, 10U);
+  EXPECT_EQ(first->events, 20U);
+  EXPECT_EQ(first->received, 500U);
+  EXPECT_EQ(first->processor_time, 2s);
+
+  const auto moved = look(10, "dedicated-a", 115, 2000, 4s);
+  EXPECT_EQ(moved->requests, 5U) << "it takes them along";
+  EXPECT_EQ(moved->received, 2000U) << "counted anew there";
+  EXPECT_EQ(moved->processor_time, 4s);
+
+  const auto anew = look(15, "dedicated-a", 3, 10, 1s);
+  EXPECT_EQ(anew->requests, 3U) << "its instance has begun again";
+  EXPECT_EQ(anew->processor_time, 1s);
+}
+
+TEST(InstanceMonitorTest, AnOldPageThatComesLateCountsNoHours) {
+  InstanceMonitor monitor;
+  const auto look = [&](Duration at, const char* where, std::uint64_t total, Duration used) {
+    TenantStats told = stats("a", 1, total);
+    told.events_total = told.received = told.sent = total;
+    told.processor_time = used;
+    monitor.ingest(kStart + at, report(where, 0s, {told}));
+    return monitor.tenants().at(tenant("a")).gained;
+  };
+  look(0s, "shared-0", 100'000, 3599s);
+  look(5s, "shared-1", 100'010, 1s);
+
+  // What the instance that had it before had said meanwhile.
+  const auto late = look(5s + 10ms, "shared-0", 100'005, 3600s);
+
+  EXPECT_LE(late->processor_time, 10ms);
+  EXPECT_EQ(late->requests, 0U);
+  EXPECT_EQ(late->events, 0U);
+  EXPECT_EQ(late->received, 0U);
+  EXPECT_EQ(late->sent, 0U);
+  EXPECT_LE(look(10s, "shared-1", 100'020, 2s)->processor_time, 5s);
+}
+
+TEST(InstanceMonitorTest, RequestsOfWhoeverMovesAreCountedHoweverSoonTheNewInstanceTells) {
+  InstanceMonitor monitor;
+  TenantStats told = stats("a", 1, 100);
+  told.processor_time = 1s;
+  monitor.ingest(kStart, report("shared-0", 0s, {told}));
+  told.requests_total = told.events_total = 130;
+  told.processor_time = 40ms;  // what it took to take it
+
+  monitor.ingest(kStart + 10ms, report("shared-1", 0s, {told}));
+
+  const auto gained = monitor.tenants().at(tenant("a")).gained;
+  EXPECT_EQ(gained->requests, 30U);
+  EXPECT_EQ(gained->events, 130U);
+  EXPECT_EQ(gained->processor_time, 10ms);
+}
+
 TEST(InstanceMonitorTest, GivesTenantsTheirShareBySessionsWhenNobodyAsked) {
   InstanceMonitor monitor;
   monitor.ingest(kStart, report("shared-0", 0s, {stats("a", 1, 100), stats("b", 3, 100)}));
@@ -103,6 +176,57 @@ TEST(InstanceMonitorTest, GivesTenantsTheirShareBySessionsWhenNobodyAsked) {
 
   EXPECT_EQ(monitor.tenants().at(tenant("a")).cpu, MilliCpu{50});
   EXPECT_EQ(monitor.tenants().at(tenant("b")).cpu, MilliCpu{150});
+}
+
+TenantStats counted(std::string_view name, Duration processor_time, Duration latency) {
+  TenantStats out = stats(name, 1, 100);
+  out.processor_time = processor_time;
+  out.in_flight = 2;
+  out.latency.emplace();
+  out.latency->record(latency);
+  return out;
+}
+
+TEST(InstanceMonitorTest, TakesAnInstancesWordForWhatATenantHasUsed) {
+  InstanceMonitor monitor;
+  monitor.ingest(kStart, report("shared-0", 0s, {counted("a", 1s, 1ms), stats("b", 9, 100)}));
+
+  monitor.ingest(kStart + 5s,
+                 report("shared-0", 4s, {counted("a", 3500ms, 1ms), stats("b", 9, 125)}));
+
+  EXPECT_EQ(monitor.tenants().at(tenant("a")).cpu, MilliCpu{500});
+  EXPECT_EQ(monitor.tenants().at(tenant("b")).cpu, MilliCpu{800}) << "estimated: it does not count";
+}
+
+TEST(InstanceMonitorTest, SeesNoRateAcrossAMove) {
+  InstanceMonitor monitor;
+  monitor.ingest(kStart, report("shared-0", 0s, {counted("a", 1s, 1ms)}));
+
+  monitor.ingest(kStart + 5s, report("shared-1", 0s, {counted("a", 2s, 1ms)}));
+
+  EXPECT_EQ(monitor.tenants().at(tenant("a")).cpu, std::nullopt);
+}
+
+TEST(InstanceMonitorTest, ShowsTheLatencyOfAboutTheLastMinute) {
+  InstanceMonitor monitor;
+  const auto p99_at = [&](Duration after, Duration latency) {
+    monitor.ingest(kStart + after, report("shared-0", 0s, {counted("a", 0s, latency)}));
+    return monitor.tenants().at(tenant("a")).latency->quantile_us(0.99);
+  };
+
+  EXPECT_GE(p99_at(0s, 500ms), 500'000U);
+  EXPECT_GE(p99_at(30s, 1ms), 500'000U);
+  EXPECT_LT(p99_at(60s, 1ms), 2'000U);
+}
+
+TEST(InstanceMonitorTest, ShowsHowLateALoopWas) {
+  InstanceMonitor monitor;
+  InstanceReport late = report("shared-0", 0s, {});
+  late.loop_lag.emplace();
+  late.loop_lag->record(80ms);
+  monitor.ingest(kStart, late);
+
+  EXPECT_EQ(monitor.instances().at(instance("shared-0")).loop_lag_us, 80'000U);
 }
 
 TEST(InstanceMonitorTest, ShowsSessionsNowAndOverTheLastMinute) {
@@ -154,6 +278,35 @@ TEST_F(DecisionTest, WaitsForTheCooldownAfterAMove) {
   run(65s, 25, "shared-0");
 
   EXPECT_EQ(run(400s, 1, "dedicated-acme"), "demote after 6m05s; ");
+}
+
+TEST_F(DecisionTest, IsNotHeldUpByAMoveWithinThePool) {
+  run(10s, 3, "shared-0");
+  EXPECT_EQ(run(65s, 25, "shared-1"), "promote after 1m10s; ");
+}
+
+TEST_F(DecisionTest, IsNotHeldUpByAMoveWithinThePoolThatFailed) {
+  run(10s, 3, "shared-0");
+  monitor_.note_attempt(now_, tenant("acme"), Attempted::kPool);
+  EXPECT_EQ(run(65s, 25, "shared-0"), "promote after 1m10s; ");
+}
+
+TEST_F(DecisionTest, StillWaitsForTheCooldownWhenTheInstanceWasAwayMeanwhile) {
+  run(65s, 25, "shared-0");
+  run(5s, 1, "dedicated-acme");
+  now_ += 25s;
+  monitor_.forget_older_than(now_, 20s);
+
+  EXPECT_EQ(run(400s, 1, "dedicated-acme"), "demote after 6m05s; ");
+}
+
+TEST_F(DecisionTest, ComesTrueAlsoAfterADwellOfMoreThanAnHour) {
+  PromotionPolicy policy = a_policy();
+  policy.low_dwell = 70min;
+  monitor_.set_policy(policy);
+  run(5s, 25, "shared-0");
+
+  EXPECT_EQ(run(80min, 1, "dedicated-acme"), "demote after 1h10m; ");
 }
 
 TEST_F(DecisionTest, StandsAsLongAsItHolds) {

@@ -33,8 +33,7 @@ PromotionPolicy a_policy() {
 
 /// A tenant whose load is written down second by second.
 struct Tenant {
-  LoadWindow sessions;
-  LoadWindow cpu;
+  LoadWindows windows;
   MonoTime now = kStart;
   Tier tier = Tier::kAuto;
   PricePlan plan = PricePlan::kStarter;
@@ -45,8 +44,8 @@ struct Tenant {
   /// The same load for a time, sampled at its begin and then every five seconds.
   Tenant& load(Duration length, double live_sessions, double milli_cpu) {
     for (const MonoTime end = now + length; now < end; now += kSampleInterval) {
-      sessions.add(now, live_sessions);
-      cpu.add(now, milli_cpu);
+      windows[Measure::kSessions].add(now, live_sessions);
+      windows[Measure::kCpu].add(now, milli_cpu);
     }
     return *this;
   }
@@ -55,10 +54,10 @@ struct Tenant {
     return decide_at(now, policy);
   }
   PromotionDecision decide_at(MonoTime at, const PromotionPolicy& policy = a_policy()) const {
-    return decide_promotion(policy,
-                            {TenantId::parse("acme").value(), tier, plan, placement, is_wished,
-                             placed_at, sessions, cpu},
-                            at);
+    return decide_promotion(
+        policy,
+        {TenantId::parse("acme").value(), tier, plan, placement, is_wished, placed_at, windows},
+        at);
   }
 };
 
@@ -148,7 +147,7 @@ TEST(PromotionPolicyTest, DoesNotDemoteWhatStillComputes) {
 TEST(PromotionPolicyTest, DoesNotTakeWhatItCannotSeeForQuiet) {
   Tenant tenant = a_dedicated_tenant();
   for (; tenant.now < kStart + 600s; tenant.now += 5s) {
-    tenant.sessions.add(tenant.now, 0);
+    tenant.windows[Measure::kSessions].add(tenant.now, 0);
   }
 
   EXPECT_EQ(reason(tenant.decide()), "nothing");
@@ -207,6 +206,21 @@ TEST(PromotionPolicyTest, RefusesMarksThatCouldFlap) {
             "its high mark");
 }
 
+TEST(PromotionPolicyTest, RefusesADwellThatTheMonitorCouldNotLookBackFor) {
+  const std::chrono::seconds too_long = kLongestDwell + 1s;
+  PromotionPolicy policy;
+  policy.low_dwell = too_long;
+  EXPECT_TRUE(check_policy(policy).has_error());
+  policy = {};
+  policy.professional.high_dwell = too_long;
+  EXPECT_TRUE(check_policy(policy).has_error());
+  policy = {};
+  policy.balance.dwell = too_long;
+  EXPECT_TRUE(check_policy(policy).has_error());
+  policy.balance.dwell = kLongestDwell;
+  EXPECT_TRUE(check_policy(policy).has_value());
+}
+
 TEST(PromotionPolicyTest, SaysWhatWouldHaveToBeDifferent) {
   Tenant tenant = a_tenant();
   tenant.load(35s, 25, 50);
@@ -220,6 +234,76 @@ TEST(PromotionPolicyTest, SaysWhatWouldHaveToBeDifferent) {
   EXPECT_THAT(calm.otherwise, ElementsAre("20 live sessions or more for 1m00s would promote it",
                                           "500 mCPU or more for 1m00s would promote it"));
   EXPECT_EQ(a_tenant().decide().rule, PromotionRule::kUnseen);
+}
+
+TEST(PromotionPolicyTest, LooksAtLatencyAndQueueOnlyWhereAskedTo) {
+  Tenant tenant = a_tenant();
+  tenant.load(65s, 2, 10);
+  for (MonoTime at = kStart; at < tenant.now; at += kSampleInterval) {
+    tenant.windows[Measure::kP99].add(at, 900);
+    tenant.windows[Measure::kInFlight].add(at, 3);
+  }
+  EXPECT_EQ(reason(tenant.decide()), "nothing");
+
+  PromotionPolicy policy = a_policy();
+  policy.starter.p99_ms = ExtraMarks{800, 200};
+  EXPECT_EQ(reason(tenant.decide(policy)),
+            "promote: 900 ms for the slowest of 100 requests, at or above the high mark of 800 for "
+            "1m05s (dwell 1m00s)");
+  policy.starter.p99_ms = ExtraMarks{2000, 200};
+  policy.starter.in_flight = ExtraMarks{3, 1};
+  EXPECT_EQ(
+      reason(tenant.decide(policy)),
+      "promote: 3 requests at a time, at or above the high mark of 3 for 1m05s (dwell 1m00s)");
+}
+
+TEST(PromotionPolicyTest, DoesNotHoldATenantForWhatItsInstanceNeverTold) {
+  PromotionPolicy policy = a_policy();
+  policy.starter.p99_ms = ExtraMarks{800, 200};
+  Tenant tenant = a_dedicated_tenant();
+  tenant.load(310s, 1, 1);
+
+  EXPECT_EQ(tenant.decide(policy).rule, PromotionRule::kQuiet);
+  tenant.windows[Measure::kP99].add(tenant.now, 900);
+  EXPECT_EQ(tenant.decide(policy).rule, PromotionRule::kBetweenMarks);
+}
+
+TEST(PromotionPolicyTest, SaysOfAnyTenantWhatTheVerdictIs) {
+  std::uint64_t seed = 7;
+  for (int round = 0; round < 300; ++round) {
+    SeededRandom random(seed++);
+    Tenant tenant = a_tenant();
+    tenant.placement = random.next() % 2 == 0 ? InstanceKind::kShared : InstanceKind::kDedicated;
+    tenant.is_wished = random.next() % 4 == 0;
+    if (random.next() % 3 == 0) {
+      tenant.placed_at = kStart - std::chrono::seconds(random.next() % 700);
+    }
+    for (int part = 0; part < 12; ++part) {
+      tenant.load(std::chrono::seconds(5 + random.next() % 90),
+                  static_cast<double>(random.next() % 30),
+                  static_cast<double>(random.next() % 700));
+    }
+    PromotionPolicy policy = a_policy();
+    policy.mode = random.next() % 2 == 0 ? PromotionMode::kOn : PromotionMode::kObserve;
+
+    const PromotionDecision decision = tenant.decide(policy);
+    const PromotionVerdict verdict =
+        judge_tenant(policy,
+                     {TenantId::parse("acme").value(), tenant.tier, tenant.plan, tenant.placement,
+                      tenant.is_wished, tenant.placed_at, tenant.windows},
+                     tenant.now);
+
+    ASSERT_EQ(decision.kind, verdict.kind) << "seed " << seed - 1;
+    ASSERT_EQ(decision.rule, verdict.rule) << "seed " << seed - 1;
+    ASSERT_NE(decision.reason, "") << "seed " << seed - 1;
+    // The same by hand: whole runs instead of as far as the dwell.
+    const auto held = [&](Measure measure, double mark) {
+      return tenant.windows[measure].held_at_or_above(mark, tenant.now);
+    };
+    if (verdict.rule == PromotionRule::kBusy) {
+      ASSERT_GE(std::max(held(Measure::kSessions, 20), held(Measure::kCpu, 500)), 60s);
+    }
+  }
 }
 
 TEST(PromotionPolicyTest, WaitsForAMoveThatIsDecidedAlready) {

@@ -108,6 +108,17 @@ TEST(RevisionMigrationTest, WhatWasDesiredBeforeIsTheFirstRevision) {
   EXPECT_EQ(insert_revision(database, desired, {})->number, 1);
 }
 
+TEST(RevisionMigrationTest, WhatWasDesiredBeforeThereWereOwnersIsTheFiles) {
+  SqliteDatabase database = SqliteDatabase::open(":memory:").value();
+  ASSERT_THAT(database.migrate(registry_migrations().first(10)), IsOk());
+  ASSERT_THAT(insert_revision(database, state_of(3, "a@b.cc"), {.why = "tenant create t1"}),
+              IsOk());
+
+  ASSERT_THAT(database.migrate(registry_migrations()), IsOk());
+
+  EXPECT_THAT(load_field_owners(database), IsOkAnd(testing::IsEmpty()));
+}
+
 TEST(RevisionMigrationTest, ARegistryBeforeItsFirstApplyHasNone) {
   SqliteDatabase database = SqliteDatabase::open(":memory:").value();
   ASSERT_THAT(database.migrate(registry_migrations().first(4)), IsOk());

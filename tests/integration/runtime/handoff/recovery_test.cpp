@@ -136,13 +136,14 @@ TEST_F(RecoveryTest, FollowersGoOnBehindTheLastNumberTheyHad) {
   auto left = die();
   order(session);
   const RecoveredCount counted = passage.source.host->recover(std::move(left));
+  EXPECT_EQ(lot.parked(), 2U) << "they outlive this one too, from the same turn on";
   order(session);
 
   EXPECT_EQ(counted.kept, 2U);
   EXPECT_THAT(counted.doubtful, IsEmpty());
   expect_whole(*staff, "/ws/staff?x=", first);
   expect_whole(*caller, path, 1);
-  EXPECT_TRUE(is_parked(2)) << "they outlive this one too";
+  EXPECT_TRUE(is_parked(2));
 }
 
 TEST_F(RecoveryTest, ThoseThatCameFromAnotherProcessAndHeardNothingSinceGoOnToo) {

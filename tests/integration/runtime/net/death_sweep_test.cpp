@@ -211,12 +211,11 @@ class Victim {
               static_cast<ssize_t>(bytes.size()));
   }
   void take_what_is_kept() {
-    std::string buffer;
-    ReceivedFdMessage hello = receive_fd_message(lane_.get(), buffer);
+      ReceivedFdMessage hello = receive_fd_message(lane_.get());
     ASSERT_EQ(hello.descriptors.size(), 1U);
     memory_ = static_cast<char*>(::mmap(nullptr, parking::kMostSlots * kSlotBytes, PROT_READ,
                                         MAP_SHARED, hello.descriptors[0].get(), 0));
-    ReceivedFdMessage park = receive_fd_message(lane_.get(), buffer);
+    ReceivedFdMessage park = receive_fd_message(lane_.get());
     ASSERT_EQ(park.descriptors.size(), 1U);
     socket_ = std::move(park.descriptors[0]);
     slot_ = std::stoul(park.text.substr(park.text.rfind(' ')));

@@ -78,6 +78,18 @@ TEST_P(HttpClientTest, UsesItsConnectionsAgain) {
   EXPECT_EQ(echo_.server().connections(), 1U);
 }
 
+TEST_P(HttpClientTest, TakesAConnectionOfItsOwnIfItIsToBeClosed) {
+  HttpCall alone = get("/alone");
+  alone.headers = {{"Connection", "close"}};
+  ASSERT_TRUE(call(get("/kept")).has_value());
+
+  ASSERT_TRUE(call(alone).has_value());
+
+  EXPECT_TRUE(loop_.run_until([&] { return echo_.server().connections() == 1; }));
+  ASSERT_TRUE(call(get("/kept")).has_value());
+  EXPECT_EQ(echo_.server().connections(), 1U) << "the one that was kept was used again";
+}
+
 TEST_P(HttpClientTest, RunsManyCallsAtOnce) {
   int answered = 0;
   for (int i = 0; i < 200; ++i) {

@@ -115,6 +115,21 @@ Applied DaemonWorld::apply(const DesiredState& desired) {
   return *applied;
 }
 
+void DaemonWorld::lose_close(std::size_t n) {
+  machine.registry->on_close =
+      [n, count = std::make_shared<std::size_t>(0)](const std::vector<ClosedAction>&) -> Status {
+    return ++*count == n ? Status(Error(ErrorCode::kResourceExhausted, "cannot write: disk full"))
+                         : ok_status();
+  };
+}
+
+void DaemonWorld::expect_all_recorded() {
+  EXPECT_FALSE(daemon_->daemon->loop().has_unrecorded());
+  for (const JournalEntry& entry : machine.registry->journal) {
+    EXPECT_NE(entry.state, JournalState::kIntent) << entry.kind << " " << entry.subject;
+  }
+}
+
 void DaemonWorld::expect_converged(const DesiredState& desired) {
   const Plan rest = plan(desired);
   for (const std::string& line : machine.log_lines) {
@@ -133,7 +148,10 @@ void DaemonWorld::expect_converged(const DesiredState& desired) {
     EXPECT_TRUE(machine.network.is_held(*tenant.port)) << name.str();
     EXPECT_EQ(machine.instances.holders(name).size(), 1U) << name.str();
     ASSERT_TRUE(tenant.placement.has_value()) << name.str();
-    EXPECT_NE(machine.instances.find(tenant.placement->str(), name), nullptr) << name.str();
+    EXPECT_TRUE(machine.instances.accepts_at(
+        tenant.placement->str(), name, fmt::format("/run/voicectl/tenants/{}.sock", name.str()),
+        *tenant.port))
+        << name.str();
     EXPECT_TRUE(machine.edge.sockets.contains(name)) << name.str();
   }
   EXPECT_EQ(machine.edge.sockets.size(), desired.tenants.size());

@@ -50,6 +50,11 @@ class DaemonWorld : public ::testing::Test {
   Applied apply(const DesiredState& desired);
   /// From now on instances take no tenant.
   void refuse_to_take_tenants();
+  /// The registry cannot take the `n`-th close from now (1 is the next one): for that moment the
+  /// disk is full.
+  void lose_close(std::size_t n);
+  /// Nothing that was done waits to be recorded.
+  void expect_all_recorded();
   /// The five laws, as far as one moment shows them.
   void expect_converged(const DesiredState& desired);
 

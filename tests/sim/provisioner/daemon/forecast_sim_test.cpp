@@ -35,8 +35,7 @@ class ForecastSim : public DaemonWorld {
   /// Instances are asked for their load from now on.
   void watch_load() {
     watch = std::make_unique<SimWatch>(daemon());
-    daemon().load = [this] { return live_load(watch->feed.view()); };
-    watch->feed.start();
+    watch->watch.feed().start();
     machine.sim.advance(1s);
   }
   static DesiredState with_dedicated(DesiredState desired, std::size_t tenant) {
@@ -118,6 +117,34 @@ TEST_F(ForecastSim, APlanThatFailsIsComparedAndNotJudged) {
   EXPECT_THAT(problems_of_metrics(metrics), IsEmpty());
   EXPECT_THAT(metrics, AllOf(HasSubstr("voicectl_forecasts_total{result=\"right\"} 1\n"),
                              HasSubstr("voicectl_forecasts_total{result=\"failed\"} 1\n")));
+}
+
+TEST_F(ForecastSim, AnInstanceThatComesBackByItselfIsNotStartedByThePlan) {
+  const DesiredState before = platform_with({"alpha"});
+  apply(before);
+  machine.instances.script("dedicated-alpha", InstanceScript{.ready_after = 5s});
+  machine.instances.crash("shared-1");
+  machine.sim.settle();
+
+  const Applied applied = apply(with_dedicated(before, 0));
+
+  EXPECT_EQ(machine.instances.starts("shared-1"), 2);
+  EXPECT_THAT(applied.outcome.compared, Contains(api::Compared{"processes_started", 1, 1}));
+}
+
+TEST_F(ForecastSim, AnInstanceThatDiesBeforeThePlanEndsWasStartedByIt) {
+  const DesiredState before = platform_with({"alpha", "beta"});
+  apply(before);
+  machine.instances.script("dedicated-beta", InstanceScript{.ready_after = 5s});
+  machine.sim.call_after(2s, [this] {
+    machine.instances.script("dedicated-alpha", InstanceScript{.ready_after = 10s});
+    machine.instances.crash("dedicated-alpha");
+  });
+
+  const Applied applied = apply(with_dedicated(with_dedicated(before, 0), 1));
+
+  EXPECT_EQ(machine.instances.starts("dedicated-alpha"), 2);
+  EXPECT_THAT(applied.outcome.compared, Contains(api::Compared{"processes_started", 2, 2}));
 }
 
 TEST_F(ForecastSim, ALookThatFindsNothingToDoIsNoForecast) {

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "provisioner/plan/open_imports.h"
 #include "tests/sim/provisioner/daemon/daemon_world.h"
 
@@ -28,7 +31,8 @@ class ImportSim : public DaemonWorld {
   void stage() {
     machine.files.put(std::string(kStage) + "/tenant.db", "rows");
     machine.files.put(std::string(kStage) + "/secrets.json",
-                      R"({"webhook_secrets":["0123456789abcdef"],"tool_secret":"of-the-archive"})");
+                      R"({"webhook_secrets":["0123456789abcdef"],"tool_secret":"of-the-archive",)"
+                      R"("store_owner":"made-with-it"})");
     machine.files.put(std::string(kStage) + "/import.json",
                       R"({"import":"import-1-2","tenant":"alpha","store":"embedded"})");
     machine.files.put(std::string(kStage) + "/keys.json",
@@ -108,6 +112,38 @@ TEST_F(ImportSim, WhenTheDataAreThereNobodyAsksWhereTheyCameFrom) {
   start_daemon();
 
   EXPECT_THAT(rows(), Optional(std::string("rows")));
+}
+
+/// What is recorded late is recorded as it is by then.
+TEST_F(ImportSim, AKeyThatIsRevokedBeforeItsImportIsOnRecordStaysRevoked) {
+  stage();
+  bool is_lost = false;
+  machine.registry->on_close = [&](const std::vector<ClosedAction>& actions) -> Status {
+    const bool is_import =
+        std::any_of(actions.begin(), actions.end(),
+                    [](const ClosedAction& action) { return !action.change.put_api_keys.empty(); });
+    return is_import && !std::exchange(is_lost, true)
+               ? Status(Error(ErrorCode::kResourceExhausted, "cannot write: disk full"))
+               : ok_status();
+  };
+  EXPECT_GT(apply(with_imported_alpha()).outcome.failed, 0U);
+  ASSERT_TRUE(is_lost);
+  ASSERT_THAT(machine.registry->keys, IsEmpty());
+
+  Status revoked = Error();
+  daemon().daemon->keys().revoke(*TenantId::parse("alpha"), "k1",
+                                 [&revoked](const Status& done) { revoked = done; });
+  machine.sim.advance(1s);
+  EXPECT_THAT(revoked, IsOk());
+  apply(with_imported_alpha());
+  kill_daemon();
+  start_daemon();
+
+  ASSERT_EQ(machine.registry->keys.size(), 1U);
+  EXPECT_TRUE(machine.registry->keys.begin()->second.revoked_at.has_value());
+  EXPECT_THAT(machine.files.content_of(std::string(kFolder) + "/keys.json"),
+              Optional(::testing::Not(HasSubstr("of-the-first"))));
+  expect_converged(with_imported_alpha());
 }
 
 TEST_F(ImportSim, WhereverTheDaemonDiesTheTenantHasItsDataInTheEnd) {

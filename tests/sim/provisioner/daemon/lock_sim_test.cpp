@@ -158,6 +158,40 @@ TEST_F(LockSim, AnApplyThatIsRobbedBeforeItsFirstStepBeginsNone) {
   EXPECT_TRUE(daemon().daemon->recorded().snapshot().tenants.empty());
 }
 
+TEST_F(LockSim, AnApplyThatIsRobbedWhileItFreesWhomARolloutHeldBackBeginsNone) {
+  const DesiredState held = platform_with({"alpha", "beta"});
+  ReconcileLoop::ApplyRequest request{held, std::nullopt, "test"};
+  request.rollout = RolloutSpec{.batch = 1, .pause = 600s};
+  ASSERT_THAT(daemon().daemon->loop().apply(std::move(request),
+                                            {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                             [](const api::ApplyOutcome&) {}}),
+              IsOk());
+  machine.sim.advance(60s);
+  daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "enough"));
+  machine.sim.advance(10s);
+  ASSERT_EQ(daemon().daemon->loop().rollout().held().size(), 1U);
+  const auto ann = take("ann");
+  machine.registry->on_note = [this](const std::string& name) {
+    if (name == RolloutDriver::kNote) {
+      EXPECT_THAT(lock().steal("ann", "ben"), IsOk());
+      machine.registry->on_note = nullptr;
+    }
+    return ok_status();
+  };
+
+  const auto applied = apply_under(ann->token(), held);
+  machine.sim.advance(60s);
+
+  ASSERT_TRUE(applied->is_finished);
+  EXPECT_THAT(applied->outcome.remedy, HasSubstr("the lock was stolen by ben"));
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  const auto ben = take("ben");
+  const auto next = apply_under(ben->token(), held);
+  machine.sim.advance(60s);
+  EXPECT_EQ(next->outcome.failed + next->outcome.skipped, 0U);
+  expect_converged(held);
+}
+
 TEST_F(LockSim, WhatRunsUnderItCanAskWhetherItMayGoOn) {
   const auto held = take("ann");
   ASSERT_THAT(lock().begin_run(held->token(), {}), IsOk());

@@ -83,6 +83,61 @@ TEST_F(MoveSim, WhoeverFollowsAMoveHearsHowFarItIsAndWhatCameOfIt) {
   EXPECT_EQ(told.back().move->percent, 100);
 }
 
+/// What a daemon finds out when it starts is so, also if it cannot write it down.
+TEST_F(MoveSim, AMoveThatTheNextDaemonCannotRecordAtOnceLeavesOneOwner) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::string home = holders("alpha").front();
+  const std::string target = other_than(home);
+  machine.instances.on_hand_over_step = [this](FakeInstances::HandOverStep step, const std::string&,
+                                               const std::string&) {
+    if (step == FakeInstances::HandOverStep::kTold) {
+      machine.instances.on_hand_over_step = nullptr;
+      kill_daemon();
+    }
+  };
+  ASSERT_THAT(
+      daemon().daemon->loop().carry_out(
+          *plan_moves(daemon().daemon->loop().snapshot(), {move("alpha", target)}),
+          {[](const Plan&) {}, [](const api::StepProgress&) {}, [](const api::ApplyOutcome&) {}}),
+      IsOk());
+  machine.sim.advance(1s);
+  ASSERT_THAT(holders("alpha"), ElementsAre(target));
+
+  lose_close(1);
+  start_daemon();
+
+  EXPECT_THAT(machine.log_lines, ::testing::Contains(::testing::HasSubstr("not_recorded")));
+  EXPECT_THAT(holders("alpha"), ElementsAre(target));
+  apply(desired);
+  EXPECT_THAT(holders("alpha"), ElementsAre(target));
+  expect_all_recorded();
+  expect_converged(desired);
+  kill_daemon();
+  start_daemon();
+  EXPECT_THAT(holders("alpha"), ElementsAre(target));
+}
+
+TEST_F(MoveSim, ARestartThatCouldNotBeRecordedYetIsCarriedOut) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const std::string home = holders("alpha").front();
+  Status noted = Error();
+  lose_close(1);
+
+  ASSERT_THAT(daemon().daemon->loop().run_single(RetireInstance{*InstanceId::parse(home)}, "asked",
+                                                 [&noted](const Status& done) { noted = done; }),
+              IsOk());
+  machine.sim.advance(1s);
+
+  EXPECT_THAT(noted, IsOk()) << "whoever asked goes on with it";
+  EXPECT_TRUE(daemon().daemon->loop().has_unrecorded());
+  EXPECT_EQ(apply(desired).outcome.failed, 0U);
+  EXPECT_NE(holders("alpha").front(), home);
+  expect_all_recorded();
+  expect_converged(desired);
+}
+
 TEST_F(MoveSim, TenantsOfARetiredInstanceMoveOneByOneIfAskedTo) {
   DesiredState desired = platform_with({"alpha", "beta", "gamma", "delta"});
   desired.platform.pool_size = 1;

@@ -5,12 +5,14 @@
 
 #include <limits>
 
+#include "provisioner/plan/ownership.h"
 #include "tests/sim/provisioner/daemon/daemon_world.h"
 
 namespace voicectl {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 class RevisionSim : public DaemonWorld {
@@ -76,6 +78,55 @@ TEST_F(RevisionSim, WhoeverBeganFromAnEarlierRevisionIsRefusedAndToldByWhom) {
   EXPECT_THAT(begun.error().text(), HasSubstr("made from revision 1 of the desired state, and test "
                                               "has made revision 2 since"));
   EXPECT_THAT(revisions(), SizeIs(2));
+}
+
+TEST_F(RevisionSim, OwnersOfFieldsOutliveTheDaemonThatDiesWhileItApplies) {
+  apply(platform_with({"alpha"}));
+  DesiredState wanted = platform_with({"alpha", "beta"});
+  wanted.tenants[0].tier = Tier::kDedicated;
+  const OwnedState taken =
+      take_command(wanted, daemon().daemon->loop().desired(), daemon().daemon->loop().owners());
+  ASSERT_THAT(daemon().daemon->loop().apply({.desired = taken.desired,
+                                             .plan_id = {},
+                                             .who = "ben",
+                                             .why = "tenant promote alpha",
+                                             .owners = taken.change},
+                                            {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                             [](const api::ApplyOutcome&) {}}),
+              IsOk());
+  machine.sim.advance(1ms);
+  kill_daemon();
+
+  start_daemon();
+
+  const FieldOwners& owners = daemon().daemon->loop().owners();
+  ASSERT_THAT(owners, SizeIs(2));
+  EXPECT_EQ(owners.at("alpha").at("tier").who, "ben");
+  EXPECT_EQ(owners.at("alpha").at("tier").revision, 2);
+  EXPECT_TRUE(owners.at("beta").contains(std::string(kWholeTenant)));
+  // A file that names neither leaves both alone, through the same loop.
+  const Result<OwnedState> file = join_file(platform_with({"alpha"}), {{"alpha", {"name"}}},
+                                            daemon().daemon->loop().desired(), owners);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(file->desired, wanted);
+}
+
+TEST_F(RevisionSim, AStateThatCannotBeRecordedChangesNoOwner) {
+  apply(platform_with({"alpha"}));
+  machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk is full");
+
+  ASSERT_THAT(daemon().daemon->loop().apply({.desired = platform_with({"alpha", "beta"}),
+                                             .plan_id = {},
+                                             .who = "ben",
+                                             .owners = {.claimed = {{"beta", {""}}}}},
+                                            {[](const Plan&) {}, [](const api::StepProgress&) {},
+                                             [](const api::ApplyOutcome&) {}}),
+              IsOk());
+  machine.sim.advance(1min);
+
+  EXPECT_THAT(daemon().daemon->loop().owners(), IsEmpty());
+  machine.registry->failure.reset();
+  EXPECT_THAT(daemon().registry->load_owners(), IsOkAnd(IsEmpty()));
 }
 
 TEST_F(RevisionSim, ALaterFailureIsNotHeldAgainstARevisionThatWasDone) {

@@ -34,13 +34,25 @@ void FakeProbe::ask(const ProbeTarget& target, Duration, Completion<void> done) 
       [this, target, done = std::move(done)] { done(hook_ ? hook_(target) : ok_status()); });
 }
 
+namespace {
+
+std::unique_ptr<Registry> open_registry(SimMachine& machine, FaultPlan& plan) {
+  std::unique_ptr<Registry> registry = open_memory_registry(machine.registry);
+  return machine.has_registry_faults ? std::make_unique<FaultyRegistry>(std::move(registry), plan)
+                                     : std::move(registry);
+}
+
+}  // namespace
+
 SimDaemon::SimDaemon(SimMachine& machine)
     : loop(machine.sim),
       offload(loop),
-      registry(open_memory_registry(machine.registry)),
+      registry(open_registry(machine, plan)),
       spawner(machine.processes),
       listeners(machine.network),
       files(machine.files, plan),
+      scan(machine.files, machine.processes, machine.network),
+      faulty_scan(scan, plan),
       faulty_spawner(spawner, plan),
       faulty_listeners(listeners, plan),
       channels(machine.hub),
@@ -54,6 +66,11 @@ SimDaemon::SimDaemon(SimMachine& machine)
       faulty_edge(edge, loop, plan),
       inspector(loop, machine.files),
       probe(loop, machine.on_probe) {
+  // As opening the registry does.
+  if (constexpr const char* kRegistry = "/var/lib/voicectl/registry.db";
+      machine.files.find(kRegistry) == nullptr) {
+    machine.files.put(kRegistry, "");
+  }
   DaemonOptions options;
   options.paths = {"/var/lib/voicectl", "/run/voicectl", "/var/log/voicectl"};
   options.launch.program = "/usr/lib/voicectl/voice-runtime";  // as kProgram
@@ -63,6 +80,7 @@ SimDaemon::SimDaemon(SimMachine& machine)
                           offload,
                           *registry,
                           files,
+                          faulty_scan,
                           faulty_spawner,
                           faulty_listeners,
                           descriptors,
@@ -78,6 +96,7 @@ SimDaemon::SimDaemon(SimMachine& machine)
                           offload,
                           inspector,
                           probe,
+                          machine.hook_streams,
                           [] { return std::string("as installed"); },
                           [this] { return load ? load() : LiveLoad{}; }};
   daemon = std::make_unique<Daemon>(seams, std::move(options),

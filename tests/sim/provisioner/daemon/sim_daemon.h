@@ -13,11 +13,14 @@
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_file_system.h"
 #include "tests/support/fake_holder.h"
+#include "tests/support/fake_hook_streams.h"
+#include "tests/support/fake_host_scan.h"
 #include "tests/support/fake_instance.h"
 #include "tests/support/fake_listener_factory.h"
 #include "tests/support/fake_log_pipe.h"
 #include "tests/support/fake_process_spawner.h"
 #include "tests/support/faulty.h"
+#include "tests/support/registry/faulty_registry.h"
 #include "tests/support/registry/memory_registry.h"
 #include "tests/support/sim_reactor.h"
 
@@ -70,9 +73,12 @@ struct SimMachine {
   FakeInstances instances{sim, processes, hub, network};
   FakeHolder holder{sim, processes, hub, network};
   FakeLogPipes log_pipes;
+  FakeHookStreams hook_streams;
   FakeEdgeState edge;
   std::shared_ptr<RegistryStore> registry = std::make_shared<RegistryStore>();
   std::vector<std::string> log_lines;
+  /// Whether plans of faults count, and reach, what is written to the registry too.
+  bool has_registry_faults = false;
   /// Answers probes; empty: all are well.
   FakeProbe::Hook on_probe;
 };
@@ -98,6 +104,8 @@ class SimDaemon {
   FakeProcessSpawner spawner;
   FakeListenerFactory listeners;
   FaultyFileSystem files;
+  FakeHostScan scan;
+  FaultyHostScan faulty_scan;
   FaultyProcessSpawner faulty_spawner;
   FaultyListenerFactory faulty_listeners;
   FakeFdChannelFactory channels;

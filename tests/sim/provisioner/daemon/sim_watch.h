@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "provisioner/daemon/load_feed.h"
-#include "provisioner/daemon/promotion_driver.h"
+#include "provisioner/daemon/live_load.h"
+#include "provisioner/daemon/watch.h"
 #include "tests/sim/provisioner/daemon/sim_daemon.h"
 
 namespace voicectl {
@@ -25,19 +25,28 @@ class IdleProcesses final : public LoadSource {
   const Clock& clock_;
 };
 
-/// The monitor of a simulated daemon, as the real one has it. It must end before its daemon.
+/// A machine of which nothing is known.
+class UnknownHost final : public HostSource {
+ public:
+  HostUsage sample() override { return {}; }
+};
+
+/// The watch of a simulated daemon, as the real one has it. It must end before its daemon.
 struct SimWatch {
   explicit SimWatch(SimDaemon& daemon)
       : processes(daemon.loop),
-        driver({daemon.loop, monitor, daemon.daemon->recorded(), daemon.daemon->loop(),
-                daemon.daemon->events()}),
-        feed({daemon.loop, daemon.daemon->instances(), processes, monitor,
-              [this] { driver.consider(); }}) {}
+        watch({daemon.loop, *daemon.daemon, processes, host, daemon.probe, "", {}, "simulated"}),
+        watched(daemon) {
+    daemon.load = [this] { return live_load(watch.load()); };
+  }
+  ~SimWatch() { watched.load = nullptr; }
+  SimWatch(const SimWatch&) = delete;
+  SimWatch& operator=(const SimWatch&) = delete;
 
   IdleProcesses processes;
-  InstanceMonitor monitor;
-  PromotionDriver driver;
-  LoadFeed feed;
+  UnknownHost host;
+  Watch watch;
+  SimDaemon& watched;
 };
 
 }  // namespace voicectl

@@ -11,6 +11,7 @@
 namespace voicectl {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -222,6 +223,88 @@ TEST_F(UpgradeSim, ACanaryThatEndsWhileItIsWatchedTurnsItBack) {
   EXPECT_EQ(running_upgrade->outcome.failed, 1U);
   EXPECT_THAT(running(), ElementsAre(old_copy()));
   expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, OneThatCannotBeAskedForLongIsTurnedBack) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  machine.on_probe = [](const ProbeTarget&) {
+    return Status(Error(ErrorCode::kResourceExhausted, "cannot open a socket"));
+  };
+
+  const Upgraded done = upgrade();
+
+  ASSERT_TRUE(done.is_finished);
+  EXPECT_THAT(done.outcome.remedy, HasSubstr("nobody could ask whether it is well"));
+  EXPECT_THAT(machine.log_lines,
+              Contains(AllOf(HasSubstr("upgrade.reversing"), HasSubstr("cannot open a socket"))));
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, AShortWantOfDescriptorsIsWaitedFor) {
+  apply(three_and_one());
+  std::size_t looks = 0;
+  machine.on_probe = [&looks](const ProbeTarget& target) {
+    looks += target.socket.empty() ? 1 : 0;
+    return looks > 40 ? ok_status()
+                      : Status(Error(ErrorCode::kResourceExhausted, "cannot open a socket"));
+  };
+
+  EXPECT_EQ(upgrade().outcome.failed, 0U);
+  EXPECT_EQ(programs().current, fingerprint);
+}
+
+TEST_F(UpgradeSim, OneWhoseBeginningCannotBeRecordedAtOnceIsLedAllTheSame) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  lose_close(1);
+
+  const Upgraded done = upgrade();
+
+  EXPECT_FALSE(done.refused);
+  ASSERT_TRUE(done.is_finished);
+  EXPECT_EQ(done.outcome.failed, 0U);
+  EXPECT_EQ(programs().current, fingerprint);
+  expect_all_recorded();
+  expect_converged(desired);
+}
+
+TEST_F(UpgradeSim, WhicheverRecordOfItFailsOnceItEndsInOneProgram) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  upgrade();
+  const std::uint64_t moved = programs().last->moved;
+  bool is_lost = true;
+  for (std::size_t n = 1; is_lost && n < 100; ++n) {
+    SCOPED_TRACE(fmt::format("close {}", n));
+    fingerprint = install(kNext, fmt::format("2.{} layout-1", n));
+    const std::string before = programs().current;
+    lose_close(n);
+    is_lost = false;
+    machine.registry->on_close =
+        [&is_lost, lose = machine.registry->on_close](const std::vector<ClosedAction>& actions) {
+          const Status out = lose(actions);
+          is_lost = is_lost || out.has_error();
+          return out;
+        };
+
+    const Upgraded done = upgrade();
+
+    EXPECT_FALSE(done.refused);
+    ASSERT_TRUE(done.is_finished);
+    EXPECT_TRUE(programs().current == fingerprint || programs().current == before);
+    EXPECT_FALSE(programs().upgrade);
+    EXPECT_TRUE(programs().current == before || programs().last->moved == moved)
+        << programs().last->moved << " are told of " << moved;
+    machine.sim.advance(61min);
+    expect_all_recorded();
+    expect_converged(desired);
+    if (HasFailure()) {
+      break;
+    }
+  }
+  EXPECT_FALSE(is_lost) << "all records had their turn";
 }
 
 TEST_F(UpgradeSim, TheOthersFollowOnlyWhenTheWatchIsOver) {

@@ -256,22 +256,28 @@ TEST_F(InstanceAdoptionTest, GoesOnServingWhenTheDaemonLetsGo) {
 }
 
 /// Starts, kills the daemon at the given call, comes back with or without the record.
-class InstanceCrashPointTest : public InstanceWorld {};
+class InstanceCrashPointTest : public InstanceWorld {
+ protected:
+  /// The daemon dies at that call of a start, or a second later, and comes back.
+  void die_at(std::size_t call, KillPoint point) {
+    std::optional<Result<InstanceReady>> ready;
+    plan().kill_at(call, point);
+    try {
+      manager().start(shared("shared-0"), into(ready));
+      machine.sim.advance(1s);
+    } catch (const DaemonKilled&) {
+    }
+    kill_daemon();
+    machine.sim.advance(1s);
+    start_daemon();
+  }
+};
 
 TEST_F(InstanceCrashPointTest, LeavesOneProcessOrNoneWhereverTheDaemonDies) {
   for (const KillPoint point : {KillPoint::kBeforeEffect, KillPoint::kAfterEffect}) {
     for (std::size_t call = 1; call <= 10; ++call) {
       SCOPED_TRACE("call " + std::to_string(call));
-      std::optional<Result<InstanceReady>> ready;
-      plan().kill_at(call, point);
-      try {
-        manager().start(shared("shared-0"), into(ready));
-        machine.sim.advance(1s);
-      } catch (const DaemonKilled&) {
-      }
-      kill_daemon();
-      machine.sim.advance(1s);
-      start_daemon();
+      die_at(call, point);
 
       const bool has_record = call % 2 == 0;
       const AdoptReport report =
@@ -289,6 +295,29 @@ TEST_F(InstanceCrashPointTest, LeavesOneProcessOrNoneWhereverTheDaemonDies) {
       EXPECT_THAT(*stopped, IsOk());
       EXPECT_FALSE(has_folder("shared-0"));
       EXPECT_FALSE(machine.network.is_held(a_port(21900)));
+      kill_daemon();
+      start_daemon();
+    }
+  }
+}
+
+TEST_F(InstanceCrashPointTest, LeavesNobodyAloneWhoHasNotAnsweredYet) {
+  for (const KillPoint point : {KillPoint::kBeforeEffect, KillPoint::kAfterEffect}) {
+    for (std::size_t call = 1; call <= 8; ++call) {
+      SCOPED_TRACE("call " + std::to_string(call));
+      machine.instances.script_all({.ready_after = std::nullopt});
+      die_at(call, point);
+
+      const AdoptReport report = adopt({record("shared-0")});
+
+      EXPECT_THAT(report.left_alone, IsEmpty());
+      EXPECT_THAT(report.lost, ElementsAre(an_instance("shared-0")));
+      EXPECT_THAT(machine.processes.running(), IsEmpty());
+      machine.instances.script_all({});
+      start_ready("shared-0");
+      std::optional<Result<void>> stopped;
+      manager().stop(an_instance("shared-0"), 10s, into(stopped));
+      machine.sim.advance(11s);
       kill_daemon();
       start_daemon();
     }

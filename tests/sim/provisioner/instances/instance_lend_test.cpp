@@ -32,7 +32,8 @@ TEST_F(InstanceLendTest, GivesTheTenantWithItsListenersToTheInstance) {
   EXPECT_EQ(lent->unix_address, "unix:" + socket_of("mario-pizza"));
   EXPECT_EQ(lent->tcp_address, "127.0.0.1:21007");
   EXPECT_EQ(view("shared-0")->tenants.at(a_tenant("mario-pizza")),
-            (LentTenant{Generation{7}, FencingToken{4}}));
+            (LentTenant{Generation{7}, FencingToken{4},
+                        daemon().bank.descriptors(a_tenant("mario-pizza"))->binding}));
 }
 
 TEST_F(InstanceLendTest, KeepsTheListenersWhenTheTenantIsReclaimed) {

@@ -150,17 +150,19 @@ TEST_F(InstanceStartTest, NamesAMissingProgram) {
   EXPECT_THAT(ready->error().text(), HasSubstr("/usr/lib/voicectl/voice-runtime"));
 }
 
-TEST_F(InstanceStartTest, KillsAProcessThatItCannotRecord) {
+TEST_F(InstanceStartTest, RunsNothingThatItCannotRecord) {
   std::optional<Result<InstanceReady>> ready;
-  plan().fail_at(7, Error(ErrorCode::kResourceExhausted, "cannot write: disk is full"));
+  plan().fail_at(6, Error(ErrorCode::kResourceExhausted, "cannot write: disk is full"));
 
   manager().start(shared("shared-0"), into(ready));
   machine.sim.advance(1s);
 
-  ASSERT_THAT(plan().names(), SizeIs(::testing::Ge(7U)));
-  EXPECT_EQ(plan().names()[6], "replace /run/voicectl/instances/shared-0/process.json");
+  ASSERT_THAT(plan().names(), SizeIs(::testing::Ge(6U)));
+  EXPECT_EQ(plan().names()[5], "replace /run/voicectl/instances/shared-0/process.json");
   ASSERT_TRUE(ready.has_value());
   EXPECT_THAT(*ready, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_THAT(ready->error().text(), HasSubstr("recording its process"));
+  EXPECT_EQ(machine.instances.starts("shared-0"), 0);
   EXPECT_THAT(machine.processes.running(), IsEmpty());
 }
 

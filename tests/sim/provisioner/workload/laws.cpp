@@ -56,14 +56,14 @@ std::string first_difference(const std::string& one, const std::string& other) {
 void World::check_growth() {
   const Snapshot& recorded = stored();
   if (machine_.registry->epoch < epoch_ || recorded.generation < generation_) {
-    broken("epoch or generation went back");
+    broken("growth", "epoch or generation went back");
   }
   epoch_ = machine_.registry->epoch;
   generation_ = recorded.generation;
   for (const auto& [name, tenant] : recorded.tenants) {
     FencingToken& before = tokens_[{name, tenant.created_at}];
     if (tenant.token < before) {
-      broken(fmt::format("the token of {} went back", name.str()));
+      broken("growth", fmt::format("the token of {} went back", name.str()));
     }
     before = tenant.token;
   }
@@ -78,40 +78,46 @@ void World::check_forecasts() {
     last_forecast_ = record.number;
     const Quantities forecast = parse_quantities(record.forecast);
     const Quantities outcome = parse_quantities(record.outcome);
-    std::string wrong;
+    WrongForecast wrong;
     for (const auto& [quantity, expected] : forecast) {
       const auto counted = outcome.find(quantity);
       if (!is_time(quantity) && counted != outcome.end() && counted->second != expected) {
-        wrong += fmt::format("{}: {} forecast, {} counted; ", name_of(quantity), expected,
-                             counted->second);
+        wrong.quantities.emplace_back(name_of(quantity));
+        wrong.what += fmt::format("{}{}: {} forecast, {} counted", wrong.what.empty() ? "" : "; ",
+                                  name_of(quantity), expected, counted->second);
       }
     }
     ++forecasts_;
-    wrong_forecasts_ += wrong.empty() ? 0 : 1;
     if (const std::int64_t expected = forecast.at(Quantity::kDuration); expected > 0) {
       time_ratios_.push_back(static_cast<double>(outcome.at(Quantity::kDuration)) /
                              static_cast<double>(expected));
     }
-    if (!is_hurt_ && !wrong.empty()) {
-      broken("a forecast was wrong although nothing went wrong: " + wrong);
+    if (wrong.quantities.empty()) {
+      continue;
     }
+    if (!witness_.is_hurt()) {
+      broken("forecast", "a forecast was wrong although nothing went wrong: " + wrong.what);
+    }
+    wrong.what = fmt::format("after {}: {}", format_duration(now() - began_), wrong.what);
+    wrong_forecasts_.push_back(std::move(wrong));
   }
 }
 
 void World::check_always() {
-  if (stopped_with_tenants_) {
-    broken(*stopped_with_tenants_);
+  witness_.see_second(is_ready());
+  if (const std::optional<Broken>& seen = witness_.broken()) {
+    broken(seen->law, seen->what);
   }
   for (const auto& [name, tenant] : stored().tenants) {
     const std::vector<std::string> holders = machine_.instances.holders(name);
     if (holders.size() > 1) {
-      broken(fmt::format("{} is held by {}", name.str(), fmt::join(holders, " and ")));
+      broken("holders", fmt::format("{} is held by {}", name.str(), fmt::join(holders, " and ")));
     }
   }
   std::map<Port, std::string> ports;
   for (const PortLease& lease : stored().leases) {
     if (!ports.emplace(lease.port, lease.holder).second) {
-      broken(fmt::format("port {} is leased twice", lease.port.str()));
+      broken("ports", fmt::format("port {} is leased twice", lease.port.str()));
     }
   }
   check_growth();
@@ -121,25 +127,27 @@ void World::check_always() {
 void World::check_desired() {
   const std::optional<DesiredState>& known = daemon_->daemon->loop().desired();
   if (std::find(accepted_.begin(), accepted_.end(), known) == accepted_.end()) {
-    broken("the daemon that is back does not know the file that was accepted");
+    broken("file", "the daemon that is back does not know the file that was accepted");
   }
   accepted_ = {known};
 }
 
 void World::check_tenant(const TenantId& name, const RecordedTenant& tenant) {
   if (tenant.phase != TenantPhase::kServing || !tenant.port || !tenant.placement) {
-    broken(fmt::format("{} is not served", name.str()));
+    broken("served", fmt::format("{} is not served", name.str()));
   }
   const std::vector<std::string> holders = machine_.instances.holders(name);
   if (holders.size() != 1 || holders.front() != tenant.placement->str()) {
-    broken(fmt::format("{} is recorded in {} and held by [{}]", name.str(), tenant.placement->str(),
-                       fmt::join(holders, " ")));
+    broken("served", fmt::format("{} is recorded in {} and held by [{}]", name.str(),
+                                 tenant.placement->str(), fmt::join(holders, " ")));
   }
-  if (!machine_.network.is_held(*tenant.port)) {
-    broken(fmt::format("nobody listens for {}", name.str()));
+  const std::string path = fmt::format("/run/voicectl/tenants/{}.sock", name.str());
+  if (!machine_.instances.accepts_at(holders.front(), name, path, *tenant.port)) {
+    broken("served",
+           fmt::format("{} does not accept where callers of {} come", holders.front(), name.str()));
   }
   if (!machine_.edge.sockets.contains(name)) {
-    broken(fmt::format("the edge does not know {}", name.str()));
+    broken("served", fmt::format("the edge does not know {}", name.str()));
   }
 }
 
@@ -152,7 +160,7 @@ void World::check_strays(const Snapshot& recorded) {
   }
   for (const Port port : machine_.network.held_ports()) {
     if (!expected.contains(port)) {
-      broken(fmt::format("port {} is held for nobody", port.str()));
+      broken("strays", fmt::format("port {} is held for nobody", port.str()));
     }
   }
   std::size_t runtimes = 0;
@@ -162,43 +170,81 @@ void World::check_strays(const Snapshot& recorded) {
     runtimes += is_runtime ? 1 : 0;
   }
   if (runtimes != recorded.instances.size()) {
-    broken(
-        fmt::format("{} instances run and {} are recorded", runtimes, recorded.instances.size()));
+    broken("strays", fmt::format("{} instances run and {} are recorded", runtimes,
+                                 recorded.instances.size()));
+  }
+}
+
+/// A lease is somebody's who is recorded, and who has it as his.
+void World::check_leases(const Snapshot& recorded) {
+  std::set<Port> expected;
+  for (const auto& [name, tenant] : recorded.tenants) {
+    if (tenant.port) {
+      expected.insert(*tenant.port);
+    }
+  }
+  for (const auto& [name, instance] : recorded.instances) {
+    expected.insert(instance.admin_port);
+  }
+  for (const PortLease& lease : recorded.leases) {
+    if (!lease.released_at && !expected.contains(lease.port)) {
+      broken("strays", fmt::format("port {} stays leased to {}", lease.port.str(), lease.holder));
+    }
+  }
+}
+
+void World::check_folders(const Snapshot& recorded) {
+  const Result<std::vector<std::string>> tenants = machine_.files.list("/var/lib/voicectl/tenants");
+  for (const std::string& name : tenants.has_value() ? *tenants : std::vector<std::string>()) {
+    const Result<TenantId> tenant = TenantId::parse(name);
+    if (tenant.has_error() || !recorded.tenants.contains(*tenant)) {
+      broken("strays", fmt::format("the folder of tenant '{}' stays behind", name));
+    }
+  }
+  const Result<std::vector<std::string>> instances = machine_.files.list("/run/voicectl/instances");
+  for (const std::string& name : instances.has_value() ? *instances : std::vector<std::string>()) {
+    const Result<InstanceId> instance = InstanceId::parse(name);
+    if (instance.has_error() || !recorded.instances.contains(*instance)) {
+      broken("strays", fmt::format("the folder of instance '{}' stays behind", name));
+    }
   }
 }
 
 void World::check_rest() {
   if (!is_ready()) {
-    broken("no daemon is ready in the end");
+    broken("rest", "no daemon is ready in the end");
   }
   const ReconcileLoop& loop = daemon_->daemon->loop();
   if (loop.is_busy()) {
-    broken("the daemon is still busy");
+    broken("rest", "the daemon is still busy");
   }
   const Result<Plan> rest = loop.plan(desired_);
   if (rest.has_error()) {
-    broken("the last file cannot be planned: " + rest.error().text());
+    broken("rest", "the last file cannot be planned: " + rest.error().text());
   }
   if (!rest->empty()) {
-    broken(fmt::format("another apply would still {} ({})", describe(rest->steps.front().action),
-                       rest->steps.front().reason));
+    broken("rest", fmt::format("another apply would still {} ({})",
+                               describe(rest->steps.front().action), rest->steps.front().reason));
   }
   const Snapshot& recorded = daemon_->daemon->recorded().snapshot();
   if (recorded.tenants.size() != desired_.tenants.size()) {
-    broken("there are other tenants than those that are desired");
+    broken("rest", "there are other tenants than those that are desired");
   }
   for (const auto& [name, tenant] : recorded.tenants) {
     check_tenant(name, tenant);
   }
   check_strays(recorded);
+  check_leases(recorded);
+  check_folders(recorded);
   if (const std::string difference =
           first_difference(render_records(recorded), render_records(stored()));
       !difference.empty()) {
-    broken("the daemon believes something else than the registry would load: " + difference);
+    broken("belief",
+           "the daemon believes something else than the registry would load: " + difference);
   }
   for (const JournalEntry& entry : machine_.registry->journal) {
     if (entry.state == JournalState::kIntent) {
-      broken(fmt::format("the intent '{}' is still open", entry.kind));
+      broken("rest", fmt::format("the intent '{}' is still open", entry.kind));
     }
   }
 }

@@ -1,87 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays stories of the simulated data centre: many seeds, or one from a file.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <sstream>
-#include <vector>
+#include <thread>
 
+#include "tests/sim/provisioner/workload/many_seeds.h"
+#include "tests/sim/provisioner/workload/totals.h"
 #include "tests/sim/provisioner/workload/workload.h"
 
 namespace voicectl {
 namespace {
 
 struct Options {
-  std::uint64_t first = 1;
-  std::uint64_t count = 100;
-  std::size_t length = 60;
+  Seeds seeds;
   std::string story;
   bool shows_log = false;
+  bool goes_on = false;
+  bool shrinks = true;
+  bool lists_forecasts = false;
 };
 
-struct Totals {
-  std::uint64_t stories = 0;
-  std::size_t ops = 0;
-  std::size_t calls = 0;
-  std::size_t faults = 0;
-  std::size_t daemons = 0;
-  std::size_t hand_overs = 0;
-  std::size_t promotions = 0;
-  std::size_t forecasts = 0;
-  std::size_t wrong_forecasts = 0;
-  std::vector<double> time_ratios;
-  Duration simulated{0};
-
-  void add(const Played& played) {
-    ++stories;
-    ops += played.ops;
-    calls += played.calls;
-    faults += played.faults;
-    daemons += played.daemons;
-    hand_overs += played.hand_overs;
-    promotions += played.promotions;
-    forecasts += played.forecasts;
-    wrong_forecasts += played.wrong_forecasts;
-    time_ratios.insert(time_ratios.end(), played.time_ratios.begin(), played.time_ratios.end());
-    simulated += played.simulated;
-  }
-  /// How well plans were forecast, faults in the middle of them included.
-  std::string forecast_text() {
-    if (time_ratios.empty()) {
-      return "no plan was carried out whole";
-    }
-    std::sort(time_ratios.begin(), time_ratios.end());
-    const auto at = [&](std::size_t percent) {
-      return time_ratios[(time_ratios.size() - 1) * percent / 100];
-    };
-    return fmt::format(
-        "{} plans carried out whole, {} counted otherwise than forecast; time taken by time "
-        "forecast: median {:.2f}, 10th of 100 {:.2f}, 90th {:.2f}",
-        forecasts, wrong_forecasts, at(50), at(10), at(90));
-  }
-  std::string str() const {
-    return fmt::format(
-        "{} stories, {} operations, {} faults, {} daemons, {} hand-overs, {} promotions by the "
-        "monitor, {} calls into the world, {:.1f} simulated hours",
-        stories, ops, faults, daemons, hand_overs, promotions, calls,
-        std::chrono::duration<double, std::ratio<3600>>(simulated).count());
-  }
-};
-
-/// Tells what broke, and the shortest story that breaks too. Always 1.
-int tell(const Story& story, const Played& played, const std::string& what) {
-  fmt::print("{}: {}\n", what, *played.violation);
+/// Tells what broke, and the shortest story that breaks too.
+void tell(const Options& options, const Failure& failure) {
+  const Played& played = failure.played;
+  fmt::print("seed {}: law '{}' broken after {} operations and {} calls: {}\n", failure.seed,
+             played.law, played.ops, played.calls, *played.violation);
   std::fflush(stdout);
+  if (!options.shrinks) {
+    return;
+  }
+  const Story story = story_of(options.seeds, failure.seed);
   const Story shortest = shrink(story);
   const Played again = play(shortest);
   fmt::print("the shortest story found ({} of {} operations): {}\n\n{}\n", shortest.size(),
              story.size(), again.violation.value_or("holds"), render_story(shortest));
   fmt::print("the end of its log:\n{}", again.log_tail);
-  return 1;
 }
 
 int run_file(const Options& options) {
@@ -102,24 +63,41 @@ int run_file(const Options& options) {
   return played.violation ? 1 : 0;
 }
 
-int run_seeds(const Options& options) {
-  Totals totals;
-  const auto began = std::chrono::steady_clock::now();
-  for (std::uint64_t seed = options.first; seed < options.first + options.count; ++seed) {
-    const Story story = make_story(seed, options.length);
-    const Played played = play(story);
-    totals.add(played);
-    if (played.violation) {
-      return tell(story, played, fmt::format("seed {}", seed));
-    }
-    if (totals.stories % 100 == 0) {
-      fmt::print(stderr, "\r{} of {} seeds", totals.stories, options.count);
-    }
+void list_forecasts(std::uint64_t seed, const Played& played) {
+  for (const WrongForecast& wrong : played.wrong_forecasts) {
+    fmt::print("seed {}: {}\n", seed, wrong.what);
   }
+}
+
+int run_seeds(const Options& options) {
+  const auto began = std::chrono::steady_clock::now();
+  const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
+  Totals totals;
+  const std::vector<Failure> failures =
+      play_seeds(options.seeds, options.goes_on ? GoOn::kYes : GoOn::kNo, [&](const Played& one) {
+        if (options.lists_forecasts) {
+          list_forecasts(options.seeds.first + totals.stories(), one);
+        }
+        totals.add(one);
+        if (is_terminal && totals.stories() % 100 == 0) {
+          fmt::print(stderr, "\r{} of {} seeds", totals.stories(), options.seeds.count);
+        }
+      });
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  fmt::print("\nall laws hold: {}; {:.0f} s\n{}\n", totals.str(), took.count(),
-             totals.forecast_text());
-  return 0;
+  for (const Failure& failure : failures) {
+    tell(options, failure);
+  }
+  fmt::print("{}{}wall time: {:.0f} s, {} at once\n", is_terminal ? "\n" : "",
+             totals.str(failures.size()), took.count(), options.seeds.jobs);
+  return failures.empty() ? 0 : 1;
+}
+
+/// A check of the code that fails ends the process: at least it is told which seed it was.
+void tell_seed(int) {
+  const std::string text =
+      "seed " + std::to_string(seed_at_play()) + ": a check of the code ended the process\n";
+  (void)!::write(STDOUT_FILENO, text.data(), text.size());
+  std::signal(SIGABRT, SIG_DFL);
 }
 
 }  // namespace
@@ -127,12 +105,29 @@ int run_seeds(const Options& options) {
 
 int main(int argc, char** argv) {
   voicectl::Options options;
+  options.seeds.jobs = std::max(1U, std::thread::hardware_concurrency());
   CLI::App app("Plays stories of a simulated data centre with the whole control plane.");
-  app.add_option("--from", options.first, "first seed")->capture_default_str();
-  app.add_option("--seeds", options.count, "how many")->capture_default_str();
-  app.add_option("--length", options.length, "operations of a story")->capture_default_str();
+  app.footer(
+      "Exit codes: 0 all laws hold, 1 one was broken, 2 the story cannot be read. The same seed\n"
+      "gives the same story whatever --jobs is.");
+  app.add_option("--from", options.seeds.first, "first seed")->capture_default_str();
+  app.add_option("--seeds", options.seeds.count, "how many")->capture_default_str();
+  app.add_option("--length", options.seeds.length, "operations of a story")->capture_default_str();
+  app.add_option("--shift", options.seeds.shift,
+                 "planned deaths and failures come that many calls later: the same stories with "
+                 "other fault points")
+      ->capture_default_str();
+  app.add_option("--jobs", options.seeds.jobs, "seeds played at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_flag("--go-on", options.goes_on, "play all seeds, also when one has broken a law");
+  app.add_flag("!--no-shrink", options.shrinks, "do not look for the shortest story");
+  app.add_flag("--forecasts", options.lists_forecasts,
+               "list the plans that did something else than was forecast");
   app.add_option("--story", options.story, "play this file instead");
   app.add_flag("--log", options.shows_log, "with --story: print the end of the daemon's log");
   CLI11_PARSE(app, argc, argv);
+  std::signal(SIGABRT, voicectl::tell_seed);
+  (void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // what was told stays, whatever comes then
   return options.story.empty() ? voicectl::run_seeds(options) : voicectl::run_file(options);
 }

@@ -43,12 +43,16 @@ constexpr std::array<Entry, kDeeds> kEntries = {{
     {Deed::kFailAt, "fail_at", 5, 60, 2, true},
     {Deed::kHandOver, "hand_over", 4, 7, 3, true},
     {Deed::kHolder, "holder", 2, 0, 0, true},
-    {Deed::kReboot, "reboot", 1, 0, 0, true},
+    {Deed::kReboot, "reboot", 1, 0, 1, true},
+    {Deed::kTear, "tear", 3, 80, 0, true},
+    {Deed::kCut, "cut", 4, 5, 2, true},
+    {Deed::kFreeze, "freeze", 1, 10, 0, true},
     {Deed::kOccupy, "occupy", 2, 15, 0, true},
     {Deed::kVacate, "vacate", 1, 0, 0},
     {Deed::kFull, "full", 1, 0, 0, true},
     {Deed::kFree, "free", 2, 0, 0},
     {Deed::kJump, "jump", 2, 7200, 1, true},
+    {Deed::kTouch, "touch", 4, 7, 5, true},
 }};
 
 const Entry& entry_of(Deed deed) {
@@ -102,6 +106,15 @@ Story make_story(std::uint64_t seed, std::size_t length) {
   Story story = {{Deed::kCreate, 0, 0}, {Deed::kCreate, 1, 0}, {Deed::kWait, 10, 0}};
   while (story.size() < length) {
     story.push_back(draw(random));
+  }
+  return story;
+}
+
+Story shifted(Story story, int calls) {
+  for (Op& op : story) {
+    const bool is_planned =
+        op.deed == Deed::kKillAt || op.deed == Deed::kFailAt || op.deed == Deed::kTear;
+    op.a += is_planned ? calls : 0;
   }
   return story;
 }

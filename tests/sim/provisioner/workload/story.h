@@ -37,14 +37,21 @@ enum class Deed {
   kFailAt,      ///< its a-th call from now fails; b: with which error
   kHandOver,    ///< at step a of the next hand-over, b dies: source, target, both, daemon
   kHolder,      ///< the holder dies
-  kReboot,      ///< the machine loses power
+  kReboot,      ///< the machine loses power; b: its folder of sockets is emptied then
+  kTear,        ///< the machine loses power in the middle of the daemon's a-th call from now
+  kCut,         ///< b: the a-th question from now to an instance goes lost with its connection, or
+                ///< its answer does, or the holder's connection breaks
+  kFreeze,      ///< the holder stands still for 1 + a seconds
   kOccupy,      ///< another program takes the a-th port of the range
   kVacate,
   kFull,  ///< the disk is full
   kFree,
   kJump,  ///< the clock is set by a seconds, b: forward or back
+  /// Somebody touches what is tenant a's. b: edits or removes its configuration, opens its secrets
+  /// to others, edits its keys, removes its socket, starts an instance by hand.
+  kTouch,
 };
-inline constexpr int kDeeds = static_cast<int>(Deed::kJump) + 1;
+inline constexpr int kDeeds = static_cast<int>(Deed::kTouch) + 1;
 std::string_view name_of(Deed deed);
 /// Whether it is something that goes wrong.
 bool is_fault(Deed deed);
@@ -59,6 +66,10 @@ using Story = std::vector<Op>;
 
 /// The same seed gives the same story on every machine.
 Story make_story(std::uint64_t seed, std::size_t length);
+
+/// The same story with other fault points: each death and failure that is planned for a call comes
+/// `calls` calls later.
+Story shifted(Story story, int calls);
 
 /// One line for each: "kill_at 12 1".
 std::string render_story(const Story& story);

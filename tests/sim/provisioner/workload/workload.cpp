@@ -14,12 +14,15 @@ Played play(const Story& story) {
   try {
     for (const Op& op : story) {
       ++played.ops;
-      played.faults += is_fault(op.deed) ? 1 : 0;
+      if (is_fault(op.deed)) {
+        ++played.faults[op.deed];
+      }
       world.perform(op);
     }
     world.heal_and_rest();
   } catch (const Broken& broken) {
     played.violation = broken.what;
+    played.law = broken.law;
   }
   world.fill(played);
   return played;

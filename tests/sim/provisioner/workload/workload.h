@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,20 +12,29 @@
 
 namespace voicectl {
 
+/// A plan that was carried out whole and did something else than its forecast had counted.
+struct WrongForecast {
+  std::vector<std::string> quantities;
+  /// When, and what was forecast and counted.
+  std::string what;
+};
+
 /// What came of a story.
 struct Played {
   /// The first law that was broken, and when; absent: all held.
   std::optional<std::string> violation;
+  /// Its name: "holders".
+  std::string law;
   /// Calls of the daemon into the world: each is a point at which it could have died.
   std::size_t calls = 0;
   std::size_t ops = 0;
-  std::size_t faults = 0;
+  std::map<Deed, std::size_t> faults;
   std::size_t daemons = 0;
   std::size_t hand_overs = 0;
   std::size_t promotions = 0;
-  /// Plans that were carried out whole, and those whose forecast counted otherwise.
+  /// Plans that were carried out whole, and those of them whose forecast counted otherwise.
   std::size_t forecasts = 0;
-  std::size_t wrong_forecasts = 0;
+  std::vector<WrongForecast> wrong_forecasts;
   /// How long those plans took, by how long their forecasts said.
   std::vector<double> time_ratios;
   Duration simulated{0};
@@ -38,18 +48,29 @@ struct Played {
 /// descriptors, files, nginx and holder. Then everything is healed, the last file is applied once
 /// more, and it must come to rest.
 ///
-/// Held at every simulated second:
-///   - no tenant is held by two instances;
-///   - no port is leased to two;
-///   - epoch, generation and each tenant's token only grow;
-///   - no instance is told to stop while it holds a tenant, but for what an upgrade forces;
-///   - the daemon that is back knows the file that was last accepted;
-///   - while nothing has gone wrong yet, each plan did what its forecast had counted.
+/// Held at every simulated second, at every record and at every question to an instance:
+///   holders        no tenant is held by two instances
+///   ports          no port is leased to two
+///   growth         epoch, generation and each tenant's token only grow
+///   token          whoever gets a tenant gets a token above all that others served it with
+///   journal        nobody is started, stopped or given a tenant but with an open intent
+///   order          an instance is recorded when it has answered, told to stop when its last tenant
+///                  has left (but for what an upgrade forces), and a port is given back when nobody
+///                  accepts on it
+///   quarantine     a port that was given back stays away for as long as was promised
+///   listener       what the holder was given stays open as long as it runs
+///   configuration  what an instance is told to read is what it finds there
+///   liveness       an instance that answers nothing is ended
+///   dwell, cooldown, budget   the monitor waits, before and after, and keeps to its number
+///   file           the daemon that is back knows the file that was last accepted
+///   failure, forecast   while nothing has gone wrong yet, no action fails, and each plan does what
+///                  its forecast had counted
 /// Held in the end:
-///   - another apply is empty, and no intent is open;
-///   - each desired tenant is held by the instance that is recorded, at its port, and reachable;
-///   - what runs is what is recorded: no instance without a record, no listener without a tenant;
-///   - what the registry would load is what the daemon believes.
+///   rest           another apply is empty, and no intent is open
+///   served         each desired tenant is held by the instance that is recorded, at its port, and
+///                  reachable
+///   strays         what runs, listens, is leased and lies in folders is what is recorded
+///   belief         what the registry would load is what the daemon believes
 Played play(const Story& story);
 
 /// The shortest story found that breaks a law too: ops are left out as long as one is broken.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/sim/provisioner/workload/workload.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "tests/sim/provisioner/workload/many_seeds.h"
+#include "tests/sim/provisioner/workload/totals.h"
+#include "tests/sim/provisioner/workload/workload.h"
 
 namespace voicectl {
 namespace {
@@ -35,7 +37,7 @@ TEST_P(WorkloadForecasts, CountRightWhatIsCarriedOutWhole) {
     std::erase_if(story, [](const Op& op) { return is_fault(op.deed); });
     const Played played = play(story);
     ASSERT_EQ(played.violation.value_or(""), "") << "seed " << seed;
-    EXPECT_EQ(played.wrong_forecasts, 0U) << "seed " << seed;
+    EXPECT_TRUE(played.wrong_forecasts.empty()) << "seed " << seed;
     forecasts += played.forecasts;
   }
   EXPECT_GT(forecasts, 20U);
@@ -67,6 +69,52 @@ TEST(WorkloadStories, AreTheSameForTheSameSeed) {
   const Played twice = play(story);
   EXPECT_EQ(once.digest, twice.digest);
   EXPECT_EQ(once.calls, twice.calls);
+}
+
+TEST(WorkloadSeeds, ComeToTheSameHoweverManyArePlayedAtOnce) {
+  Seeds seeds{.first = 5, .count = 6, .length = 20, .shift = 3, .jobs = 1};
+  std::vector<std::string> alone;
+  std::vector<std::string> together;
+
+  EXPECT_TRUE(play_seeds(seeds, GoOn::kNo, [&](const Played& one) {
+                alone.push_back(one.digest);
+              }).empty());
+  seeds.jobs = 3;
+  EXPECT_TRUE(play_seeds(seeds, GoOn::kNo, [&](const Played& one) {
+                together.push_back(one.digest);
+              }).empty());
+
+  EXPECT_EQ(alone.size(), seeds.count);
+  EXPECT_EQ(together, alone);
+}
+
+TEST(WorkloadSeeds, AreAddedUp) {
+  Totals totals;
+  Played played;
+  played.ops = 3;
+  played.faults = {{Deed::kTear, 2}};
+  played.forecasts = 4;
+  played.wrong_forecasts = {{{"tenants_moved"}, "after 1 s"}};
+  played.simulated = std::chrono::hours(2);
+  totals.add(played);
+  totals.add(played);
+
+  EXPECT_EQ(totals.stories(), 2U);
+  EXPECT_EQ(totals.str(0),
+            "all laws hold: 2 stories\n"
+            "steps: 6 operations, 0 calls into the world; 0 daemons, 0 hand-overs, 0 promotions by "
+            "the monitor\n"
+            "simulated hours: 4.0\n"
+            "faults: 4: tear 4\n"
+            "plans carried out whole: 8; counted otherwise than forecast: 2: tenants_moved 2\n"
+            "time taken by time forecast: median 0.00, 10th of 100 0.00, 90th 0.00\n");
+}
+
+TEST(WorkloadStories, CanHaveTheirFaultPointsShifted) {
+  const Story story = {{Deed::kKillAt, 3, 1}, {Deed::kWait, 3, 0}, {Deed::kTear, 0, 0}};
+
+  EXPECT_EQ(shifted(story, 5),
+            (Story{{Deed::kKillAt, 8, 1}, {Deed::kWait, 3, 0}, {Deed::kTear, 5, 0}}));
 }
 
 TEST(WorkloadStories, AreRefusedWhenTheyMakeNoSense) {

@@ -2,7 +2,6 @@
 #include "tests/sim/provisioner/workload/world.h"
 
 #include <algorithm>
-#include <csignal>
 
 #include "base/crypto.h"
 #include "provisioner/daemon/live_load.h"
@@ -23,9 +22,6 @@ constexpr std::pair<const char*, const char*> kPrograms[] = {
     {"/opt/third/voice-runtime", "3.0 layout-2"},
     {"/opt/broken/voice-runtime", "broken"},
 };
-constexpr std::uint16_t kFirstPort = 21000;
-/// From a daemon's death to the next one.
-constexpr Duration kPause = seconds(3);
 /// Within which everything comes to rest once nothing fails any more.
 constexpr Duration kRest = minutes(45);
 
@@ -40,8 +36,11 @@ World::World() {
     machine_.files.put(path, content, FileMode{0755});
   }
   desired_ = base_state();
-  machine_.instances.on_request = [this](const std::string& name, const control::Message& question)
-      -> std::optional<Result<std::string>> { return look_at_request(name, question); };
+  machine_.has_registry_faults = true;
+  machine_.instances.on_delivery = [this](const std::string& name,
+                                          const control::Message& question) {
+    return deliver(name, question);
+  };
   start_daemon();
 }
 
@@ -60,15 +59,17 @@ DesiredState World::base_state() {
 }
 
 void World::start_daemon() {
+  kill_daemon();  // one that was killed between two turns
   restart_at_.reset();
   ++daemons_;
+  witness_.see_new_daemon();
   daemon_ = std::make_unique<SimDaemon>(machine_);
   const Status started = daemon_->daemon->start([this] {
     daemon_->is_started = true;
     check_desired();
+    watch_.reset();
     watch_ = std::make_unique<SimWatch>(*daemon_);
-    daemon_->load = [this] { return live_load(watch_->feed.view()); };
-    watch_->feed.start();
+    watch_->watch.begin();
   });
   if (started.has_error()) {
     // A full disk: it ends, and its supervisor tries again.
@@ -92,6 +93,9 @@ void World::guarded(const std::function<void()>& act) {
   try {
     act();
   } catch (const DaemonKilled&) {
+    if (std::exchange(is_power_lost_, false)) {
+      return lose_power(RunFolder::kStays);
+    }
     kill_daemon();
     restart_at_ = now() + kPause;
   }
@@ -113,25 +117,6 @@ std::optional<std::string> World::instance_number(int number) const {
   }
   const auto place = static_cast<std::size_t>(number) % stored().instances.size();
   return std::next(stored().instances.begin(), static_cast<std::ptrdiff_t>(place))->first.str();
-}
-
-std::optional<Result<std::string>> World::look_at_request(const std::string& name,
-                                                          const control::Message& question) {
-  // An upgrade that is turned back ends, at last, who does not let go, and says so before.
-  const std::string forced = "upgrade.forced subject=instance/" + name;
-  const auto& lines = machine_.log_lines;
-  const bool is_forced = std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
-    return line.find(forced) != std::string::npos;
-  });
-  if (question.type == control::request::kStop && !is_forced) {
-    for (const auto& [tenant, record] : stored().tenants) {
-      if (machine_.instances.find(name, tenant) != nullptr && !stopped_with_tenants_) {
-        stopped_with_tenants_ =
-            fmt::format("{} is told to stop while it holds {}", name, tenant.str());
-      }
-    }
-  }
-  return std::nullopt;
 }
 
 void World::apply() {
@@ -227,106 +212,25 @@ void World::operate(const Op& op) {
   }
 }
 
-void World::crash_in_hand_over(const Op& op) {
-  machine_.instances.on_hand_over_step = [this, op](FakeInstances::HandOverStep step,
-                                                    const std::string& source,
-                                                    const std::string& target) {
-    if (static_cast<int>(step) != op.a) {
-      return;
-    }
-    if (op.b == 0 || op.b == 2) {
-      machine_.instances.crash(source, FakeProcesses::killed_by(SIGKILL));
-    }
-    if ((op.b == 1 || op.b == 2) && machine_.instances.is_running(target)) {
-      machine_.instances.crash(target, FakeProcesses::killed_by(SIGKILL));
-    }
-    if (op.b == 3 && daemon_ != nullptr) {
-      restart_at_ = now();  // killed between two turns: the loop must not end under its own feet
-      daemon_->plan.kill();
-    }
-  };
-}
-
-void World::lose_power() {
-  kill_daemon();
-  for (const auto& [name, instance] : stored().instances) {
-    if (machine_.instances.is_running(name.str())) {
-      machine_.instances.crash(name.str());
-    }
-  }
-  machine_.holder.crash();
-  machine_.sim.settle();
-  machine_.processes.reboot();
-  machine_.edge.served.reset();
-  machine_.edge.routes.clear();
-  machine_.edge.sockets.clear();
-  restart_at_ = now() + kPause;
-}
-
-void World::plan_fault(const Op& op) {
-  static const Error kErrors[] = {
-      Error(ErrorCode::kUnavailable, "cannot do this: simulated"),
-      Error(ErrorCode::kResourceExhausted, "cannot do this: simulated lack of space"),
-      Error(ErrorCode::kPermissionDenied, "cannot do this: simulated refusal"),
-  };
-  if (daemon_ == nullptr) {
-    return;
-  }
-  const std::size_t call = daemon_->plan.calls() + 1 + static_cast<std::size_t>(op.a);
-  if (op.deed == Deed::kKillAt) {
-    daemon_->plan.kill_at(call, op.b == 0 ? KillPoint::kBeforeEffect : KillPoint::kAfterEffect);
-  } else {
-    daemon_->plan.fail_at(call, kErrors[op.b]);
-  }
-}
-
-void World::hurt_instance(const Op& op) {
-  const std::optional<std::string> name = instance_number(op.a);
-  if (!name || !machine_.instances.is_running(*name)) {
-    return;
-  }
-  if (op.deed == Deed::kCrash) {
-    machine_.instances.crash(*name);
-  } else {
-    machine_.instances.script_of_running(*name).is_mute = true;
-  }
-}
-
-void World::set_disk_full(bool is_full) {
-  if (is_full) {
-    machine_.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
-    machine_.files.fill_disk();
-  } else {
-    machine_.registry->failure.reset();
-    machine_.files.free_space();
-  }
-}
-
-void World::set_start(std::optional<Duration> ready_after) {
-  InstanceScript script;
-  script.ready_after = ready_after;
-  machine_.instances.script_all(script);
-}
-
-void World::vacate_ports() {
-  for (int i = 0; i <= 15; ++i) {
-    machine_.network.vacate(*Port::make(kFirstPort + i));
-  }
-}
-
 /// What is done to the world, by deed; the others are the operators'.
 const std::map<Deed, World::Act>& World::acts() {
   static const std::map<Deed, Act> kActs = {
       {Deed::kWait, [](World& w, const Op& op) { w.advance(seconds(op.a)); }},
       {Deed::kLoad,
        [](World& w, const Op& op) {
-         w.machine_.instances.sessions[tenant_named(op.a)] = static_cast<std::uint64_t>(op.b);
+         const TenantId tenant = tenant_named(op.a);
+         const auto sessions = static_cast<std::uint64_t>(op.b);
+         w.machine_.instances.sessions[tenant] = sessions;
+         w.witness_.see_load(tenant, sessions);
        }},
       {Deed::kVacate, [](World& w, const Op&) { w.vacate_ports(); }},
       {Deed::kFull, [](World& w, const Op&) { w.set_disk_full(true); }},
       {Deed::kFree, [](World& w, const Op&) { w.set_disk_full(false); }},
       {Deed::kKillAt, &World::plan_fault},
       {Deed::kFailAt, &World::plan_fault},
+      {Deed::kTear, &World::plan_fault},
+      {Deed::kCut, &World::cut},
+      {Deed::kFreeze, [](World& w, const Op& op) { w.freeze_holder(seconds(1 + op.a)); }},
       {Deed::kCrash, &World::hurt_instance},
       {Deed::kMute, &World::hurt_instance},
       {Deed::kSlow,
@@ -341,9 +245,13 @@ const std::map<Deed, World::Act>& World::acts() {
        }},
       {Deed::kHandOver, &World::crash_in_hand_over},
       {Deed::kHolder, [](World& w, const Op&) { w.machine_.holder.crash(); }},
-      {Deed::kReboot, [](World& w, const Op&) { w.lose_power(); }},
+      {Deed::kReboot,
+       [](World& w, const Op& op) {
+         w.lose_power(op.b == 0 ? RunFolder::kStays : RunFolder::kIsEmptied);
+       }},
       {Deed::kOccupy,
        [](World& w, const Op& op) { w.machine_.network.occupy(*Port::make(kFirstPort + op.a)); }},
+      {Deed::kTouch, &World::touch},
       {Deed::kJump,
        [](World& w, const Op& op) { w.machine_.wall.jump(seconds(op.b != 0 ? -op.a : op.a)); }},
   };
@@ -351,7 +259,9 @@ const std::map<Deed, World::Act>& World::acts() {
 }
 
 void World::perform(const Op& op) {
-  is_hurt_ = is_hurt_ || is_fault(op.deed);
+  if (is_fault(op.deed)) {
+    witness_.see_fault();
+  }
   if (const auto act = acts().find(op.deed); act != acts().end()) {
     act->second(*this, op);
   } else if (is_ready()) {
@@ -368,13 +278,25 @@ void World::heal_and_rest() {
   set_disk_full(false);
   set_start(std::chrono::milliseconds(50));
   machine_.instances.on_hand_over_step = {};
-  machine_.instances.sessions.clear();
+  loss_.reset();
+  machine_.holder.thaw();
+  for (auto& [tenant, sessions] : machine_.instances.sessions) {
+    sessions = 0;
+    witness_.see_load(tenant, 0);
+  }
   for (const auto& [name, instance] : stored().instances) {
     if (machine_.instances.is_running(name.str())) {
-      machine_.instances.script_of_running(name.str()).is_mute = false;
+      InstanceScript& script = machine_.instances.script_of_running(name.str());
+      script.is_mute = false;
+      script.stops_after = InstanceScript{}.stops_after;
     }
   }
-  // What was planned against the daemon goes with it.
+  // What was planned against the daemon goes with it; and what it was about fails.
+  const auto& journal = machine_.registry->journal;
+  if (std::any_of(journal.begin(), journal.end(),
+                  [](const JournalEntry& entry) { return entry.state == JournalState::kIntent; })) {
+    witness_.see_fault();
+  }
   kill_daemon();
   restart_at_ = now();
   advance(minutes(5));

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,17 +13,13 @@
 #include <vector>
 
 #include "tests/sim/provisioner/daemon/sim_watch.h"
+#include "tests/sim/provisioner/workload/witness.h"
 #include "tests/sim/provisioner/workload/workload.h"
 
 namespace voicectl {
 
-/// Thrown when a law is broken; caught where the story is played.
-struct Broken {
-  std::string what;
-};
-
-/// The simulated data centre that a story is played in. Its deeds are in world.cpp, its laws in
-/// laws.cpp. THREADS: one.
+/// The simulated data centre that a story is played in. Its deeds are in world.cpp, what goes wrong
+/// in faults.cpp, its laws in laws.cpp. THREADS: one.
 class World {
  public:
   World();
@@ -36,12 +33,18 @@ class World {
   void fill(Played& played) const;
 
  private:
+  static constexpr std::uint16_t kFirstPort = 21000;
+  /// From a daemon's death to the next one.
+  static constexpr Duration kPause = std::chrono::seconds(3);
+
   static DesiredState base_state();
   void start_daemon();
   void kill_daemon();
   void advance(Duration length);
   void guarded(const std::function<void()>& act);
-  bool is_ready() const { return daemon_ != nullptr && daemon_->is_started; }
+  bool is_ready() const {
+    return daemon_ != nullptr && daemon_->is_started && !daemon_->plan.is_killed();
+  }
   void apply();
   void edit(const Op& op);
   void operate(const Op& op);
@@ -56,10 +59,13 @@ class World {
   void restart(const Op& op);
   void upgrade(const Op& op);
   void crash_in_hand_over(const Op& op);
-  void lose_power();
+  enum class RunFolder { kStays, kIsEmptied };
+  void lose_power(RunFolder run);
+  void touch(const Op& op);
   std::optional<std::string> instance_number(int number) const;
-  std::optional<Result<std::string>> look_at_request(const std::string& name,
-                                                     const control::Message& question);
+  FakeInstances::Loss deliver(const std::string& name, const control::Message& question);
+  void cut(const Op& op);
+  void freeze_holder(Duration length);
   void check_always();
   void check_growth();
   void check_forecasts();
@@ -67,13 +73,16 @@ class World {
   void check_rest();
   void check_tenant(const TenantId& name, const RecordedTenant& tenant);
   void check_strays(const Snapshot& recorded);
-  [[noreturn]] void broken(const std::string& what) const {
-    throw Broken{fmt::format("after {}: {}", format_duration(now() - began_), what)};
+  void check_leases(const Snapshot& recorded);
+  void check_folders(const Snapshot& recorded);
+  [[noreturn]] void broken(std::string_view law, const std::string& what) const {
+    throw Broken{law, fmt::format("after {}: {}", format_duration(now() - began_), what)};
   }
   MonoTime now() const { return machine_.sim.now(); }
   const Snapshot& stored() const { return machine_.registry->recorded; }
 
   SimMachine machine_;
+  Witness witness_{machine_};
   std::unique_ptr<SimDaemon> daemon_;
   std::unique_ptr<SimWatch> watch_;
   std::optional<MonoTime> restart_at_;
@@ -87,13 +96,16 @@ class World {
   MonoTime began_ = machine_.sim.now();
   std::size_t calls_ = 0;
   std::size_t daemons_ = 0;
-  /// Something has gone wrong.
-  bool is_hurt_ = false;
+  /// Power went in the middle of the call that the daemon died at.
+  bool is_power_lost_ = false;
+  /// Which of the next questions to an instance goes lost, and how.
+  std::optional<std::pair<int, FakeInstances::Loss>> loss_;
+  /// Numbers below those of processes that daemons start.
+  int last_stray_ = 100;
   std::int64_t last_forecast_ = 0;
   std::size_t forecasts_ = 0;
-  std::size_t wrong_forecasts_ = 0;
+  std::vector<WrongForecast> wrong_forecasts_;
   std::vector<double> time_ratios_;
-  std::optional<std::string> stopped_with_tenants_;
 };
 
 }  // namespace voicectl

@@ -200,11 +200,85 @@ TEST_F(ExecutorTest, GoesOnToNothingElseWhenAnOutcomeCannotBeRecorded) {
     store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
   });
 
+  const std::uint64_t version = recorded.version();
+  const Generation generation = recorded.snapshot().generation;
+
   run({step(0, withdraw("a")), step(1, retire("a"), {0})});
 
   EXPECT_THAT(runner.begun, ElementsAre(describe(withdraw("a"))));
+  EXPECT_NE(recorded.version(), version) << "it is believed, and whoever compares looks again";
+  EXPECT_EQ(recorded.snapshot().generation, generation);
   EXPECT_EQ(outcome->failed, 1U);
   EXPECT_EQ(store->journal[0].state, JournalState::kIntent);
+}
+
+TEST_F(ExecutorTest, RecordsBeforeAnythingElseWhatItCouldNotRecord) {
+  sim.call_after(std::chrono::milliseconds(5), [this] {
+    store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  });
+  run({step(0, withdraw("a"))});
+
+  run({step(0, withdraw("b"))});
+  EXPECT_THAT(runner.begun, ElementsAre(describe(withdraw("a"))));
+  EXPECT_EQ(outcome->skipped, 1U);
+
+  store->failure.reset();
+  run({step(0, withdraw("c"))});
+  EXPECT_THAT(runner.begun, ElementsAre(describe(withdraw("a")), describe(withdraw("c"))));
+  EXPECT_EQ(outcome->done, 1U);
+  EXPECT_THAT(*registry->open_intents(), ::testing::IsEmpty());
+}
+
+TEST_F(ExecutorTest, ARunWithoutStepsRecordsWhatCouldNotBeOrFails) {
+  sim.call_after(std::chrono::milliseconds(5), [this] {
+    store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  });
+  run({step(0, withdraw("a"))});
+  EXPECT_EQ(outcome->unrecorded, 1U);
+  EXPECT_TRUE(executor.has_unrecorded());
+
+  run({});
+  EXPECT_EQ(outcome->failed, 1U);
+  EXPECT_THAT(outcome->remedy, HasSubstr("the disk is full"));
+
+  store->failure.reset();
+  run({});
+  EXPECT_EQ(outcome->failed, 0U);
+  EXPECT_FALSE(executor.has_unrecorded());
+  EXPECT_THAT(*registry->open_intents(), ::testing::IsEmpty());
+}
+
+TEST_F(ExecutorTest, WhatFailedIsNotTakenForDoneBecauseItCouldNotBeRecorded) {
+  runner.failures.emplace(describe(withdraw("a")), Error(ErrorCode::kInternal, "cannot do it"));
+  sim.call_after(std::chrono::milliseconds(5), [this] {
+    store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  });
+
+  run({step(0, withdraw("a"))});
+
+  EXPECT_EQ(outcome->failed, 1U);
+  EXPECT_EQ(outcome->unrecorded, 0U);
+}
+
+TEST_F(ExecutorTest, BelievesWhatIsFoundAndOpensAndClosesItLater) {
+  RecordedChange change;
+  change.edge_fingerprint = "found";
+  JournalEntry entry;
+  entry.kind = "recover";
+
+  executor.believe(ClosedAction{0, JournalState::kDone, "", change}, entry);
+  EXPECT_EQ(recorded.snapshot().edge_fingerprint, "found");
+  EXPECT_NE(registry->load()->edge_fingerprint, "found");
+  store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  run({step(0, withdraw("a"))});
+  EXPECT_TRUE(runner.begun.empty());
+
+  store->failure.reset();
+  run({});
+  EXPECT_EQ(registry->load()->edge_fingerprint, "found");
+  ASSERT_EQ(store->journal.size(), 1U);
+  EXPECT_EQ(store->journal[0].kind, "recover");
+  EXPECT_EQ(store->journal[0].state, JournalState::kDone);
 }
 
 TEST_F(ExecutorTest, StopsADedicatedInstanceWhoseTenantCouldNotBeLent) {

@@ -50,6 +50,24 @@ TEST_F(TenantFilesTest, SecretsAreMadeOnceAndKept) {
   EXPECT_EQ(config()["generation"], 2);
 }
 
+TEST_F(TenantFilesTest, WhatItsRuntimeDidIsTheTenantsOwnTroubleAndABrokenDiskIsNot) {
+  const std::string folder = "/state/tenants/alpha/";
+  const auto trouble = [&] {
+    return tenant_files.refresh_config(a_tenant(), platform, Generation{1}, {}).error();
+  };
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  ASSERT_THAT(files.remove(folder + "config.json"), IsOk());
+  files.fail_at(1, Error(ErrorCode::kInternal, "cannot read: I/O error"));
+  EXPECT_FALSE(tenant_files.is_own_trouble(trouble(), platform));
+
+  ASSERT_THAT(files.make_directory(folder + "config.json", kPrivateDirectory), IsOk());
+  EXPECT_TRUE(tenant_files.is_own_trouble(trouble(), platform));
+  files.damage(folder + "secrets.json", "{");
+  EXPECT_TRUE(tenant_files.is_own_trouble(trouble(), platform));
+  platform.store = {SessionStoreKind::kRedis, "redis://127.0.0.1", "/etc/nowhere"};
+  EXPECT_FALSE(tenant_files.is_own_trouble(trouble(), platform)) << "nobody has that password";
+}
+
 TEST_F(TenantFilesTest, CredentialsOfErpnextAreInstalledAndStandNowhereElse) {
   TenantSpec tenant = a_tenant();
   tenant.backend = {BackendKind::kErpnext, "https://erp.example.com", "", "/etc/erp"};
@@ -272,7 +290,7 @@ class ImportTest : public TenantFilesTest {
   /// What the CLI leaves for the daemon.
   void stage(std::string_view tenant = "alpha", std::string_view store = "embedded") {
     put("tenant.db", "rows");
-    put("secrets.json", R"({"webhook_secrets":["w"],"tool_secret":"t"})");
+    put("secrets.json", R"({"webhook_secrets":["w"],"tool_secret":"t","store_owner":"o"})");
     put("target.json", R"({"tenant":"alpha"})");
     put("import.json",
         dump_json(Json{{"import", "import-1-2"}, {"tenant", tenant}, {"store", store}}));

@@ -64,6 +64,17 @@ TEST(HandOverMetricsTest, CountWhatCameOfEachHandOver) {
   }
 }
 
+TEST(HandOverMetricsTest, TellAlsoPausesThatAreFarTooLong) {
+  HandOverMetrics metrics;
+  metrics.note(moved(1, 300ms, 1s));
+
+  const std::string text = metrics.render({});
+
+  EXPECT_THAT(text, HasSubstr("voicectl_hand_over_pause_seconds_bucket{le=\"0.25\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_hand_over_pause_seconds_bucket{le=\"0.5\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_hand_over_pause_seconds_bucket{le=\"5\"} 1\n"));
+}
+
 TEST(HandOverMetricsTest, TheCheckOfTheTextFindsWhatIsWrong) {
   const std::string good = HandOverMetrics().render({});
 

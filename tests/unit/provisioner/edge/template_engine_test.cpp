@@ -178,6 +178,22 @@ Result<std::string> render_unit(bool is_new) {
                 read_source_file("templates/process/voicectld.service.tmpl"), values);
 }
 
+TEST(TemplateEngineTest, LeavesRawTextAsItIs) {
+  EXPECT_THAT(render("a", "{% raw %}{{ $labels.tenant }}{% endraw %} {{ v }}", {{"v", 1}}),
+              IsOkAnd("{{ $labels.tenant }} 1"));
+  EXPECT_THAT(render("a", "x\n  {% raw %}\n{% if %} {# no #}\n  {% endraw %}\ny", Json::object()),
+              IsOkAnd("x\n{% if %} {# no #}\ny"));
+  EXPECT_THAT(render("a", "{% raw %}{% endraw %}{% raw %}{{{% endraw %}", Json::object()),
+              IsOkAnd("{{"));
+}
+
+TEST(TemplateEngineTest, RawTextMustEndAndBegin) {
+  EXPECT_THAT(render("a", "{% raw %} {{ v }}", Json::object()).error().message(),
+              HasSubstr("a:1:1: a block has no 'endraw'"));
+  EXPECT_THAT(render("a", "{% endraw %}", Json::object()).error().message(),
+              HasSubstr("unexpected 'endraw'"));
+}
+
 TEST(TemplateEngineTest, RendersTheUnitOfTheDaemon) {
   const Result<std::string> unit = render_unit(false);
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/support/fake_descriptor_store.h"
 #include "tests/support/fake_file_system.h"
@@ -82,9 +83,25 @@ TEST_F(ListenerBankTest, KeepsItsOwnWhenTheSameComeBackFromAnInstance) {
   ASSERT_THAT(bind("acme", 21000), IsOk());
   const int before = bank.descriptors(id("acme"))->tcp_listener;
 
-  bank.take_over(id("acme"), UniqueFd(), UniqueFd());
+  const auto same = [](int descriptor) { return UniqueFd(::dup(descriptor)); };
+
+  const ListenerDescriptors held = *bank.descriptors(id("acme"));
+  EXPECT_EQ(bank.take_over(id("acme"), same(held.unix_listener), same(held.tcp_listener)),
+            held.binding);
 
   EXPECT_EQ(bank.descriptors(id("acme"))->tcp_listener, before);
+}
+
+TEST_F(ListenerBankTest, TellsSocketsOfBeforeFromThoseThatWereBoundAnew) {
+  ASSERT_THAT(bind("acme", 21000), IsOk());
+  const ListenerDescriptors before = *bank.descriptors(id("acme"));
+  UniqueFd old_one(::dup(before.unix_listener));
+  UniqueFd tcp(::dup(before.tcp_listener));
+
+  ASSERT_THAT(bank.rebind(id("acme"), path("acme"), SocketAccess{}), IsOk());
+
+  EXPECT_NE(bank.descriptors(id("acme"))->binding, before.binding);
+  EXPECT_EQ(bank.take_over(id("acme"), std::move(old_one), std::move(tcp)), 0U);
 }
 
 TEST_F(ListenerBankTest, TakesOverWhatItDoesNotHave) {

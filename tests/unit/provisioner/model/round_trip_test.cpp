@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/random.h"
+#include "provisioner/model/field_owners.h"
 #include "provisioner/model/names.h"
 #include "provisioner/model/text_rules.h"
 #include "tests/unit/provisioner/model/reading.h"
@@ -182,6 +185,25 @@ TEST_P(RoundTripTest, TheDocumentForPeopleIsReadAsTheSameState) {
 
   ASSERT_THAT(lines_of(parsed), IsEmpty()) << render_desired_state_yaml(state_);
   EXPECT_EQ(parsed.state, state_);
+}
+
+TEST_P(RoundTripTest, TheFullDocumentIsReadAsTheSameStateAndNamesEveryField) {
+  const std::string text = render_full_state_yaml(state_);
+  const ParsedState parsed = parse(text);
+
+  ASSERT_THAT(lines_of(parsed), IsEmpty()) << text;
+  EXPECT_EQ(parsed.state, state_);
+  const std::set<std::string>& platform = parsed.named.at(std::string(kPlatformPart));
+  for (const char* const field :
+       {"monitor.mode", "monitor.marks.starter.high_p99_ms", "rollout.canary", "pool.size"}) {
+    EXPECT_TRUE(platform.contains(field)) << field;
+  }
+  for (const TenantSpec& tenant : state_.tenants) {
+    const std::set<std::string>& named = parsed.named.at(tenant.tenant.str());
+    for (const auto& [field, value] : fields_of(nlohmann::json::parse(render_tenant(tenant)))) {
+      EXPECT_TRUE(named.contains(field)) << field;
+    }
+  }
 }
 
 TEST_P(RoundTripTest, PartsAloneAreReadAsTheSame) {

@@ -55,7 +55,10 @@ const std::vector<Action>& one_of_each() {
       InstallKey{},
       PublishEdge{"0123456789abcdef"},
       PublishRoute{tenant_id("acme"), {"acme.voice.example", "acme.example"}},
-      WithdrawRoute{tenant_id("acme")}};
+      WithdrawRoute{tenant_id("acme")},
+      RestoreFiles{tenant_id("acme")},
+      EndProcess{4711, 99},
+      RecordAdoption{"process/4711", AcceptedDrift{"process/4711", "99", "ann", "a look", kNoon}}};
   return actions;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "provisioner/plan/ownership.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
 #include "tests/support/plan/plan_generator.h"
@@ -28,6 +29,22 @@ TEST(PlanSchemaTest, HoldsForEveryRenderedPlan) {
     apply_steps(snapshot, plan, generator.some_steps(plan), kNoon);
     generator.disturb(snapshot);
   }
+}
+
+TEST(PlanSchemaTest, HoldsForAPlanThatTellsOfOwners) {
+  const FieldClaim claim{3, kNoon, "ann", "tenant promote acme"};
+  OwnershipReport report;
+  report.conflicts.add({"tenants[acme].tier", "\"dedicated\"", "\"pooled\"", claim});
+  report.conflicts.add({"tenants[acme].limits.webhooks", "7", "null", claim, "it is too much"});
+  report.kept.add({"tenants[luigi]", "", "", claim});
+  report.taken.add({"platform.monitor.marks.starter.high_p99_ms", "200", "", std::nullopt});
+  report.taken.add({"tenants[acme].menu", "[" + std::string(5000, ' ') + "]", "[]", std::nullopt});
+  SchemaCheck check("plan.schema.json");
+
+  check.check(*parse_json(
+      with_ownership(render_plan_json(plan_of(a_desired_state({}), Snapshot{})), report)));
+
+  EXPECT_THAT(check.problems, IsEmpty());
 }
 
 TEST(PlanSchemaTest, WouldNoticeAStepWithoutItsReason) {

@@ -53,7 +53,7 @@ TEST(PlannerEdgeTest, StartsAnEdgeThatDoesNotRun) {
   const Plan plan = plan_of(desired, snapshot);
 
   EXPECT_THAT(texts(plan), ElementsAre("publish edge configuration edge-1"));
-  EXPECT_EQ(plan.steps[0].reason, "the edge does not run");
+  EXPECT_EQ(plan.steps[0].reason, "drift: the edge does not run");
   EXPECT_EQ(plan.summary.edge_reloads, 0U);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "tests/support/matchers.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
@@ -29,6 +31,73 @@ TEST(PlannerPoolTest, SpreadsTenantsEvenlyAndTiesByName) {
   EXPECT_EQ(placement(snapshot, "a"), "shared-0");
   EXPECT_EQ(placement(snapshot, "b"), "shared-1");
   EXPECT_EQ(placement(snapshot, "c"), "shared-0");
+}
+
+TEST(PlannerPoolTest, SendsNewTenantsWhereTheLeastIsDone) {
+  const Snapshot snapshot =
+      settled(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c")}));  // a and c on shared-0
+  PlanInputs inputs = plan_inputs();
+  inputs.loads = {{tenant_id("a"), 50}, {tenant_id("b"), 700}, {tenant_id("c"), 150}};
+
+  const Plan plan = plan_of(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c"), a_tenant("d")}),
+                            snapshot, inputs);
+
+  EXPECT_THAT(texts(plan), ::testing::Contains("lend listener of d to shared-0"));
+  const auto lent = std::find_if(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    return std::holds_alternative<LendListener>(step.action);
+  });
+  ASSERT_NE(lent, plan.steps.end());
+  EXPECT_THAT(
+      lent->reason,
+      HasSubstr("shared-0 is the least loaded (200 mCPU, 2 tenants) of 2 shared instances"));
+}
+
+TEST(PlannerPoolTest, ALittleMoreLoadIsNoReasonToGoElsewhere) {
+  const Snapshot snapshot = settled(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c")}));
+  PlanInputs inputs = plan_inputs();
+  inputs.loads = {{tenant_id("a"), 10}, {tenant_id("b"), 90}, {tenant_id("c"), 10}};
+
+  const Plan plan = plan_of(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c"), a_tenant("d")}),
+                            snapshot, inputs);
+
+  EXPECT_THAT(texts(plan), ::testing::Contains("lend listener of d to shared-1"))
+      << "both do little, and there are fewer tenants";
+}
+
+TEST(PlannerPoolTest, ManyNewTenantsAreSpreadByWhatTheyAreExpectedToDo) {
+  const Snapshot snapshot = settled(a_pool(2, {a_tenant("a"), a_tenant("b")}));
+  PlanInputs inputs = plan_inputs();
+  inputs.loads = {{tenant_id("a"), 1000}, {tenant_id("b"), 200}};  // 600 on average
+  std::vector<TenantSpec> tenants = {a_tenant("a"), a_tenant("b")};
+  for (const char* name : {"c", "d", "e", "f"}) {
+    tenants.push_back(a_tenant(name));
+  }
+
+  const Plan plan = plan_of(a_pool(2, tenants), snapshot, inputs);
+
+  EXPECT_THAT(texts(plan),
+              ::testing::IsSupersetOf({"lend listener of c to shared-1",    // 200, 1000
+                                       "lend listener of d to shared-1",    // 800, 1000
+                                       "lend listener of e to shared-0",    // 1400, 1000
+                                       "lend listener of f to shared-1"}))  // 1400, 1600
+      << ::testing::PrintToString(texts(plan));
+}
+
+TEST(PlannerPoolTest, WhoIsAloneSaysNothingAboutTheOthers) {
+  TenantSpec alone = a_tenant("z");
+  alone.tier = Tier::kDedicated;
+  const Snapshot snapshot = settled(a_pool(2, {a_tenant("a"), a_tenant("b"), alone}));
+  PlanInputs inputs = plan_inputs();
+  inputs.loads = {{tenant_id("a"), 1000}, {tenant_id("b"), 400}, {tenant_id("z"), 8600}};
+
+  const Plan plan =
+      plan_of(a_pool(2, {a_tenant("a"), a_tenant("b"), a_tenant("c"), a_tenant("d"), alone}),
+              snapshot, inputs);
+
+  EXPECT_THAT(texts(plan),
+              ::testing::IsSupersetOf({"lend listener of c to shared-1",    // 1000, 400
+                                       "lend listener of d to shared-0"}))  // 1000, 1100
+      << ::testing::PrintToString(texts(plan));
 }
 
 TEST(PlannerPoolTest, LeavesTenantsWhereTheyAreWhenThePoolGrows) {
@@ -126,7 +195,7 @@ TEST(PlannerPoolTest, StartsAFailedInstanceAgainWithItsOwnPort) {
   const Plan plan = plan_of(desired, snapshot);
 
   EXPECT_THAT(texts(plan), ElementsAre("start shared instance shared-0 (health on port 21000)"));
-  EXPECT_EQ(plan.steps[0].reason, "it failed and its restart budget is spent");
+  EXPECT_EQ(plan.steps[0].reason, "drift: it failed and its restart budget is spent");
 }
 
 TEST(PlannerPoolTest, StartsAnInstanceAgainThatIsNotObservedAtAll) {

@@ -155,7 +155,25 @@ TEST(PlannerTest, BindsALostListenerOnTheSamePort) {
 
   EXPECT_THAT(texts(plan), ElementsAre("bind listener of acme on port 21001",
                                        "lend listener of acme to shared-0"));
-  EXPECT_EQ(plan.steps[0].reason, "its listener on port 21001 is recorded and nobody holds it");
+  EXPECT_EQ(plan.steps[0].reason,
+            "drift: its listener on port 21001 is recorded and nobody holds it");
+}
+
+TEST(PlannerTest, LendsAgainWhatWasBoundAnewAndMovesItLikeAnyOther) {
+  DesiredState desired = a_desired_state({a_tenant("acme"), a_tenant("other")});
+  Snapshot snapshot = settled(desired);
+  snapshot.observed.rebound.insert(tenant_id("acme"));
+
+  const Plan plan = plan_of(desired, snapshot);
+  desired.tenants.front().tier = Tier::kDedicated;
+  const Plan move = plan_of(desired, snapshot);
+
+  EXPECT_THAT(texts(plan), ElementsAre("lend listener of acme to shared-0"));
+  EXPECT_EQ(plan.steps[0].reason, "its instance may not have its listener of now");
+  EXPECT_TRUE(std::any_of(move.steps.begin(), move.steps.end(), [](const Step& step) {
+    const auto* const lend = std::get_if<LendListener>(&step.action);
+    return lend != nullptr && lend->from && lend->from->str() == "shared-0";
+  }));
 }
 
 TEST(PlannerTest, LendsAgainWhatItsInstanceDidNotTakeAndWritesAnewWhatItReads) {

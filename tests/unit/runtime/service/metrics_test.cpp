@@ -20,10 +20,14 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   TenantLoad load;
   load.sessions = 3;
   load.counters = counters;
+  load.processor_time = std::chrono::milliseconds(250);
+  load.bytes = {100, 200};
+  counters->latency.record(std::chrono::milliseconds(4));
+  counters->older_latency.record(std::chrono::milliseconds(40));
   load.event_lag = {2, std::chrono::milliseconds(3), std::chrono::milliseconds(2)};
 
   const std::string text = render_metrics({{"acme", load}}, HandOverFigures(),
-                                          {std::chrono::milliseconds(1500), Bytes{4096}, 9});
+                                          {std::chrono::milliseconds(1500), Bytes{4096}, 9, {}, 7});
 
   EXPECT_THAT(text, HasSubstr("voicectl_sessions{tenant=\"acme\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("voicectl_requests_total{tenant=\"acme\",route=\"/api/sessions\","
@@ -33,7 +37,14 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   EXPECT_THAT(text, HasSubstr("voicectl_event_lag_seconds_total{tenant=\"acme\"} 0.003\n"));
   EXPECT_THAT(text, HasSubstr("voicectl_requests_refused_total{tenant=\"acme\","
                               "traffic=\"webhook\",reason=\"tenant\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_handler_cpu_seconds_total{tenant=\"acme\"} 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_received_bytes_total{tenant=\"acme\"} 100\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_sent_bytes_total{tenant=\"acme\"} 200\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_request_seconds_bucket{tenant=\"acme\",le=\"0.005\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_request_seconds_count{tenant=\"acme\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_loop_lag_seconds_count 0\n"));
   EXPECT_THAT(text, HasSubstr("process_cpu_seconds_total 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_websockets_kept 7\n"));
   EXPECT_THAT(text, HasSubstr("process_open_fds 9\n"));
 }
 

@@ -147,6 +147,36 @@ TEST(SessionTableTest, CountsWhatLives) {
   EXPECT_NE(table.find(session.session), nullptr);
 }
 
+TEST(SessionTableTest, KnowsWhatItHoldsHoweverSessionsComeAndGo) {
+  SessionTable table;
+  EXPECT_EQ(table.bytes(), 0U);
+  table.put(a_session());
+  const std::size_t one = table.bytes();
+  EXPECT_GT(one, sizeof(Session));
+
+  Session longer = a_session();
+  longer.transcript = std::string(10'000, 'x');
+  longer.deliveries = {"call-1/" + std::string(100, 'y')};
+  table.put(longer);
+  EXPECT_GT(table.bytes(), one + 10'100);
+  table.put(a_session());
+  EXPECT_EQ(table.bytes(), one);
+
+  for (std::size_t i = 0; i < 2 * SessionTable::kEndedKept; ++i) {
+    Session session = a_session("0123456789ab" + std::to_string(10000 + i));
+    session.status = SessionStatus::kCompleted;
+    table.put(session);
+    EXPECT_LE(table.bytes(), (SessionTable::kEndedKept + 1) * (one + 100));
+  }
+  longer.status = SessionStatus::kCompleted;
+  const std::size_t before = table.bytes();
+  table.put(longer);
+  table.forget(longer.session);
+  EXPECT_LT(table.bytes(), before);
+  table.clear();
+  EXPECT_EQ(table.bytes(), 0U);
+}
+
 TEST(SessionTableTest, FindsByCallAndByRequest) {
   SessionTable table;
   Session session = a_session();

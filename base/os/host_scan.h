@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/host_facts.h"
+#include "base/os/file_system.h"
+#include "base/result.h"
+
+namespace voicectl {
+
+/// Looks at what others may have changed: files, processes, listeners.
+///
+/// What cannot be found out is left out, never guessed.
+/// THREADS: loop thread only. Nothing here blocks for longer than reading /proc takes.
+class HostScan {
+ public:
+  virtual ~HostScan() = default;
+
+  /// What is at `path`; nullopt if nothing is.
+  /// ERRORS: kPermissionDenied; kInternal.
+  virtual Result<std::optional<FileFacts>> look(const std::string& path) = 0;
+
+  /// Every process whose arguments may be read.
+  virtual std::vector<ProcessFacts> processes() = 0;
+
+  /// TCP listeners of this machine's addresses. Costs with the number of listeners, not of
+  /// connections.
+  virtual std::vector<ListenerFacts> listeners() = 0;
+
+  /// The socket behind `descriptor`, as ListenerFacts names it; nullopt if it is none.
+  virtual std::optional<std::uint64_t> socket_inode(int descriptor) = 0;
+
+  /// The file that the unix socket behind `descriptor` is bound to, also when another one has its
+  /// name by now; nullopt where the kernel does not tell.
+  virtual std::optional<FileIdentity> bound_file(int descriptor) = 0;
+
+  /// Inodes of all sockets that `pid` has open; nullopt if that may not be seen. Costs with the
+  /// number of its descriptors.
+  virtual std::optional<std::set<std::uint64_t>> sockets(int pid) = 0;
+
+  /// Gives what `seen` was seen of at `path` that mode and, if one is named, that owner.
+  ///
+  /// What came into its place meanwhile is left alone, and so is a file that has another name
+  /// besides: that one may be in anybody's folder.
+  /// ERRORS: kConflict for both; kPermissionDenied.
+  virtual Status set_access(const std::string& path,
+                            const FileFacts& seen,
+                            FileMode mode,
+                            std::optional<UserIds> owner) = 0;
+
+  /// Signals that process alone: it may be in somebody else's group. One that is gone is success,
+  /// and its number is never mistaken.
+  virtual Status signal_process(int pid, std::uint64_t start_ticks, int signal_number) = 0;
+};
+
+}  // namespace voicectl

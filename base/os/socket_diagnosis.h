@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/host_facts.h"
+
+namespace voicectl {
+
+/// TCP listeners, as the kernel tells (sock_diag(7)); empty where it does not.
+std::vector<ListenerFacts> ask_for_listeners();
+
+/// The file that the unix socket of that inode is bound to; nullopt where the kernel does not tell.
+std::optional<FileIdentity> ask_for_bound_file(std::uint64_t inode);
+
+}  // namespace voicectl

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provisioner/daemon/drift_watch.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/crypto.h"
+#include "base/os/process_identity.h"
+#include "provisioner/holder/holder_store.h"
+#include "provisioner/plan/planner.h"
+
+namespace voicectl {
+namespace {
+
+/// As the largest file that is written.
+constexpr std::size_t kMostBytes = 16U << 20;
+constexpr std::size_t kMostIdentity = 4096;
+
+Json finding_json(const DriftFinding& finding) {
+  Json out = {{"kind", name_of(finding.kind)},
+              {"name", finding.name},
+              {"subject", finding.subject},
+              {"path", finding.path.empty() ? Json() : Json(finding.path)},
+              {"expected", finding.expected},
+              {"found", finding.found},
+              {"state", finding.state.empty() ? Json() : Json(finding.state)},
+              {"since", finding.since ? Json(format_wall_time(*finding.since)) : Json()},
+              {"repaired_by_apply", finding.repair != DriftRepair::kNone && !finding.is_held},
+              {"adoptable", finding.not_adoptable.empty()},
+              {"remedy", remedy_of(finding)},
+              {"adopted", Json()}};
+  if (finding.adopted) {
+    out["adopted"] = {{"who", finding.adopted->who},
+                      {"why", finding.adopted->why},
+                      {"at", format_wall_time(finding.adopted->at)}};
+  }
+  return out;
+}
+
+Json adoption_json(const AcceptedDrift& adoption, const std::vector<DriftFinding>& findings) {
+  const bool applies = std::any_of(
+      findings.begin(), findings.end(),
+      [&](const DriftFinding& finding) { return finding.adopted && *finding.adopted == adoption; });
+  return {{"name", adoption.name},
+          {"who", adoption.who},
+          {"why", adoption.why},
+          {"at", format_wall_time(adoption.at)},
+          {"applies", applies}};
+}
+
+}  // namespace
+
+void DriftWatch::begin() {
+  deps_.reactor.call_after(kDriftInterval, [this] {
+    if (!deps_.is_busy()) {
+      look_and_tell();
+    }
+    begin();
+  });
+}
+
+void DriftWatch::look_and_tell() {
+  std::map<std::string, Told> now;
+  for (const DriftFinding& finding : look(deps_.snapshot())) {
+    if (finding.adopted) {
+      continue;
+    }
+    now.emplace(finding.name, Told{finding.kind, finding.subject});
+    if (!told_.contains(finding.name)) {
+      deps_.events.add("drift.found", finding.subject,
+                       dump_json({{"name", finding.name},
+                                  {"kind", name_of(finding.kind)},
+                                  {"reason", summarize(finding)}}));
+    }
+  }
+  for (const auto& [name, told] : told_) {
+    if (!now.contains(name)) {
+      deps_.events.add("drift.gone", told.subject,
+                       dump_json({{"name", name}, {"kind", name_of(told.kind)}}));
+    }
+  }
+  told_ = std::move(now);
+}
+
+TenantHolds DriftWatch::holds_of(const TenantId& tenant) const {
+  // A listener that nobody holds is bound anew whatever its file is like.
+  return {deps_.bank.holds(tenant), bound_file(tenant)};
+}
+
+std::vector<ExpectedFile> DriftWatch::expected_of(const RecordedTenant& tenant,
+                                                  const Snapshot& seen,
+                                                  const TenantHolds& holds) const {
+  return expected_tenant_files(
+      deps_.rules, tenant, seen.platform ? seen.platform->domain : "", deps_.written,
+      seen.edge_fingerprint.empty() ? "" : deps_.edge.config_file(), holds);
+}
+
+const std::vector<ExpectedFile>& DriftWatch::known_of(const RecordedTenant& tenant,
+                                                      const Snapshot& seen) {
+  const TenantHolds holds = holds_of(tenant.spec.tenant);
+  const bool has_edge = !seen.edge_fingerprint.empty();
+  const auto [entry, is_new] = expectations_.try_emplace(tenant.spec.tenant);
+  Expectation& known = entry->second;
+  if (is_new || known.recorded != deps_.recorded.version() || known.has_edge != has_edge ||
+      known.written != deps_.written.version() || known.holds != holds) {
+    known = {deps_.recorded.version(), deps_.written.version(), has_edge, holds,
+             expected_of(tenant, seen, holds)};
+  }
+  return known.files;
+}
+
+std::optional<FileIdentity> DriftWatch::bound_file(const TenantId& tenant) const {
+  const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
+  const std::optional<std::uint64_t> inode =
+      held ? deps_.scan.socket_inode(held->unix_listener) : std::nullopt;
+  if (!inode) {
+    return std::nullopt;
+  }
+  const auto known = bound_.find(tenant);
+  if (known != bound_.end() && known->second.first == *inode) {
+    return known->second.second;
+  }
+  const std::optional<FileIdentity> bound = deps_.scan.bound_file(held->unix_listener);
+  if (bound) {
+    bound_.insert_or_assign(tenant, std::pair(*inode, *bound));
+  }
+  return bound;
+}
+
+std::vector<ExpectedFile> DriftWatch::expected(const std::optional<TenantId>& tenant) const {
+  if (!tenant) {
+    return expected_platform_files(deps_.rules, deps_.snapshot(), deps_.written,
+                                   deps_.edge.config_file());
+  }
+  const RecordedTenant* const found = deps_.recorded.find_tenant(*tenant);
+  return found == nullptr ? std::vector<ExpectedFile>()
+                          : expected_of(*found, deps_.recorded.snapshot(), holds_of(*tenant));
+}
+
+std::optional<ObservedFile> DriftWatch::observe(const std::string& path, bool wants_text) {
+  const Result<std::optional<FileFacts>> facts = deps_.scan.look(path);
+  if (facts.has_error()) {
+    return std::nullopt;  // it could not be looked at, which says nothing of it
+  }
+  ObservedFile out{*facts, {}};
+  if (!wants_text) {
+    return out;
+  }
+  if (!out.facts || out.facts->kind != FileKind::kFile) {
+    texts_.erase(path);
+    return out;
+  }
+  const auto known = texts_.find(path);
+  if (known != texts_.end() && known->second.facts == *out.facts) {
+    out.digest = known->second.digest;
+    return out;
+  }
+  const Result<std::optional<std::string>> text = deps_.files.read(path, kMostBytes);
+  if (text.has_value() && *text) {
+    out.digest = sha256_hex(**text);
+    texts_.insert_or_assign(path, Read{*out.facts, out.digest});
+  } else if (text.has_error() && text.error().code() == ErrorCode::kResourceExhausted) {
+    out.digest = "longer than any text that was written";
+  }
+  return out;
+}
+
+ProcessMarks DriftWatch::marks() {
+  const DaemonPaths& paths = deps_.rules.paths;
+  ProcessMarks out;
+  out.programs = paths.state + "/programs/";
+  out.edge_config = deps_.edge.config_file();
+  out.holder_socket = paths.run + "/holder.sock";
+  out.users = {0, deps_.rules.own_uid};
+  if (deps_.rules.instances) {
+    out.users.insert(deps_.rules.instances->uid);
+  }
+  out.daemon = deps_.pid;
+  const auto know = [&out](const std::optional<ProcessIdentity>& who) {
+    if (who) {
+      out.known.emplace(who->pid, who->start_ticks);
+    }
+  };
+  for (const InstanceView& view : deps_.instances.observe()) {
+    know(view.process);
+  }
+  know(deps_.edge.observe().process);
+  const Result<std::optional<std::string>> holder =
+      deps_.files.read(HolderStore::identity_file(paths.run), kMostIdentity);
+  if (holder.has_value() && *holder) {
+    know(parse_identity(**holder));
+  }
+  return out;
+}
+
+std::set<std::uint64_t> DriftWatch::known_sockets(const ProcessMarks& marks) const {
+  std::set<std::uint64_t> out;
+  for (const TenantId& tenant : deps_.bank.tenants()) {
+    const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
+    if (const auto inode = held ? deps_.scan.socket_inode(held->tcp_listener) : std::nullopt) {
+      out.insert(*inode);
+    }
+  }
+  for (const auto& [pid, start] : marks.known) {
+    if (const auto sockets = deps_.scan.sockets(pid)) {
+      out.insert(sockets->begin(), sockets->end());
+    }
+  }
+  return out;
+}
+
+std::vector<HostFacts::Stranger> DriftWatch::strangers(const Snapshot& seen,
+                                                       const ProcessMarks& marks,
+                                                       const std::vector<ProcessFacts>& processes) {
+  std::set<std::uint16_t> leased;
+  for (const PortLease& lease : seen.leases) {
+    if (!lease.released_at) {
+      leased.insert(lease.port.value());
+    }
+  }
+  std::vector<ListenerFacts> unknown;
+  for (const ListenerFacts& listener : deps_.scan.listeners()) {
+    if (leased.contains(listener.port) && !own_sockets_.contains(listener.inode)) {
+      unknown.push_back(listener);
+    }
+  }
+  if (unknown.empty()) {
+    return {};
+  }
+  // Whose numbers were given out again is not ours any more.
+  own_sockets_ = known_sockets(marks);
+  std::vector<HostFacts::Stranger> out;
+  for (const ListenerFacts& listener : unknown) {
+    if (!own_sockets_.contains(listener.inode)) {
+      out.push_back({listener, owner_of(listener, processes)});
+    }
+  }
+  return out;
+}
+
+std::optional<ProcessFacts> DriftWatch::owner_of(const ListenerFacts& listener,
+                                                 const std::vector<ProcessFacts>& processes) const {
+  const auto owner =
+      std::find_if(processes.begin(), processes.end(), [&](const ProcessFacts& process) {
+        const auto sockets = deps_.scan.sockets(process.pid);
+        return sockets && sockets->contains(listener.inode);
+      });
+  return owner == processes.end() ? std::nullopt : std::optional(*owner);
+}
+
+void DriftWatch::note_since(std::vector<DriftFinding>& findings) {
+  std::map<std::pair<DriftKind, std::string>, WallTime> now;
+  for (DriftFinding& finding : findings) {
+    const std::pair key(finding.kind, finding.name);
+    const auto known = first_seen_.find(key);
+    now.emplace(key, known == first_seen_.end() ? deps_.wall.now() : known->second);
+    if (!finding.since && known != first_seen_.end()) {
+      finding.since = known->second;  // at least since then
+    }
+  }
+  first_seen_ = std::move(now);
+}
+
+void DriftWatch::look_at(const ExpectedFile& expected,
+                         std::vector<ExpectedFile>& wrong,
+                         HostFacts& facts) {
+  std::optional<ObservedFile> observed = observe(expected.path, !expected.texts.empty());
+  if (!observed || is_right(expected, *observed)) {
+    return;
+  }
+  wrong.push_back(expected);
+  facts.files.insert_or_assign(expected.path, *std::move(observed));
+  for (const std::string& source : expected.made_from) {
+    if (std::optional<ObservedFile> found = observe(source, false)) {
+      facts.files.emplace(source, *std::move(found));  // one that is wrong itself is there already
+    }
+  }
+}
+
+void DriftWatch::forget_others(const Snapshot& seen) {
+  for (auto known = expectations_.begin(); known != expectations_.end();) {
+    if (seen.tenants.contains(known->first)) {
+      ++known;
+      continue;
+    }
+    for (const ExpectedFile& file : known->second.files) {
+      texts_.erase(file.path);
+    }
+    bound_.erase(known->first);
+    known = expectations_.erase(known);
+  }
+}
+
+void DriftWatch::look_at_platform(const Snapshot& seen,
+                                  std::vector<ExpectedFile>& wrong,
+                                  HostFacts& facts) {
+  // Some of these say the same as others: all of them are compared together.
+  wrong = expected_platform_files(deps_.rules, seen, deps_.written, deps_.edge.config_file());
+  std::set<std::string> compared;
+  for (const ExpectedFile& file : wrong) {
+    if (!file.same_as.empty()) {
+      compared.insert(file.same_as);
+    }
+  }
+  for (const ExpectedFile& file : wrong) {
+    const bool wants_text =
+        !file.texts.empty() || !file.same_as.empty() || compared.contains(file.path);
+    if (std::optional<ObservedFile> observed = observe(file.path, wants_text)) {
+      facts.files.emplace(file.path, *std::move(observed));
+    }
+  }
+}
+
+std::vector<DriftFinding> DriftWatch::look(const Snapshot& seen) {
+  ++looks_;
+  HostFacts facts;
+  std::vector<ExpectedFile> wrong;
+  look_at_platform(seen, wrong, facts);
+  forget_others(seen);
+  for (const auto& [name, tenant] : seen.tenants) {
+    for (const ExpectedFile& expected : known_of(tenant, seen)) {
+      look_at(expected, wrong, facts);
+    }
+  }
+  facts.processes = deps_.scan.processes();
+  const ProcessMarks marks = this->marks();
+  facts.strangers = strangers(seen, marks, facts.processes);
+  std::vector<DriftFinding> out = find_drift(
+      DriftInputs{seen, wrong, marks, PlanInputs{}.renew_before, deps_.wall.now()}, facts);
+  note_since(out);
+  last_ = out;
+  return out;
+}
+
+Json drift_json(const std::vector<DriftFinding>& findings,
+                const std::map<std::string, AcceptedDrift>& adoptions,
+                WallTime looked_at) {
+  Json found = Json::array();
+  for (const DriftFinding& finding : findings) {
+    found.push_back(finding_json(finding));
+  }
+  Json adopted = Json::array();
+  for (const auto& [name, adoption] : adoptions) {
+    adopted.push_back(adoption_json(adoption, findings));
+  }
+  return {{"schema", "voicectl/drift/v1"},
+          {"looked_at", format_wall_time(looked_at)},
+          {"findings", std::move(found)},
+          {"adoptions", std::move(adopted)}};
+}
+
+}  // namespace voicectl

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/os/posix_host_scan.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/os/posix_listener_factory.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Eq;
+using ::testing::Field;
+using ::testing::Not;
+using ::testing::Optional;
+
+class HostScanTest : public ::testing::Test {
+ protected:
+  std::string put(const std::string& name, const std::string& text) {
+    const std::string path = folder.path(name);
+    std::ofstream(path) << text;
+    EXPECT_EQ(::chmod(path.c_str(), 0600), 0);
+    return path;
+  }
+  FileFacts look(const std::string& path) {
+    const Result<std::optional<FileFacts>> seen = scan.look(path);
+    EXPECT_THAT(seen, IsOk());
+    return seen.has_value() && *seen ? **seen : FileFacts{};
+  }
+
+  TempDir folder;
+  PosixHostScan scan;
+  PosixListenerFactory listeners;
+};
+
+TEST_F(HostScanTest, SeesWhatIsAtAPathAndDoesNotFollowLinks) {
+  const std::string path = put("a", "text");
+  const std::string link = folder.path("link");
+  ASSERT_EQ(::symlink("/etc/passwd", link.c_str()), 0);
+
+  EXPECT_EQ(look(path).kind, FileKind::kFile);
+  EXPECT_EQ(look(path).mode, 0600U);
+  EXPECT_EQ(look(path).uid, ::getuid());
+  EXPECT_EQ(look(folder.path()).kind, FileKind::kFolder);
+  EXPECT_EQ(look(link).kind, FileKind::kLink);
+  EXPECT_EQ(look(link).target, "/etc/passwd");
+  EXPECT_EQ(*scan.look(folder.path("nothing")), std::nullopt);
+  EXPECT_EQ(*scan.look(path + "/below"), std::nullopt);
+}
+
+TEST_F(HostScanTest, EveryTouchOfAFileIsAnotherTime) {
+  const std::string path = put("a", "text");
+  const FileFacts before = look(path);
+
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+
+  EXPECT_EQ(look(path).identity, before.identity);
+  EXPECT_GE(look(path).changed_ns, before.changed_ns);
+  EXPECT_FALSE(look(path) == before);
+}
+
+TEST_F(HostScanTest, SetsTheAccessOfWhatWasSeenAndOfNothingElse) {
+  const std::string path = put("a", "text");
+  const FileFacts seen = look(path);
+
+  EXPECT_THAT(scan.set_access(path, seen, FileMode{0400}, std::nullopt), IsOk());
+  EXPECT_EQ(look(path).mode, 0400U);
+
+  const std::string other = put("other", "text");
+  ASSERT_EQ(::rename(other.c_str(), path.c_str()), 0);
+  EXPECT_THAT(scan.set_access(path, seen, FileMode{0444}, std::nullopt),
+              FailsWith(ErrorCode::kConflict));
+  EXPECT_EQ(look(path).mode, 0600U);
+}
+
+TEST_F(HostScanTest, AFileWithASecondNameIsLeftAlone) {
+  const std::string path = put("a", "text");
+  ASSERT_EQ(::link(path.c_str(), folder.path("b").c_str()), 0);
+
+  EXPECT_THAT(scan.set_access(path, look(path), FileMode{0644}, std::nullopt),
+              FailsWith(ErrorCode::kConflict));
+  EXPECT_EQ(look(path).mode, 0600U);
+}
+
+TEST_F(HostScanTest, ALinkInTheFilesPlaceIsNotFollowed) {
+  const std::string victim = put("victim", "text");
+  const std::string path = put("a", "text");
+  const FileFacts seen = look(path);
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  ASSERT_EQ(::symlink(victim.c_str(), path.c_str()), 0);
+
+  EXPECT_THAT(scan.set_access(path, seen, FileMode{0666}, std::nullopt),
+              FailsWith(ErrorCode::kConflict));
+  EXPECT_EQ(look(victim).mode, 0600U);
+}
+
+TEST_F(HostScanTest, KnowsWhichFileASocketIsBoundToAlsoWhenAnotherHasItsName) {
+  const std::string path = folder.path("s.sock");
+  const Result<UniqueFd> first = listeners.bind_unix(path, {});
+  ASSERT_THAT(first, IsOk());
+  const std::optional<FileIdentity> bound = scan.bound_file(first->get());
+  if (!bound) {
+    GTEST_SKIP() << "this kernel does not tell (sock_diag for unix sockets)";
+  }
+  EXPECT_EQ(bound, look(path).identity);
+
+  ASSERT_EQ(::unlink(path.c_str()), 0);
+  const Result<UniqueFd> second = listeners.bind_unix(path, {});
+  ASSERT_THAT(second, IsOk());
+
+  EXPECT_EQ(scan.bound_file(first->get()), bound);
+  EXPECT_EQ(scan.bound_file(second->get()), look(path).identity);
+}
+
+TEST_F(HostScanTest, SeesListenersAndWhoHasThem) {
+  Result<UniqueFd> listener = Error(ErrorCode::kInternal, "cannot be: not tried");
+  std::uint16_t number = 0;
+  for (std::int64_t port = 24100; listener.has_error() && port < 24200; ++port) {
+    listener = listeners.bind_tcp(*Port::make(port));
+    number = static_cast<std::uint16_t>(port);
+  }
+  ASSERT_THAT(listener, IsOk());
+  const std::optional<std::uint64_t> inode = scan.socket_inode(listener->get());
+  ASSERT_TRUE(inode);
+
+  EXPECT_THAT(scan.listeners(), Contains(Eq(ListenerFacts{number, *inode, ::getuid()})));
+  EXPECT_THAT(scan.sockets(::getpid()), Optional(Contains(*inode)));
+  EXPECT_THAT(scan.sockets(::getpid()), Optional(Not(Contains(*inode + 1'000'000))));
+  EXPECT_EQ(scan.sockets(4'000'000), std::nullopt);
+}
+
+TEST_F(HostScanTest, SeesProcessesAndEndsExactlyTheOneThatWasMeant) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl("/bin/sleep", "sleep", "300", nullptr);
+    ::_exit(127);
+  }
+  // Until exec it is a copy of us.
+  std::vector<ProcessFacts> all;
+  auto found = all.end();
+  const auto is_child = [child](const ProcessFacts& process) {
+    return process.pid == child && process.arguments.front() == "sleep";
+  };
+  while (found == all.end()) {
+    all = scan.processes();
+    found = std::find_if(all.begin(), all.end(), is_child);
+  }
+
+  EXPECT_EQ(found->parent, ::getpid());
+  EXPECT_EQ(found->uid, ::getuid());
+  EXPECT_THAT(found->arguments, ::testing::ElementsAre("sleep", "300"));
+  EXPECT_THAT(scan.signal_process(child, found->start_ticks + 1, SIGKILL), IsOk());
+  EXPECT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "another process of that number was meant";
+  EXPECT_THAT(scan.signal_process(child, found->start_ticks, SIGTERM), IsOk());
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_THAT(scan.signal_process(child, found->start_ticks, SIGTERM), IsOk()) << "it is gone";
+}
+
+}  // namespace
+}  // namespace voicectl

@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: Apache-2.0
+// An apply takes its tenants in batches, and tenants, probes and the daemon fail on the way.
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/sim/provisioner/daemon/daemon_world.h"
+
+namespace voicectl {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+TenantId id(std::string_view slug) {
+  return *TenantId::parse(slug);
+}
+
+/// One tenant goes first, the others two by two.
+RolloutSpec canary_then_pairs(std::chrono::seconds pause = 0s) {
+  return {.canary = {id("delta")}, .batch = 2, .pause = pause};
+}
+
+class RolloutSim : public DaemonWorld {
+ protected:
+  static DesiredState five() {
+    return platform_with({"alpha", "beta", "delta", "epsilon", "gamma"});
+  }
+  /// All five with another name, which their instances have to take.
+  static DesiredState five_renamed(const std::string& name = "Renamed") {
+    DesiredState out = five();
+    for (TenantSpec& tenant : out.tenants) {
+      tenant.name = name;
+    }
+    return out;
+  }
+  std::shared_ptr<Applied> begin(const DesiredState& desired, const RolloutSpec& spec) {
+    auto out = std::make_shared<Applied>();
+    ReconcileLoop::ApplyRequest request{desired, std::nullopt, "test"};
+    request.rollout = spec;
+    EXPECT_THAT(daemon().daemon->loop().apply(
+                    std::move(request),
+                    {[](const Plan&) {},
+                     [out](const api::StepProgress& step) { out->steps[step.text] = step; },
+                     [out](const api::ApplyOutcome& outcome) {
+                       out->is_finished = true;
+                       out->outcome = outcome;
+                     }}),
+                IsOk());
+    return out;
+  }
+  Applied roll_out(const DesiredState& desired, const RolloutSpec& spec) {
+    const auto out = begin(desired, spec);
+    machine.sim.advance(600s);
+    return *out;
+  }
+  /// From now on instances refuse the configuration of that tenant.
+  void refuse(const std::set<std::string>& tenants) {
+    machine.instances.on_request =
+        [tenants](const std::string&,
+                  const control::Message& question) -> std::optional<Result<std::string>> {
+      for (const std::string& tenant : tenants) {
+        if (question.type == control::request::kReconfigure &&
+            question.body.find(tenant) != std::string::npos) {
+          return Result<std::string>(Error(ErrorCode::kInvalidArgument, "cannot take it"));
+        }
+      }
+      return std::nullopt;
+    };
+  }
+  /// More than are carried out side by side.
+  static std::vector<std::string> many() {
+    std::vector<std::string> out;
+    for (int i = 0; i < 90; ++i) {
+      out.push_back(fmt::format("t{:02}", i));
+    }
+    return out;
+  }
+  /// Tenants that are recorded with that name.
+  std::vector<std::string> with_name(const std::string& name = "Renamed") {
+    std::vector<std::string> out;
+    for (const auto& [slug, tenant] : daemon().daemon->recorded().snapshot().tenants) {
+      if (tenant.spec.name == name) {
+        out.push_back(slug.str());
+      }
+    }
+    return out;
+  }
+  const RolloutDriver& rollout() { return daemon().daemon->loop().rollout(); }
+};
+
+TEST_F(RolloutSim, EveryoneHasTheirTurnCanariesFirst) {
+  apply(five());
+  const auto applied = begin(five_renamed(), canary_then_pairs(20s));
+
+  machine.sim.advance(10s);
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
+  machine.sim.advance(20s);
+  EXPECT_THAT(with_name(), ElementsAre("alpha", "beta", "delta"));
+  EXPECT_FALSE(applied->is_finished);
+  machine.sim.advance(20s);
+
+  ASSERT_TRUE(applied->is_finished);
+  EXPECT_EQ(applied->outcome.failed + applied->outcome.skipped, 0U);
+  ASSERT_TRUE(applied->outcome.rollout);
+  EXPECT_EQ(applied->outcome.rollout->batches, 3U);
+  EXPECT_EQ(applied->outcome.rollout->batches_done, 3U);
+  EXPECT_THAT(applied->outcome.rollout->held, IsEmpty());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, TenantsAreCreatedInBatchesToo) {
+  const Applied applied = roll_out(five(), canary_then_pairs());
+
+  EXPECT_TRUE(applied.is_finished);
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  expect_converged(five());
+}
+
+TEST_F(RolloutSim, WhoIsDeletedGoesLastAndIsGoneInTheEnd) {
+  apply(five());
+  DesiredState desired = platform_with({"alpha", "delta"});
+  desired.tenants[0].name = "Renamed";
+
+  const auto applied = begin(desired, {.batch = 1, .pause = 10s});
+  machine.sim.advance(5s);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 5U);
+  machine.sim.advance(100s);
+
+  EXPECT_TRUE(applied->is_finished);
+  expect_converged(desired);
+}
+
+TEST_F(RolloutSim, ACanaryThatDoesNotTakeItStaysAsItWasAndStopsEverything) {
+  apply(five());
+  refuse({"delta"});
+
+  RolloutSpec spec = canary_then_pairs();
+  spec.max_failures = 3;  // says nothing of canaries
+  const Applied applied = roll_out(five_renamed(), spec);
+
+  ASSERT_TRUE(applied.outcome.rollout);
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("1 tenant failed"));
+  EXPECT_THAT(applied.outcome.rollout->failed, ElementsAre(Pair("delta", HasSubstr("cannot"))));
+  EXPECT_THAT(applied.outcome.rollout->held, ElementsAre("alpha", "beta", "epsilon", "gamma"));
+  EXPECT_THAT(applied.outcome.remedy, HasSubstr("run 'voicectl apply' again"));
+  EXPECT_GT(applied.outcome.skipped, 0U);
+  EXPECT_THAT(with_name(), IsEmpty());
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("rollout.stopped")));
+}
+
+TEST_F(RolloutSim, OthersGoOnWithinTheBudget) {
+  apply(five());
+  refuse({"beta"});
+
+  RolloutSpec spec = canary_then_pairs();
+  spec.max_failures = 1;
+  const Applied applied = roll_out(five_renamed(), spec);
+
+  EXPECT_THAT(applied.outcome.rollout->stopped, "");
+  EXPECT_THAT(with_name(), ElementsAre("alpha", "delta", "epsilon", "gamma"));
+  EXPECT_THAT(applied.outcome.remedy, HasSubstr("beta"));
+  EXPECT_EQ(machine.instances.holders(id("beta")).size(), 1U);
+}
+
+TEST_F(RolloutSim, OneMoreThanTheBudgetStopsIt) {
+  apply(five());
+  refuse({"alpha", "beta"});
+
+  RolloutSpec spec = canary_then_pairs();
+  spec.max_failures = 1;
+  const Applied applied = roll_out(five_renamed(), spec);
+
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
+  EXPECT_THAT(applied.outcome.rollout->held, ElementsAre("epsilon", "gamma"));
+}
+
+TEST_F(RolloutSim, WhatWasStoppedWaitsForTheNextApplyAndGoesOnThen) {
+  apply(five());
+  refuse({"delta"});
+  roll_out(five_renamed(), canary_then_pairs());
+
+  machine.sim.advance(3h);  // looks of its own
+  EXPECT_THAT(with_name(), Not(Contains("alpha")));
+  kill_daemon();
+  start_daemon();
+  machine.sim.advance(3h);
+  EXPECT_THAT(with_name(), Not(Contains("alpha")));
+  EXPECT_EQ(rollout().held().size(), 4U);
+  machine.instances.on_request = nullptr;
+  const Applied again = roll_out(five_renamed(), canary_then_pairs());
+
+  EXPECT_THAT(again.outcome.rollout->stopped, "");
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, APlainApplyHoldsNobodyBack) {
+  apply(five());
+  refuse({"delta"});
+  roll_out(five_renamed(), canary_then_pairs());
+  machine.instances.on_request = nullptr;
+
+  apply(five_renamed());
+
+  EXPECT_THAT(rollout().held(), IsEmpty());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, WhoIsHeldBackIsStillLookedAfter) {
+  apply(five());
+  refuse({"delta"});
+  roll_out(five_renamed(), canary_then_pairs());
+  machine.instances.on_request = nullptr;
+
+  lose_the_machine();
+  start_daemon();
+  machine.sim.advance(120s);
+
+  for (const TenantSpec& tenant : five().tenants) {
+    EXPECT_EQ(machine.instances.holders(tenant.tenant).size(), 1U) << tenant.tenant.str();
+  }
+  EXPECT_THAT(with_name(), Not(Contains("alpha")));
+}
+
+TEST_F(RolloutSim, ATenantThatDoesNotAnswerWhileItIsWatchedStopsIt) {
+  apply(five());
+  machine.on_probe = [](const ProbeTarget& target) {
+    return target.socket.find("delta") == std::string::npos
+               ? ok_status()
+               : Status(Error(ErrorCode::kUnavailable, "cannot call it well"));
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs(30s));
+
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
+  EXPECT_THAT(applied.outcome.rollout->failed,
+              ElementsAre(Pair("delta", HasSubstr("does not answer"))));
+}
+
+TEST_F(RolloutSim, AnInstanceThatDoesNotGetReadyLeavesItsTenantWhereItWas) {
+  apply(five());
+  DesiredState desired = five();
+  for (TenantSpec& tenant : desired.tenants) {
+    tenant.tier = Tier::kDedicated;
+  }
+  machine.instances.script("dedicated-delta", {.ready_after = std::nullopt});
+
+  const Applied applied = roll_out(desired, canary_then_pairs());
+
+  EXPECT_THAT(applied.outcome.rollout->failed, ElementsAre(Pair("delta", HasSubstr("cannot"))));
+  for (const TenantSpec& tenant : five().tenants) {
+    EXPECT_THAT(machine.instances.holders(tenant.tenant), ElementsAre(HasSubstr("shared-")));
+  }
+}
+
+TEST_F(RolloutSim, NothingElseIsAppliedMeanwhile) {
+  apply(five());
+  const auto running = begin(five_renamed(), canary_then_pairs(60s));
+  machine.sim.advance(10s);
+
+  EXPECT_EQ(daemon()
+                .daemon->loop()
+                .apply({five(), std::nullopt, "other"}, {nullptr, nullptr, nullptr})
+                .error()
+                .code(),
+            ErrorCode::kConflict);
+  machine.sim.advance(600s);
+  EXPECT_TRUE(running->is_finished);
+}
+
+TEST_F(RolloutSim, CutShortDuringAPauseItStopsThere) {
+  apply(five());
+  const auto running = begin(five_renamed(), canary_then_pairs(60s));
+  machine.sim.advance(10s);
+
+  daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
+  machine.sim.advance(1s);
+
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_THAT(running->outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
+}
+
+TEST_F(RolloutSim, AnInstanceThatDiesInAPauseGetsItsTenantsBack) {
+  apply(five());
+  const auto running = begin(five_renamed(), canary_then_pairs(120s));
+  machine.sim.advance(10s);
+  ASSERT_FALSE(running->is_finished);
+
+  machine.instances.crash("shared-0");
+  machine.sim.advance(30s);
+
+  EXPECT_EQ(machine.instances.holders(id("gamma")).size(), 1U);
+}
+
+TEST_F(RolloutSim, CutShortInABatchItHoldsBackWhoHadNotBegun) {
+  const DesiredState before = platform_with(many());
+  apply(before);
+  machine.instances.on_request =
+      [this](const std::string&,
+             const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReconfigure) {
+      daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
+    }
+    return std::nullopt;
+  };
+  DesiredState after = before;
+  for (TenantSpec& tenant : after.tenants) {
+    tenant.name = "Renamed";
+  }
+
+  const Applied applied = roll_out(after, {.batch = 90});
+  const std::vector<std::string> have = with_name();
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(applied.outcome.rollout);
+  EXPECT_EQ(applied.outcome.failed, 0U);
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_THAT(have, Not(IsEmpty()));
+  EXPECT_GT(applied.outcome.rollout->held.size(), 20U);
+  EXPECT_EQ(have.size() + applied.outcome.rollout->held.size(), 90U);
+  EXPECT_EQ(with_name(), have);
+}
+
+TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
+  apply(five());
+  machine.registry->on_note = [this](const std::string& name) {
+    if (name == RolloutDriver::kNote) {
+      // It is being prepared; the state that it leads to is recorded next.
+      machine.registry->on_note = nullptr;
+      machine.sim.post([this] {
+        machine.sim.post([this] {
+          daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
+        });
+      });
+    }
+    return ok_status();
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs());
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(applied.is_finished);
+  EXPECT_EQ(applied.outcome.done, 0U);
+  EXPECT_THAT(with_name(), IsEmpty());
+  if (daemon().daemon->loop().desired() == five_renamed()) {
+    ASSERT_TRUE(applied.outcome.rollout);
+    EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
+    EXPECT_EQ(rollout().held().size(), 5U);
+  } else {
+    EXPECT_THAT(rollout().held(), IsEmpty());
+  }
+  roll_out(five_renamed(), canary_then_pairs());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, OneStoppedInItsLastBatchIsStillTold) {
+  apply(five());
+  refuse({"gamma"});
+
+  const Applied applied = roll_out(five_renamed(), {.batch = 5, .max_failures = 0});
+  kill_daemon();
+  start_daemon();
+
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("1 tenant failed"));
+  const Json status = rollout().status();
+  ASSERT_FALSE(status.is_null());
+  EXPECT_THAT(status.at("stopped").get<std::string>(), HasSubstr("1 tenant failed"));
+  EXPECT_EQ(status.at("failed").size(), 1U);
+  machine.instances.on_request = nullptr;
+  apply(five_renamed());
+  EXPECT_TRUE(rollout().status().is_null());
+  kill_daemon();
+  start_daemon();
+  EXPECT_TRUE(rollout().status().is_null());
+}
+
+TEST_F(RolloutSim, WhoIsHeldBackByAnOldOneStaysFreeWhenTheNextApplyIsRefused) {
+  apply(five());
+  refuse({"delta"});
+  roll_out(five_renamed(), canary_then_pairs());
+  machine.instances.on_request = nullptr;
+  apply(five_renamed());
+  DesiredState refused = five_renamed("Another");
+  refused.platform.hooks.before_apply = {{.command = {"/usr/local/bin/gone"}}};
+  machine.processes.uninstall("/usr/local/bin/gone");
+
+  const Applied applied = apply(refused);
+
+  EXPECT_EQ(applied.outcome.failed, 1U);
+  EXPECT_THAT(rollout().held(), IsEmpty());
+  kill_daemon();
+  start_daemon();
+  EXPECT_THAT(rollout().held(), IsEmpty());
+}
+
+TEST_F(RolloutSim, ATenantThatCouldNotBeAskedHasNotFailed) {
+  apply(five());
+  std::size_t asked = 0;
+  machine.on_probe = [&asked](const ProbeTarget&) {
+    return ++asked > 20 ? ok_status()
+                        : Status(Error(ErrorCode::kResourceExhausted, "cannot open a socket"));
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs(5s));
+
+  EXPECT_GT(asked, 20U);
+  EXPECT_THAT(applied.outcome.rollout->failed, IsEmpty());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, OneWhoseTenantsCannotBeAskedForLongIsStopped) {
+  apply(five());
+  machine.on_probe = [](const ProbeTarget&) {
+    return Status(Error(ErrorCode::kResourceExhausted, "cannot open a socket"));
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs(5s));
+
+  ASSERT_TRUE(applied.is_finished);
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("cannot open a socket"));
+  EXPECT_THAT(applied.outcome.rollout->failed, IsEmpty());
+  EXPECT_EQ(applied.outcome.rollout->held.size(), 4U);
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("rollout.stopped")));
+}
+
+TEST_F(RolloutSim, WhenTheBudgetIsSpentNobodyIsLeftHalfDone) {
+  const std::vector<std::string> slugs = many();
+  // In the place of a folder that is to be made.
+  ASSERT_THAT(machine.files.replace_atomically("/var/lib/voicectl/tenants/t03", "", FileMode{0600}),
+              IsOk());
+
+  const Applied applied = roll_out(platform_with(slugs), {.batch = 90});
+
+  ASSERT_TRUE(applied.outcome.rollout);
+  EXPECT_THAT(applied.outcome.rollout->failed, ElementsAre(Pair("t03", HasSubstr("cannot"))));
+  const Snapshot& recorded = daemon().daemon->recorded().snapshot();
+  const std::set<std::string> held(applied.outcome.rollout->held.begin(),
+                                   applied.outcome.rollout->held.end());
+  EXPECT_GT(held.size(), 20U);
+  for (const std::string& slug : slugs) {
+    SCOPED_TRACE(slug);
+    const auto found = recorded.tenants.find(id(slug));
+    if (held.contains(slug)) {
+      EXPECT_EQ(found, recorded.tenants.end());
+    } else if (slug != "t03") {
+      ASSERT_NE(found, recorded.tenants.end());
+      EXPECT_EQ(found->second.phase, TenantPhase::kServing);
+    }
+  }
+}
+
+/// What is to be recorded of a rollout cannot be, once or from then on.
+class RolloutUnrecorded : public RolloutSim, public ::testing::WithParamInterface<bool> {
+ protected:
+  /// Note `n` of rollouts is not kept, nor any after it if that is the parameter.
+  void lose_note(std::size_t n) {
+    notes_ = 0;
+    machine.registry->on_note = [this, n](const std::string& name) -> Status {
+      if (name != RolloutDriver::kNote) {
+        return ok_status();
+      }
+      ++notes_;
+      const bool is_lost = GetParam() ? notes_ >= n : notes_ == n;
+      return is_lost
+                 ? Status(Error(ErrorCode::kResourceExhausted, "cannot write: no space is left"))
+                 : ok_status();
+    };
+  }
+  /// But for the canary: whoever has begun is tried again.
+  std::vector<std::string> others_with(const std::string& name) {
+    std::vector<std::string> out = with_name(name);
+    std::erase(out, "delta");
+    return out;
+  }
+  std::size_t notes_ = 0;
+};
+
+TEST_P(RolloutUnrecorded, NobodyIsReleasedAndNothingUnfinishedCountsAsDone) {
+  apply(five());
+  for (const bool does_fail : {false, true}) {
+    std::size_t n = 1;
+    for (bool was_lost = true; was_lost; ++n) {
+      SCOPED_TRACE(fmt::format("note {}, canary fails: {}", n, does_fail));
+      const std::string name = fmt::format("Name {} {}", n, does_fail);
+      const DesiredState desired = five_renamed(name);
+      does_fail ? refuse({"delta"}) : refuse({});
+      lose_note(n);
+      const Applied applied = roll_out(desired, canary_then_pairs());
+      ASSERT_TRUE(applied.is_finished);
+      was_lost = notes_ >= n;
+      const std::vector<std::string> have = with_name(name);
+      const std::vector<std::string> others = others_with(name);
+      if (have.size() < 5) {
+        EXPECT_GT(applied.outcome.failed + applied.outcome.skipped, 0U);
+        EXPECT_FALSE(applied.outcome.rollout && applied.outcome.rollout->stopped.empty());
+      }
+      machine.instances.on_request = nullptr;
+      machine.sim.advance(3h);
+      EXPECT_EQ(others_with(name), others) << "without being asked";
+      machine.registry->on_note = nullptr;
+      machine.sim.advance(60s);  // then it can be recorded
+      kill_daemon();
+      start_daemon();
+      machine.sim.advance(3h);
+      EXPECT_EQ(others_with(name), others) << "by the next daemon";
+      roll_out(desired, canary_then_pairs());
+      expect_converged(desired);
+      if (HasFailure()) {
+        return;
+      }
+    }
+    EXPECT_GT(n, does_fail ? 2U : 4U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways,
+                         RolloutUnrecorded,
+                         ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& from_then_on) {
+                           return from_then_on.param ? "FromThenOn" : "Once";
+                         });
+
+TEST_F(RolloutSim, WithoutBatchesTheBudgetHoldsToo) {
+  apply(five());
+  refuse({"alpha", "beta", "delta", "epsilon", "gamma"});
+
+  const Applied applied = roll_out(five_renamed(), {.max_failures = 0});
+
+  EXPECT_THAT(applied.outcome.rollout->stopped, Not(IsEmpty()));
+  EXPECT_THAT(with_name(), IsEmpty());
+}
+
+/// The daemon dies at every call of a rollout through a seam, before and after its effect.
+class RolloutCrashPoints : public RolloutSim, public ::testing::WithParamInterface<KillPoint> {};
+
+TEST_P(RolloutCrashPoints, NobodyGoesBeforeTheirTurnAndAnotherApplyFinishesIt) {
+  apply(five());
+  std::size_t points = 0;
+  for (std::size_t n = 1;; ++n) {
+    SCOPED_TRACE(fmt::format("killed at call {}", n));
+    const std::string name = fmt::format("Name {} {}", static_cast<int>(GetParam()), n);
+    const DesiredState desired = five_renamed(name);
+    daemon().plan.kill_at(daemon().plan.calls() + n, GetParam());
+    bool died = false;
+    std::vector<std::string> had_their_turn;
+    try {
+      const auto running = begin(desired, canary_then_pairs(2s));
+      for (int i = 0; i < 200 && !running->is_finished; ++i) {
+        machine.sim.advance(1s);
+      }
+    } catch (const DaemonKilled&) {
+      died = true;
+    }
+    kill_daemon();
+    start_daemon();
+    machine.sim.advance(2h);
+    had_their_turn = with_name(name);
+    // In the order of their turns: nobody of a later batch has it when an earlier one does not.
+    const std::set<std::string> have(had_their_turn.begin(), had_their_turn.end());
+    EXPECT_TRUE(have.empty() || have.contains("delta"));
+    EXPECT_TRUE((!have.contains("gamma") && !have.contains("epsilon")) ||
+                (have.contains("alpha") && have.contains("beta")));
+    for (const TenantSpec& spec : desired.tenants) {
+      EXPECT_EQ(machine.instances.holders(spec.tenant).size(), 1U) << spec.tenant.str();
+    }
+    if (daemon().daemon->loop().desired() == desired) {
+      EXPECT_TRUE(rollout().held().empty() == (have.size() == 5)) << have.size();
+    }
+    roll_out(desired, canary_then_pairs());
+    EXPECT_THAT(rollout().held(), IsEmpty());
+    expect_converged(desired);
+    if (!died || HasFailure()) {
+      break;
+    }
+    ++points;
+  }
+  EXPECT_GT(points, 20U);
+  RecordProperty("points", static_cast<int>(points));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways,
+                         RolloutCrashPoints,
+                         ::testing::Values(KillPoint::kBeforeEffect, KillPoint::kAfterEffect),
+                         [](const ::testing::TestParamInfo<KillPoint>& point) {
+                           return point.param == KillPoint::kBeforeEffect ? "Before" : "After";
+                         });
+
+}  // namespace
+}  // namespace voicectl

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/provisioner/workload/witness.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "monitor/promotion_policy.h"
+#include "provisioner/plan/planner.h"
+
+namespace voicectl {
+namespace {
+
+using std::chrono::seconds;
+
+/// After which a holder surely has what it was given when it began.
+constexpr Duration kPutBy = seconds(10);
+/// Within which a hung instance is ended: heartbeats are missed much sooner; one that hangs as it
+/// starts has until its deadline.
+constexpr Duration kEndedWithin = seconds(120);
+/// A monitor that sees nothing of a tenant for longer begins its dwell anew.
+constexpr Duration kLongestGap = seconds(30);
+
+std::string tenant_subject(const TenantId& tenant) {
+  return "tenant/" + tenant.str();
+}
+
+/// The name behind `subject=<kind>/` in a line of the log; empty if there is none.
+std::string subject_in(const std::string& line, std::string_view kind) {
+  const std::string before = fmt::format("subject={}/", kind);
+  const std::size_t at = line.find(before);
+  if (at == std::string::npos) {
+    return "";
+  }
+  const std::size_t from = at + before.size();
+  return line.substr(from, line.find(' ', from) - from);
+}
+
+}  // namespace
+
+Witness::Witness(SimMachine& machine) : machine_(machine) {
+  machine_.registry->on_recorded = [this] { see_record(); };
+  machine_.processes.on_spawn = [this, next = std::move(machine_.processes.on_spawn)](
+                                    const LaunchSpec& spec, const ProcessIdentity& who) {
+    see_start(spec);
+    next(spec, who);
+  };
+}
+
+void Witness::break_law(std::string_view law, std::string what) {
+  if (!broken_) {
+    broken_ = Broken{law, std::move(what)};
+  }
+}
+
+bool Witness::has_intent(const std::string& subject) const {
+  const auto& journal = machine_.registry->journal;
+  return std::any_of(journal.begin(), journal.end(), [&](const JournalEntry& entry) {
+    return entry.state == JournalState::kIntent && entry.subject == subject;
+  });
+}
+
+void Witness::see_question(const std::string& instance, const control::Message& question) {
+  see_tokens();
+  if (question.type == control::request::kHello) {
+    greeted_.insert(instance);
+  } else if (question.type == control::request::kStop) {
+    judge_stop(instance);
+  } else if (question.type == control::request::kLend ||
+             question.type == control::request::kReceive ||
+             question.type == control::request::kReconfigure) {
+    judge_configuration(question);
+  }
+  judge_intent(instance, question);
+}
+
+/// Nothing is done to a tenant's place that the journal does not announce.
+void Witness::judge_intent(const std::string& instance, const control::Message& question) {
+  const Result<Json> fields = parse_json(question.body);
+  const Result<TenantId> tenant =
+      TenantId::parse(fields.has_value() ? string_or(*fields, "tenant", "") : "");
+  if (tenant.has_error()) {
+    return;
+  }
+  const auto record = stored().tenants.find(*tenant);
+  const bool is_its_place = record != stored().tenants.end() && record->second.placement &&
+                            record->second.placement->str() == instance;
+  const bool is_known = record != stored().tenants.end();
+  const bool changes_place = question.type == control::request::kHandOver ||
+                             question.type == control::request::kReceive ||
+                             (question.type == control::request::kLend && !is_its_place) ||
+                             (question.type == control::request::kReclaim && is_its_place);
+  if (is_known && changes_place && !has_intent(tenant_subject(*tenant))) {
+    break_law("journal", fmt::format("{} is asked to {} {} and no intent says so", instance,
+                                     question.type, tenant->str()));
+  }
+}
+
+/// An instance is told to stop when its last tenant has left. An upgrade that is turned back ends,
+/// at last, who does not let go, and says so before.
+void Witness::judge_stop(const std::string& instance) {
+  const std::string forced = "upgrade.forced subject=instance/" + instance;
+  const auto& lines = machine_.log_lines;
+  if (std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+        return line.find(forced) != std::string::npos;
+      })) {
+    return;
+  }
+  for (const auto& [tenant, record] : stored().tenants) {
+    if (machine_.instances.find(instance, tenant) != nullptr) {
+      break_law("order",
+                fmt::format("{} is told to stop while it holds {}", instance, tenant.str()));
+    }
+  }
+  const bool is_recorded =
+      std::any_of(stored().instances.begin(), stored().instances.end(),
+                  [&](const auto& entry) { return entry.first.str() == instance; });
+  if (is_recorded && !has_intent("instance/" + instance)) {
+    break_law("journal", fmt::format("{} is told to stop and no intent says so", instance));
+  }
+}
+
+/// What an instance is told to read is what it finds there.
+void Witness::judge_configuration(const control::Message& question) {
+  const Result<Json> fields = parse_json(question.body);
+  const std::string path = fields.has_value() ? string_or(*fields, "config", "") : "";
+  const Result<Json> file = parse_json(machine_.files.content_of(path).value_or(""));
+  const std::int64_t told = fields.has_value() ? integer_or(*fields, "generation", -1) : -1;
+  const std::int64_t found = file.has_value() ? integer_or(*file, "generation", 0) : 0;
+  if (told != found) {
+    break_law("configuration", fmt::format("'{}' is given as generation {} and is {}", path, told,
+                                           file.has_value() ? std::to_string(found) : "no file"));
+  }
+}
+
+void Witness::see_start(const LaunchSpec& spec) {
+  const auto flag = std::find(spec.argv.begin(), spec.argv.end(), "--instance");
+  if (flag == spec.argv.end() || flag + 1 == spec.argv.end()) {
+    return;
+  }
+  const std::string& name = *(flag + 1);
+  const Result<InstanceId> instance = InstanceId::parse(name);
+  if (instance.has_error() ||
+      (!stored().instances.contains(*instance) && !has_intent("instance/" + name))) {
+    break_law("journal", fmt::format("{} is started and no intent says so", name));
+  }
+}
+
+/// Whoever gets a tenant gets a token above every one that somebody else served it with.
+void Witness::see_tokens() {
+  for (const auto& [tenant, record] : stored().tenants) {
+    for (const std::string& holder : machine_.instances.holders(tenant)) {
+      const FencingToken token = machine_.instances.find(holder, tenant)->token;
+      const auto [known, is_new] = grants_.try_emplace(tenant, Grant{holder, token});
+      Grant& last = known->second;
+      if (is_new) {
+        continue;
+      }
+      const bool is_other = holder != last.instance;
+      if (token < last.token || (is_other && token == last.token)) {
+        break_law("token", fmt::format("{} serves {} with token {} after {} had {}", holder,
+                                       tenant.str(), token.value, last.instance, last.token.value));
+      }
+      last = {holder, token};
+    }
+  }
+}
+
+void Witness::see_record() {
+  latest_wall_ = std::max(latest_wall_, machine_.wall.now());
+  see_tokens();
+  see_ports();
+  see_recorded_instances();
+  see_failures();
+}
+
+/// A port is given back when nobody accepts on it any more, and stays away for its quarantine.
+void Witness::see_ports() {
+  std::map<Port, PortLease> now_leased;
+  for (const PortLease& lease : stored().leases) {
+    now_leased.emplace(lease.port, lease);
+    const auto before = leases_.find(lease.port);
+    const bool was_leased = before != leases_.end() && !before->second.released_at;
+    if (was_leased && lease.released_at) {
+      for (const auto& [tenant, grant] : grants_) {
+        for (const std::string& holder : machine_.instances.holders(tenant)) {
+          const std::string address = machine_.instances.find(holder, tenant)->tcp_address;
+          if (address.ends_with(":" + lease.port.str())) {
+            break_law("order", fmt::format("port {} is given back while {} accepts on it for {}",
+                                           lease.port.str(), holder, tenant.str()));
+          }
+        }
+      }
+    }
+    const bool was_released = before != leases_.end() && before->second.released_at;
+    if (was_released && !lease.released_at &&
+        latest_wall_ < *before->second.released_at + kPortQuarantine) {
+      break_law("quarantine", fmt::format("port {} goes to {} before its quarantine has passed "
+                                          "(given back by {} at {})",
+                                          lease.port.str(), lease.holder, before->second.holder,
+                                          format_wall_time(*before->second.released_at)));
+    }
+  }
+  leases_ = std::move(now_leased);
+}
+
+/// Start < ready: an instance is recorded when it has answered.
+void Witness::see_recorded_instances() {
+  std::set<InstanceId> now_recorded;
+  for (const auto& [name, instance] : stored().instances) {
+    now_recorded.insert(name);
+    if (!recorded_.contains(name) && !greeted_.contains(name.str())) {
+      break_law("order", fmt::format("{} is recorded before it has answered", name.str()));
+    }
+  }
+  for (const InstanceId& name : recorded_) {
+    if (!now_recorded.contains(name)) {
+      greeted_.erase(name.str());
+    }
+  }
+  recorded_ = std::move(now_recorded);
+}
+
+/// Where nothing has gone wrong, no action fails.
+void Witness::see_failures() {
+  if (is_hurt_) {
+    return;
+  }
+  for (const JournalEntry& entry : machine_.registry->journal) {
+    if (entry.state == JournalState::kFailed) {
+      break_law("failure", fmt::format("'{}' of {} failed although nothing went wrong: {}",
+                                       entry.kind, entry.subject, entry.outcome));
+    }
+  }
+}
+
+void Witness::see_second(bool is_daemon_ready) {
+  latest_wall_ = std::max(latest_wall_, machine_.wall.now());
+  see_tokens();
+  see_kept_listeners(is_daemon_ready);
+  see_hung(is_daemon_ready);
+  see_decisions();
+}
+
+/// What a holder was given stays open as long as it runs, whoever else dies.
+void Witness::see_kept_listeners(bool is_daemon_ready) {
+  if (machine_.holder.identity() != holder_) {
+    holder_ = machine_.holder.identity();
+    holder_since_ = now();
+    kept_.clear();
+  }
+  const bool has_all = holder_ && is_daemon_ready && now() - holder_since_ >= kPutBy;
+  for (const auto& [name, tenant] : stored().tenants) {
+    const bool is_settled = tenant.has_listener && tenant.port &&
+                            tenant.phase != TenantPhase::kDeleting &&
+                            !has_intent(tenant_subject(name));
+    const auto kept = kept_.find(name);
+    if (!is_settled) {
+      kept_.erase(name);
+    } else if (kept != kept_.end() && kept->second == *tenant.port &&
+               !machine_.network.is_held(*tenant.port)) {
+      break_law("listener",
+                fmt::format("the listener of {} is closed while its holder runs", name.str()));
+    } else if (has_all && machine_.network.is_held(*tenant.port)) {
+      kept_.insert_or_assign(name, *tenant.port);
+    }
+  }
+  std::erase_if(kept_, [&](const auto& one) { return !stored().tenants.contains(one.first); });
+}
+
+void Witness::see_mute(const std::string& instance) {
+  if (const auto who = machine_.instances.identity(instance)) {
+    mute_.insert_or_assign(instance, Mute{*who, now()});
+  }
+}
+
+/// An instance that answers nothing is ended.
+void Witness::see_hung(bool is_daemon_ready) {
+  std::erase_if(mute_, [&](const auto& one) {
+    return machine_.instances.identity(one.first) != one.second.who ||
+           !machine_.instances.script_of_running(one.first).is_mute;
+  });
+  for (auto& [name, mute] : mute_) {
+    if (!is_daemon_ready || has_intent("instance/" + name)) {
+      mute.since = now();  // it is being stopped, in its own time
+    } else if (now() - mute.since > kEndedWithin) {
+      break_law("liveness", fmt::format("{} has not answered for {} and still runs", name,
+                                        format_duration(now() - mute.since)));
+    }
+  }
+}
+
+void Witness::see_load(const TenantId& tenant, std::uint64_t sessions) {
+  loads_[tenant].emplace_back(now(), sessions);
+}
+
+/// Whether it was busy long enough ago to have dwelled there.
+bool Witness::has_been_busy(const TenantId& tenant) const {
+  const LoadMarks& marks = stored().platform->monitor.starter;
+  const MonoTime latest = now() - marks.high_dwell;
+  const MonoTime earliest = latest - kLongestGap;
+  const auto known = loads_.find(tenant);
+  bool is_high = false;
+  if (known == loads_.end()) {
+    return false;
+  }
+  for (const auto& [at, sessions] : known->second) {
+    if (at > latest) {
+      break;
+    }
+    // What it was until now counts when it lasted into the span.
+    if (at >= earliest && is_high) {
+      return true;
+    }
+    is_high = sessions >= marks.high_sessions;
+  }
+  return is_high;
+}
+
+void Witness::see_decisions() {
+  const auto& lines = machine_.log_lines;
+  for (; read_lines_ < lines.size(); ++read_lines_) {
+    const std::string& line = lines[read_lines_];
+    const bool is_promotion = line.find("monitor.promotes") != std::string::npos;
+    if (is_promotion || line.find("monitor.demotes") != std::string::npos) {
+      judge_decision(line, is_promotion);
+    }
+  }
+  const auto wished = static_cast<std::size_t>(
+      std::count_if(stored().tenants.begin(), stored().tenants.end(),
+                    [](const auto& entry) { return entry.second.wish.has_value(); }));
+  if (stored().platform && wished > stored().platform->monitor.max_promoted) {
+    break_law("budget", fmt::format("{} tenants are promoted", wished));
+  }
+}
+
+/// The monitor waits before it acts, and before it acts on the same tenant the other way.
+void Witness::judge_decision(const std::string& line, bool is_promotion) {
+  const Result<TenantId> tenant = TenantId::parse(subject_in(line, "tenant"));
+  if (tenant.has_error() || !stored().platform) {
+    return;
+  }
+  if (is_promotion && !has_been_busy(*tenant)) {
+    break_law("dwell",
+              fmt::format("{} is promoted before it was busy for long enough", tenant->str()));
+  }
+  const auto last = moves_.find(*tenant);
+  if (last != moves_.end() && last->second.first != is_promotion &&
+      now() - last->second.second < stored().platform->monitor.cooldown) {
+    break_law("cooldown", fmt::format("{} is moved back after {}", tenant->str(),
+                                      format_duration(now() - last->second.second)));
+  }
+  moves_.insert_or_assign(*tenant, std::pair(is_promotion, now()));
+}
+
+}  // namespace voicectl

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fmt/core.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/control/protocol.h"
+#include "tests/sim/provisioner/daemon/sim_daemon.h"
+
+namespace voicectl {
+
+/// Thrown when a law is broken; caught where the story is played.
+struct Broken {
+  std::string_view law;
+  std::string what;
+};
+
+/// Sees every question to an instance, every start of a process, every record and every simulated
+/// second, and remembers the first law that is broken: what a look at the state cannot tell any
+/// more a moment later.
+class Witness {
+ public:
+  /// Hooks itself into the machine, which must outlive it.
+  explicit Witness(SimMachine& machine);
+
+  void see_question(const std::string& instance, const control::Message& question);
+  void see_second(bool is_daemon_ready);
+  void see_load(const TenantId& tenant, std::uint64_t sessions);
+  void see_mute(const std::string& instance);
+  /// Another daemon knows nothing of what the one before had decided.
+  void see_new_daemon() { moves_.clear(); }
+  /// From here on something may fail.
+  void see_fault() { is_hurt_ = true; }
+
+  bool is_hurt() const { return is_hurt_; }
+  const std::optional<Broken>& broken() const { return broken_; }
+
+ private:
+  void see_record();
+  void see_start(const LaunchSpec& spec);
+  void see_tokens();
+  void see_ports();
+  void see_recorded_instances();
+  void see_failures();
+  void see_kept_listeners(bool is_daemon_ready);
+  void see_hung(bool is_daemon_ready);
+  void see_decisions();
+  void judge_decision(const std::string& line, bool is_promotion);
+  void judge_stop(const std::string& instance);
+  void judge_configuration(const control::Message& question);
+  void judge_intent(const std::string& instance, const control::Message& question);
+  bool has_intent(const std::string& subject) const;
+  bool has_been_busy(const TenantId& tenant) const;
+  void break_law(std::string_view law, std::string what);
+  const Snapshot& stored() const { return machine_.registry->recorded; }
+  MonoTime now() const { return machine_.sim.now(); }
+
+  struct Grant {
+    std::string instance;
+    FencingToken token;
+  };
+  struct Mute {
+    ProcessIdentity who;
+    MonoTime since;
+  };
+
+  SimMachine& machine_;
+  bool is_hurt_ = false;
+  std::optional<Broken> broken_;
+  std::map<TenantId, Grant> grants_;
+  std::map<Port, PortLease> leases_;
+  WallTime latest_wall_{};
+  /// Instances that have said hello and are not recorded yet, or are.
+  std::set<std::string> greeted_;
+  std::set<InstanceId> recorded_;
+  std::optional<ProcessIdentity> holder_;
+  MonoTime holder_since_{};
+  std::map<TenantId, Port> kept_;
+  std::map<std::string, Mute> mute_;
+  std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
+  /// The monitor's last decision of each tenant: whether it was a promotion, and when.
+  std::map<TenantId, std::pair<bool, MonoTime>> moves_;
+  std::size_t read_lines_ = 0;
+};
+
+}  // namespace voicectl
