@@ -269,13 +269,24 @@ std::string print_effect(const Json& plan, const Palette& palette) {
   return out.empty() ? out : "\nEffect:\n\n" + out;
 }
 
+bool is_counted(std::string_view quantity) {
+  return !quantity.ends_with("_us") && !quantity.ends_with("_bytes") &&
+         !quantity.ends_with("_milli");
+}
+
 std::string quantity_title(std::string_view quantity) {
-  std::string out(quantity.ends_with("_us") ? quantity.substr(0, quantity.size() - 3) : quantity);
+  std::string out(is_counted(quantity) ? quantity : quantity.substr(0, quantity.rfind('_')));
   std::replace(out.begin(), out.end(), '_', ' ');
   return safe_for_terminal(out);
 }
 
 std::string quantity_text(std::string_view quantity, std::int64_t number) {
+  if (quantity.ends_with("_bytes")) {
+    return bytes_text(number);
+  }
+  if (quantity.ends_with("_milli")) {
+    return cpu_text(number);
+  }
   return quantity.ends_with("_us") ? time_text(number) : std::to_string(number);
 }
 

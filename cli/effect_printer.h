@@ -33,9 +33,11 @@ std::string print_effect(const Json& plan, const Palette& palette);
 /// sides.
 std::string print_comparison(const std::vector<api::Compared>& compared, const Palette& palette);
 
+/// Whether it is counted, and so forecast right or wrong; lengths, sizes and shares are estimated.
+bool is_counted(std::string_view quantity);
 /// A quantity for people: "processes started".
 std::string quantity_title(std::string_view quantity);
-/// A number of it: "3", "1.2s".
+/// A number of it: "3", "1.2s", "34.0 MiB", "0.12 cores".
 std::string quantity_text(std::string_view quantity, std::int64_t number);
 
 }  // namespace voicectl

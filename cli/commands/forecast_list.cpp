@@ -24,11 +24,22 @@ Json numbers_in(const Json& record, std::string_view side) {
   return found != record.end() && found->is_object() ? *found : Json::object();
 }
 
-std::string time_of(const Json& record, std::string_view side) {
+std::string text_of(const Json& record, std::string_view side, std::string_view quantity) {
   const Json numbers = numbers_in(record, side);
-  return numbers.contains("duration_us")
-             ? quantity_text("duration_us", integer_or(numbers, "duration_us", 0))
-             : "-";
+  return numbers.contains(quantity) ? quantity_text(quantity, integer_or(numbers, quantity, 0))
+                                    : "-";
+}
+
+/// What came of an estimate, or what was estimated.
+ListColumn estimate_column(std::string title,
+                           std::string side,
+                           std::string quantity,
+                           Shown shown = Shown::kAlways) {
+  return {{std::move(title), Align::kRight},
+          shown,
+          [side = std::move(side), quantity = std::move(quantity)](const Json& item) {
+            return text_of(item, side, quantity);
+          }};
 }
 
 /// "as forecast", or what came out differently: "processes started 2 (1)".
@@ -41,8 +52,7 @@ std::string verdict_of(const Json& record) {
   const Json outcome = numbers_in(record, "outcome");
   std::string out;
   for (const auto& [quantity, expected] : forecast.items()) {
-    const bool is_count = !quantity.ends_with("_us");
-    if (is_count && outcome.contains(quantity) && outcome[quantity] != expected) {
+    if (is_counted(quantity) && outcome.contains(quantity) && outcome[quantity] != expected) {
       out += fmt::format("{}{} {} ({} forecast)", out.empty() ? "" : ", ", quantity_title(quantity),
                          integer_or(outcome, quantity, 0), integer_or(forecast, quantity, 0));
     }
@@ -62,12 +72,12 @@ ListView forecasts_view() {
                   {{"PLAN"},
                    Shown::kWide,
                    [](const Json& item) { return string_or(item, "plan_id", "").substr(0, 12); }},
-                  {{"TOOK", Align::kRight},
-                   Shown::kAlways,
-                   [](const Json& item) { return time_of(item, "outcome"); }},
-                  {{"FORECAST", Align::kRight},
-                   Shown::kAlways,
-                   [](const Json& item) { return time_of(item, "forecast"); }},
+                  estimate_column("TOOK", "outcome", "duration_us"),
+                  estimate_column("FORECAST", "forecast", "duration_us"),
+                  estimate_column("MEMORY", "outcome", "memory_bytes"),
+                  estimate_column("FORECAST", "forecast", "memory_bytes"),
+                  estimate_column("CPU", "outcome", "cpu_milli", Shown::kWide),
+                  estimate_column("FORECAST", "forecast", "cpu_milli", Shown::kWide),
                   {{"COUNTS"}, Shown::kAlways, verdict_of}}};
 }
 

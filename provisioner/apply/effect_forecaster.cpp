@@ -101,11 +101,13 @@ void forecast_sockets(const Plan& plan, EffectForecast& out) {
 }
 
 void forecast_memory(const ForecastInputs& inputs, EffectForecast& out) {
+  const std::optional<Bytes> now = memory_of(inputs.load, inputs.snapshot);
+  if (!now) {
+    return;
+  }
   std::optional<Bytes> smallest;
-  Bytes now{0};
   for (const auto& [name, size] : inputs.load.memory) {
     smallest = std::min(smallest.value_or(size), size);
-    now.count += size.count;
   }
   const Bytes fresh = smallest.value_or(kFreshInstance);
   Bytes started{0};
@@ -115,32 +117,24 @@ void forecast_memory(const ForecastInputs& inputs, EffectForecast& out) {
     const Bytes size = known == inputs.load.memory.end() ? fresh : known->second;
     (process.is_started ? started : stopped).count += size.count;
   }
-  for (const ObservedInstance& instance : inputs.snapshot.observed.instances) {
-    if (instance.ready && !inputs.load.memory.contains(instance.instance)) {
-      return;
-    }
-  }
   out.memory_before = now;
-  out.memory_peak = Bytes{now.count + started.count};
-  out.memory_after = Bytes{out.memory_peak->count - std::min(stopped.count, now.count)};
+  out.memory_peak = Bytes{now->count + started.count};
+  out.memory_after = Bytes{out.memory_peak->count - std::min(stopped.count, now->count)};
+  out.quantities[Quantity::kMemory] = static_cast<std::int64_t>(out.memory_after->count);
 }
 
 void forecast_cpu(const ForecastInputs& inputs, const Snapshot& after, EffectForecast& out) {
-  std::uint32_t before_milli = 0;
-  std::uint32_t after_milli = 0;
-  for (const auto& [name, tenant] : inputs.snapshot.tenants) {
-    const auto live = inputs.load.tenants.find(name);
-    if (!tenant.placement) {
-      continue;
-    }
-    if (live == inputs.load.tenants.end() || !live->second.cpu_milli) {
-      return;
-    }
-    before_milli += *live->second.cpu_milli;
-    after_milli += after.tenants.contains(name) ? *live->second.cpu_milli : 0;
+  out.cpu_before = processor_of(inputs.load, inputs.snapshot);
+  if (!out.cpu_before) {
+    return;
   }
-  out.cpu_before = before_milli;
-  out.cpu_after = after_milli;
+  out.cpu_after = 0;
+  for (const auto& [name, tenant] : inputs.snapshot.tenants) {
+    if (tenant.placement && after.tenants.contains(name)) {
+      *out.cpu_after += *inputs.load.tenants.at(name).cpu_milli;
+    }
+  }
+  out.quantities[Quantity::kProcessor] = *out.cpu_after;
 }
 
 std::vector<std::string> unknown_of(const Plan& plan, const EffectForecast& forecast) {

@@ -43,10 +43,11 @@ EffectForecast ForecastBook::forecast(const Planned& planned, LookFurther look_f
 }
 
 void ForecastBook::begin(const Planned& planned) {
+  settling_.reset();
   counting_ = Counting{.plan_id = planned.plan.id,
                        .forecast = forecast(planned, LookFurther::kNo).quantities,
                        .before = marks_of(planned.snapshot),
-                       .began = deps_.clock.now(),
+                       .began = deps_.reactor.now(),
                        .reloads = deps_.edge.observe().reloads,
                        .longest_pause_us = std::nullopt};
 }
@@ -75,7 +76,7 @@ Quantities ForecastBook::count(const Counting& counting, const EffectMarks& afte
   out[Quantity::kWebsocketsDropped] = counting.websockets_dropped;
   out[Quantity::kEdgeReloads] =
       static_cast<std::int64_t>(deps_.edge.observe().reloads - counting.reloads);
-  out[Quantity::kDuration] = microseconds_of(deps_.clock.now() - counting.began);
+  out[Quantity::kDuration] = microseconds_of(deps_.reactor.now() - counting.began);
   if (counting.longest_pause_us) {
     out[Quantity::kLongestPause] = *counting.longest_pause_us;
   }
@@ -93,6 +94,7 @@ std::vector<api::Compared> ForecastBook::end(const api::ApplyOutcome& outcome,
   const bool is_complete = outcome.failed + outcome.skipped + outcome.undone == 0;
   if (is_complete) {
     judge(counting->forecast, counted);
+    settle(*counting, counted, after);
   } else {
     ++failed_;
   }
@@ -109,7 +111,7 @@ void ForecastBook::judge(const Quantities& forecast, const Quantities& outcome) 
       continue;
     }
     last_error_[quantity] = found->second - expected;
-    if (is_time(quantity)) {
+    if (is_estimate(quantity)) {
       Histogram<8>& ratios = quantity == Quantity::kDuration ? duration_ratio_ : pause_ratio_;
       ratios.add(static_cast<double>(found->second) /
                  static_cast<double>(std::max<std::int64_t>(1, expected)));
@@ -133,11 +135,57 @@ void ForecastBook::keep(const Counting& counting,
                               .outcome = render_quantities(outcome)};
   deps_.registry.run<std::int64_t>(
       [record](Registry& registry) { return registry.append_forecast(record); },
-      [this](const Result<std::int64_t>& kept) {
+      [this, weak = std::weak_ptr(settling_)](const Result<std::int64_t>& kept) {
+        const std::shared_ptr<Settling> settling = weak.lock();
         if (kept.has_error()) {
           deps_.log.warn("forecast.not_kept", {{"error", kept.error()}});
+        } else if (settling) {
+          settling->number = *kept;
         }
       });
+}
+
+void ForecastBook::settle(const Counting& counting,
+                          const Quantities& outcome,
+                          const Snapshot& after) {
+  if (!deps_.load) {
+    return;
+  }
+  settling_ = std::make_shared<Settling>(Settling{counting.forecast, outcome, after});
+  deps_.reactor.call_after(kSettling, [this, weak = std::weak_ptr(settling_)] {
+    if (const std::shared_ptr<Settling> settled = weak.lock()) {
+      settling_.reset();
+      look_at_load(*settled);
+    }
+  });
+}
+
+void ForecastBook::look_at_load(Settling& settled) {
+  const LiveLoad load = deps_.load();
+  Quantities seen;
+  if (const std::optional<Bytes> memory = memory_of(load, settled.after)) {
+    seen.emplace(Quantity::kMemory, static_cast<std::int64_t>(memory->count));
+  }
+  if (const std::optional<std::uint32_t> used = processor_of(load, settled.after)) {
+    seen.emplace(Quantity::kProcessor, *used);
+  }
+  for (const auto& [quantity, number] : seen) {
+    const auto expected = settled.forecast.find(quantity);
+    if (expected != settled.forecast.end()) {
+      last_error_[quantity] = number - expected->second;
+    }
+  }
+  settled.outcome.merge(seen);
+  if (settled.number) {
+    deps_.registry.run<void>(
+        [number = *settled.number, outcome = render_quantities(settled.outcome)](
+            Registry& registry) { return registry.amend_forecast(number, outcome); },
+        [this](const Status& kept) {
+          if (kept.has_error()) {
+            deps_.log.warn("forecast.not_kept", {{"error", kept.error()}});
+          }
+        });
+  }
 }
 
 std::string ForecastBook::render_metrics() const {
@@ -160,7 +208,7 @@ std::string ForecastBook::render_metrics() const {
       errors += fmt::format("{}{{quantity=\"{}\"}} {}\n", kError, name_of(quantity), found->second);
     }
     const auto wrong = wrong_counts_.find(quantity);
-    if (!is_time(quantity)) {
+    if (!is_estimate(quantity)) {
       out += fmt::format("{}{{quantity=\"{}\"}} {}\n", kWrong, name_of(quantity),
                          wrong == wrong_counts_.end() ? 0 : wrong->second);
     }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "base/log.h"
+#include "base/os/reactor.h"
 #include "provisioner/api/control_protocol.h"
 #include "provisioner/apply/action_times.h"
 #include "provisioner/apply/effect_forecaster.h"
@@ -28,7 +30,7 @@ namespace voicectl {
 class ForecastBook {
  public:
   struct Deps {
-    const Clock& clock;
+    Reactor& reactor;
     const WallClock& wall;
     RegistryQueue& registry;
     const EdgeProxy& edge;
@@ -58,7 +60,9 @@ class ForecastBook {
   /// WebSockets that were told to come again, because their tenant could not be handed over.
   void note_dropped(std::uint64_t websockets);
   /// It has ended as `outcome` says and left the platform as `after`: counts, records, and returns
-  /// what was forecast beside it. Nothing if none was begun.
+  /// what was forecast beside it. Nothing if none was begun. What can only be seen when everybody
+  /// was looked at again (memory, processor time) is added to the record after kSettling, unless
+  /// another plan has begun by then.
   std::vector<api::Compared> end(const api::ApplyOutcome& outcome,
                                  const Snapshot& after,
                                  std::int64_t revision);
@@ -68,6 +72,9 @@ class ForecastBook {
 
   /// The text form of Prometheus (0.0.4).
   std::string render_metrics() const;
+
+  /// Two looks at the load lie within: rates need both.
+  static constexpr Duration kSettling = std::chrono::seconds(15);
 
  private:
   struct Counting {
@@ -80,16 +87,28 @@ class ForecastBook {
     std::int64_t websockets_dropped = 0;
     std::optional<std::int64_t> longest_pause_us;
   };
+  /// A plan that was carried out whole, whose load is not seen yet.
+  struct Settling {
+    Quantities forecast;
+    Quantities outcome;
+    Snapshot after;
+    /// Of the record, once it is kept.
+    std::optional<std::int64_t> number{};
+  };
   Quantities count(const Counting& counting, const EffectMarks& after) const;
   void keep(const Counting& counting,
             const Quantities& outcome,
             bool is_complete,
             std::int64_t revision);
   void judge(const Quantities& forecast, const Quantities& outcome);
+  void settle(const Counting& counting, const Quantities& outcome, const Snapshot& after);
+  void look_at_load(Settling& settled);
 
   Deps deps_;
   ActionTimes times_;
   std::optional<Counting> counting_;
+  /// The timer and the registry's answer hold it weakly.
+  std::shared_ptr<Settling> settling_;
   // Since this daemon began.
   std::uint64_t right_ = 0;
   std::uint64_t wrong_ = 0;

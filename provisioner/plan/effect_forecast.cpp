@@ -14,7 +14,8 @@ namespace {
 constexpr std::array<std::string_view, kQuantities> kNames = {
     "processes_started",  "processes_stopped", "tenants_moved",        "websockets_moved",
     "websockets_dropped", "edge_reloads",      "certificates_ordered", "ports_bound",
-    "ports_released",     "longest_pause_us",  "duration_us"};
+    "ports_released",     "longest_pause_us",  "duration_us",          "memory_bytes",
+    "cpu_milli"};
 
 template <typename Set>
 std::int64_t new_in(const Set& after, const Set& before) {
@@ -28,8 +29,8 @@ std::string_view name_of(Quantity quantity) {
   return kNames.at(static_cast<std::size_t>(quantity));
 }
 
-bool is_time(Quantity quantity) {
-  return quantity == Quantity::kLongestPause || quantity == Quantity::kDuration;
+bool is_estimate(Quantity quantity) {
+  return quantity >= Quantity::kLongestPause;
 }
 
 std::string render_quantities(const Quantities& quantities) {
@@ -88,6 +89,30 @@ Quantities changes_between(const EffectMarks& before, const EffectMarks& after) 
           {Quantity::kCertificatesOrdered, new_in(after.certificates, before.certificates)},
           {Quantity::kPortsBound, new_in(after.ports, before.ports)},
           {Quantity::kPortsReleased, new_in(before.ports, after.ports)}};
+}
+
+std::optional<Bytes> memory_of(const LiveLoad& load, const Snapshot& snapshot) {
+  Bytes out{0};
+  for (const ObservedInstance& instance : snapshot.observed.instances) {
+    const auto known = load.memory.find(instance.instance);
+    if (instance.ready && known == load.memory.end()) {
+      return std::nullopt;
+    }
+    out.count += instance.ready ? known->second.count : 0;
+  }
+  return out;
+}
+
+std::optional<std::uint32_t> processor_of(const LiveLoad& load, const Snapshot& snapshot) {
+  std::uint32_t out = 0;
+  for (const auto& [name, tenant] : snapshot.tenants) {
+    const auto live = load.tenants.find(name);
+    if (tenant.placement && (live == load.tenants.end() || !live->second.cpu_milli)) {
+      return std::nullopt;
+    }
+    out += tenant.placement ? *live->second.cpu_milli : 0;
+  }
+  return out;
 }
 
 std::string_view name_of(SessionFate fate) {

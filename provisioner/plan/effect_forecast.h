@@ -33,12 +33,15 @@ enum class Quantity {
   kPortsReleased,
   kLongestPause,  ///< microseconds
   kDuration,      ///< microseconds
+  kMemory,        ///< bytes of all instances, when they were looked at again after it
+  kProcessor,     ///< thousandths of a core that tenants use then
 };
-inline constexpr int kQuantities = static_cast<int>(Quantity::kDuration) + 1;
-/// "processes_started"; times end with "_us".
+inline constexpr int kQuantities = static_cast<int>(Quantity::kProcessor) + 1;
+/// "processes_started"; times end with "_us", sizes with "_bytes", shares of a core with "_milli".
 std::string_view name_of(Quantity quantity);
-/// A length of time, which is estimated; the others are counts, which are right or wrong.
-bool is_time(Quantity quantity);
+/// Whether it is estimated, and so nearer or farther; the others are counts, which are right or
+/// wrong.
+bool is_estimate(Quantity quantity);
 
 /// One that is missing is not known.
 using Quantities = std::map<Quantity, std::int64_t>;
@@ -86,6 +89,11 @@ struct LiveLoad {
   /// Memory of the instances' processes, as far as known.
   std::map<InstanceId, Bytes> memory;
 };
+
+/// Of all instances that are ready; nullopt if one was not sampled.
+std::optional<Bytes> memory_of(const LiveLoad& load, const Snapshot& snapshot);
+/// Thousandths of a core of all tenants that have an instance; nullopt if one was not sampled.
+std::optional<std::uint32_t> processor_of(const LiveLoad& load, const Snapshot& snapshot);
 
 /// What becomes of a live session.
 enum class SessionFate {

@@ -18,6 +18,13 @@ Result<std::int64_t> insert_forecast(SqliteDatabase& database, const ForecastRec
   return insert_newest(database, row, "forecasts", kKeptForecasts);
 }
 
+Status update_forecast(SqliteDatabase& database, std::int64_t number, const std::string& outcome) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("UPDATE forecasts SET outcome = ? WHERE number = ?"));
+  row.bind(1, outcome).bind(2, number);
+  return row.run();
+}
+
 Result<std::vector<ForecastRecord>> load_forecasts(SqliteDatabase& database,
                                                    std::int64_t before,
                                                    std::size_t limit) {

@@ -15,6 +15,7 @@ namespace voicectl {
 /// caller's.
 
 Result<std::int64_t> insert_forecast(SqliteDatabase& database, const ForecastRecord& record);
+Status update_forecast(SqliteDatabase& database, std::int64_t number, const std::string& outcome);
 Result<std::vector<ForecastRecord>> load_forecasts(SqliteDatabase& database,
                                                    std::int64_t before,
                                                    std::size_t limit);

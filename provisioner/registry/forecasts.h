@@ -61,6 +61,9 @@ class ForecastStore {
   /// `record` with its outcome; returns the number that it got.
   virtual Result<std::int64_t> append_forecast(const ForecastRecord& record) = 0;
 
+  /// Replaces the outcome of number `number`; nothing happens if that is not kept any more.
+  virtual Status amend_forecast(std::int64_t number, const std::string& outcome) = 0;
+
   /// Those before number `before`, newest first, at most `limit`.
   virtual Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
                                                              std::size_t limit) = 0;

@@ -47,6 +47,7 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<Revision>> read_revisions(std::int64_t before, std::size_t limit) override;
   Result<std::optional<KeptRevision>> read_revision(std::int64_t number) override;
   Result<std::int64_t> append_forecast(const ForecastRecord& record) override;
+  Status amend_forecast(std::int64_t number, const std::string& outcome) override;
   Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
                                                      std::size_t limit) override;
   Result<std::vector<TimedAction>> read_action_times(std::size_t limit) override;
@@ -253,6 +254,10 @@ Result<std::optional<KeptRevision>> SqliteRegistry::read_revision(std::int64_t n
 
 Result<std::int64_t> SqliteRegistry::append_forecast(const ForecastRecord& record) {
   return transact_for<std::int64_t>([&] { return insert_forecast(database_, record); });
+}
+
+Status SqliteRegistry::amend_forecast(std::int64_t number, const std::string& outcome) {
+  return transact([&] { return update_forecast(database_, number, outcome); });
 }
 
 Result<std::vector<ForecastRecord>> SqliteRegistry::read_forecasts(std::int64_t before,

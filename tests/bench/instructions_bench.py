@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the instructions that voice-runtime takes for a tool call, with callgrind.
 
-    instructions_bench.py BIN [--calls N] [--store redis|embedded] [--backend erpnext|builtin] [--keep DIR]
+    instructions_bench.py BIN [--calls N] [--store redis|embedded] [--backend erpnext|builtin] [--keep DIR] [--watching]
 
 The count is nearly the same on a busy machine, unlike seconds. Two loads are counted that differ in
 their number of calls alone, so that what is done once, and for the sessions, falls out. --keep leaves
-callgrind's files, for callgrind_annotate.
+callgrind's files, for callgrind_annotate. --watching counts a second runtime as well, one that does not count what tenants cost
+(voice-runtime --no-metering), and tells what watching takes of a call. The daemon's samples are in it, and weigh more than in life:
+they come by the clock, and a call takes longer here.
 """
 import argparse
 import contextlib
@@ -23,7 +25,7 @@ SESSIONS = 400
 
 WRAPPER = """#!/bin/sh
 case "$*" in
-  *--instance*) exec valgrind --tool=callgrind --callgrind-out-file={out}/counts.%p "{runtime}" "$@" ;;
+  *--instance*) exec valgrind --tool=callgrind --callgrind-out-file={out}/counts.%p "{runtime}" "$@" {flags} ;;
   *) exec "{runtime}" "$@" ;;
 esac
 """
@@ -60,14 +62,8 @@ def count(bench, subject, calls, dump):
     return total_of(dump), figures["answers"]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binaries", type=pathlib.Path)
-    parser.add_argument("--calls", type=int, default=3000)
-    parser.add_argument("--store", choices=["redis", "embedded"], default="redis")
-    parser.add_argument("--backend", choices=["erpnext", "builtin"], default="erpnext")
-    parser.add_argument("--keep", type=pathlib.Path)
-    options = parser.parse_args()
+def measure(options, flags=""):
+    """Instructions per tool call of a runtime with those flags."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vcb-", dir="/tmp")))
         out = options.keep.resolve() if options.keep else folder
@@ -80,7 +76,7 @@ def main():
             if program.name != "voice-runtime":
                 (beside / program.name).symlink_to(program)
         wrapper = beside / "voice-runtime"
-        wrapper.write_text(WRAPPER.format(out=out, runtime=binaries / "voice-runtime"))
+        wrapper.write_text(WRAPPER.format(out=out, runtime=binaries / "voice-runtime", flags=flags))
         wrapper.chmod(0o755)
         bench = runtime_bench.Bench(Binaries(beside, wrapper), folder, stack)
         bench.start_redis()
@@ -95,8 +91,25 @@ def main():
         few, few_calls = count(bench, subject, options.calls // 4, out / f"counts.{subject.pid}.1")
         more, more_calls = count(bench, subject, options.calls + options.calls // 4,
                                  out / f"counts.{subject.pid}.2")
-        print(f"{(more - few) / (more_calls - few_calls):,.0f} instructions per tool call "
-              f"({options.store} store, {options.backend} backend, {more_calls - few_calls:,} calls)")
+        each = (more - few) / (more_calls - few_calls)
+        print(f"{each:,.0f} instructions per tool call ({options.store} store, {options.backend} backend, "
+              f"{more_calls - few_calls:,} calls{', ' + flags if flags else ''})", flush=True)
+        return each
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binaries", type=pathlib.Path)
+    parser.add_argument("--calls", type=int, default=3000)
+    parser.add_argument("--store", choices=["redis", "embedded"], default="redis")
+    parser.add_argument("--backend", choices=["erpnext", "builtin"], default="erpnext")
+    parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--watching", action="store_true")
+    options = parser.parse_args()
+    watched = measure(options)
+    if options.watching:
+        unwatched = measure(options, "--no-metering")
+        print(f"watching takes {1 - unwatched / watched:.2%} of a call")
 
 
 if __name__ == "__main__":

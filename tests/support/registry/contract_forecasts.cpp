@@ -9,6 +9,7 @@ namespace voicectl {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::IsEmpty;
@@ -36,6 +37,20 @@ TEST_P(RegistryContract, KeepsForecastsBesideTheirOutcomes) {
   EXPECT_THAT(*registry_->read_forecasts(kNewest, 1), ElementsAre(second));
   EXPECT_THAT(*registry_->read_forecasts(2, 10), ElementsAre(Field(&ForecastRecord::revision, 1)));
   EXPECT_THAT(*registry_->read_forecasts(1, 10), IsEmpty());
+}
+
+TEST_P(RegistryContract, AmendsTheOutcomeOfAForecast) {
+  ASSERT_THAT(registry_->append_forecast(a_forecast(1)), IsOk());
+  ASSERT_THAT(registry_->append_forecast(a_forecast(2)), IsOk());
+
+  ASSERT_THAT(registry_->amend_forecast(1, R"({"memory_bytes":7})"), IsOk());
+  ASSERT_THAT(registry_->amend_forecast(9, "{}"), IsOk());
+  reopen();
+
+  EXPECT_THAT(*registry_->read_forecasts(kNewest, 10),
+              ElementsAre(Field(&ForecastRecord::outcome, a_forecast(2).outcome),
+                          AllOf(Field(&ForecastRecord::outcome, R"({"memory_bytes":7})"),
+                                Field(&ForecastRecord::forecast, a_forecast(1).forecast))));
 }
 
 TEST_P(RegistryContract, KeepsTheNewestForecasts) {

@@ -70,6 +70,9 @@ class FaultyRegistry final : public Registry {
   Result<std::int64_t> append_forecast(const ForecastRecord& record) override {
     return plan_.run("append forecast", [&] { return inner_->append_forecast(record); });
   }
+  Status amend_forecast(std::int64_t number, const std::string& outcome) override {
+    return plan_.run("amend forecast", [&] { return inner_->amend_forecast(number, outcome); });
+  }
   Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
                                                      std::size_t limit) override {
     return inner_->read_forecasts(before, limit);

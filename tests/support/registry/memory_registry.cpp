@@ -115,6 +115,16 @@ class MemoryRegistry final : public Registry {
     return number;
   }
 
+  Status amend_forecast(std::int64_t number, const std::string& outcome) override {
+    VC_TRY(check_write());
+    for (ForecastRecord& kept : store_->forecasts) {
+      if (kept.number == number) {
+        kept.outcome = outcome;
+      }
+    }
+    return ok_status();
+  }
+
   Result<std::vector<ForecastRecord>> read_forecasts(std::int64_t before,
                                                      std::size_t limit) override {
     VC_TRY(check_epoch());

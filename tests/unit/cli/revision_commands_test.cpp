@@ -223,6 +223,13 @@ TEST_F(RevisionCommandsTest, ForecastsAreListedBesideWhatCameOfThem) {
                          {"complete", true},
                          {"forecast", {{"tenants_moved", 1}, {"duration_us", 1500000}}},
                          {"outcome", {{"tenants_moved", 2}, {"duration_us", 250000}}}},
+                        {{"number", 7},
+                         {"at", "2026-11-26T03:00:00.000Z"},
+                         {"plan_id", "2"},
+                         {"revision", 3},
+                         {"complete", true},
+                         {"forecast", {{"memory_bytes", 41943040}, {"cpu_milli", 20}}},
+                         {"outcome", {{"memory_bytes", 52428800}, {"cpu_milli", 250}}}},
                         {{"number", 8},
                          {"at", "2026-11-26T04:00:00.000Z"},
                          {"plan_id", "1"},
@@ -234,9 +241,13 @@ TEST_F(RevisionCommandsTest, ForecastsAreListedBesideWhatCameOfThem) {
   EXPECT_EQ(run({"forecast", "list"}), ExitCode::kOk);
 
   EXPECT_THAT(out(), AllOf(HasSubstr("tenants moved 2 (1 forecast)"), HasSubstr("250ms"),
-                           HasSubstr("not carried out in whole"), Not(HasSubstr("abcdef"))));
+                           HasSubstr("not carried out in whole"), Not(HasSubstr("abcdef")),
+                           HasSubstr("50.0 MiB"), HasSubstr("40.0 MiB"), HasSubstr("as forecast"),
+                           Not(HasSubstr("0.25 cores"))));
+  EXPECT_EQ(run({"forecast", "list", "-o", "wide"}), ExitCode::kOk);
+  EXPECT_THAT(out(), AllOf(HasSubstr("0.25 cores"), HasSubstr("0.02 cores")));
   EXPECT_EQ(run({"forecast", "list", "-o", "name"}), ExitCode::kOk);
-  EXPECT_EQ(out(), "forecast/9\nforecast/8\n");
+  EXPECT_EQ(out(), "forecast/9\nforecast/7\nforecast/8\n");
 }
 
 }  // namespace

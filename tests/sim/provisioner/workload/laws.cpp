@@ -81,7 +81,7 @@ void World::check_forecasts() {
     WrongForecast wrong;
     for (const auto& [quantity, expected] : forecast) {
       const auto counted = outcome.find(quantity);
-      if (!is_time(quantity) && counted != outcome.end() && counted->second != expected) {
+      if (!is_estimate(quantity) && counted != outcome.end() && counted->second != expected) {
         wrong.quantities.emplace_back(name_of(quantity));
         wrong.what += fmt::format("{}{}: {} forecast, {} counted", wrong.what.empty() ? "" : "; ",
                                   name_of(quantity), expected, counted->second);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/forecast_book.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 
 #include "base/log.h"
@@ -20,7 +21,10 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Key;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class ForecastBookTest : public ::testing::Test {
@@ -34,6 +38,13 @@ class ForecastBookTest : public ::testing::Test {
     apply_plan(after, plan, kNoon);
     for (const char* tenant : {"acme", "beta"}) {
       load.tenants[tenant_id(tenant)] = {.sessions = 4, .websockets = 3, .cpu_milli = 10};
+    }
+  }
+  /// Every instance of `there` uses `bytes`.
+  void see_memory(const Snapshot& there, std::uint64_t bytes) {
+    load.memory.clear();
+    for (const ObservedInstance& instance : there.observed.instances) {
+      load.memory.emplace(instance.instance, Bytes{bytes});
     }
   }
   static api::ApplyOutcome ended(std::size_t done, std::size_t failed) {
@@ -123,6 +134,56 @@ TEST_F(ForecastBookTest, JudgesNoForecastOfAPlanThatWasNotCarriedOutInWhole) {
   EXPECT_THAT(book.render_metrics(),
               AllOf(HasSubstr("voicectl_forecasts_total{result=\"failed\"} 1\n"),
                     HasSubstr("voicectl_forecasts_total{result=\"wrong\"} 0\n")));
+}
+
+TEST_F(ForecastBookTest, AddsWhatIsSeenOfTheLoadWhenItHasSettled) {
+  see_memory(snapshot, 20);
+  (void)carry_out(after, ended(plan.steps.size(), 0));
+  ASSERT_THAT(parse_quantities(store->forecasts.front().outcome),
+              Not(Contains(Key(Quantity::kMemory))));
+
+  see_memory(after, 30);
+  load.tenants.at(tenant_id("acme")).cpu_milli = 50;
+  sim.advance(ForecastBook::kSettling);
+
+  const ForecastRecord& kept = store->forecasts.front();
+  const auto instances = static_cast<std::int64_t>(after.observed.instances.size());
+  EXPECT_EQ(parse_quantities(kept.forecast).at(Quantity::kMemory), 20 * instances);
+  EXPECT_EQ(parse_quantities(kept.forecast).at(Quantity::kProcessor), 20);
+  EXPECT_THAT(parse_quantities(kept.outcome),
+              IsSupersetOf({Pair(Quantity::kMemory, 30 * instances), Pair(Quantity::kProcessor, 60),
+                            Pair(Quantity::kTenantsMoved, 1)}));
+  EXPECT_THAT(
+      book.render_metrics(),
+      AllOf(HasSubstr(fmt::format("voicectl_forecast_error{{quantity=\"memory_bytes\"}} {}\n",
+                                  10 * instances)),
+            HasSubstr("voicectl_forecast_error{quantity=\"cpu_milli\"} 40\n"),
+            HasSubstr("voicectl_forecasts_total{result=\"right\"} 1\n")));
+}
+
+TEST_F(ForecastBookTest, SaysNothingOfALoadThatIsNotSeenWhole) {
+  see_memory(snapshot, 20);
+  (void)carry_out(after, ended(plan.steps.size(), 0));
+  const std::string before = store->forecasts.front().outcome;
+
+  load.tenants.clear();
+  load.memory.clear();
+  sim.advance(ForecastBook::kSettling);
+
+  EXPECT_EQ(store->forecasts.front().outcome, before);
+  EXPECT_THAT(book.render_metrics(), Not(HasSubstr("quantity=\"memory_bytes\"")));
+}
+
+TEST_F(ForecastBookTest, DoesNotTakeTheLoadOfTheNextPlanForItsOwn) {
+  see_memory(snapshot, 20);
+  (void)carry_out(after, ended(plan.steps.size(), 0));
+  const std::string before = store->forecasts.front().outcome;
+
+  book.begin({plan, desired, snapshot, inputs, 1});
+  see_memory(after, 30);
+  sim.advance(ForecastBook::kSettling);
+
+  EXPECT_EQ(store->forecasts.front().outcome, before);
 }
 
 TEST_F(ForecastBookTest, CountsWebSocketsThatAreToldToComeAgain) {
