@@ -92,8 +92,8 @@ TenantGain gain_of(const TenantStats& before,
     out.processor_time = *now.processor_time - (is_anew ? Duration{0} : then);
     if (is_anew && out.processor_time > passed) {
       // One thread cannot have spent it since: the page is an old one, of an instance that has lent
-      // the tenant on meanwhile. What it says of bytes is of before; requests and events travel with
-      // the tenant, so that those of an old page are no more than are known.
+      // the tenant on meanwhile. What it says of bytes is of before; requests and events travel
+      // with the tenant, so that those of an old page are no more than are known.
       return TenantGain{.requests = growth_of(before.requests_total, now.requests_total),
                         .events = growth_of(before.events_total, now.events_total),
                         .processor_time = passed};
@@ -307,6 +307,19 @@ std::size_t InstanceMonitor::recent_moves(MonoTime now) const {
 
 std::vector<PromotionDecision> InstanceMonitor::judge(MonoTime now,
                                                       const Snapshot& recorded) const {
+  return decide(now, recorded, Told::kEverybody);
+}
+
+std::vector<PromotionDecision> InstanceMonitor::movers(MonoTime now,
+                                                       const Snapshot& recorded) const {
+  std::vector<PromotionDecision> out = decide(now, recorded, Told::kMovers);
+  std::erase_if(out, [](const PromotionDecision& decision) { return !decision.kind; });
+  return out;
+}
+
+std::vector<PromotionDecision> InstanceMonitor::decide(MonoTime now,
+                                                       const Snapshot& recorded,
+                                                       Told told) const {
   std::vector<PromotionDecision> out;
   std::vector<PricePlan> plans;
   HostSituation host{0, recent_moves(now)};
@@ -318,11 +331,17 @@ std::vector<PromotionDecision> InstanceMonitor::judge(MonoTime now,
     if (history == nullptr || instance == recorded.instances.end()) {
       continue;
     }
-    out.push_back(decide_promotion(
-        policy_,
-        TenantSituation{tenant, record.spec.tier, record.spec.plan, instance->second.kind,
-                        record.wish.has_value(), kind_changed_at(tenant), history->load},
-        now));
+    const TenantSituation situation{tenant,
+                                    record.spec.tier,
+                                    record.spec.plan,
+                                    instance->second.kind,
+                                    record.wish.has_value(),
+                                    kind_changed_at(tenant),
+                                    history->load};
+    if (told == Told::kMovers && !judge_tenant(policy_, situation, now).kind) {
+      continue;
+    }
+    out.push_back(decide_promotion(policy_, situation, now));
     plans.push_back(record.spec.plan);
     const auto attempt = attempts_.find(tenant);
     if (out.back().kind && attempt != attempts_.end() && now < attempt->second.not_before) {
@@ -336,10 +355,7 @@ std::vector<PromotionDecision> InstanceMonitor::judge(MonoTime now,
 std::vector<PromotionDecision> InstanceMonitor::news(MonoTime now, const Snapshot& recorded) {
   std::vector<PromotionDecision> out;
   std::map<TenantId, PromotionKind> told;
-  for (PromotionDecision& decision : judge(now, recorded)) {
-    if (!decision.kind) {
-      continue;
-    }
+  for (PromotionDecision& decision : movers(now, recorded)) {
     told.emplace(decision.tenant, *decision.kind);
     const auto before = told_.find(decision.tenant);
     if (before == told_.end() || before->second != *decision.kind) {

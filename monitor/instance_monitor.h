@@ -105,6 +105,9 @@ class InstanceMonitor {
   /// What is decided now about every tenant that is placed, in the order of their names. `recorded`
   /// says who is placed where. A tenant that is on its way is left out until it was seen there.
   std::vector<PromotionDecision> judge(MonoTime now, const Snapshot& recorded) const;
+  /// Those of them that are to be moved now. What is asked every few seconds about everybody:
+  /// reasons are put into words for these alone.
+  std::vector<PromotionDecision> movers(MonoTime now, const Snapshot& recorded) const;
 
   /// Those with a move that hold now and did not when this was last asked: each is told once.
   std::vector<PromotionDecision> news(MonoTime now, const Snapshot& recorded);
@@ -180,6 +183,8 @@ class InstanceMonitor {
   /// Null: nothing was seen of it there, or it is not placed.
   const TenantHistory* history_of(const RecordedTenant& record) const;
   std::size_t recent_moves(MonoTime now) const;
+  enum class Told { kEverybody, kMovers };
+  std::vector<PromotionDecision> decide(MonoTime now, const Snapshot& recorded, Told told) const;
   /// It is left where it is for a while.
   bool rests(MonoTime now, const TenantId& tenant) const;
   std::vector<InstanceId> pool_of(MonoTime now, const Snapshot& recorded) const;

@@ -84,11 +84,10 @@ void PromotionDriver::act() {
   }
   const MonoTime now = deps_.reactor.now();
   const Snapshot& recorded = deps_.recorded.snapshot();
-  for (const PromotionDecision& decision : deps_.monitor.judge(now, recorded)) {
-    if (decision.kind) {
-      move(decision);
-      return;
-    }
+  if (const std::vector<PromotionDecision> movers = deps_.monitor.movers(now, recorded);
+      !movers.empty()) {
+    move(movers.front());
+    return;
   }
   if (const std::vector<TenantId> stranded = deps_.monitor.stranded(now, recorded);
       !stranded.empty()) {

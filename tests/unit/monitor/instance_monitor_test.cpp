@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 namespace voicectl {
@@ -319,6 +320,39 @@ TEST_F(DecisionTest, StandsAsLongAsItHolds) {
   EXPECT_EQ(standing.front().kind, PromotionKind::kPromote);
   EXPECT_EQ(standing.front().reason,
             "25 live sessions, at or above the high mark of 20 for 2m10s (dwell 1m00s)");
+}
+
+TEST_F(DecisionTest, MoversAreThoseWhoAreJudgedToMove) {
+  PromotionPolicy policy = a_policy();
+  policy.max_promoted = 2;
+  policy.moves_per_minute = 3;
+  monitor_.set_policy(policy);
+  Snapshot recorded = placed("quiet", "shared-0");
+  std::vector<TenantStats> told{stats("quiet", 1, 0)};
+  for (const char* const busy : {"busy", "busier", "busiest", "tried"}) {
+    recorded.tenants.merge(placed(busy, "shared-0").tenants);
+    told.push_back(stats(busy, 20 + told.size(), 0));
+  }
+  std::set<std::string> moved;
+  for (int i = 0; i < 60; ++i, now_ += kSampleInterval) {
+    monitor_.ingest(now_, report("shared-0", 0s, told));
+    if (i == 10) {
+      monitor_.note_attempt(now_, tenant("tried"));
+    }
+    std::vector<std::string> judged;
+    for (const PromotionDecision& decision : monitor_.judge(now_, recorded)) {
+      if (decision.kind) {
+        judged.push_back(decision.tenant.str() + ": " + decision.reason);
+      }
+    }
+    std::vector<std::string> found;
+    for (const PromotionDecision& decision : monitor_.movers(now_, recorded)) {
+      found.push_back(decision.tenant.str() + ": " + decision.reason);
+      moved.insert(decision.tenant.str());
+    }
+    EXPECT_EQ(found, judged) << "after " << i;
+  }
+  EXPECT_EQ(moved, (std::set<std::string>{"busier", "busiest", "tried"}));
 }
 
 TEST_F(DecisionTest, IsNotMadeFromWhatWasSeenElsewhere) {

@@ -176,14 +176,12 @@ class Daemon {
     report.kind = acme.wish ? InstanceKind::kDedicated : InstanceKind::kShared;
     monitor_.ingest(now, report);
     std::string out;
-    for (const PromotionDecision& decision : monitor_.judge(now, recorded_)) {
-      if (decision.kind) {
-        monitor_.note_attempt(now, decision.tenant);
-        out += std::string(name_of(*decision.kind)) + " acme at " + format_duration(at) + "; ";
-        acme.wish = *decision.kind == PromotionKind::kPromote
-                        ? std::optional(PromotionWish{decision.reason, kBegan})
-                        : std::nullopt;
-      }
+    for (const PromotionDecision& decision : monitor_.movers(now, recorded_)) {
+      monitor_.note_attempt(now, decision.tenant);
+      out += std::string(name_of(*decision.kind)) + " acme at " + format_duration(at) + "; ";
+      acme.wish = *decision.kind == PromotionKind::kPromote
+                      ? std::optional(PromotionWish{decision.reason, kBegan})
+                      : std::nullopt;
     }
     return out;
   }
