@@ -142,11 +142,16 @@ void InstanceMonitor::size_windows() {
 
 void InstanceMonitor::ingest(MonoTime now, const InstanceReport& report) {
   ++samples_;
+  const bool is_counted =
+      std::all_of(report.tenants.begin(), report.tenants.end(),
+                  [](const TenantStats& stats) { return stats.processor_time.has_value(); });
   // Shares come first: they need the totals of the look before.
-  const std::map<TenantId, double> share = shares(report);
+  const std::map<TenantId, double> share =
+      is_counted ? std::map<TenantId, double>() : shares(report);
   const std::optional<MilliCpu> cpu = take_usage(now, report);
   for (const TenantStats& stats : report.tenants) {
-    const auto part = cpu ? to_milli_cpu(share.at(stats.tenant) * cpu->count) : std::nullopt;
+    const auto part =
+        cpu && !is_counted ? to_milli_cpu(share.at(stats.tenant) * cpu->count) : std::nullopt;
     take_tenant(now, report, stats, part);
   }
 }

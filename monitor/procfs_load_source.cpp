@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::size_t kMaxStat = 4096;
 
+/// Processes that ended unseen are forgotten with all others, who are counted again.
+constexpr std::size_t kMostRemembered = 4096;
+
 // Fields of proc(5), counted from 1; the list begins after the name, with field 3.
 constexpr std::size_t kFirstField = 3;
 constexpr std::size_t kUserTime = 14;
@@ -115,17 +118,36 @@ std::optional<ProcessUsage> ProcfsLoadSource::sample_one(const ProcessIdentity& 
   const auto stat = files_.read(folder + "/stat", kMaxStat);
   // A process that ends while it is read gives an error; it is gone all the same.
   if (stat.has_error() || !*stat) {
+    counted_.erase(process.pid);
     return std::nullopt;
   }
   auto usage = parse_process_stat(**stat, process.start_ticks, units_);
   if (!usage) {
     return std::nullopt;
   }
-  const auto descriptors = files_.list(folder + "/fd");
-  if (descriptors.has_value() && !descriptors->empty()) {
-    usage->descriptors = static_cast<std::uint32_t>(descriptors->size());
-  }
+  usage->descriptors = descriptors_of(process, folder);
   return usage;
+}
+
+std::optional<std::uint32_t> ProcfsLoadSource::descriptors_of(const ProcessIdentity& process,
+                                                              const std::string& folder) {
+  if (counted_.size() > kMostRemembered) {
+    counted_.clear();
+  }
+  const auto [entry, is_new] = counted_.try_emplace(process.pid);
+  Counted& counted = entry->second;
+  const bool is_another = counted.start_ticks != process.start_ticks;
+  if (!is_another && counted.looks_left-- > 0) {
+    return counted.descriptors;
+  }
+  // Those who began together are not counted together for ever.
+  counted.looks_left = is_another ? process.pid % kLooksPerCount : kLooksPerCount - 1;
+  counted.start_ticks = process.start_ticks;
+  const auto listed = files_.list(folder + "/fd");
+  counted.descriptors = listed.has_value() && !listed->empty()
+                            ? std::optional(static_cast<std::uint32_t>(listed->size()))
+                            : std::nullopt;
+  return counted.descriptors;
 }
 
 }  // namespace voicectl

@@ -52,11 +52,14 @@ std::uint64_t free_descriptors(std::uint64_t enough) {
   std::uint64_t at = lowest_free();
   // No more numbers are asked about than may be polled, which is as many as may be open.
   const std::uint64_t step = std::min<std::uint64_t>(kAtOnce, limit.rlim_cur);
+  std::uint64_t wanted = enough;
   while (free < enough && at < limit.rlim_cur) {
     const std::size_t count =
-        static_cast<std::size_t>(std::min({step, limit.rlim_cur - at, enough - free}));
+        static_cast<std::size_t>(std::min({step, limit.rlim_cur - at, wanted}));
     free += count_free(at, count);
     at += count;
+    // A hole among thousands that are open: the free ones are far, and not to be felt for by tens.
+    wanted = step;
   }
   return std::min(free, enough);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/support/fake_file_system.h"
 
@@ -67,6 +68,41 @@ TEST(ProcfsLoadSourceTest, AnswersForEachProcessInOrder) {
   ASSERT_TRUE(usages[1].has_value());
   EXPECT_EQ(usages[1]->descriptors, 3U);
   EXPECT_FALSE(usages[2].has_value());
+}
+
+TEST(ProcfsLoadSourceTest, CountsDescriptorsNowAndThen) {
+  FakeFileSystem files;
+  for (const char* folder : {"/proc", "/proc/77", "/proc/77/fd"}) {
+    ASSERT_TRUE(files.make_directory(folder, kPrivateDirectory).has_value());
+  }
+  const auto start = [&](std::string_view line) {
+    ASSERT_TRUE(files.replace_atomically("/proc/77/stat", line, kPrivateFile).has_value());
+  };
+  const auto open = [&](int number) {
+    ASSERT_TRUE(
+        files.replace_link("/proc/77/fd/" + std::to_string(number), "/dev/null").has_value());
+  };
+  ProcfsLoadSource source(files, kUnits);
+  const auto count = [&](std::uint64_t started) {
+    return source.sample({{77, started, ""}}).front()->descriptors;
+  };
+  start(stat_line("a"));
+  open(0);
+  EXPECT_EQ(count(kStarted), 1U);
+
+  open(1);
+  std::vector<std::optional<std::uint32_t>> seen;
+  for (int look = 0; look < ProcfsLoadSource::kLooksPerCount; ++look) {
+    seen.push_back(count(kStarted));
+  }
+  EXPECT_EQ(seen.front(), 1U);
+  EXPECT_EQ(seen.back(), 2U);
+
+  open(2);
+  std::string next = stat_line("a");
+  next.replace(next.find("4242"), 4, "4243");
+  start(next);
+  EXPECT_EQ(count(kStarted + 1), 3U) << "another process of the same number";
 }
 
 }  // namespace
