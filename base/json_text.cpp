@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json_text.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -15,56 +15,40 @@
 namespace voicectl {
 namespace {
 
-constexpr std::size_t kFirstSize = 120;
+/// What stands behind the backslash for a byte; or that it stands for itself, or that it is a
+/// control character without a letter, or no ASCII.
+constexpr char kPlain = 0;
+constexpr char kRare = 1;
 
-/// How a byte stands in a JSON string.
-enum class Form : std::uint8_t {
-  kPlain,    ///< as itself
-  kEscaped,  ///< behind a backslash, itself or another letter
-  kOther,    ///< a control character without a letter, or no ASCII
-};
-
-constexpr std::array<Form, 256> kForms = [] {
-  std::array<Form, 256> forms{};
-  for (std::size_t byte = 0; byte < forms.size(); ++byte) {
-    forms[byte] = byte >= 0x20 && byte < 0x80 ? Form::kPlain : Form::kOther;
+constexpr std::array<char, 256> kEscapes = [] {
+  std::array<char, 256> escapes{};
+  for (std::size_t byte = 0; byte < escapes.size(); ++byte) {
+    escapes[byte] = byte >= 0x20 && byte < 0x80 ? kPlain : kRare;
   }
-  for (const char c : {'"', '\\', '\b', '\f', '\n', '\r', '\t'}) {
-    forms[static_cast<unsigned char>(c)] = Form::kEscaped;
+  constexpr std::string_view kEscaped = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
+  for (std::size_t i = 0; i < kEscaped.size(); ++i) {
+    escapes[static_cast<unsigned char>(kEscaped[i])] = kLetters[i];
   }
-  return forms;
+  return escapes;
 }();
-
-char letter_of(char c) {
-  switch (c) {
-    case '\b':
-      return 'b';
-    case '\f':
-      return 'f';
-    case '\n':
-      return 'n';
-    case '\r':
-      return 'r';
-    case '\t':
-      return 't';
-    default:
-      return c;
-  }
-}
 
 /// Bytes that a word of text is looked at in at once.
 constexpr std::size_t kStride = sizeof(std::uint64_t);
+static_assert(std::endian::native == std::endian::little, "the first byte of a word is its lowest");
 
-/// Whether all of the eight bytes stand for themselves.
-bool is_plain(std::uint64_t word) {
+/// How many bytes of the eight stand for themselves before the first that does not.
+std::size_t count_plain(std::uint64_t word) {
   constexpr std::uint64_t kEach = 0x0101010101010101;
   constexpr std::uint64_t kHigh = kEach * 0x80;
-  // The highest bit of a byte stands in the difference if the byte was zero before.
+  // The highest bit of a byte stands in the difference if the byte was zero before; behind the
+  // first such byte it may also stand for others.
   const auto has_zero = [](std::uint64_t bytes) { return (bytes - kEach) & ~bytes; };
   const std::uint64_t below_blank = (word - kEach * 0x20) & ~word;
   const std::uint64_t quote = has_zero(word ^ (kEach * '"'));
   const std::uint64_t backslash = has_zero(word ^ (kEach * '\\'));
-  return ((word | below_blank | quote | backslash) & kHigh) == 0;
+  const std::uint64_t marks = (word | below_blank | quote | backslash) & kHigh;
+  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
 }
 
 /// Writes `text` as it stands within a JSON string, in at most twice its length; nullptr if it has
@@ -73,32 +57,41 @@ char* write_escaped(char* to, std::string_view text) {
   const char* from = text.data();
   const char* const end = from + text.size();
   while (from != end) {
-    std::uint64_t word = 0;
     if (static_cast<std::size_t>(end - from) >= kStride) {
+      std::uint64_t word = 0;
       std::memcpy(&word, from, kStride);
-      if (is_plain(word)) {
-        std::memcpy(to, &word, kStride);
-        from += kStride;
-        to += kStride;
+      std::memcpy(to, &word, kStride);
+      const std::size_t plain = count_plain(word);
+      from += plain;
+      to += plain;
+      if (plain == kStride) {
         continue;
       }
     }
-    const char* const stop = std::min(end, from + kStride);
-    for (; from != stop; ++from) {
-      switch (kForms[static_cast<unsigned char>(*from)]) {
-        case Form::kPlain:
-          *to++ = *from;
-          break;
-        case Form::kEscaped:
-          *to++ = '\\';
-          *to++ = letter_of(*from);
-          break;
-        case Form::kOther:
-          return nullptr;
-      }
+    const char escape = kEscapes[static_cast<unsigned char>(*from)];
+    if (escape == kPlain) {
+      *to++ = *from++;
+      continue;
     }
+    if (escape == kRare) {
+      return nullptr;
+    }
+    *to++ = '\\';
+    *to++ = escape;
+    ++from;
   }
   return to;
+}
+
+/// Writes `text` with its quotes; nullptr as `write_escaped`.
+char* write_quoted(char* to, std::string_view text) {
+  *to = '"';
+  char* const last = write_escaped(to + 1, text);
+  if (last == nullptr) {
+    return nullptr;
+  }
+  *last = '"';
+  return last + 1;
 }
 
 /// Room for a text of that size with its quotes, however much of it is escaped.
@@ -111,14 +104,9 @@ constexpr std::size_t room_for(std::size_t text) {
 bool append_usual_json_string(std::string& out, std::string_view text) {
   const std::size_t begin = out.size();
   out.resize(begin + room_for(text.size()));
-  char* const first = out.data() + begin;
-  *first = '"';
-  char* const last = write_escaped(first + 1, text);
-  if (last != nullptr) {
-    *last = '"';
-  }
-  out.resize(last == nullptr ? begin : static_cast<std::size_t>(last + 1 - out.data()));
-  return last != nullptr;
+  const char* const end = write_quoted(out.data() + begin, text);
+  out.resize(end == nullptr ? begin : static_cast<std::size_t>(end - out.data()));
+  return end != nullptr;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -128,32 +116,46 @@ void append_json_string(std::string& out, std::string_view text) {
   }
 }
 
-void JsonText::begin(std::string_view key) {
-  const std::size_t before = out_.size();
-  const std::size_t after = before + key.size() + 4;
-  if (after > out_.capacity()) {
-    // Most objects reach that size; larger ones are moved once or twice.
-    out_.reserve(std::max({kFirstSize, after, 4 * out_.capacity()}));
+char* JsonText::room(std::size_t bytes) {
+  const std::size_t needed = used_ + bytes + 1;  // and the end of the object
+  if (out_.size() < needed) {
+    out_.resize(std::max({first_size_, needed, 2 * out_.size()}));
   }
-  out_.resize(after);
-  char* to = out_.data() + before;
-  *to++ = before == 0 ? '{' : ',';
-  *to++ = '"';
-  std::memcpy(to, key.data(), key.size());
-  to += key.size();
-  *to++ = '"';
-  *to = ':';
+  return out_.data() + used_;
 }
 
-JsonText& JsonText::text(std::string_view key, std::string_view value) {
-  begin(key);
-  append_json_string(out_, value);
+JsonText& JsonText::end_at(const char* end) {
+  used_ = static_cast<std::size_t>(end - out_.data());
   return *this;
 }
 
+char* JsonText::begin_member(std::string_view key, std::size_t value) {
+  char* to = room(key.size() + 4 + value);
+  if (used_ == 0) {
+    *to++ = '{';
+  } else if (to[-1] != '{') {
+    *to++ = ',';
+  }
+  *to++ = '"';
+  to = std::copy(key.begin(), key.end(), to);
+  *to++ = '"';
+  *to++ = ':';
+  return to;
+}
+
+JsonText& JsonText::text(std::string_view key, std::string_view value) {
+  if (const char* const end = write_quoted(begin_member(key, room_for(value.size())), value)) {
+    return end_at(end);
+  }
+  std::string rare;
+  append_json_string(rare, value);
+  return json(key, rare);
+}
+
 JsonText& JsonText::number(std::string_view key, std::int64_t value) {
-  const fmt::format_int digits(value);
-  return json(key, std::string_view(digits.data(), digits.size()));
+  constexpr std::size_t kMostDigits = 20;
+  char* const to = begin_member(key, kMostDigits);
+  return end_at(std::to_chars(to, to + kMostDigits, value).ptr);
 }
 
 JsonText& JsonText::flag(std::string_view key, bool value) {
@@ -161,13 +163,38 @@ JsonText& JsonText::flag(std::string_view key, bool value) {
 }
 
 JsonText& JsonText::json(std::string_view key, std::string_view json) {
-  begin(key);
-  out_ += json;
+  return end_at(std::copy(json.begin(), json.end(), begin_member(key, json.size())));
+}
+
+JsonText& JsonText::begin_object(std::string_view key) {
+  return json(key, "{");
+}
+
+JsonText& JsonText::begin_array(std::string_view key) {
+  return json(key, "[");
+}
+
+JsonText& JsonText::begin_item() {
+  char* to = room(2);
+  if (to[-1] != '[') {
+    *to++ = ',';
+  }
+  *to++ = '{';
+  return end_at(to);
+}
+
+JsonText& JsonText::end(char bracket) {
+  *room(1) = bracket;
+  ++used_;
   return *this;
 }
 
 std::string JsonText::take() {
-  out_ += out_.empty() ? "{}" : "}";
+  if (used_ == 0) {
+    return "{}";
+  }
+  end('}');
+  out_.resize(std::exchange(used_, 0));
   return std::exchange(out_, {});
 }
 

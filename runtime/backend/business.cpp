@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 
 namespace voicectl::runtime {
 namespace {
@@ -97,7 +98,12 @@ std::optional<Priority> priority_named(std::string_view text) {
 }
 
 std::string Money::str() const {
-  return fmt::format("{}.{:02}", cents / 100, cents % 100);
+  // By hand, because each order says some.
+  const std::int64_t size = std::abs(cents);
+  std::string text = (cents < 0 ? "-" : "") + std::to_string(size / 100) + ".00";
+  text[text.size() - 2] = static_cast<char>('0' + size % 100 / 10);
+  text.back() = static_cast<char>('0' + size % 10);
+  return text;
 }
 
 Result<Money> Money::parse(std::string_view text) {

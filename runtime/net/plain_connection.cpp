@@ -56,8 +56,7 @@ void PlainConnection::on_connected(boost::system::error_code error) {
 void PlainConnection::ask(PlainCall call) {
   is_used_ = true;
   begin(std::move(call));
-  wire_->queue(call_->request);
-  wire_->flush();
+  wire_->write(call_->request);
 }
 
 void PlainConnection::close() {

@@ -2,6 +2,7 @@
 #include "runtime/net/plain_http.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <charconv>
 #include <unordered_map>
@@ -23,11 +24,21 @@ constexpr std::size_t kKeptEach = 64;
 /// A connection that waited longer may have been forgotten by something between here and there.
 constexpr Duration kKeptFor = std::chrono::seconds(60);
 
+/// By byte, because every call is looked at.
+constexpr std::array<bool, 256> kUnusual = [] {
+  std::array<bool, 256> unusual{};
+  for (std::size_t byte = 0; byte < unusual.size(); ++byte) {
+    unusual[byte] = byte <= 0x20 || byte >= 0x7F;
+  }
+  for (const char c : std::string_view("#@\\\"<>{}|^`")) {
+    unusual[static_cast<unsigned char>(c)] = true;
+  }
+  return unusual;
+}();
+
 bool is_unusual(std::string_view text) {
-  return text.find_first_of(" \t\r\n#@\\\"<>{}|^`") != std::string_view::npos ||
-         std::any_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7F;
-         });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return kUnusual[static_cast<unsigned char>(c)]; });
 }
 
 std::string render_request(const PlainTarget& target, const HttpCall& call) {

@@ -100,23 +100,42 @@ void Wire::flush() {
   }
 }
 
-void Wire::send_some() {
-  while (unsent_size() > 0) {
-    const ssize_t sent = ::send(socket_.get(), unsent_.data() + written_, unsent_size(),
+void Wire::write(std::string_view bytes) {
+  const bool is_free = is_open() && !is_broken_ && !is_finishing_ && unsent_size() == 0 &&
+                       !waits_writable_ && !set_.is_paused();
+  if (is_free) {
+    bytes.remove_prefix(send(bytes));
+    if (is_broken_) {
+      report_later(&WireOwner::on_broken);
+    }
+  }
+  queue(std::string(bytes));
+  flush();
+}
+
+std::size_t Wire::send(std::string_view bytes) {
+  std::size_t taken = 0;
+  while (taken < bytes.size()) {
+    const ssize_t sent = ::send(socket_.get(), bytes.data() + taken, bytes.size() - taken,
                                 MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       set_.count_sent(static_cast<std::size_t>(sent));
-      written_ += static_cast<std::size_t>(sent);
+      taken += static_cast<std::size_t>(sent);
       continue;
     }
     const Retry retry = retry_after_error();
-    if (retry == Retry::kWhenReady) {
-      return;
-    }
-    if (retry == Retry::kNever) {
-      is_broken_ = true;
+    if (retry != Retry::kNow) {
+      is_broken_ = retry == Retry::kNever;
       break;
     }
+  }
+  return taken;
+}
+
+void Wire::send_some() {
+  written_ += send(unsent());
+  if (unsent_size() > 0 && !is_broken_) {
+    return;
   }
   unsent_.clear();
   unsent_.shrink_to_fit();

@@ -61,6 +61,8 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   void pause();
 
   void queue(std::string bytes);
+  /// The same as `queue` and `flush`, but copies only what the kernel does not take at once.
+  void write(std::string_view bytes);
   /// Writes as much as the kernel takes.
   void flush();
   std::size_t unsent_size() const { return unsent_.size() - written_; }
@@ -95,6 +97,8 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   /// What one recv gave: returns false when there is no more to read now.
   bool take_received(std::string_view bytes);
   void send_some();
+  /// How many bytes the kernel took; may find the wire broken.
+  std::size_t send(std::string_view bytes);
   void tell_of_unsent();
   void report_later(void (WireOwner::*event)());
 

@@ -48,6 +48,8 @@ struct RedisAnswer {
   std::optional<RedisFailure> failure;
   /// Which connection brought the replies. What WATCH watches ends with it.
   std::uint64_t connection = 0;
+  /// What was sent, for whoever wants to send it again.
+  RedisCommands commands = {};
 };
 
 /// One connection to a Redis server, made when it is needed and made again with backoff when it was

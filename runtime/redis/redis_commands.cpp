@@ -1,10 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/redis/redis_commands.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
 namespace voicectl {
+namespace {
+
+/// A number with the mark in front of it and the line's end.
+constexpr std::size_t kMostHead = 24;
+
+char* write_head(char* to, char mark, std::size_t value) {
+  *to++ = mark;
+  to = std::to_chars(to, to + kMostHead - 3, value).ptr;
+  *to++ = '\r';
+  *to++ = '\n';
+  return to;
+}
+
+}  // namespace
+
+char* RedisWords::room(std::size_t bytes) {
+  const std::size_t needed = used_ + bytes;
+  if (bytes_.size() < needed) {
+    constexpr std::size_t kFirst = 512;
+    bytes_.resize(std::max({kFirst, needed, 2 * bytes_.size()}));
+  }
+  return bytes_.data() + used_;
+}
+
+void RedisWords::add(std::string_view text) {
+  char* const begin = room(kMostHead + text.size() + 2);
+  char* to = write_head(begin, '$', text.size());
+  to = std::copy(text.begin(), text.end(), to);
+  *to++ = '\r';
+  *to++ = '\n';
+  used_ += static_cast<std::size_t>(to - begin);
+  ++count_;
+}
 
 RedisCommands& RedisCommands::add(std::initializer_list<std::string_view> words) {
   begin(words.size());
@@ -14,37 +48,40 @@ RedisCommands& RedisCommands::add(std::initializer_list<std::string_view> words)
   return *this;
 }
 
+RedisCommands& RedisCommands::add(std::string_view command,
+                                  std::string_view key,
+                                  const RedisWords& words) {
+  begin(2 + words.count()).word(command).word(key);
+  append(words.bytes());
+  return *this;
+}
+
 RedisCommands& RedisCommands::begin(std::size_t words) {
   ++count_;
-  number('*', words);
+  char* const at = words_.room(kMostHead);
+  words_.used_ += static_cast<std::size_t>(write_head(at, '*', words) - at);
   return *this;
 }
 
 RedisCommands& RedisCommands::word(std::string_view text) {
-  char head[24] = "$";
-  char* end = std::to_chars(head + 1, head + sizeof head, text.size()).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  const auto size = static_cast<std::size_t>(end - head);
-  const std::size_t before = bytes_.size();
-  bytes_.resize(before + size + text.size() + 2);
-  char* const to = bytes_.data() + before;
-  std::memcpy(to, head, size);
-  std::memcpy(to + size, text.data(), text.size());
-  std::memcpy(to + size + text.size(), "\r\n", 2);
+  words_.add(text);
   return *this;
 }
 
+void RedisCommands::append(std::string_view bytes) {
+  std::copy(bytes.begin(), bytes.end(), words_.room(bytes.size()));
+  words_.used_ += bytes.size();
+}
+
 void RedisCommands::append(const RedisCommands& others) {
-  bytes_ += others.bytes_;
+  append(others.bytes());
   count_ += others.count_;
 }
 
-void RedisCommands::number(char mark, std::size_t value) {
-  char digits[20];
-  const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  bytes_ += mark;
-  bytes_.append(digits, static_cast<std::size_t>(end - digits)).append("\r\n");
+void RedisCommands::clear() {
+  words_.used_ = 0;
+  words_.count_ = 0;
+  count_ = 0;
 }
 
 }  // namespace voicectl

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <utility>
+
 namespace voicectl::runtime {
 namespace {
 
@@ -24,14 +26,39 @@ std::string in_key(const TenantId& tenant, RedisKeyStyle style) {
 
 RedisKeys::RedisKeys(const TenantId& tenant, RedisKeyStyle style)
     : business_("business:" + in_key(tenant, style) + ":"),
-      usage_("usage:" + in_key(tenant, style) + ":") {}
-
-std::string RedisKeys::sessions_with(SessionStatus status) const {
-  return own("sessions:" + std::string(name_of(status)));
+      usage_("usage:" + in_key(tenant, style) + ":") {
+  Names names{own("fence"),
+              own("owner"),
+              own("sessions"),
+              own("sessions:by_time"),
+              own("sessions:by_end"),
+              own("calls"),
+              own("events"),
+              own("records"),
+              own("records:by_time"),
+              own("records:external"),
+              own("records:bookings"),
+              own("inbox"),
+              own("inbox:by_time"),
+              own("outbox"),
+              own("outbox:last"),
+              own("customers"),
+              usage_ + "months",
+              {},
+              {}};
+  for (const SessionStatus status : kStatuses) {
+    names.sessions_with.at(static_cast<std::size_t>(status)) = own("sessions:", name_of(status));
+  }
+  for (const auto state : {OutboxEntry::State::kPending, OutboxEntry::State::kDead}) {
+    names.outbox_with.at(static_cast<std::size_t>(state)) = own("outbox:", name_of(state));
+  }
+  names_ = std::make_shared<const Names>(std::move(names));
 }
 
-std::string RedisKeys::outbox_with(OutboxEntry::State state) const {
-  return own("outbox:" + std::string(name_of(state)));
+std::string RedisKeys::own(std::string_view what, std::string_view which) const {
+  std::string key;
+  key.reserve(business_.size() + what.size() + which.size());
+  return key.append(business_).append(what).append(which);
 }
 
 std::string RedisKeys::requests(std::int64_t minute) const {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,39 +36,43 @@ class RedisKeys {
   explicit RedisKeys(const TenantId& tenant, RedisKeyStyle style = RedisKeyStyle::kPlain);
 
   /// "<token>.<writes>": who holds the store, and how many transactions it has had.
-  std::string fence() const { return own("fence"); }
+  const std::string& fence() const { return names_->fence; }
   /// Whose data this is: a tenant's name may be given again, its sessions may not.
-  std::string owner() const { return own("owner"); }
+  const std::string& owner() const { return names_->owner; }
   /// Every session as we need it: hash, session -> JSON. For ever.
-  std::string sessions() const { return own("sessions"); }
+  const std::string& sessions() const { return names_->sessions; }
   /// Sessions by their creation; and those of one status.
-  std::string sessions_by_time() const { return own("sessions:by_time"); }
-  std::string sessions_with(SessionStatus status) const;
+  const std::string& sessions_by_time() const { return names_->sessions_by_time; }
+  const std::string& sessions_with(SessionStatus status) const {
+    return names_->sessions_with[static_cast<std::size_t>(status)];
+  }
   /// Sessions that are over, by when they were written last.
-  std::string sessions_by_end() const { return own("sessions:by_end"); }
+  const std::string& sessions_by_end() const { return names_->sessions_by_end; }
   /// Call -> session.
-  std::string calls() const { return own("calls"); }
+  const std::string& calls() const { return names_->calls; }
   /// What other programs read: JSON with the public names, kept for an hour after the last change.
-  std::string session(const SessionId& id) const { return own("session:" + id.str()); }
+  std::string session(const SessionId& id) const { return own("session:", id.str()); }
   /// Where the conversation stands, with its last turns; kept as long.
-  std::string context(const SessionId& id) const { return own("context:" + id.str()); }
+  std::string context(const SessionId& id) const { return own("context:", id.str()); }
   /// Stream; the tenant-wide number is the id of the entry.
-  std::string events() const { return own("events"); }
+  const std::string& events() const { return names_->events; }
   /// Tenant-wide numbers by the session's own.
-  std::string events_of(const SessionId& id) const { return own("events:" + id.str()); }
-  std::string records() const { return own("records"); }
-  std::string records_by_time() const { return own("records:by_time"); }
-  std::string records_by_external_id() const { return own("records:external"); }
+  std::string events_of(const SessionId& id) const { return own("events:", id.str()); }
+  const std::string& records() const { return names_->records; }
+  const std::string& records_by_time() const { return names_->records_by_time; }
+  const std::string& records_by_external_id() const { return names_->records_by_external_id; }
   /// Appointments by their end.
-  std::string bookings() const { return own("records:bookings"); }
-  std::string inbox() const { return own("inbox"); }
+  const std::string& bookings() const { return names_->bookings; }
+  const std::string& inbox() const { return names_->inbox; }
   /// Its fields by when they came.
-  std::string inbox_by_time() const { return own("inbox:by_time"); }
-  std::string outbox() const { return own("outbox"); }
-  std::string outbox_with(OutboxEntry::State state) const;
+  const std::string& inbox_by_time() const { return names_->inbox_by_time; }
+  const std::string& outbox() const { return names_->outbox; }
+  const std::string& outbox_with(OutboxEntry::State state) const {
+    return names_->outbox_with[static_cast<std::size_t>(state)];
+  }
   /// Highest id that any entry ever had.
-  std::string outbox_last() const { return own("outbox:last"); }
-  std::string customers() const { return own("customers"); }
+  const std::string& outbox_last() const { return names_->outbox_last; }
+  const std::string& customers() const { return names_->customers; }
   /// The answers of one minute; they go away by themselves.
   std::string requests(std::int64_t minute) const;
 
@@ -73,7 +80,7 @@ class RedisKeys {
   std::string usage(std::string_view month) const;
   std::string usage_count(std::string_view month) const;
   /// The months that have records.
-  std::string usage_months() const { return usage_ + "months"; }
+  const std::string& usage_months() const { return names_->usage_months; }
 
   /// What all keys begin with.
   const std::string& business_prefix() const { return business_; }
@@ -84,10 +91,20 @@ class RedisKeys {
   std::vector<RedisFixedKey> fixed() const;
 
  private:
-  std::string own(std::string_view what) const { return business_ + std::string(what); }
+  /// What a tenant has once, and is asked for all the time.
+  struct Names {
+    std::string fence, owner, sessions, sessions_by_time, sessions_by_end, calls, events, records,
+        records_by_time, records_by_external_id, bookings, inbox, inbox_by_time, outbox,
+        outbox_last, customers, usage_months;
+    std::array<std::string, 5> sessions_with;
+    std::array<std::string, 2> outbox_with;
+  };
+
+  std::string own(std::string_view what, std::string_view which = {}) const;
 
   std::string business_;
   std::string usage_;
+  std::shared_ptr<const Names> names_;
 };
 
 /// "2026-11", in UTC.

@@ -47,14 +47,14 @@ void RedisClient::Link::send(RedisCommands commands,
                              std::optional<std::uint64_t> connection) {
   const std::size_t size = commands.bytes().size();
   if (queued_bytes_ + size > options_.queue_bytes) {
-    fail_later(std::move(done),
+    fail_later(std::move(commands), std::move(done),
                Error(ErrorCode::kResourceExhausted,
                      fmt::format("cannot send more to the Redis server: {} bytes wait already",
                                  queued_bytes_)));
     return;
   }
   if (connection && (state_ != State::kReady || *connection != connection_)) {
-    fail_later(std::move(done), last_error_);
+    fail_later(std::move(commands), std::move(done), last_error_);
     return;
   }
   queued_bytes_ += size;
@@ -71,10 +71,11 @@ void RedisClient::Link::send(RedisCommands commands,
   }
 }
 
-void RedisClient::Link::fail_later(Done done, Error error) {
-  reactor_.post([weak = weak_from_this(), done = std::move(done), error = std::move(error)] {
+void RedisClient::Link::fail_later(RedisCommands commands, Done done, Error error) {
+  reactor_.post([weak = weak_from_this(), commands = std::move(commands), done = std::move(done),
+                 error = std::move(error)] {
     if (!weak.expired()) {
-      done(RedisAnswer{{}, RedisFailure{error, RedisEffect::kNone}, 0});
+      done(RedisAnswer{{}, RedisFailure{error, RedisEffect::kNone}, 0, commands});
     }
   });
 }
@@ -149,9 +150,8 @@ void RedisClient::Link::on_greeted(const RedisAnswer& answer) {
 void RedisClient::Link::transmit(Request request) {
   request.begins_at = stream_bytes_;
   stream_bytes_ += request.size;
-  wire_->queue(request.commands.take_bytes());
   sent_.push_back(std::move(request));
-  wire_->flush();
+  wire_->write(sent_.back().commands.bytes());
 }
 
 void RedisClient::Link::on_bytes(std::string_view bytes) {
@@ -188,7 +188,8 @@ void RedisClient::Link::on_reply(RedisReply reply) {
   Request whole = std::move(front);
   sent_.pop_front();
   queued_bytes_ -= whole.size;
-  whole.done(RedisAnswer{std::move(whole.replies), std::nullopt, connection_});
+  whole.done(
+      RedisAnswer{std::move(whole.replies), std::nullopt, connection_, std::move(whole.commands)});
 }
 
 void RedisClient::Link::on_end() {
@@ -252,8 +253,10 @@ void RedisClient::Link::settle(std::vector<Request> requests,
   for (Request& request : requests) {
     queued_bytes_ -= request.size;
     const bool left = request.begins_at && *request.begins_at < sent;
-    request.done(
-        RedisAnswer{{}, RedisFailure{error, left ? RedisEffect::kUnknown : RedisEffect::kNone}, 0});
+    request.done(RedisAnswer{{},
+                             RedisFailure{error, left ? RedisEffect::kUnknown : RedisEffect::kNone},
+                             0,
+                             std::move(request.commands)});
     if (state_ == State::kStopped) {
       return;
     }

@@ -35,7 +35,6 @@ class RedisClient::Link final : public std::enable_shared_from_this<Link>, priva
  private:
   enum class State { kIdle, kConnecting, kGreeting, kReady, kPausing, kStopped };
   struct Request {
-    /// Its bytes move on when it is transmitted.
     RedisCommands commands;
     std::size_t size = 0;
     Done done;
@@ -54,7 +53,7 @@ class RedisClient::Link final : public std::enable_shared_from_this<Link>, priva
   /// Ends the connection or the attempt; what was sent has an unknown effect.
   void lose(const Error& error);
   void pause_then_connect();
-  void fail_later(Done done, Error error);
+  void fail_later(RedisCommands commands, Done done, Error error);
   void settle(std::vector<Request> requests, const Error& error, std::uint64_t sent);
   void watch_deadlines();
   void on_deadline();

@@ -17,6 +17,9 @@ namespace {
 /// Batches in one transaction. The server serves nobody else meanwhile: some milliseconds.
 constexpr std::size_t kMostBatches = 256;
 
+/// Room that is kept for the next transaction, while one follows the other.
+constexpr std::size_t kMostSpare = std::size_t{1} << 20;
+
 /// How often one transaction is begun, before somebody else must be at work on our keys.
 constexpr int kMostTries = 3;
 
@@ -153,7 +156,7 @@ Status RedisStore::learn_asked(const std::vector<SessionId>& asked, const Replie
 }
 
 void RedisStore::build() {
-  RedisWriter writer(deps_.keys, index_);
+  RedisWriter writer(deps_.keys, index_, std::exchange(spare_, {}));
   for (const Pending& one : group_->batches) {
     const Status added = writer.add(one.batch);
     if (added.has_error()) {
@@ -173,9 +176,10 @@ void RedisStore::build() {
 
 void RedisStore::transmit() {
   client_.send(
-      group_->commands,
-      [this, era = era_](const RedisAnswer& answer) {
+      std::exchange(group_->commands, {}),
+      [this, era = era_](RedisAnswer answer) {
         if (era == era_) {
+          group_->commands = std::exchange(answer.commands, {});
           take_answer(answer);
         }
       },
@@ -249,6 +253,10 @@ void RedisStore::go_on_with(const Result<std::optional<RedisFence>>& found) {
 
 void RedisStore::succeed() {
   const auto group = std::exchange(group_, nullptr);
+  if (!pending_.empty() && group->commands.room() <= kMostSpare) {
+    spare_ = std::move(group->commands);
+    spare_.clear();
+  }
   index_.trim();
   const auto alive = std::weak_ptr(self_);
   // The next group starts first: its way to the server overlaps with the answers of this one.

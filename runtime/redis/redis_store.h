@@ -90,6 +90,7 @@ class RedisStore final : public SessionStore {
   /// Batches that become durable together.
   struct Group {
     std::vector<Pending> batches;
+    /// Empty while they are on their way.
     RedisCommands commands;
     int tries = 0;
   };
@@ -129,6 +130,8 @@ class RedisStore final : public SessionStore {
   std::uint64_t era_ = 0;
   std::vector<Pending> pending_;
   std::shared_ptr<Group> group_;
+  /// Of a group that is done: its room is taken for the next one.
+  RedisCommands spare_;
   std::function<void()> on_idle_;
   std::optional<TimerId> refresh_timer_;
   /// Dies with the store, so that a task that comes later is dropped.

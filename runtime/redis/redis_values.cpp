@@ -5,12 +5,17 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
+#include <utility>
 
 #include "base/json_text.h"
 
 namespace voicectl::runtime {
 namespace {
+
+/// Bytes of a record, or of a tool call in the outbox, as text: its JSON stands in it as a text.
+constexpr std::size_t kUsualEntry = 1024;
 
 /// A turn with more is kept without its texts.
 constexpr std::size_t kMostTurnBytes = 1024;
@@ -95,7 +100,7 @@ Result<SessionEvent> event_of(const RedisReply& entry) {
 }
 
 std::string to_redis_text(const BusinessRecord& record, const SessionId& session, WallTime at) {
-  JsonText out;
+  JsonText out(kUsualEntry);
   out.text("kind", name_of(record.kind))
       .text("id", record.id)
       .text("session", session.str())
@@ -149,7 +154,7 @@ Result<InboxEntry> inbox_entry_of(std::string_view field, std::string_view text)
 }
 
 std::string to_redis_text(const OutboxEntry& entry) {
-  JsonText out;
+  JsonText out(kUsualEntry);
   return out.number("id", static_cast<std::int64_t>(entry.id))
       .text("session", entry.session)
       .text("kind", entry.kind)
@@ -262,7 +267,7 @@ Result<UsageRecord> usage_record_of(std::string_view text) {
 
 std::string render_turn(const ToolCallRecord& call) {
   const auto render = [&](std::string_view parameters, std::string_view result) {
-    JsonText out;
+    JsonText out(kMostTurnBytes / 2);
     return out.text("tool", call.tool)
         .json("parameters", parameters)
         .json("result", result)
@@ -270,7 +275,7 @@ std::string render_turn(const ToolCallRecord& call) {
         .take();
   };
   std::string turn = render(call.parameters, call.result);
-  return turn.size() <= kMostTurnBytes ? turn : render("null", "null");
+  return turn.size() <= kMostTurnBytes ? std::move(turn) : render("null", "null");
 }
 
 std::size_t turn_mark(const Session& session) {
@@ -284,13 +289,20 @@ std::size_t turn_mark(const Session& session) {
 }
 
 std::string render_context(const Session& session, const std::deque<std::string>& turns) {
-  JsonText out;
-  out.text("step", session.step).json("extracted_data", session.extracted_data);
   std::string history = "[";
+  const auto add = [](std::size_t sum, const std::string& turn) { return sum + turn.size() + 1; };
+  const std::size_t size = std::accumulate(turns.begin(), turns.end(), std::size_t{1}, add);
+  history.reserve(size + 1);
   for (const std::string& turn : turns) {
     history.append(history.size() == 1 ? "" : ",").append(turn);
   }
-  return out.json("history", history + "]").take();
+  history += ']';
+  constexpr std::size_t kRest = 128;
+  JsonText out(kRest + session.extracted_data.size() + history.size());
+  return out.text("step", session.step)
+      .json("extracted_data", session.extracted_data)
+      .json("history", history)
+      .take();
 }
 
 std::deque<std::string> turns_of_context(std::string_view text) {

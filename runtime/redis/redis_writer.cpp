@@ -28,10 +28,11 @@ bool is_over(const std::optional<SessionStatus>& status) {
   return status && !is_live(*status);
 }
 
-std::size_t context_mark(const Session& session) {
+/// REQUIRES: the turn was remembered.
+std::size_t context_mark(const Session& session, const KnownSession& known) {
   const std::hash<std::string> hash;
-  return hash(session.step) ^ (hash(session.extracted_data) << 1U) ^ (turn_mark(session) << 2U) ^
-         1U;
+  const std::size_t turn = session.last_tool_call ? known.turn_mark : 0;
+  return hash(session.step) ^ (hash(session.extracted_data) << 1U) ^ (turn << 2U) ^ 1U;
 }
 
 void remember_turn(const Session& session, KnownSession& known) {
@@ -62,9 +63,7 @@ Status RedisWriter::add(const StoreBatch& batch) {
   for (const Session& session : batch.sessions) {
     note(session, batch.at);
   }
-  for (const SessionEvent& event : batch.events) {
-    VC_TRY(write(event));
-  }
+  VC_TRY(write(batch.events));
   for (const BusinessRecord& record : batch.records) {
     VC_CHECK(!batch.sessions.empty(), "records are stored with their session");
     write(record, batch.sessions.front().session, batch.at);
@@ -126,6 +125,20 @@ void RedisWriter::note(const Session& session, WallTime at) {
   touched_[&known] = {&session, &known, at};
 }
 
+Status RedisWriter::write(const std::vector<SessionEvent>& events) {
+  for (auto at = events.begin(); at != events.end();) {
+    RedisWords numbers;
+    const SessionId& session = at->session;
+    for (; at != events.end() && at->session == session; ++at) {
+      VC_TRY(write(*at));
+      numbers.add(std::to_string(at->seq));
+      numbers.add(std::to_string(at->tenant_seq));
+    }
+    out_.add("ZADD", keys_.events_of(session), numbers);
+  }
+  return ok_status();
+}
+
 Status RedisWriter::write(const SessionEvent& event) {
   KnownSession* const known = index_.find(event.session);
   const bool is_new = event.tenant_seq > index_.last_tenant_seq &&
@@ -139,11 +152,9 @@ Status RedisWriter::write(const SessionEvent& event) {
   if (known != nullptr) {
     known->last_seq = event.seq;
   }
-  const std::string number = std::to_string(event.tenant_seq);
-  const std::string seq = std::to_string(event.seq);
-  out_.add({"XADD", keys_.events(), number + "-0", "session", event.session.str(), "seq", seq,
-            "type", event.type, "at", redis_time(event.at), "data", event.data});
-  rank(keys_.events_of(event.session), seq, number);
+  out_.add({"XADD", keys_.events(), std::to_string(event.tenant_seq) + "-0", "session",
+            event.session.str(), "seq", std::to_string(event.seq), "type", event.type, "at",
+            redis_time(event.at), "data", event.data});
   return ok_status();
 }
 
@@ -176,7 +187,7 @@ Status RedisWriter::write(const OutboxEntry& entry) {
   if (before != index_.outbox.end() && before->second.state != entry.state) {
     remove_from_set(keys_.outbox_with(before->second.state), id);
     // It may have left this state earlier in the same transaction.
-    std::erase(set_removals_[keys_.outbox_with(entry.state)], id);
+    std::erase(set_removals_[&keys_.outbox_with(entry.state)], id);
   }
   put(keys_.outbox(), id, to_redis_text(entry));
   rank(keys_.outbox_with(entry.state), id, id);
@@ -195,7 +206,7 @@ void RedisWriter::write_done(std::uint64_t id) {
     return;
   }
   const std::string field = std::to_string(id);
-  hash_removals_[keys_.outbox()].push_back(field);
+  hash_removals_[&keys_.outbox()].push_back(field);
   remove_from_set(keys_.outbox_with(found->second.state), field);
   index_.outbox_keys.erase(found->second.idempotency_key);
   index_.outbox.erase(found);
@@ -213,16 +224,20 @@ void RedisWriter::write(const StoredResponse& response) {
   }
 }
 
-void RedisWriter::put(std::string key, std::string field, std::string value) {
-  puts_[std::move(key)].emplace_back(std::move(field), std::move(value));
+void RedisWriter::put(const std::string& key, std::string_view field, std::string_view value) {
+  RedisWords& words = puts_[&key];
+  words.add(field);
+  words.add(value);
 }
 
-void RedisWriter::rank(std::string key, std::string score, std::string member) {
-  ranks_[std::move(key)].emplace_back(std::move(score), std::move(member));
+void RedisWriter::rank(const std::string& key, std::string_view score, std::string_view member) {
+  RedisWords& words = ranks_[&key];
+  words.add(score);
+  words.add(member);
 }
 
-void RedisWriter::remove_from_set(std::string key, std::string member) {
-  set_removals_[std::move(key)].push_back(std::move(member));
+void RedisWriter::remove_from_set(const std::string& key, std::string member) {
+  set_removals_[&key].push_back(std::move(member));
 }
 
 RedisCommands RedisWriter::finish() {
@@ -237,29 +252,26 @@ RedisCommands RedisWriter::finish() {
 }
 
 void RedisWriter::write_gathered() {
-  const auto write_pairs = [this](std::string_view command, const auto& gathered) {
-    for (const auto& [key, pairs] : gathered) {
-      out_.begin(2 + 2 * pairs.size()).word(command).word(key);
-      for (const auto& [first, second] : pairs) {
-        out_.word(first).word(second);
-      }
-    }
-  };
   const auto write_words = [this](std::string_view command, const auto& gathered) {
     for (const auto& [key, words] : gathered) {
-      if (words.empty()) {
+      out_.add(command, *key, words);
+    }
+  };
+  const auto write_texts = [this](std::string_view command, const auto& gathered) {
+    for (const auto& [key, texts] : gathered) {
+      if (texts.empty()) {
         continue;
       }
-      out_.begin(2 + words.size()).word(command).word(key);
-      for (const std::string& word : words) {
-        out_.word(word);
+      out_.begin(2 + texts.size()).word(command).word(*key);
+      for (const std::string& text : texts) {
+        out_.word(text);
       }
     }
   };
-  write_pairs("HSET", puts_);
-  write_pairs("ZADD", ranks_);
-  write_words("HDEL", hash_removals_);
-  write_words("ZREM", set_removals_);
+  write_words("HSET", puts_);
+  write_words("ZADD", ranks_);
+  write_texts("HDEL", hash_removals_);
+  write_texts("ZREM", set_removals_);
 }
 
 void RedisWriter::write_session(const Touched& touched) {
@@ -278,7 +290,7 @@ void RedisWriter::write_session(const Touched& touched) {
 
 void RedisWriter::publish(const Session& session, KnownSession& known) {
   out_.add({"SET", keys_.session(session.session), to_public_text(session), "EX", published_for()});
-  const std::size_t mark = context_mark(session);
+  const std::size_t mark = context_mark(session, known);
   if (mark == known.context_mark) {
     out_.add({"EXPIRE", keys_.context(session.session), published_for()});
     return;

@@ -26,8 +26,11 @@ inline constexpr std::chrono::seconds kPublishedFor{3600};
 /// here, before anything is sent.
 class RedisWriter {
  public:
-  /// REQUIRES: `index` outlives it and knows every session for which `must_ask` is true.
-  RedisWriter(const RedisKeys& keys, RedisIndex& index) : keys_(keys), index_(index) {
+  /// `out` is empty; its room is used.
+  /// REQUIRES: `keys` and `index` outlive it, and `index` knows every session for which `must_ask`
+  /// is true.
+  RedisWriter(const RedisKeys& keys, RedisIndex& index, RedisCommands out = {})
+      : keys_(keys), index_(index), out_(std::move(out)) {
     out_.add({"MULTI"});
   }
 
@@ -47,6 +50,7 @@ class RedisWriter {
   };
 
   void note(const Session& session, WallTime at);
+  Status write(const std::vector<SessionEvent>& events);
   Status write(const SessionEvent& event);
   void write(const BusinessRecord& record, const SessionId& owner, WallTime at);
   void write(const InboxEntry& entry);
@@ -58,12 +62,14 @@ class RedisWriter {
   void publish(const Session& session, KnownSession& known);
   void write_places(const Touched& touched);
   void write_usage(const Session& session, KnownSession& known);
-  void put(std::string key, std::string field, std::string value);
-  void rank(std::string key, std::string score, std::string member);
-  void remove_from_set(std::string key, std::string member);
+  void put(const std::string& key, std::string_view field, std::string_view value);
+  void rank(const std::string& key, std::string_view score, std::string_view member);
+  void remove_from_set(const std::string& key, std::string member);
   void write_gathered();
 
-  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  /// By one of the names that `keys_` has.
+  template <typename T>
+  using ByKey = std::map<const std::string*, T>;
 
   const RedisKeys& keys_;
   RedisIndex& index_;
@@ -73,10 +79,10 @@ class RedisWriter {
   /// What batches do to one key, gathered into one command: the server answers each of them twice.
   /// Fields of hashes; scores and members of sorted sets; what leaves hashes and sorted sets, which
   /// comes after what enters them.
-  std::map<std::string, Pairs> puts_;
-  std::map<std::string, Pairs> ranks_;
-  std::map<std::string, std::vector<std::string>> hash_removals_;
-  std::map<std::string, std::vector<std::string>> set_removals_;
+  ByKey<RedisWords> puts_;
+  ByKey<RedisWords> ranks_;
+  ByKey<std::vector<std::string>> hash_removals_;
+  ByKey<std::vector<std::string>> set_removals_;
   bool moves_outbox_last_ = false;
 };
 

@@ -13,6 +13,9 @@ constexpr SessionStatus kStatuses[] = {SessionStatus::kInitializing, SessionStat
                                        SessionStatus::kActive, SessionStatus::kCompleted,
                                        SessionStatus::kFailed};
 
+/// Bytes of a session in the middle of a call, as text.
+constexpr std::size_t kUsualText = 2048;
+
 /// For what we wrote ourselves: one session that has become long must not keep its tenant from
 /// opening.
 constexpr JsonBudget kOwnBudget{
@@ -57,24 +60,28 @@ std::optional<std::chrono::seconds> optional_seconds(const Json& object, std::st
   return number < 0 ? std::nullopt : std::optional(std::chrono::seconds(number));
 }
 
-std::string public_tool_call(const ToolCallRecord& call) {
-  JsonText out;
-  return out.text("tool", call.tool)
-      .json("parameters", call.parameters)
-      .json("result", call.result)
-      .text("timestamp", format_wall_time(call.timestamp))
-      .take();
+void put_public_tool_call(JsonText& out, const std::optional<ToolCallRecord>& call) {
+  if (!call) {
+    out.json("last_tool_call", "null");
+    return;
+  }
+  out.begin_object("last_tool_call")
+      .text("tool", call->tool)
+      .json("parameters", call->parameters)
+      .json("result", call->result)
+      .text("timestamp", format_wall_time(call->timestamp))
+      .end_object();
 }
 
 void put_public_results(JsonText& out, const Session& session) {
-  JsonText context;
-  context.text("step", session.step).json("extracted_data", session.extracted_data);
   put_text(out, "end_reason", session.end_reason);
   put_text(out, "transcript", session.transcript);
   put_text(out, "summary", session.summary);
-  out.json("context", context.take())
-      .json("last_tool_call",
-            session.last_tool_call ? public_tool_call(*session.last_tool_call) : "null");
+  out.begin_object("context")
+      .text("step", session.step)
+      .json("extracted_data", session.extracted_data)
+      .end_object();
+  put_public_tool_call(out, session.last_tool_call);
   put_text(out, "business_outcome", session.business_outcome);
   put_text(out, "reference_doctype", session.reference_doctype);
   put_text(out, "reference_document", session.reference_document);
@@ -104,12 +111,12 @@ void put_lists(JsonText& out, const Session& session) {
   }
   out.json("deliveries", deliveries + "]");
   if (const auto& call = session.last_tool_call) {
-    JsonText told;
-    told.text("tool", call->tool)
+    out.begin_object("last_tool_call")
+        .text("tool", call->tool)
         .text("parameters", call->parameters)
         .text("result", call->result)
-        .number("timestamp", milliseconds(call->timestamp));
-    out.json("last_tool_call", told.take());
+        .number("timestamp", milliseconds(call->timestamp))
+        .end_object();
   }
 }
 
@@ -198,7 +205,7 @@ bool belongs_to(const SessionId& session, const TenantId& tenant) {
 }
 
 std::string to_public_text(const Session& session) {
-  JsonText out;
+  JsonText out(kUsualText);
   out.text("session_id", session.session.str())
       .text("tenant", session.tenant.str())
       .text("namespace", "business:" + session.tenant.str());
@@ -228,7 +235,7 @@ Json to_public_json(const Session& session) {
 }
 
 std::string to_stored_text(const Session& session) {
-  JsonText out;
+  JsonText out(kUsualText);
   out.text("session", session.session.str())
       .text("tenant", session.tenant.str())
       .text("business_type", session.business_type)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/backoff.h"
+#include "base/boxed.h"
 #include "base/clock.h"
 #include "base/os/reactor.h"
 #include "base/random.h"
@@ -30,7 +31,7 @@ struct NewEvent {
 /// What one request does to one session, decided and not yet numbered.
 struct Change {
   /// The session as it is to be; absent if only the rest is stored. Its `last_seq` is set here.
-  std::optional<Session> session;
+  Boxed<Session> session;
   /// REQUIRES: `session` is set if there are any.
   std::vector<NewEvent> events;
   std::vector<BusinessRecord> records;

@@ -37,12 +37,21 @@ std::string_view reference_member(const std::string& type) {
 /// tool call comes by here, and most need no reader of JSON: within a text every quote is escaped,
 /// so a quoted name with a colon behind it is a member.
 std::string text_member(std::string_view object, std::string_view key) {
-  const std::string name = "\"" + std::string(key) + "\":\"";
-  const std::size_t at = object.find(name);
+  constexpr std::string_view kBefore = "\"";
+  constexpr std::string_view kBehind = "\":\"";
+  // Without its quote at first: of quotes there are many.
+  const auto is_name = [&](std::size_t at) {
+    return object.substr(0, at).ends_with(kBefore) &&
+           object.substr(at + key.size()).starts_with(kBehind);
+  };
+  std::size_t at = object.find(key);
+  while (at != std::string_view::npos && !is_name(at)) {
+    at = object.find(key, at + 1);
+  }
   if (at == std::string_view::npos) {
     return {};
   }
-  const std::string_view rest = object.substr(at + name.size());
+  const std::string_view rest = object.substr(at + key.size() + kBehind.size());
   const std::string_view value = rest.substr(0, rest.find('"'));
   if (value.find('\\') == std::string_view::npos) {
     return std::string(value);

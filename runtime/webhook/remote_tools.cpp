@@ -103,9 +103,10 @@ void RemoteTools::run(Job job, Completion<std::string> done) {
 void RemoteTools::decide(const ToolCall& call, const std::string& key) {
   // The session learns of it with the outcome, or with the promise: until then it would say nothing
   // that anybody waits for, at the price of the largest write of a call.
-  deps_.outbox.commit(Change{},
-                      {{std::string(kPrefix) + std::string(call.tool->name), call.session.str(),
-                        key, render_tool_job(call)}},
+  std::vector<NewEffect> effects;
+  effects.push_back({std::string(kPrefix).append(call.tool->name), call.session.str(), key,
+                     render_tool_job(call)});
+  deps_.outbox.commit(Change{}, std::move(effects),
                       [this, key, alive = std::weak_ptr(self_)](const Status& outcome) {
                         if (alive.expired()) {
                           return;

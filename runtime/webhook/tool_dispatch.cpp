@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/json_text.h"
 #include "runtime/webhook/remote_tools.h"
 
 namespace voicectl::runtime {
@@ -29,8 +30,12 @@ void note_effect(Session& session, const ToolCall& call, const ToolEffect& effec
 }
 
 NewEvent tool_called(const ToolCall& call, const ToolEffect& effect) {
-  return {EventType::kToolCalled, fmt::format(R"({{"tool":"{}","parameters":{},"result":{}}})",
-                                              call.tool->name, call.body, effect.answer)};
+  constexpr std::size_t kWords = 64;
+  JsonText out(kWords + call.body.size() + effect.answer.size());
+  return {EventType::kToolCalled, out.text("tool", call.tool->name)
+                                      .json("parameters", call.body)
+                                      .json("result", effect.answer)
+                                      .take()};
 }
 
 Error no_session(const SessionId& id) {
@@ -60,10 +65,10 @@ Change change_of_tool(const Session& session,
 
 void ask_tool(Backend& backend,
               const std::shared_ptr<const ToolRequest>& request,
-              const std::function<void(Result<ToolEffect>)>& done) {
+              Completion<ToolEffect> done) {
   const auto answer_with = [&request, &done](const auto& asked) {
     // `asked` lies in the request.
-    return [request, &asked, done](auto outcome) {
+    return [request, &asked, done = std::move(done)](auto outcome) {
       done(outcome.has_error() ? Result<ToolEffect>(outcome.error())
                                : Result<ToolEffect>(effect_of(*outcome, asked)));
     };

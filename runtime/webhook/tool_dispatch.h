@@ -49,7 +49,7 @@ Change change_of_tool(const Session& session,
 /// Asks `backend` for what an agent wants; a question is answered without it.
 void ask_tool(Backend& backend,
               const std::shared_ptr<const ToolRequest>& request,
-              const std::function<void(Result<ToolEffect>)>& done);
+              Completion<ToolEffect> done);
 
 class RemoteTools;
 

@@ -14,17 +14,17 @@ BusinessRecord make_record(BusinessRecord::Kind kind, std::string id, const Json
   return {kind, std::move(id), std::nullopt, dump_json(data)};
 }
 
-std::string lines_of(const PlacedOrder& order) {
-  std::string lines = "[";
+void put_lines(JsonText& out, const PlacedOrder& order) {
+  out.begin_array("items");
   for (const OrderLine& line : order.lines) {
-    JsonText one;
-    one.text("item_name", line.item_name)
+    out.begin_item()
+        .text("item_name", line.item_name)
         .number("quantity", line.quantity)
         .text("unit_price", line.unit_price.str())
-        .text("special_instructions", line.special_instructions);
-    lines += (lines.size() == 1 ? "" : ",") + one.take();
+        .text("special_instructions", line.special_instructions)
+        .end_object();
   }
-  return lines + "]";
+  out.end_array();
 }
 
 /// A length of time as people say it.
@@ -32,7 +32,7 @@ std::string spoken_length(std::chrono::minutes length) {
   constexpr std::chrono::minutes kSaidInMinutes{90};
   constexpr std::chrono::hours kSaidInHours{36};
   const auto with_unit = [](std::int64_t count, std::string_view unit) {
-    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+    return std::to_string(count).append(" ").append(unit).append(count == 1 ? "" : "s");
   };
   if (length < kSaidInMinutes) {
     return with_unit(length.count(), "minute");
@@ -48,11 +48,12 @@ std::string words_of(const PlacedOrder& order) {
   const bool has_total = order.total != Money{};
   const bool has_time = order.estimated_time.count() > 0;
   if (has_total) {
-    words += fmt::format(" The total is ${}", order.total.str());
+    words.append(" The total is $").append(order.total.str());
   }
   if (has_time) {
-    words += fmt::format("{} will be ready in about {}", has_total ? " and it" : " It",
-                         spoken_length(order.estimated_time));
+    words.append(has_total ? " and it" : " It")
+        .append(" will be ready in about ")
+        .append(spoken_length(order.estimated_time));
   }
   return has_total || has_time ? words + "." : words;
 }
@@ -60,13 +61,14 @@ std::string words_of(const PlacedOrder& order) {
 ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
   const std::string total = order.total.str();
   const auto minutes = order.estimated_time.count();
-  JsonText data;
+  constexpr std::size_t kUsualRecord = 600;
+  JsonText data(kUsualRecord);
   data.text("order_id", order.order_id)
       .text("total_amount", total)
       .number("estimated_time", minutes)
-      .text("order_type", name_of(request.type))
-      .json("items", lines_of(order))
-      .text("customer_name", request.customer_name)
+      .text("order_type", name_of(request.type));
+  put_lines(data, order);
+  data.text("customer_name", request.customer_name)
       .text("phone", request.phone)
       .text("delivery_address", request.delivery_address);
   JsonText answer;
@@ -75,11 +77,12 @@ ToolEffect placed(const PlacedOrder& order, const OrderRequest& request) {
       .text("total_amount", total)
       .number("estimated_time", minutes)
       .text("message", words_of(order));
-  const std::string record = data.take();
-  return {answer.take(),
-          {{EventType::kOrderCreated, record}},
-          BusinessRecord{BusinessRecord::Kind::kOrder, order.order_id, std::nullopt, record},
-          "Voice Restaurant Order"};
+  ToolEffect effect{answer.take(), {}, std::nullopt, "Voice Restaurant Order"};
+  std::string record = data.take();
+  effect.events.push_back({EventType::kOrderCreated, record});
+  effect.record =
+      BusinessRecord{BusinessRecord::Kind::kOrder, order.order_id, std::nullopt, std::move(record)};
+  return effect;
 }
 
 std::string words_of(const BookedAppointment& appointment) {

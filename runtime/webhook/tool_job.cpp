@@ -24,7 +24,8 @@ const ToolDefinition* tool_named(std::string_view name) {
 }  // namespace
 
 std::string render_tool_job(const ToolCall& call) {
-  JsonText out;
+  constexpr std::size_t kWords = 128;
+  JsonText out(kWords + call.body.size());
   return out.text("tool", call.tool->name)
       .json("parameters", call.body)
       .text("request_key", call.request_key.value_or(""))

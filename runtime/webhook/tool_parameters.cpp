@@ -29,6 +29,14 @@ std::string text_of(const Json& parameters, std::string_view name) {
   return found->is_string() ? found->get<std::string>() : std::string();
 }
 
+/// Whether `text_of` has something to tell.
+bool has_text(const Json& parameters, std::string_view name) {
+  const auto found = parameters.find(name);
+  return found != parameters.end() &&
+         (found->is_number() ||
+          (found->is_string() && !found->get_ref<const std::string&>().empty()));
+}
+
 /// 0 for what is no whole positive number; the backend asks for another one then.
 std::uint32_t quantity_of(const Json& item) {
   const auto found = item.find("quantity");
@@ -79,7 +87,7 @@ bool are_items(const Json& value) {
     return false;
   }
   for (const Json& item : value) {
-    if (!item.is_object() || text_of(item, "item_name").empty()) {
+    if (!item.is_object() || !has_text(item, "item_name")) {
       return false;
     }
   }
@@ -87,6 +95,9 @@ bool are_items(const Json& value) {
 }
 
 bool makes_sense(const ToolParameter& parameter, const Json& parameters) {
+  if (parameter.kind == ParameterKind::kOrderItems) {
+    return are_items(*parameters.find(parameter.name));
+  }
   const std::string text = text_of(parameters, parameter.name);
   switch (parameter.kind) {
     case ParameterKind::kText:
@@ -98,7 +109,7 @@ bool makes_sense(const ToolParameter& parameter, const Json& parameters) {
     case ParameterKind::kChoice:
       return is_choice(parameter, text);
     case ParameterKind::kOrderItems:
-      return are_items(parameters.at(std::string(parameter.name)));
+      break;
   }
   return false;
 }
@@ -131,7 +142,7 @@ OrderRequest order_of(const Json& parameters) {
   request.phone = text_of(parameters, "phone");
   request.delivery_address = text_of(parameters, "delivery_address");
   request.type = order_type_named(text_of(parameters, "order_type")).value_or(OrderType::kTakeaway);
-  for (const Json& item : parameters.at("items")) {
+  for (const Json& item : *parameters.find("items")) {
     request.items.push_back(
         {text_of(item, "item_name"), quantity_of(item), text_of(item, "special_instructions")});
   }

@@ -3,20 +3,24 @@
 
 #include <fmt/core.h>
 
+#include <boost/hana/functional/overload.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <variant>
 
 namespace voicectl::runtime {
 namespace {
 
-template <typename Outcome>
-std::function<void(Refusal)> refuse_with(const Completion<Outcome>& done) {
-  return [done](Refusal refusal) { done(Outcome(std::move(refusal))); };
-}
+/// What the site has, why the business says no, or why neither is known.
+using Found = std::variant<const Json*, Refusal, Error>;
 
-template <typename Outcome>
-std::function<void(const Error&)> fail_with(const Completion<Outcome>& done) {
-  return [done](const Error& error) { done(error); };
+/// Tells `done`, with what `read` makes of what the site has.
+template <typename Outcome, typename Read>
+void tell(const Completion<Outcome>& done, Found found, const Read& read) {
+  std::visit(boost::hana::overload([&](const Json* content) { done(read(*content)); },
+                                   [&](Refusal& refusal) { done(Outcome(std::move(refusal))); },
+                                   [&](const Error& error) { done(error); }),
+             found);
 }
 
 }  // namespace
@@ -27,9 +31,7 @@ struct ErpnextBackend::Task {
   std::string_view method;
   JsonText body;
   RequestMark mark;
-  std::function<void(const Json& content)> take;
-  std::function<void(Refusal)> refuse;
-  std::function<void(const Error&)> fail;
+  std::function<void(Found)> done;
 };
 
 ErpnextBackend::ErpnextBackend(ErpnextClient& client, SiteClocks clocks)
@@ -37,8 +39,10 @@ ErpnextBackend::ErpnextBackend(ErpnextClient& client, SiteClocks clocks)
 
 void ErpnextBackend::place_order(const OrderRequest& request, Completion<OrderOutcome> done) {
   run({"Voice Restaurant Order", kPlaceOrderMethod, render_order(request), request.mark,
-       [request, done](const Json& content) { done(order_outcome(content, request)); },
-       refuse_with(done), fail_with(done)});
+       [request, done = std::move(done)](Found found) {
+         tell(done, std::move(found),
+              [&](const Json& content) { return order_outcome(content, request); });
+       }});
 }
 
 void ErpnextBackend::book_appointment(const AppointmentRequest& request,
@@ -49,16 +53,18 @@ void ErpnextBackend::book_appointment(const AppointmentRequest& request,
     return;
   }
   run({"Voice Appointment", kBookAppointmentMethod, std::move(*body), request.mark,
-       [this, request, done](const Json& content) {
-         done(appointment_outcome(content, request, clocks_));
-       },
-       refuse_with(done), fail_with(done)});
+       [this, request, done = std::move(done)](Found found) {
+         tell(done, std::move(found),
+              [&](const Json& content) { return appointment_outcome(content, request, clocks_); });
+       }});
 }
 
 void ErpnextBackend::create_ticket(const TicketRequest& request, Completion<TicketOutcome> done) {
   run({"Voice Support Ticket", kCreateTicketMethod, render_ticket(request), request.mark,
-       [request, done](const Json& content) { done(ticket_outcome(content, request)); },
-       refuse_with(done), fail_with(done)});
+       [request, done = std::move(done)](Found found) {
+         tell(done, std::move(found),
+              [&](const Json& content) { return ticket_outcome(content, request); });
+       }});
 }
 
 void ErpnextBackend::run(Task task) {
@@ -68,7 +74,7 @@ void ErpnextBackend::run(Task task) {
 }
 
 void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
-  const std::string method = std::string(kErpnextMethods) + std::string(task->method);
+  const std::string method = std::string(kErpnextMethods).append(task->method);
   client_.call_method(
       method, std::move(task->body),
       [this, task, alive = std::weak_ptr(self_)](const Result<ErpnextAnswer>& answer) {
@@ -76,19 +82,19 @@ void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
           return;
         }
         if (answer.has_error()) {
-          task->fail(answer.error());
+          task->done(answer.error());
           return;
         }
         switch (answer->verdict) {
           case ErpnextVerdict::kOk:
-            task->take(*answer->content);
+            task->done(answer->content.get());
             return;
           case ErpnextVerdict::kDuplicate:
             look_up(task, WhenMissing::kFail);
             return;
           case ErpnextVerdict::kInvalid:
           case ErpnextVerdict::kMissing:
-            task->refuse(refusal_in_words(answer->words));
+            task->done(refusal_in_words(answer->words));
             return;
           case ErpnextVerdict::kBusy:
           case ErpnextVerdict::kAway:
@@ -98,7 +104,7 @@ void ErpnextBackend::ask(const std::shared_ptr<Task>& task) {
           case ErpnextVerdict::kForbidden:
           case ErpnextVerdict::kGarbled:
           case ErpnextVerdict::kBroken:
-            task->fail(error_of(*answer, fmt::format("call '{}'", task->method)));
+            task->done(error_of(*answer, fmt::format("call '{}'", task->method)));
             return;
         }
       });
@@ -111,22 +117,22 @@ void ErpnextBackend::look_up(const std::shared_ptr<Task>& task, WhenMissing when
       return;
     }
     if (answer.has_error()) {
-      task->fail(answer.error());
+      task->done(answer.error());
       return;
     }
     if (answer->verdict != ErpnextVerdict::kOk) {
-      task->fail(error_of(
+      task->done(error_of(
           *answer, fmt::format("look for '{}' among '{}'", task->mark.reference, task->doctype)));
       return;
     }
     const Json& found = *answer->content;
     const bool is_list = found.is_array();
     if (is_list && !found.empty()) {
-      task->take(found.front());
+      task->done(&found.front());
     } else if (is_list && when_missing == WhenMissing::kAsk) {
       ask(task);
     } else {
-      task->fail(Error(ErrorCode::kConflict,
+      task->done(Error(ErrorCode::kConflict,
                        fmt::format("cannot find '{}' among '{}' although ERPNext says that it is "
                                    "there",
                                    task->mark.reference, task->doctype)));

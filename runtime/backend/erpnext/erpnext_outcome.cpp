@@ -174,18 +174,19 @@ Refusal refusal_in_words(const std::string& words) {
 }
 
 JsonText render_order(const OrderRequest& request) {
-  std::string items = "[";
-  for (const OrderItem& item : request.items) {
-    JsonText one;
-    one.text("item_name", item.item_name)
-        .number("quantity", item.quantity)
-        .text("special_instructions", item.special_instructions);
-    items += (items.size() == 1 ? "" : ",") + one.take();
-  }
-  JsonText body;
+  constexpr std::size_t kUsualOrder = 500;
+  JsonText body(kUsualOrder);
   body.text("customer_name", request.customer_name)
       .text("phone", request.phone)
-      .json("items", items + "]")
+      .begin_array("items");
+  for (const OrderItem& item : request.items) {
+    body.begin_item()
+        .text("item_name", item.item_name)
+        .number("quantity", item.quantity)
+        .text("special_instructions", item.special_instructions)
+        .end_object();
+  }
+  body.end_array()
       .text("order_type", name_of(request.type))
       .text("delivery_address", request.delivery_address);
   add_mark(body, request.mark);

@@ -50,5 +50,42 @@ TEST(JsonTextTest, WritesMembersInTheirOrder) {
   EXPECT_EQ(object.take(), "{}");
 }
 
+TEST(JsonTextTest, WritesObjectsAndArraysWithinTheObject) {
+  JsonText object;
+
+  object.begin_object("empty").end_object().begin_object("o").text("x", "{").end_object();
+  object.begin_array("none").end_array().begin_array("items");
+  object.begin_item().number("a", 1).number("b", 2).end_object();
+  object.begin_item().end_object();
+  object.end_array().flag("last", true);
+
+  EXPECT_EQ(object.take(), R"({"empty":{},"o":{"x":"{"},"none":[],"items":[{"a":1,"b":2},{}],)"
+                           R"("last":true})");
+}
+
+TEST(JsonTextTest, GrowsToWhateverItIsGiven) {
+  for (std::size_t size = 0; size < 600; ++size) {
+    const std::string quotes(size, '"');
+    JsonText object(64);
+
+    object.text("a", quotes).text("b", std::string(size, 'x') + "\xc3\xbc").json("c", "[]");
+
+    const Result<Json> read = parse_json(object.take());
+    ASSERT_TRUE(read.has_value()) << size;
+    EXPECT_EQ(string_or(*read, "a", ""), quotes);
+    EXPECT_EQ(string_or(*read, "b", "").size(), size + 2);
+  }
+}
+
+TEST(JsonTextTest, EscapesWhereverAByteStands) {
+  for (const char special : {'"', '\\', '\n', '\x01', '\x7f', '\xff'}) {
+    for (std::size_t at = 0; at < 24; ++at) {
+      std::string text(24, '!');
+      text[at] = special;
+      EXPECT_EQ(as_json_string(text), dump_json(Json(text))) << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace voicectl

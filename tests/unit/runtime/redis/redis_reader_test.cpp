@@ -72,5 +72,30 @@ TEST(RedisCommandsTest, SaysTheLengthOfEveryWord) {
   EXPECT_EQ(commands.count(), 2U);
 }
 
+TEST(RedisCommandsTest, MakesACommandOfWordsThatWereGathered) {
+  RedisWords words;
+  words.add("a");
+  words.add(std::string(2000, 'x'));
+  RedisCommands commands;
+  commands.add("SADD", "key", words);
+
+  RedisCommands same;
+  same.add({"SADD", "key", "a", std::string(2000, 'x')});
+  EXPECT_EQ(commands.bytes(), same.bytes());
+  EXPECT_EQ(commands.count(), 1U);
+}
+
+TEST(RedisCommandsTest, IsAsNewOnceItWasCleared) {
+  RedisCommands commands;
+  commands.add({"SET", "key", std::string(2000, 'x')});
+  const std::size_t room = commands.room();
+  commands.clear();
+
+  EXPECT_EQ(commands.count(), 0U);
+  EXPECT_EQ(commands.bytes(), "");
+  EXPECT_EQ(commands.room(), room);
+  EXPECT_EQ(commands.add({"PING"}).bytes(), "*1\r\n$4\r\nPING\r\n");
+}
+
 }  // namespace
 }  // namespace voicectl
