@@ -9,9 +9,17 @@
 namespace voicectl {
 namespace {
 
-bool has_anything(const LoadRow& row) {
+constexpr std::chrono::microseconds kNoWork = std::chrono::milliseconds(1);
+/// Looks within a minute, and some more.
+constexpr int kLooks = 20;
+
+bool has_more_than(const LoadRow& row, std::chrono::microseconds work) {
   return row.sessions + row.requests + row.events + row.received + row.sent > 0 ||
-         row.processor_time > std::chrono::milliseconds(1);
+         row.processor_time > work;
+}
+
+bool has_anything(const LoadRow& row) {
+  return has_more_than(row, kNoWork);
 }
 
 }  // namespace
@@ -46,6 +54,10 @@ void LoadHistorian::add(const ObservedTenantLoad& seen, const LatencyHistogram& 
                     .received = gained.received,
                     .sent = gained.sent,
                     .memory = seen.stats.memory};
+  // Of many like this one nothing would be kept.
+  if (!has_more_than(row, kNoWork / kLooks) && !minute_->rows.contains(row.tenant)) {
+    return;
+  }
   const RecordedTenant* const recorded = deps_.recorded.find_tenant(row.tenant);
   if (recorded == nullptr) {
     return;

@@ -180,7 +180,7 @@ class MonitorText {
                  [](const Load& load) {
                    return load.usage ? std::optional(number(load.usage->threads)) : std::nullopt;
                  });
-    per_instance("voicectl_instance_open_fds", kGauge, "Open descriptors of the process.",
+    per_instance("voicectl_instance_open_fds", kGauge, "Open descriptors of the process, counted once a minute.",
                  [](const Load& load) {
                    return load.usage && load.usage->descriptors
                               ? std::optional(number(*load.usage->descriptors))

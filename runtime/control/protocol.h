@@ -86,10 +86,10 @@ inline constexpr std::string_view kDropOutbox = "drop_outbox";
 inline constexpr std::string_view kPing = "ping";
 /// {}: load per tenant. Answer {"tenants":[{"tenant","sessions","connections","websockets",
 /// "requests_total","tool_calls_total"}]}.
-/// {"sample":true,"after"?}: the same in pages by name, each tenant also with "cpu_us" (processor
-/// time spent for it here), "received" and "sent" (bytes), "in_flight" (requests being answered),
-/// "events_total" (passed on), "memory" (bytes that it holds, as far as that can be said)
-/// and "latency" (of requests since the last sample: [bucket, count, ...], see
+/// {"sample":true,"after"?}: the same in pages by name, without counts that are 0, each tenant also
+/// with "cpu_us" (processor time spent for it here), "received" and "sent" (bytes), "in_flight"
+/// (requests being answered), "events_total" (passed on), "memory" (bytes that it holds, as far as
+/// that can be said) and "latency" (of requests since the last sample: [bucket, count, ...], see
 /// base/latency_histogram.h). Answer {"tenants":[...],"next"?,"loop_lag"?}: `next` is the `after`
 /// of the next page, `loop_lag` how late the loop was since the last sample, on the first page.
 inline constexpr std::string_view kStats = "stats";
@@ -119,6 +119,7 @@ struct Message {
 
 /// {"v":1,"type":...,"id"|"re":...,"body":{...}}
 std::string encode(const Message& message);
+/// The body is handed on as it came: whoever takes it reads it, and may find that it is no JSON.
 /// ERRORS: kInvalidArgument for what is no message of this version; never more than 128 KiB.
 Result<Message> decode(std::string_view text);
 

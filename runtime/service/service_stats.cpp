@@ -22,6 +22,13 @@ Json json_of(const LatencyHistogram& values) {
   return out;
 }
 
+/// Of an idle tenant nearly everything is nothing. What is missing counts as that.
+void tell_unless_nothing(Json& out, const char* key, std::uint64_t value) {
+  if (value != 0) {
+    out[key] = value;
+  }
+}
+
 Json basics_of(const std::string& tenant, const TenantLoad& load) {
   return {{"tenant", tenant},
           {"sessions", load.sessions},
@@ -57,15 +64,21 @@ void Service::tell_sample(const ControlRequest& request, const std::string& afte
       break;
     }
     const TenantLoad load = place->host->load();
-    Json one = basics_of(tenant.str(), load);
+    Json one = {{"tenant", tenant.str()}};
+    tell_unless_nothing(one, "sessions", load.sessions);
+    tell_unless_nothing(one, "connections", load.connections);
+    tell_unless_nothing(one, "websockets", load.websockets);
+    tell_unless_nothing(one, "requests_total", load.counters->requests_total);
+    tell_unless_nothing(one, "tool_calls_total", load.counters->tool_calls_total);
+    tell_unless_nothing(one, "received", load.bytes.received);
+    tell_unless_nothing(one, "sent", load.bytes.sent);
+    tell_unless_nothing(one, "events_total", load.event_lag.events);
+    // Of these one that is missing is not known.
     if (load.processor_time) {
       one["cpu_us"] =
           std::chrono::duration_cast<std::chrono::microseconds>(*load.processor_time).count();
     }
-    one["received"] = load.bytes.received;
-    one["sent"] = load.bytes.sent;
     one["in_flight"] = load.counters->requests_in_progress;
-    one["events_total"] = load.event_lag.events;
     one["memory"] = load.memory.total();
     one["latency"] = json_of(place->host->take_latency());
     bytes += kTenantBytes + kBucketBytes * one["latency"].size();

@@ -47,9 +47,14 @@ TENANT = ('  - {{ slug: t{i}, name: Bench, business_type: restaurant, plan: ente
 
 
 def cpu_seconds(pid):
-    """Processor time of all threads of a process."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """Processor time of all threads of a process, to the nanosecond where the kernel counts so: a tick of 10 ms that comes
+    by the clock sees too much or too little of who works by the clock."""
+    try:
+        return sum(int(one.read_text().split()[0])
+                   for one in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    except FileNotFoundError:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def is_zombie(pid):
