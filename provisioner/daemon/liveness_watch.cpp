@@ -26,13 +26,23 @@ void LivenessWatch::begin() {
     still_there.emplace(view.instance, is_same ? known->second : Pulse{*view.process});
   }
   pulses_ = std::move(still_there);
+  const MonoTime now = deps_.reactor.now();
   for (auto& [instance, pulse] : pulses_) {
-    if (!pulse.is_asked) {
+    const bool has_answered = pulse.answered_at && now - *pulse.answered_at < spec().interval;
+    if (!pulse.is_asked && !has_answered) {
       pulse.is_asked = true;
       ask(instance, pulse.process);
     }
   }
   deps_.reactor.call_after(spec().interval, [this] { begin(); });
+}
+
+void LivenessWatch::note_answer(const InstanceId& instance) {
+  const auto found = pulses_.find(instance);
+  if (found != pulses_.end()) {
+    found->second.answered_at = deps_.reactor.now();
+    found->second.missed = 0;
+  }
 }
 
 void LivenessWatch::ask(const InstanceId& instance, const ProcessIdentity& process) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "base/os/process_spawner.h"
 #include "base/os/reactor.h"
@@ -33,6 +34,9 @@ class LivenessWatch {
 
   /// Begins to ask, and does so for ever.
   void begin();
+  /// Its loop has just answered something else: it need not be asked for as long as its next
+  /// heartbeat would have been good.
+  void note_answer(const InstanceId& instance);
 
   /// Heartbeats that instances have missed in a row; those that have missed none are left out.
   std::map<InstanceId, std::uint32_t> missed() const;
@@ -44,6 +48,7 @@ class LivenessWatch {
     ProcessIdentity process;
     std::uint32_t missed = 0;
     bool is_asked = false;
+    std::optional<MonoTime> answered_at{};
   };
 
   LivenessSpec spec() const;

@@ -16,7 +16,10 @@ Watch::Watch(Deps deps)
                promotion_.consider();
                history_.turn();
              },
-             [this](const InstanceReport& report) { history_.hear(report); }}),
+             [this](const InstanceReport& report) {
+               history_.hear(report);
+               liveness_.note_answer(report.instance);
+             }}),
       liveness_({deps_.reactor, deps_.daemon.instances(), deps_.daemon.recorded(),
                  deps_.daemon.events()}),
       edge_({deps_.reactor, deps_.daemon.recorded(), deps_.probe, deps_.daemon.events(),

@@ -30,6 +30,9 @@ class LivenessSim : public DaemonWorld {
   std::vector<std::string> holders(const std::string& tenant) {
     return machine.instances.holders(*TenantId::parse(tenant));
   }
+  void note_answer(const std::string& instance) {
+    watch_->watch.liveness().note_answer(*InstanceId::parse(instance));
+  }
   std::map<InstanceId, std::uint32_t> missed() const { return watch_->watch.liveness().missed(); }
 
  private:
@@ -89,6 +92,30 @@ TEST_F(LivenessSim, OneThatDoesNotKnowTheQuestionLives) {
 
   EXPECT_THAT(missed(), IsEmpty());
   EXPECT_EQ(told("instance.hangs"), 0U);
+}
+
+TEST_F(LivenessSim, OneThatHasJustAnsweredSomethingElseIsNotAsked) {
+  apply(a_platform());
+  std::map<std::string, int> asked;
+  machine.instances.on_request =
+      [&](const std::string& instance,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    asked[instance] += question.type == control::request::kPing ? 1 : 0;
+    return std::nullopt;
+  };
+  machine.sim.advance(1s);
+  for (int second = 0; second < 60; ++second) {
+    note_answer("shared-0");
+    machine.sim.advance(1s);
+  }
+  EXPECT_EQ(asked["shared-0"], 0);
+  EXPECT_GE(asked["shared-1"], 11);
+
+  hang("shared-0");
+  const int starts = machine.instances.starts("shared-0");
+  machine.sim.advance(30s);
+
+  EXPECT_EQ(machine.instances.starts("shared-0"), starts + 1) << "silence is heard all the same";
 }
 
 TEST_F(LivenessSim, IsOnlyToldWhereNobodyIsToBeReplaced) {
