@@ -62,9 +62,13 @@ class RedisWriter {
   void publish(const Session& session, KnownSession& known);
   void write_places(const Touched& touched);
   void write_usage(const Session& session, KnownSession& known);
+  /// Keys are remembered by where their name lies, which is no place for one that was just made.
   void put(const std::string& key, std::string_view field, std::string_view value);
+  void put(std::string&& key, std::string_view field, std::string_view value) = delete;
   void rank(const std::string& key, std::string_view score, std::string_view member);
+  void rank(std::string&& key, std::string_view score, std::string_view member) = delete;
   void remove_from_set(const std::string& key, std::string member);
+  void remove_from_set(std::string&& key, std::string member) = delete;
   void write_gathered();
 
   /// By one of the names that `keys_` has.
