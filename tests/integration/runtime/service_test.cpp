@@ -155,7 +155,7 @@ TEST_F(ServiceTest, TellsASampleOfWhatATenantHasCost) {
   EXPECT_GE(after["received"].get<std::int64_t>(), 20 * 40);
   EXPECT_GE(after["sent"].get<std::int64_t>(), 20 * 40);
   EXPECT_EQ(after["in_flight"], 0);
-  EXPECT_EQ(after["events_total"], 0);
+  EXPECT_FALSE(after.contains("events_total")) << "what is nothing is not told";
   EXPECT_GT(after["memory"].get<std::int64_t>(), 32 * 1024) << "its database alone has that";
   EXPECT_LT(after["memory"].get<std::int64_t>(), 4 * 1024 * 1024);
   std::uint64_t requests = 0;
