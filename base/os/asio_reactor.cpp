@@ -236,9 +236,10 @@ struct ThreadOffload::Inner {
       pieces.pop_front();
       lock.unlock();
       {
-        const HelperScope scope(piece.account.get());
+        HelperScope scope(piece.account.get());
         piece.work();
         piece.work = nullptr;  // what it captured dies here, before `done` can run
+        scope.charge();
         reactor.post(std::move(piece.done));
       }
       lock.lock();

@@ -10,7 +10,8 @@ namespace voicectl {
 
 /// How many descriptors this process may open beside those it has, up to `enough`.
 ///
-/// Opens and closes as many, so it costs as much as is asked for, not as much as is open. THREADS: any; others may open some meanwhile.
+/// Opens and closes as many, so it costs as much as is asked for, not as much as is open.
+/// THREADS: any; others may open some meanwhile.
 std::uint64_t free_descriptors(std::uint64_t enough);
 
 /// Lets this process open as many as it may be allowed to. Refused, the limit stays as it is.

@@ -58,8 +58,15 @@ HelperScope::HelperScope(WorkAccount* account) : account_(account) {
 
 HelperScope::~HelperScope() {
   if (account_ != nullptr) {
+    charge();
     present.account = nullptr;
-    account_->charge_helper(thread_processor_time() - begun_);
+  }
+}
+
+void HelperScope::charge() {
+  if (account_ != nullptr) {
+    const Duration now = thread_processor_time();
+    account_->charge_helper(now - std::exchange(begun_, now));
   }
 }
 

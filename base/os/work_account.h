@@ -72,6 +72,9 @@ class HelperScope {
   HelperScope(const HelperScope&) = delete;
   HelperScope& operator=(const HelperScope&) = delete;
 
+  /// Charges what was used until now, so that whoever is told of the work finds it charged.
+  void charge();
+
  private:
   WorkAccount* account_;
   Duration begun_{0};
