@@ -247,14 +247,14 @@ TEST_F(PlatformE2e, ADaemonThatCannotServeEndsAsAFailure) {
   EXPECT_THAT(ended.err, HasSubstr("daemon.not_serving"));
 }
 
+std::string read_proc(int pid, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/" + name);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 /// Command line and environment of a process, as anyone may see the first and its user the second.
 std::string shown_by_proc(int pid) {
-  std::string out;
-  for (const char* const name : {"/cmdline", "/environ"}) {
-    std::ifstream file("/proc/" + std::to_string(pid) + name);
-    out.append(std::istreambuf_iterator<char>(file), {});
-  }
-  return out;
+  return read_proc(pid, "cmdline") + read_proc(pid, "environ");
 }
 
 TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
@@ -294,6 +294,13 @@ TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
       EXPECT_EQ(shown.find(secret), std::string::npos) << pid;
     }
   }
+}
+
+TEST_F(PlatformE2e, AnInstanceHasNothingOfTheDaemonsEnvironment) {
+  platform.up();
+
+  EXPECT_EQ(read_proc(platform.pid_of_instance("shared-0"), "environ"),
+            std::string("GLIBC_TUNABLES=glibc.malloc.tcache_count=200").append(1, '\0'));
 }
 
 }  // namespace
