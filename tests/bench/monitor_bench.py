@@ -9,9 +9,10 @@ daemon   processor time of a voicectld at rest with --tenants on --instances, al
          with tenants of tier auto, and half have a dedicated tenant each; with the
          monitor at its default interval, and with nginx, through which it asks every tenant (--no-edge: without); and what one
          'voicectl metrics' takes. Windows fill as time goes: --settle 3600 seconds before it measures, and they hold an hour.
-runtime  the same load of tool calls, in turn, on a runtime that counts what tenants cost and whose daemon samples it, and on
-         one with neither (--no-metering, its daemon stopped). Calls per second of the runtime's processor time, compared
-         pair by pair, because other programs disturb the clock.
+runtime  the same load of tool calls, at the same time, on a runtime that counts what tenants cost and whose daemon samples
+         it, and on one with neither (--no-metering, its daemon stopped). Both share one core, so that whatever disturbs it
+         disturbs both, and both are fresh processes for each pair, because where one lies in memory is worth more than 1 %.
+         Calls per second of the runtime's processor time, compared pair by pair.
 """
 import argparse
 import contextlib
@@ -23,6 +24,7 @@ import signal
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 
 from common import free_port, say
@@ -146,13 +148,17 @@ class Side:
         self.key = platform.folder / "key"
         made = platform.voicectl("tenant", "key", "create", "t0", "--scope", "widget", "-o", "json")
         self.key.write_text(json.loads(made)["key"])
-        self.daemon, self.pid = platform.daemon(), platform.first_instance()
+        self.daemon = platform.daemon()
         self.port = json.loads(platform.voicectl("tenant", "show", "t0", "-o", "json"))["port"]
 
-    def measure(self):
-        """Tool calls per second of the runtime's processor time."""
+    def measure(self, core):
+        """Tool calls per second of the processor time of a new process that runs on `core`."""
         options = self.options
-        words = [options.bin / "voicectl-bench", "tools", "--port", str(self.port), "--pid", str(self.pid), "--tenant",
+        self.platform.voicectl("instance", "restart", "shared-0")
+        pid = self.platform.first_instance()
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+        words = [options.bin / "voicectl-bench", "tools", "--port", str(self.port), "--pid", str(pid), "--tenant",
                  "t0", "--key-file", self.key, "--fakes-port", str(self.platform.fakes), "--connections", "64",
                  "--sessions", "200", "--seconds", str(options.pair_seconds), "--warm-up", "0.5"]
         if not self.is_watched:
@@ -164,16 +170,29 @@ class Side:
         return json.loads(answer)["per_cpu_second"]
 
 
+def at_once(sides, core):
+    """What each side's measure() says of the same seconds."""
+    seen = {}
+    threads = [threading.Thread(target=lambda side=side: seen.update({side: side.measure(core)})) for side in sides]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(seen) != len(sides):
+        raise SystemExit("a load ended early, see above")
+    return [seen[side] for side in sides]
+
+
 def measure_runtime(options, folder):
     uncounted = without_metering(options.bin, folder / "uncounted")
     pairs = []
     with contextlib.closing(Platform(options.bin, folder / "on", 1, 1)) as watched, \
             contextlib.closing(Platform(uncounted, folder / "off", 1, 1)) as unwatched:
         sides = [Side(options, watched, True), Side(options, unwatched, False)]
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[:-1] or cores)
         for number in range(options.pairs):
-            # Each goes first in every other pair.
-            seen = {side: side.measure() for side in (sides if number % 2 == 0 else sides[::-1])}
-            pairs.append([seen[side] for side in sides])
+            pairs.append(at_once(sides, cores[-1]))
             say("pair {}: {:,.0f} with, {:,.0f} without".format(number + 1, *pairs[-1]))
     costs = [1 - with_it / without for with_it, without in pairs]
     # Of a median it is a quarter more than of a mean.
