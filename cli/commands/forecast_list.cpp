@@ -30,14 +30,12 @@ std::string text_of(const Json& record, std::string_view side, std::string_view 
                                     : "-";
 }
 
-/// What came of an estimate, or what was estimated.
-ListColumn estimate_column(std::string title,
-                           std::string side,
-                           std::string quantity,
+/// What came of an estimate, or what was estimated. REQUIRES: all are literals, which outlive it.
+ListColumn estimate_column(std::string_view title,
+                           std::string_view side,
+                           std::string_view quantity,
                            Shown shown = Shown::kAlways) {
-  return {{std::move(title), Align::kRight},
-          shown,
-          [side = std::move(side), quantity = std::move(quantity)](const Json& item) {
+  return {{title, Align::kRight}, shown, [side, quantity](const Json& item) {
             return text_of(item, side, quantity);
           }};
 }

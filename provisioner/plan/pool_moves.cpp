@@ -140,7 +140,7 @@ Weights weigh(const Snapshot& snapshot, const SessionCounts& sessions) {
   });
   if (out.total == 0) {
     out.unit = "tenants";
-    fill([](const TenantId&) { return 1; });
+    fill([](const TenantId&) { return std::uint64_t{1}; });
   }
   return out;
 }

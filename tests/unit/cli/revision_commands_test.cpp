@@ -244,6 +244,7 @@ TEST_F(RevisionCommandsTest, ForecastsAreListedBesideWhatCameOfThem) {
                            HasSubstr("not carried out in whole"), Not(HasSubstr("abcdef")),
                            HasSubstr("50.0 MiB"), HasSubstr("40.0 MiB"), HasSubstr("as forecast"),
                            Not(HasSubstr("0.25 cores"))));
+  EXPECT_THAT(out(), ::testing::ContainsRegex("TOOK +FORECAST +MEMORY +FORECAST +COUNTS\n"));
   EXPECT_EQ(run({"forecast", "list", "-o", "wide"}), ExitCode::kOk);
   EXPECT_THAT(out(), AllOf(HasSubstr("0.25 cores"), HasSubstr("0.02 cores")));
   EXPECT_EQ(run({"forecast", "list", "-o", "name"}), ExitCode::kOk);
