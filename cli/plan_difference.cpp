@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/plan_printer.h"
 
