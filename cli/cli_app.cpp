@@ -26,7 +26,7 @@ constexpr std::string_view kProgramFooter =
     "  voicectl apply -f platform.yaml     do it\n"
     "  voicectl ps                         see what runs\n"
     "\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage (plan --detailed-exitcode: changes), 3 not "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage (with --detailed-exitcode: changes), 3 not "
     "found,\n"
     "4 conflict, 5 timeout, 6 partly done, 7 daemon not available, 130 interrupted.\n"
     "Run 'voicectl help COMMAND' for the help of a command.";

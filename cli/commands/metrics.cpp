@@ -49,7 +49,7 @@ CommandBody declare_file(CLI::App& app) {
 
 Command metrics_command() {
   return {"metrics", "Print the daemon's metrics in the text form of Prometheus",
-          "  voicectl metrics > /var/lib/node_exporter/textfile/voicectl.prom", declare};
+          "  voicectl metrics > /var/lib/prometheus/node-exporter/voicectl.prom", declare};
 }
 
 Command metrics_rules_command() {
