@@ -10,7 +10,7 @@ enum class ExitCode {
   kOk = 0,
   kFailure = 1,
   kUsage = 2,
-  /// `plan --detailed-exitcode`: there is something to do. (OpenTofu uses the same number.)
+  /// With --detailed-exitcode: there is something to do. (OpenTofu uses the same number.)
   kChanges = 2,
   kNotFound = 3,
   /// The world moved, or somebody else holds the lock.

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kBetweenLooks{200};
 /// Before that a rate is a guess.
 constexpr std::chrono::seconds kFirstRate{2};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kKinds = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 24> kKinds = {{
     {"set_platform", "record the platform's settings"},
     {"install_key", "install a key"},
     {"create_tenant", "create a tenant"},
@@ -36,6 +36,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kKinds =
     {"publish_edge", "publish the edge's configuration"},
     {"publish_route", "route a tenant"},
     {"withdraw_route", "withdraw a tenant's route"},
+    {"record_wish", "record what the monitor wants"},
+    {"retire_instance", "give an instance's name back"},
+    {"set_programs", "name the program of an instance"},
+    {"restore_files", "repair files"},
+    {"end_process", "end a stray process"},
+    {"record_adoption", "adopt what was found"},
 }};
 
 std::string words_for(const std::string& kind) {

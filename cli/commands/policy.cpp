@@ -49,6 +49,7 @@ void print_policy(Console& console, const PromotionPolicy& policy) {
   line("demote after", format_duration(policy.low_dwell));
   line("cooldown", format_duration(policy.cooldown));
   line("most promoted", std::to_string(policy.max_promoted));
+  line("spare", std::to_string(policy.spare));
   line("moves a minute", std::to_string(policy.moves_per_minute));
   line("rebalance", policy.balance.spread.count == 0
                         ? std::string("never")

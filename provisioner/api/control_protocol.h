@@ -16,7 +16,7 @@
 /// peer's credentials: root and the user that runs the daemon. Errors are
 /// {"error":{"code","message"}} with the codes of base/result.h.
 ///
-///   GET    /v1/version    {"version","api","epoch","pid"}
+///   GET    /v1/version    {"version","api","schema","epoch","pid"}
 ///   GET    /v1/metrics    the text form of Prometheus (0.0.4); everything else is JSON
 ///   GET    /v1/status     see `voicectl status -o json`
 ///                         {"daemon":{"version","pid","epoch","uptime_s","user","state","run","log"},

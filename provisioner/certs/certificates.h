@@ -30,7 +30,7 @@ struct Certificate {
   WallTime not_after{};
 };
 
-/// Who makes certificates: an ACME client, or the local development authority.
+/// Who makes certificates, such as the local development authority.
 ///
 /// THREADS: loop thread only.
 class CertificateSource {

@@ -70,7 +70,7 @@ struct RateLimit {
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
-/// What the platform promises its clients at the edge.
+/// What suits an edge that limits clients itself. The daemon's does not: limits are its tenants'.
 inline constexpr RateLimit kDefaultApiLimit{10, 200};
 inline constexpr RateLimit kDefaultVoiceLimit{50, 500};
 

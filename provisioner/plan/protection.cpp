@@ -56,6 +56,16 @@ Status check_protection(const std::optional<DesiredState>& before, const Desired
   return demoted.empty() ? ok_status() : Status(protected_from("demote", demoted));
 }
 
+namespace {
+
+/// Where sessions are, whoever may read them.
+std::string place_of(const StoreSpec& store) {
+  return store.kind == SessionStoreKind::kRedis ? store.redis_url
+                                                : std::string(name_of(store.kind));
+}
+
+}  // namespace
+
 std::vector<SevereAct> severe_acts(const std::optional<PlatformSpec>& before,
                                    const PlatformSpec& wanted) {
   std::vector<SevereAct> out;
@@ -67,10 +77,10 @@ std::vector<SevereAct> severe_acts(const std::optional<PlatformSpec>& before,
                                before->domain, wanted.domain),
                    before->domain});
   }
-  if (!(before->store == wanted.store)) {
+  if (const std::string from = place_of(before->store), to = place_of(wanted.store); from != to) {
     out.push_back({fmt::format("This takes every tenant to another session store ({} -> {}): "
                                "sessions that are there now stay behind.",
-                               name_of(before->store.kind), name_of(wanted.store.kind)),
+                               from, to),
                    before->domain});
   }
   return out;

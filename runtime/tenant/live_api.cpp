@@ -18,7 +18,7 @@ namespace {
 /// Events read from the store at a time, so that a long replay does not hold up other work on it.
 constexpr std::uint32_t kReplayPage = 500;
 
-/// Clients have nothing to say yet; some beat like a heart all the same.
+/// Clients have nothing to say; some beat like a heart all the same.
 constexpr Rate kMostTexts{60, std::chrono::seconds(10)};
 
 /// When one who found no room may try again.

@@ -12,6 +12,7 @@
 
 #include "base/sqlite.h"
 #include "tests/e2e/platform.h"
+#include "tests/support/sanitizers.h"
 
 namespace voicectl::e2e {
 namespace {
@@ -173,7 +174,7 @@ class SoakE2e : public ::testing::Test {
     RecordProperty("daemon_growth_mb", fmt::format("{:.2f}", memory_of(daemon) - daemon_memory));
     RecordProperty("pool_growth_mb", fmt::format("{:.2f}", memory_of(pool) - pool_memory));
     // AddressSanitizer keeps what is freed, and finds leaks in its own way.
-#ifndef __SANITIZE_ADDRESS__
+#ifndef VC_ASAN
     EXPECT_LT(memory_of(daemon) - daemon_memory, most_growth);
     EXPECT_LT(memory_of(pool) - pool_memory, most_growth);
 #else

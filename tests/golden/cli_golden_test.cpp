@@ -11,7 +11,9 @@
 #include "cli/plan_printer.h"
 #include "cli/step_display.h"
 #include "provisioner/model/desired_state_yaml.h"
+#include "provisioner/plan/action.h"
 #include "tests/support/fixed_clock.h"
+#include "tests/support/plan/each_action.h"
 #include "tests/unit/provisioner/edge/golden.h"
 
 namespace voicectl {
@@ -68,6 +70,21 @@ std::string progress_of(std::size_t tenants, std::size_t fails, bool is_terminal
   }
   display.clear();
   return out.str() + display.counts();
+}
+
+TEST(CliGoldenTest, EveryKindOfStepIsCountedInWords) {
+  std::istringstream in;
+  std::ostringstream out;
+  Console console{in, out, out};
+  FixedWallClock clock;
+  StepDisplay display(console, out, console.out_palette, clock);
+  display.started(kStepsToldOneByOne + 1);
+  for (const Action& action : one_of_each()) {
+    display.hear(
+        api::StepProgress{0, api::StepState::kDone, std::string(kind_of(action)), "", "", 0, ""});
+  }
+
+  expect_golden("cli/step_kinds.txt", display.counts());
 }
 
 TEST(CliGoldenTest, ProgressOfAFewTenantsReadsAsReviewed) {

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/sanitizers.h"
+
 /// First line of a test that leaves its process without a descriptor. UBSan looks at an object
 /// whose type it has not seen yet through a pipe, and takes it for none when it cannot have one.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef VC_ASAN
 #define VC_NEEDS_NO_DESCRIPTORS() \
   GTEST_SKIP() << "the sanitizer's check of types needs two descriptors"
 #else

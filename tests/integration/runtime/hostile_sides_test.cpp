@@ -17,6 +17,7 @@
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
 #include "tests/support/real_loop.h"
+#include "tests/support/sanitizers.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -28,7 +29,7 @@ using std::chrono::milliseconds;
 constexpr Duration kShort = milliseconds(400);
 constexpr Duration kLong = std::chrono::seconds(9);
 /// What a hostile answer may cost while it lasts, several at once.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef VC_ASAN
 // What was freed is kept from use for a while: 256 MiB of it.
 constexpr std::uint64_t kMostGrowth = std::uint64_t{400} << 20;
 #else

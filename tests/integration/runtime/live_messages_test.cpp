@@ -180,6 +180,14 @@ TEST_F(LiveMessagesTest, AreAsTheSchemaSays) {
   }
 }
 
+TEST_F(LiveMessagesTest, TheSchemaDescribesEveryTypeOfEvent) {
+  const SchemaCheck schema = load_schema();
+  for (int i = 0; i <= static_cast<int>(EventType::kSessionFailed); ++i) {
+    const auto type = static_cast<EventType>(i);
+    EXPECT_TRUE(schema.describes(std::string(name_of(type)))) << name_of(type);
+  }
+}
+
 TEST_F(LiveMessagesTest, TheSchemaIsNotSatisfiedByEverything) {
   const SchemaCheck schema = load_schema();
   const std::string session = member(world_.create_session(acme_).body, "session_id");

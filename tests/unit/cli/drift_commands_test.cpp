@@ -43,7 +43,7 @@ TEST_F(DriftCommandsTest, NoDriftIsSaidBesideTheOutput) {
 }
 
 TEST_F(DriftCommandsTest, ATableShowsWhatIsWrongAndTheCodeSaysSoIfAsked) {
-  serve_drift({finding("file/run/edge/nginx.conf")});
+  serve_drift(Json::array({finding("file/run/edge/nginx.conf")}));
 
   EXPECT_EQ(run({"drift"}), ExitCode::kOk);
   EXPECT_EQ(run({"drift", "--detailed-exitcode"}), ExitCode::kChanges);
@@ -53,8 +53,9 @@ TEST_F(DriftCommandsTest, ATableShowsWhatIsWrongAndTheCodeSaysSoIfAsked) {
 }
 
 TEST_F(DriftCommandsTest, WhatIsAdoptedIsNoDriftForTheCode) {
-  serve_drift({finding("file/run/edge/nginx.conf",
-                       {{"who", "ann"}, {"why", "campaign"}, {"at", "2026-11-26T05:30:00.000Z"}})});
+  serve_drift(Json::array(
+      {finding("file/run/edge/nginx.conf",
+               {{"who", "ann"}, {"why", "campaign"}, {"at", "2026-11-26T05:30:00.000Z"}})}));
 
   EXPECT_EQ(run({"drift", "--detailed-exitcode", "-o", "wide"}), ExitCode::kOk);
 
@@ -63,7 +64,7 @@ TEST_F(DriftCommandsTest, WhatIsAdoptedIsNoDriftForTheCode) {
 }
 
 TEST_F(DriftCommandsTest, NamesAreWhatAdoptTakes) {
-  serve_drift({finding("file/run/edge/nginx.conf"), finding("process/7")});
+  serve_drift(Json::array({finding("file/run/edge/nginx.conf"), finding("process/7")}));
 
   EXPECT_EQ(run({"drift", "-o", "name"}), ExitCode::kOk);
 
@@ -73,7 +74,7 @@ TEST_F(DriftCommandsTest, NamesAreWhatAdoptTakes) {
 TEST_F(DriftCommandsTest, WhatTheHostSaysCannotSteerATerminal) {
   Json hostile = finding("process/7");
   hostile["found"] = "process 7 \x1b[2J";
-  serve_drift({hostile});
+  serve_drift(Json::array({hostile}));
 
   EXPECT_EQ(run({"drift"}), ExitCode::kOk);
   EXPECT_EQ(run({"drift", "-o", "wide"}), ExitCode::kOk);

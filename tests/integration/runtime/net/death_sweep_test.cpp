@@ -21,6 +21,7 @@
 #include "runtime/net/websocket_codec.h"
 #include "runtime/parking/parking_lot.h"
 #include "tests/integration/runtime/net/net_fixture.h"
+#include "tests/support/sanitizers.h"
 
 namespace voicectl::test {
 namespace {
@@ -237,7 +238,7 @@ class Victim {
 };
 
 TEST(DeathSweepTest, AtEveryInstructionAWebSocketIsWholeOrInDoubt) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(VC_ASAN) || defined(VC_TSAN)
   GTEST_SKIP() << "a sanitizer makes ten instructions of one";
 #endif
   const OnOneProcessor place;

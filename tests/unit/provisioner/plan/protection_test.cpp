@@ -81,5 +81,19 @@ TEST(ProtectionTest, AnotherDomainAndAnotherStoreAreSevere) {
   EXPECT_THAT(acts[0].what, HasSubstr("from old.example to new.example"));
 }
 
+TEST(ProtectionTest, AnotherServerIsAnotherStoreAndAnotherPasswordIsNot) {
+  PlatformSpec before;
+  before.store = {SessionStoreKind::kRedis, "redis://10.0.0.1", "/etc/old"};
+  PlatformSpec after = before;
+  after.store.password_file = "/etc/new";
+  EXPECT_THAT(severe_acts(before, after), IsEmpty());
+
+  after.store.redis_url = "redis://10.0.0.2";
+
+  const std::vector<SevereAct> acts = severe_acts(before, after);
+  ASSERT_THAT(acts, SizeIs(1));
+  EXPECT_THAT(acts[0].what, HasSubstr("redis://10.0.0.1 -> redis://10.0.0.2"));
+}
+
 }  // namespace
 }  // namespace voicectl
