@@ -78,9 +78,11 @@ void ReconcileLoop::run_hooks_before(ApplyRequest request,
       plan.empty() ? std::vector<HookSpec>() : request.desired.platform.hooks.before_apply;
   const Json facts = hooks.empty() ? Json::object() : facts_of(request, plan);
   const HookRunner::OnEach tell = told_to(listener, "before_apply");
+  waits_for_hooks_ = true;
   deps_.hooks.run("before_apply", hooks, facts, HookRunner::OnFailure::kStop, tell,
                   [this, request = std::move(request), note = std::move(note),
                    plan = std::move(plan), listener = std::move(listener)](const Status& passed) {
+                    waits_for_hooks_ = false;
                     if (const std::optional<Error> cut = take_cut()) {
                       not_accepted(Error(*cut).with_context("nothing was applied"), listener);
                     } else if (passed.has_error()) {

@@ -232,20 +232,30 @@ std::vector<HostFacts::Stranger> DriftWatch::strangers(const Snapshot& seen,
   std::vector<HostFacts::Stranger> out;
   for (const ListenerFacts& listener : unknown) {
     if (!own_sockets_.contains(listener.inode)) {
-      out.push_back({listener, owner_of(listener, processes)});
+      out.push_back({listener, std::nullopt});
     }
   }
+  find_owners(out, processes);
   return out;
 }
 
-std::optional<ProcessFacts> DriftWatch::owner_of(const ListenerFacts& listener,
-                                                 const std::vector<ProcessFacts>& processes) const {
-  const auto owner =
-      std::find_if(processes.begin(), processes.end(), [&](const ProcessFacts& process) {
-        const auto sockets = deps_.scan.sockets(process.pid);
-        return sockets && sockets->contains(listener.inode);
-      });
-  return owner == processes.end() ? std::nullopt : std::optional(*owner);
+void DriftWatch::find_owners(std::vector<HostFacts::Stranger>& strangers,
+                             const std::vector<ProcessFacts>& processes) const {
+  std::map<std::uint64_t, HostFacts::Stranger*> wanted;
+  for (HostFacts::Stranger& stranger : strangers) {
+    wanted.emplace(stranger.listener.inode, &stranger);
+  }
+  // Each process is read once, however many listeners somebody opens on numbers of ours.
+  for (auto process = processes.begin(); process != processes.end() && !wanted.empty(); ++process) {
+    const auto sockets = deps_.scan.sockets(process->pid);
+    std::erase_if(wanted, [&](const auto& entry) {
+      const bool is_its = sockets && sockets->contains(entry.first);
+      if (is_its) {
+        entry.second->process = *process;
+      }
+      return is_its;
+    });
+  }
 }
 
 void DriftWatch::note_since(std::vector<DriftFinding>& findings) {

@@ -102,8 +102,8 @@ class DriftWatch {
                                              const std::vector<ProcessFacts>& processes);
   /// Sockets of ours and of the processes that we know, which have ours.
   std::set<std::uint64_t> known_sockets(const ProcessMarks& marks) const;
-  std::optional<ProcessFacts> owner_of(const ListenerFacts& listener,
-                                       const std::vector<ProcessFacts>& processes) const;
+  void find_owners(std::vector<HostFacts::Stranger>& strangers,
+                   const std::vector<ProcessFacts>& processes) const;
   void note_since(std::vector<DriftFinding>& findings);
   void look_and_tell();
 

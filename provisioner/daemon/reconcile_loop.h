@@ -226,6 +226,8 @@ class ReconcileLoop {
   std::map<std::size_t, std::string> ports_lost_in(const Plan& plan) const;
   /// Runs what waits for the end of an apply, unless the next one has begun.
   void tell_idle();
+  /// Whether steps may be changing what instances have.
+  bool is_carrying_out() const { return executor_busy_ && !waits_for_hooks_; }
   void end_all(const std::function<void(const std::string&)>& on_progress,
                std::function<void()> done);
 
@@ -238,6 +240,8 @@ class ReconcileLoop {
   KeyWatch keys_;
   RolloutDriver rollout_;
   bool executor_busy_ = false;
+  /// An apply waits for its first hooks, which may take hours: nothing of it has begun.
+  bool waits_for_hooks_ = false;
   bool is_stopping_ = false;
   /// Why the apply that is being accepted begins no step.
   std::optional<Error> cut_;

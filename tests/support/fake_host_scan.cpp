@@ -93,6 +93,7 @@ std::optional<FileIdentity> FakeHostScan::bound_file(int descriptor) {
 }
 
 std::optional<std::set<std::uint64_t>> FakeHostScan::sockets(int) {
+  ++processes_read;
   return std::set<std::uint64_t>();
 }
 

@@ -20,6 +20,8 @@ class FakeHostScan final : public HostScan {
 
   /// As for who is not root: what is in a folder that is closed to its owner cannot be looked at.
   bool obeys_modes = false;
+  /// How often a process's descriptors were gone through.
+  std::size_t processes_read = 0;
 
   Result<std::optional<FileFacts>> look(const std::string& path) override;
   std::vector<ProcessFacts> processes() override;

@@ -80,6 +80,23 @@ TEST_F(DriftSim, ATenantWhosePortAStrangerTookIsServedOnAnother) {
   }
 }
 
+TEST_F(DriftSim, AProcessIsReadOnceHoweverManyStrangersListen) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma", "delta"});
+  apply(desired);
+  const auto read_with_stranger_at = [&](const std::string& tenant) {
+    machine.network.occupy(*recorded(tenant).port);
+    const std::size_t before = daemon().scan.processes_read;
+    plan(desired);
+    return daemon().scan.processes_read - before;
+  };
+
+  const std::size_t with_one = read_with_stranger_at("alpha");
+  EXPECT_GT(with_one, 0U);
+  read_with_stranger_at("beta");
+  read_with_stranger_at("gamma");
+  EXPECT_EQ(read_with_stranger_at("delta"), with_one);
+}
+
 TEST_F(DriftSim, ANewTenantDoesNotWaitForAPortThatAStrangerHolds) {
   apply(platform_with({"alpha"}));
   const Port next = *Port::make(recorded("alpha").port->value() + 1);

@@ -198,6 +198,33 @@ TEST_F(HookSim, NothingElseIsAppliedWhileAHookRuns) {
   EXPECT_TRUE(is_finished);
 }
 
+TEST_F(HookSim, ATenantIsTakenAgainWhileAHookRuns) {
+  DesiredState desired = with_hooks();
+  ASSERT_TRUE(apply(desired).is_finished);
+  const std::string home = machine.instances.holders(*TenantId::parse("alpha")).front();
+  ends_with[kCheck] = std::nullopt;
+  desired.platform.hooks.before_apply[0].timeout = 600s;
+  desired.platform.pool_size = 2;
+  const auto applied = begin(desired);
+  int refused = 0;
+  machine.instances.on_request =
+      [&](const std::string&,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type != control::request::kLend || refused == 3) {
+      return std::nullopt;
+    }
+    ++refused;
+    return Result<std::string>(Error(ErrorCode::kUnavailable, "not now"));
+  };
+
+  machine.instances.crash(home);
+  machine.sim.advance(60s);
+
+  EXPECT_EQ(refused, 3);
+  EXPECT_FALSE(applied->is_finished) << "its hook runs";
+  EXPECT_THAT(machine.instances.holders(*TenantId::parse("alpha")), ElementsAre(home));
+}
+
 TEST_F(HookSim, OneThatOutlivesItsDaemonIsEndedByTheNextAndNothingWasApplied) {
   ends_with[kCheck] = std::nullopt;
   ASSERT_THAT(daemon().daemon->loop().apply({with_hooks(), std::nullopt, "test"},
