@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/plan_printer.h"
 
@@ -41,6 +42,10 @@ std::string section(std::string_view title,
 }
 
 }  // namespace
+
+bool PlanDifference::empty() const {
+  return removed.empty() && added.empty() && changed.empty();
+}
 
 PlanDifference compare_plans(const Json& before, const Json& after) {
   // First what is the same on both sides, so that an insertion shifts nothing.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +16,7 @@ struct PlanDifference {
   std::vector<Json> added;
   /// The same kind of step for the same subject, with another text or reason: before and after.
   std::vector<std::pair<Json, Json>> changed;
-  bool empty() const { return removed.empty() && added.empty() && changed.empty(); }
+  bool empty() const;
 };
 
 PlanDifference compare_plans(const Json& before, const Json& after);

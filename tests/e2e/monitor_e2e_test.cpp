@@ -33,6 +33,12 @@ class MonitorE2e : public CallersE2e {
       expect_ok({"session", "end", session["session_id"], "--yes"});
     }
   }
+  /// Returns when the monitor has looked for so long, every 5 s.
+  void let_it_look(const std::string& file, const std::string& length) const {
+    const Finished recorded = platform.voicectl(
+        {"policy", "record", platform.path(file), "--interval", "5s", "--for", length});
+    EXPECT_EQ(recorded.code, 0) << recorded.err;
+  }
   static std::uint64_t requests_of(const json& points) {
     std::uint64_t sum = 0;
     for (const json& point : points) {
@@ -45,14 +51,19 @@ class MonitorE2e : public CallersE2e {
   json load_points(const std::string& tenant, std::uint64_t requests) const {
     json points = json::array();
     for (int i = 0; i < 12 && requests_of(points) < requests; ++i) {
-      // Ends after two more looks.
-      const Finished recorded =
-          platform.voicectl({"policy", "record", platform.path("load" + std::to_string(i)),
-                             "--interval", "5s", "--for", "10s"});
-      EXPECT_EQ(recorded.code, 0) << recorded.err;
+      let_it_look("load" + std::to_string(i), "10s");
       points = platform.voicectl_json({"tenant", "load", tenant, "--since", "1h"})["points"];
     }
     return points;
+  }
+  /// As `tenant show` tells it once there were two looks since it moved: before, there is no rate.
+  json shown_with_rates(const std::string& tenant) const {
+    json shown = platform.voicectl_json({"tenant", "show", tenant});
+    for (int i = 0; i < 6 && shown["cpu_milli"].is_null(); ++i) {
+      let_it_look("rate" + std::to_string(i), "5s");
+      shown = platform.voicectl_json({"tenant", "show", tenant});
+    }
+    return shown;
   }
   std::string instance_of(const std::string& tenant) const {
     return platform.voicectl_json({"tenant", "show", tenant})["instance"];
@@ -71,7 +82,7 @@ TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
   ASSERT_TRUE(events.wait_for_out("tenant.handed_over"));
   EXPECT_EQ(instance_of("busy"), "dedicated-busy");
   expect_whole(callers.finish(), kConnections);
-  const json busy = platform.voicectl_json({"tenant", "show", "busy"});
+  const json busy = shown_with_rates("busy");
   for (const char* counted : {"cpu_milli", "p99_ms", "in_flight", "received_per_s"}) {
     EXPECT_TRUE(busy[counted].is_number()) << counted << " in " << busy.dump();
   }
