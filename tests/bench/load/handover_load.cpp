@@ -363,7 +363,9 @@ Json HandoverLoad::run() {
               // Sessions that nobody takes up end by themselves, and that is told too: it is over
               // between two events, not while one is on its way.
               const MonoTime end = begin_ + plan_.length + kTail;
-              return at >= end && (all_heard_the_same() || at >= end + kTail);
+              // A request that waits for the next daemon is late, not lost: `request_max_us` tells.
+              const bool is_answered = !requester_->is_waiting() || at >= end + kPatience;
+              return at >= end && is_answered && (all_heard_the_same() || at >= end + kTail);
             });
   for (const auto& socket : sockets_) {
     pongs_missing_ += socket ? socket->awaited() : 0;
