@@ -88,6 +88,7 @@ void RolloutDriver::begin_batch() {
   State next = state_;
   for (const TenantId& tenant : story_->batches[story_->batch].tenants) {
     next.held.erase(tenant);
+    story_->returned.insert(tenant);  // if it is stopped before it has begun with them
   }
   record(std::move(next), [this, alive = std::weak_ptr(story_->alive)](const Status& recorded) {
     if (alive.expired() || story_->is_ending) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -75,6 +77,16 @@ class RolloutSim : public DaemonWorld {
       }
       return std::nullopt;
     };
+  }
+  void steal_the_lock() {
+    daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
+  }
+  /// Of the range that tenants and instances get theirs from.
+  static void each_port(const std::function<void(Port)>& act) {
+    const PlatformSpec platform = five().platform;
+    for (std::uint32_t number = platform.first_port; number <= platform.last_port; ++number) {
+      act(*Port::make(number));
+    }
   }
   /// More than are carried out side by side.
   static std::vector<std::string> many() {
@@ -358,6 +370,56 @@ TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
   } else {
     EXPECT_THAT(rollout().held(), IsEmpty());
   }
+  roll_out(five_renamed(), canary_then_pairs());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, ABatchThatCannotBePlannedIsHeldBackLikeThoseBehindIt) {
+  const auto running = begin(five(), canary_then_pairs(20s));
+  machine.sim.advance(10s);
+  ASSERT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  each_port([this](Port port) { machine.network.occupy(port); });
+
+  machine.sim.advance(60s);
+
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_THAT(running->outcome.rollout->stopped, HasSubstr("port"));
+  EXPECT_THAT(running->outcome.rollout->held, ElementsAre("alpha", "beta", "epsilon", "gamma"));
+  each_port([this](Port port) { machine.network.vacate(port); });
+  machine.sim.advance(3h);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  kill_daemon();
+  start_daemon();
+  machine.sim.advance(3h);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  roll_out(five(), canary_then_pairs());
+  expect_converged(five());
+}
+
+TEST_F(RolloutSim, CutShortWhileItWaitsForSomethingElseItHoldsBackTheBatchThatWasNext) {
+  apply(five());
+  std::size_t notes = 0;
+  machine.registry->on_note = [this, &notes](const std::string& name) {
+    if (name == RolloutDriver::kNote && ++notes == 2) {
+      // Just when the second batch is recorded as begun something else comes first.
+      machine.sim.post([this] {
+        EXPECT_THAT(
+            daemon().daemon->loop().run_single(RecordAdoption{"process/77", std::nullopt}, "a test",
+                                               [this](const Status&) { steal_the_lock(); }),
+            IsOk());
+      });
+    }
+    return ok_status();
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs());
+  machine.registry->on_note = nullptr;
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(applied.is_finished);
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_THAT(applied.outcome.rollout->held, ElementsAre("alpha", "beta", "epsilon", "gamma"));
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
   roll_out(five_renamed(), canary_then_pairs());
   expect_converged(five_renamed());
 }
