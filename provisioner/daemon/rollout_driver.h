@@ -45,7 +45,7 @@ class RolloutDriver {
     EventLog& events;
     HttpProbe& probe;
     DaemonPaths paths;
-    /// The plan for all that is desired.
+    /// The plan for all that is desired, without repairs that nobody has asked for.
     std::function<Result<Plan>()> plan;
     /// Carries a plan out. REQUIRES: nothing is being carried out.
     std::function<void(Plan plan, const ApplyListener& listener)> execute;

@@ -424,6 +424,33 @@ TEST_F(RolloutSim, CutShortWhileItWaitsForSomethingElseItHoldsBackTheBatchThatWa
   expect_converged(five_renamed());
 }
 
+TEST_F(RolloutSim, WhatAPersonDoesToTheHostMeanwhileWaitsForTheNextApply) {
+  apply(five());
+  const std::string config = "/var/lib/voicectl/tenants/alpha/config.json";
+  machine.files.damage(config, "{}");  // its repair is in the plan
+  DesiredState desired = five();
+  for (TenantSpec& tenant : desired.tenants) {
+    const bool is_renamed = tenant.tenant == id("delta") || tenant.tenant == id("gamma");
+    tenant.name = is_renamed ? "Renamed" : tenant.name;
+  }
+  const auto running = begin(desired, {.canary = {id("delta")}, .batch = 1, .pause = 20s});
+  machine.sim.advance(10s);
+
+  const ProcessIdentity stray = machine.processes.start_foreign(
+      77, {machine.instances.program_of("shared-0"), "--instance", "shared-9"});
+  machine.sim.advance(120s);
+
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_EQ(running->outcome.rollout->batches, 3U);
+  EXPECT_THAT(running->outcome.rollout->stopped, "");
+  EXPECT_THAT(with_name(), ElementsAre("delta", "gamma"));
+  EXPECT_NE(machine.files.content_of(config), "{}");
+  EXPECT_TRUE(machine.processes.is_alive(stray));
+  apply(desired);
+  EXPECT_FALSE(machine.processes.is_alive(stray));
+  expect_converged(desired);
+}
+
 TEST_F(RolloutSim, OneStoppedInItsLastBatchIsStillTold) {
   apply(five());
   refuse({"gamma"});
