@@ -65,7 +65,8 @@ ReconcileLoop::ReconcileLoop(Deps deps,
                    },
                    [this] { return executor_busy_; },
                    [this](std::function<void()> act) { when_idle(std::move(act)); }},
-               rollout_note) {}
+               rollout_note,
+               desired_) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = snapshot_in_memory();

@@ -32,8 +32,12 @@ std::string count_of(std::size_t tenants) {
 
 }  // namespace
 
-RolloutDriver::RolloutDriver(Deps deps, const std::optional<std::string>& note)
-    : deps_(std::move(deps)), state_(parse_state(note.value_or("{}"))) {}
+RolloutDriver::RolloutDriver(Deps deps,
+                             const std::optional<std::string>& note,
+                             const std::optional<DesiredState>& desired)
+    : deps_(std::move(deps)) {
+  take_note(note.value_or("{}"), desired);
+}
 
 RolloutDriver::~RolloutDriver() = default;
 

@@ -14,6 +14,7 @@
 namespace voicectl {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -449,6 +450,51 @@ TEST_F(RolloutSim, WhatAPersonDoesToTheHostMeanwhileWaitsForTheNextApply) {
   apply(desired);
   EXPECT_FALSE(machine.processes.is_alive(stray));
   expect_converged(desired);
+}
+
+TEST_F(RolloutSim, ANoteThatCannotBeReadHoldsBackEverybodyWhoIsNotAsDesired) {
+  apply(five());
+  refuse({"beta"});
+  roll_out(five_renamed(), canary_then_pairs());
+  ASSERT_THAT(with_name(), ElementsAre("alpha", "delta"));
+  machine.instances.on_request = nullptr;
+  for (const char* const note :
+       {R"({"held":["epsilon")", "[]", R"({"held":"all"})", R"({"held":["No Slug"]})"}) {
+    SCOPED_TRACE(note);
+    kill_daemon();
+    machine.registry->notes[RolloutDriver::kNote] = note;
+    machine.log_lines.clear();
+    start_daemon();
+    machine.sim.advance(3h);
+
+    EXPECT_THAT(with_name(), ElementsAre("alpha", "delta"));
+    EXPECT_THAT(rollout().held(), ElementsAre(id("beta"), id("epsilon"), id("gamma")));
+    EXPECT_THAT(machine.log_lines,
+                Contains(AllOf(HasSubstr("rollout.stopped"), HasSubstr("cannot be read"))));
+  }
+  kill_daemon();
+  start_daemon();
+  EXPECT_EQ(rollout().held().size(), 3U) << "that is on record now";
+  roll_out(five_renamed(), canary_then_pairs());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, WhatAnInstanceSaysOfItsFailureMayBeLongAndTheNoteStaysShort) {
+  apply(five());
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    return question.type == control::request::kReconfigure
+               ? std::optional(Result<std::string>(Error(
+                     ErrorCode::kInvalidArgument, "cannot take it: " + std::string(50'000, 'x'))))
+               : std::nullopt;
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs());
+
+  ASSERT_EQ(applied.outcome.rollout->failed.size(), 1U);
+  EXPECT_GT(applied.outcome.rollout->failed.front().second.size(), 10'000U);
+  EXPECT_LT(machine.registry->notes.at(RolloutDriver::kNote).size(), 2000U);
 }
 
 TEST_F(RolloutSim, OneStoppedInItsLastBatchIsStillTold) {
