@@ -343,17 +343,13 @@ TEST_F(RolloutSim, CutShortInABatchItHoldsBackWhoHadNotBegun) {
   EXPECT_EQ(with_name(), have);
 }
 
-TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
+TEST_F(RolloutSim, CutShortWhileItIsPreparedItIsNotAcceptedAndHoldsBackNobody) {
   apply(five());
   machine.registry->on_note = [this](const std::string& name) {
     if (name == RolloutDriver::kNote) {
-      // It is being prepared; the state that it leads to is recorded next.
+      // Written, and not told yet: with that it would go on to what is desired.
       machine.registry->on_note = nullptr;
-      machine.sim.post([this] {
-        machine.sim.post([this] {
-          daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
-        });
-      });
+      machine.sim.post([this] { steal_the_lock(); });
     }
     return ok_status();
   };
@@ -363,16 +359,53 @@ TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
 
   ASSERT_TRUE(applied.is_finished);
   EXPECT_EQ(applied.outcome.done, 0U);
+  EXPECT_THAT(applied.outcome.remedy, HasSubstr("stolen"));
+  EXPECT_EQ(daemon().daemon->loop().desired(), five());
   EXPECT_THAT(with_name(), IsEmpty());
-  if (daemon().daemon->loop().desired() == five_renamed()) {
-    ASSERT_TRUE(applied.outcome.rollout);
-    EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
-    EXPECT_EQ(rollout().held().size(), 5U);
-  } else {
-    EXPECT_THAT(rollout().held(), IsEmpty());
-  }
+  EXPECT_THAT(rollout().held(), IsEmpty());
+  kill_daemon();
+  start_daemon();
+  EXPECT_THAT(rollout().held(), IsEmpty());
   roll_out(five_renamed(), canary_then_pairs());
   expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
+  apply(five());
+  const DesiredState after = five_renamed();
+  bool is_cut = false;
+  int turns = 0;
+  const auto running = begin(after, canary_then_pairs());
+  // Turn by turn: it is recorded as desired, and the daemon has not heard of that yet.
+  std::function<void()> look = [&] {
+    const std::shared_ptr<const DesiredState> newest = machine.registry->revisions.back().desired;
+    if (newest == nullptr || !(*newest == after)) {
+      if (++turns < 1000) {
+        machine.sim.post(look);
+      }
+      return;
+    }
+    EXPECT_EQ(daemon().daemon->loop().desired(), five());
+    steal_the_lock();
+    is_cut = true;
+  };
+  machine.sim.post(look);
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(is_cut);
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_EQ(running->outcome.done, 0U);
+  EXPECT_EQ(daemon().daemon->loop().desired(), after);
+  EXPECT_THAT(with_name(), IsEmpty());
+  ASSERT_TRUE(running->outcome.rollout);
+  EXPECT_THAT(running->outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_EQ(rollout().held().size(), 5U);
+  kill_daemon();
+  start_daemon();
+  machine.sim.advance(3h);
+  EXPECT_THAT(with_name(), IsEmpty());
+  roll_out(after, canary_then_pairs());
+  expect_converged(after);
 }
 
 TEST_F(RolloutSim, ABatchThatCannotBePlannedIsHeldBackLikeThoseBehindIt) {
