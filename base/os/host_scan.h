@@ -54,7 +54,8 @@ class HostScan {
                             std::optional<UserIds> owner) = 0;
 
   /// Signals that process alone: it may be in somebody else's group. One that is gone is success,
-  /// and its number is never mistaken.
+  /// and its number is never mistaken. ERRORS: kResourceExhausted if no file can be opened to find
+  /// out; kPermissionDenied.
   virtual Status signal_process(int pid, std::uint64_t start_ticks, int signal_number) = 0;
 };
 

@@ -119,6 +119,19 @@ std::optional<std::uint64_t> stat_field(std::string_view text, int wanted) {
   return number_in<std::uint64_t>(rest.substr(0, rest.find(' ')));
 }
 
+/// When process `pid` started; absent if it is gone.
+Result<std::optional<std::uint64_t>> start_of(int pid) {
+  const std::string path = fmt::format("/proc/{}/stat", pid);
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> bytes{};
+  const ssize_t count = file.is_open() ? ::read(file.get(), bytes.data(), bytes.size()) : -1;
+  if (count < 0 && errno != ENOENT && errno != ESRCH) {
+    return posix_error(fmt::format("look at process {}", pid), errno);
+  }
+  return stat_field(
+      std::string_view(bytes.data(), count < 0 ? 0U : static_cast<std::size_t>(count)), 22);
+}
+
 std::vector<std::string> split_arguments(std::string_view text) {
   std::vector<std::string> out;
   while (!text.empty()) {
@@ -262,11 +275,14 @@ Status PosixHostScan::set_access(const std::string& path,
 
 Status PosixHostScan::signal_process(int pid, std::uint64_t start_ticks, int signal_number) {
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  const int why_not_held = errno;
   // What the number belongs to is looked at after it is held: from then on it cannot change.
-  const std::optional<std::uint64_t> now =
-      stat_field(read_small(fmt::format("/proc/{}/stat", pid), 4096), 22);
-  if (!process.is_open() || now != start_ticks) {
+  VC_TRY(const std::optional<std::uint64_t> now, start_of(pid));
+  if (now != start_ticks || (!process.is_open() && why_not_held == ESRCH)) {
     return ok_status();
+  }
+  if (!process.is_open()) {
+    return posix_error(fmt::format("hold process {}", pid), why_not_held);
   }
   const bool is_sent =
       ::syscall(SYS_pidfd_send_signal, process.get(), signal_number, nullptr, 0U) == 0;

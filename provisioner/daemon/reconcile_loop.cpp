@@ -56,17 +56,17 @@ ReconcileLoop::ReconcileLoop(Deps deps,
             }
             return run_single(action, std::move(reason), std::move(done));
           }}),
-      rollout_(
-          RolloutDriver::Deps{deps_.reactor, deps_.registry, deps_.recorded, deps_.executor,
-                              deps_.events, deps_.probe, deps_.paths,
-                              [this] { return plan_unchecked(*desired_, RepairedBy::kPerson); },
-                              [this](Plan plan, const ApplyListener& listener) {
-                                executor_busy_ = true;
-                                execute(std::move(plan), listener);
-                              },
-                              [this] { return executor_busy_; },
-                              [this](std::function<void()> act) { when_idle(std::move(act)); }},
-          rollout_note) {}
+      rollout_(RolloutDriver::Deps{
+                   deps_.reactor, deps_.registry, deps_.recorded, deps_.executor, deps_.events,
+                   deps_.probe, deps_.paths, [this] { return plan_batch(); },
+                   [this](Plan plan, const ApplyListener& listener) {
+                     executor_busy_ = true;
+                     execute(std::move(plan), listener);
+                   },
+                   [this] { return executor_busy_; },
+                   [this](std::function<void()> act) { when_idle(std::move(act)); }},
+               rollout_note,
+               desired_) {}
 
 Snapshot ReconcileLoop::snapshot() const {
   Snapshot out = snapshot_in_memory();
@@ -126,9 +126,20 @@ Result<Plan> ReconcileLoop::plan(const DesiredState& desired) const {
   return plan_unchecked(desired, RepairedBy::kPerson);
 }
 
+Result<Plan> ReconcileLoop::plan_batch() const {
+  Snapshot seen = snapshot();
+  seen.observed.drift = left_to_daemon(not_adopted(deps_.look_for_drift(seen)), shown_drift_);
+  return plan_seen(*desired_, seen, RepairedBy::kPerson);
+}
+
 Result<Plan> ReconcileLoop::plan_unchecked(const DesiredState& desired, RepairedBy who) const {
+  return plan_seen(desired, snapshot_with_drift(who), who);
+}
+
+Result<Plan> ReconcileLoop::plan_seen(const DesiredState& desired,
+                                      const Snapshot& seen,
+                                      RepairedBy who) const {
   VC_TRY(const PlanInputs inputs, plan_inputs(desired));
-  const Snapshot seen = snapshot_with_drift(who);
   if (who == RepairedBy::kPerson) {
     VC_TRY(check_adoptions(seen, inputs.edge_fingerprint));
   }
@@ -169,12 +180,15 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
                     request.base->value, now.value));
   }
   VC_TRY(revisions_.check_base(request.base_revision));
-  VC_TRY(Plan plan, this->plan(request.desired));
+  VC_TRY(check_protection(desired_, request.desired));
+  Snapshot seen = snapshot_with_drift(RepairedBy::kPerson);
+  VC_TRY(Plan plan, plan_seen(request.desired, seen, RepairedBy::kPerson));
   if (request.plan_id && *request.plan_id != plan.id) {
     return Error(ErrorCode::kConflict,
                  "cannot apply this plan: the platform has changed since it was made; plan again");
   }
   executor_busy_ = true;
+  shown_drift_ = std::move(seen.observed.drift);
   const Revision note{.generation = now,
                       .at = deps_.wall.now(),
                       .who = request.who,

@@ -206,7 +206,11 @@ class ReconcileLoop {
   Result<PlanInputs> plan_inputs(const DesiredState& desired) const;
   /// What is to be done without being asked: whom a rollout holds back stays as it is.
   Result<Plan> plan_to_keep() const;
+  /// Of what the rest of a rollout does: what a person has done to the host since its plan was
+  /// shown waits for the next apply.
+  Result<Plan> plan_batch() const;
   Result<Plan> plan_unchecked(const DesiredState& desired, RepairedBy who) const;
+  Result<Plan> plan_seen(const DesiredState& desired, const Snapshot& seen, RepairedBy who) const;
   void run_hooks_before(ApplyRequest request, Revision note, Plan plan, ApplyListener listener);
   /// Runs the hooks behind it before `listener` is told of its end.
   ApplyListener hooking(const ApplyRequest& request, const Plan& plan, ApplyListener listener);
@@ -233,6 +237,8 @@ class ReconcileLoop {
 
   Deps deps_;
   std::optional<DesiredState> desired_;
+  /// What the plan of the newest apply repairs.
+  std::vector<DriftFinding> shown_drift_;
   RevisionBook revisions_;
   Relending relending_;
   ConfigDelivery delivery_;

@@ -32,8 +32,12 @@ std::string count_of(std::size_t tenants) {
 
 }  // namespace
 
-RolloutDriver::RolloutDriver(Deps deps, const std::optional<std::string>& note)
-    : deps_(std::move(deps)), state_(parse_state(note.value_or("{}"))) {}
+RolloutDriver::RolloutDriver(Deps deps,
+                             const std::optional<std::string>& note,
+                             const std::optional<DesiredState>& desired)
+    : deps_(std::move(deps)) {
+  take_note(note.value_or("{}"), desired);
+}
 
 RolloutDriver::~RolloutDriver() = default;
 
@@ -88,6 +92,7 @@ void RolloutDriver::begin_batch() {
   State next = state_;
   for (const TenantId& tenant : story_->batches[story_->batch].tenants) {
     next.held.erase(tenant);
+    story_->returned.insert(tenant);  // if it is stopped before it has begun with them
   }
   record(std::move(next), [this, alive = std::weak_ptr(story_->alive)](const Status& recorded) {
     if (alive.expired() || story_->is_ending) {

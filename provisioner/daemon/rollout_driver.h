@@ -17,6 +17,7 @@
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/http_probe.h"
 #include "provisioner/model/daemon_paths.h"
+#include "provisioner/model/desired_state.h"
 #include "provisioner/plan/rollout.h"
 
 namespace voicectl {
@@ -45,15 +46,19 @@ class RolloutDriver {
     EventLog& events;
     HttpProbe& probe;
     DaemonPaths paths;
-    /// The plan for all that is desired.
+    /// The plan for all that is desired, without repairs that nobody has asked for.
     std::function<Result<Plan>()> plan;
     /// Carries a plan out. REQUIRES: nothing is being carried out.
     std::function<void(Plan plan, const ApplyListener& listener)> execute;
     std::function<bool()> is_busy;
     std::function<void(std::function<void()> act)> when_idle;
   };
-  /// `note` is what an earlier run has left under kNote.
-  RolloutDriver(Deps deps, const std::optional<std::string>& note);
+  /// `note` is what an earlier run has left under kNote, `desired` what it has left to be done. Of
+  /// a note that cannot be read nobody knows whom it holds back: then it is everybody who is not as
+  /// desired.
+  RolloutDriver(Deps deps,
+                const std::optional<std::string>& note,
+                const std::optional<DesiredState>& desired);
   ~RolloutDriver();
 
   static constexpr const char* kNote = "rollout";
@@ -96,7 +101,8 @@ class RolloutDriver {
   struct Story;
 
   // rollout_note.cpp
-  static State parse_state(const std::string& note);
+  static Result<State> parse_state(const std::string& note);
+  void take_note(const std::string& note, const std::optional<DesiredState>& desired);
   void record(State state, Completion<void> done);
   /// Records what is in memory, until that succeeds or something else was recorded.
   void record_later();
@@ -124,6 +130,8 @@ class RolloutDriver {
 
   Deps deps_;
   State state_;
+  /// What was wrong with what an earlier run has left; empty: nothing.
+  std::string unreadable_;
   /// What was recorded before prepare(), until it is known whether the apply is accepted.
   std::optional<State> before_;
   /// state_ is not what is recorded: it could not be written.

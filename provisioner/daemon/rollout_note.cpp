@@ -11,29 +11,66 @@ namespace {
 
 constexpr JsonBudget kNoteBudget{.bytes = 16U << 20, .depth = 4, .nodes = 300'000};
 
-}  // namespace
+/// Of an error that is noted: what an instance says may be of any length, and the note must be read
+/// again.
+constexpr std::size_t kMostOfError = 500;
 
-RolloutDriver::State RolloutDriver::parse_state(const std::string& note) {
-  State out;
-  const Result<Json> json = parse_json(note, kNoteBudget);
-  if (json.has_error() || !json->is_object()) {
-    return out;
-  }
-  for (const Json& each : json->value("held", Json::array())) {
-    const Result<TenantId> tenant =
-        TenantId::parse(each.is_string() ? each.get<std::string>() : "");
-    if (tenant.has_value()) {
-      out.held.insert(*tenant);
+std::string shortened(const std::string& error) {
+  return error.size() <= kMostOfError ? error : error.substr(0, kMostOfError) + "...";
+}
+
+/// Whom the next apply of `desired` would do something for, as far as their settings tell.
+std::set<TenantId> not_as_desired(const DesiredState& desired, const Snapshot& recorded) {
+  std::set<TenantId> out;
+  for (const auto& [tenant, is] : recorded.tenants) {
+    if (is.phase != TenantPhase::kDeleting) {
+      out.insert(tenant);
     }
   }
-  const Json failed = json->value("failed", Json::object());
+  for (const TenantSpec& wanted : desired.tenants) {
+    const auto is = recorded.tenants.find(wanted.tenant);
+    if (is != recorded.tenants.end() && is->second.spec == wanted) {
+      out.erase(wanted.tenant);
+    } else {
+      out.insert(wanted.tenant);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void RolloutDriver::take_note(const std::string& note, const std::optional<DesiredState>& desired) {
+  Result<State> noted = parse_state(note);
+  if (noted.has_value()) {
+    state_ = std::move(*noted);
+    return;
+  }
+  unreadable_ = noted.error().text();
+  if (desired) {
+    state_.held = not_as_desired(*desired, deps_.recorded.snapshot());
+  }
+}
+
+Result<RolloutDriver::State> RolloutDriver::parse_state(const std::string& note) {
+  State out;
+  VC_TRY(const Json json, parse_json(note, kNoteBudget));
+  const Json held = json.is_object() ? json.value("held", Json::array()) : Json();
+  if (!held.is_array()) {
+    return Error(ErrorCode::kCorrupt, "cannot find whom it holds back");
+  }
+  for (const Json& each : held) {
+    VC_TRY(TenantId tenant, TenantId::parse(each.is_string() ? each.get<std::string>() : ""));
+    out.held.insert(std::move(tenant));
+  }
+  const Json failed = json.value("failed", Json::object());
   for (const auto& [slug, error] : failed.items()) {
     const Result<TenantId> tenant = TenantId::parse(slug);
     if (tenant.has_value() && error.is_string()) {
       out.failed.emplace(*tenant, error.get<std::string>());
     }
   }
-  out.stopped = string_or(*json, "stopped", "");
+  out.stopped = string_or(json, "stopped", "");
   return out;
 }
 
@@ -44,10 +81,11 @@ void RolloutDriver::record(State state, Completion<void> done) {
   }
   Json failed = Json::object();
   for (const auto& [tenant, error] : state.failed) {
-    failed[tenant.str()] = error;
+    failed[tenant.str()] = shortened(error);
   }
-  const std::string text = dump_json(
-      {{"held", std::move(held)}, {"failed", std::move(failed)}, {"stopped", state.stopped}});
+  const std::string text = dump_json({{"held", std::move(held)},
+                                      {"failed", std::move(failed)},
+                                      {"stopped", shortened(state.stopped)}});
   ++records_under_way_;
   deps_.registry.run<void>([text](Registry& registry) { return registry.put_note(kNote, text); },
                            [this, alive = std::weak_ptr(alive_), state = std::move(state),
@@ -87,9 +125,13 @@ void RolloutDriver::record_later() {
 }
 
 void RolloutDriver::tell_of_unfinished() {
-  if (!state_.held.empty() && state_.stopped.empty()) {
+  const bool is_unfinished = !state_.held.empty() && state_.stopped.empty();
+  if (is_unfinished || !unreadable_.empty()) {
     State stopped = state_;
-    stopped.stopped = "the daemon ended while it was under way";
+    stopped.stopped = unreadable_.empty()
+                          ? "the daemon ended while it was under way"
+                          : "what was recorded of it cannot be read (" + unreadable_ +
+                                "), so that everybody who is not as desired is held back";
     deps_.events.add("rollout.stopped", "rollout",
                      dump_json({{"reason", stopped.stopped}, {"held", stopped.held.size()}}));
     // Held back they are in any case; if this cannot be written the next daemon says it again.

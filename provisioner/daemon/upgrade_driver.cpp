@@ -183,7 +183,8 @@ bool UpgradeDriver::is_aborted() {
   if (!story_->abort_why || !under_way() || under_way()->phase == UpgradePhase::kReversing) {
     return false;
   }
-  turn_back(*std::exchange(story_->abort_why, std::nullopt));
+  // Kept until that is recorded: what cannot be recorded now is tried again.
+  turn_back(*story_->abort_why);
   return true;
 }
 
@@ -239,10 +240,11 @@ void UpgradeDriver::settled(const api::ApplyOutcome& outcome) {
 
 void UpgradeDriver::turn_back(const std::string& why) {
   story_->tries = 0;
-  tell("programs", "turn back to program " + short_name(under_way()->from), api::StepState::kFailed,
-       why);
-  ++story_->outcome.failed;
   record(reverse_upgrade(counted(), why), why, [this, why] {
+    story_->abort_why.reset();
+    tell("programs", "turn back to program " + short_name(under_way()->from),
+         api::StepState::kFailed, why);
+    ++story_->outcome.failed;
     deps_.events.add("upgrade.reversing", "programs", dump_json({{"reason", why}}));
     for (const Completion<void>& told : std::exchange(story_->abort_told, {})) {
       told(ok_status());

@@ -384,15 +384,23 @@ std::vector<DriftFinding> not_adopted(std::vector<DriftFinding> findings) {
   return findings;
 }
 
-std::vector<DriftFinding> left_to_daemon(std::vector<DriftFinding> findings) {
+std::vector<DriftFinding> left_to_daemon(std::vector<DriftFinding> findings,
+                                         const std::vector<DriftFinding>& asked_for) {
+  const auto waits = [&asked_for](const DriftFinding& finding) {
+    return repaired_by(finding) == RepairedBy::kPerson &&
+           std::none_of(asked_for.begin(), asked_for.end(), [&finding](const DriftFinding& asked) {
+             return asked.kind == finding.kind && asked.name == finding.name &&
+                    asked.state == finding.state && asked.found == finding.found;
+           });
+  };
   std::set<std::optional<TenantId>> edited;
   for (const DriftFinding& finding : findings) {
-    if (finding.repair == DriftRepair::kRestore && repaired_by(finding) == RepairedBy::kPerson) {
+    if (finding.repair == DriftRepair::kRestore && waits(finding)) {
       edited.insert(finding.tenant);
     }
   }
   std::erase_if(findings, [&](const DriftFinding& finding) {
-    return repaired_by(finding) == RepairedBy::kPerson ||
+    return waits(finding) ||
            (finding.repair == DriftRepair::kRestore && edited.contains(finding.tenant));
   });
   return findings;

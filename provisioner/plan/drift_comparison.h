@@ -108,8 +108,10 @@ std::string access_state(const FileFacts& facts);
 /// Those that are to be repaired: the others are adopted.
 std::vector<DriftFinding> not_adopted(std::vector<DriftFinding> findings);
 
-/// Those that the daemon repairs by itself. Files are restored together, a tenant's or the
-/// platform's: where a person edited one, all of them wait for a person.
-std::vector<DriftFinding> left_to_daemon(std::vector<DriftFinding> findings);
+/// Those that the daemon repairs by itself, and those that are still as they were when a person
+/// asked for their repair. Files are restored together, a tenant's or the platform's: where a
+/// person edited one, all of them wait for a person.
+std::vector<DriftFinding> left_to_daemon(std::vector<DriftFinding> findings,
+                                         const std::vector<DriftFinding>& asked_for = {});
 
 }  // namespace voicectl

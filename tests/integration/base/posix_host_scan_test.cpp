@@ -3,16 +3,20 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
+#include <utility>
 
 #include "base/os/posix_listener_factory.h"
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/without_descriptors.h"
 
 namespace voicectl {
 namespace {
@@ -35,6 +39,22 @@ class HostScanTest : public ::testing::Test {
     const Result<std::optional<FileFacts>> seen = scan.look(path);
     EXPECT_THAT(seen, IsOk());
     return seen.has_value() && *seen ? **seen : FileFacts{};
+  }
+
+  /// A child that does nothing for long, and since when.
+  std::pair<pid_t, std::uint64_t> start_sleeper() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::execl("/bin/sleep", "sleep", "300", nullptr);
+      ::_exit(127);
+    }
+    for (const ProcessFacts& process : scan.processes()) {
+      if (process.pid == child) {
+        return {child, process.start_ticks};
+      }
+    }
+    ADD_FAILURE() << "the child is not seen";
+    return {child, 0};
   }
 
   TempDir folder;
@@ -165,6 +185,23 @@ TEST_F(HostScanTest, SeesProcessesAndEndsExactlyTheOneThatWasMeant) {
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_THAT(scan.signal_process(child, found->start_ticks, SIGTERM), IsOk()) << "it is gone";
+}
+
+TEST_F(HostScanTest, AProcessThatCannotBeHeldForWantOfDescriptorsDoesNotCountAsGone) {
+  VC_NEEDS_NO_DESCRIPTORS();
+  const auto [child, start_ticks] = start_sleeper();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none_left = before;
+  none_left.rlim_cur = 0;
+
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
+  const Status refused = scan.signal_process(child, start_ticks, SIGKILL);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+
+  EXPECT_THAT(refused, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_THAT(scan.signal_process(child, start_ticks, SIGKILL), IsOk());
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -12,6 +14,7 @@
 namespace voicectl {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -75,6 +78,16 @@ class RolloutSim : public DaemonWorld {
       }
       return std::nullopt;
     };
+  }
+  void steal_the_lock() {
+    daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
+  }
+  /// Of the range that tenants and instances get theirs from.
+  static void each_port(const std::function<void(Port)>& act) {
+    const PlatformSpec platform = five().platform;
+    for (std::uint32_t number = platform.first_port; number <= platform.last_port; ++number) {
+      act(*Port::make(number));
+    }
   }
   /// More than are carried out side by side.
   static std::vector<std::string> many() {
@@ -330,17 +343,13 @@ TEST_F(RolloutSim, CutShortInABatchItHoldsBackWhoHadNotBegun) {
   EXPECT_EQ(with_name(), have);
 }
 
-TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
+TEST_F(RolloutSim, CutShortWhileItIsPreparedItIsNotAcceptedAndHoldsBackNobody) {
   apply(five());
   machine.registry->on_note = [this](const std::string& name) {
     if (name == RolloutDriver::kNote) {
-      // It is being prepared; the state that it leads to is recorded next.
+      // Written, and not told yet: with that it would go on to what is desired.
       machine.registry->on_note = nullptr;
-      machine.sim.post([this] {
-        machine.sim.post([this] {
-          daemon().daemon->loop().cut_short(Error(ErrorCode::kCancelled, "the lock was stolen"));
-        });
-      });
+      machine.sim.post([this] { steal_the_lock(); });
     }
     return ok_status();
   };
@@ -350,16 +359,175 @@ TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
 
   ASSERT_TRUE(applied.is_finished);
   EXPECT_EQ(applied.outcome.done, 0U);
+  EXPECT_THAT(applied.outcome.remedy, HasSubstr("stolen"));
+  EXPECT_EQ(daemon().daemon->loop().desired(), five());
   EXPECT_THAT(with_name(), IsEmpty());
-  if (daemon().daemon->loop().desired() == five_renamed()) {
-    ASSERT_TRUE(applied.outcome.rollout);
-    EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
-    EXPECT_EQ(rollout().held().size(), 5U);
-  } else {
-    EXPECT_THAT(rollout().held(), IsEmpty());
-  }
+  EXPECT_THAT(rollout().held(), IsEmpty());
+  kill_daemon();
+  start_daemon();
+  EXPECT_THAT(rollout().held(), IsEmpty());
   roll_out(five_renamed(), canary_then_pairs());
   expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, CutShortWhileItIsAcceptedItHoldsBackEverybody) {
+  apply(five());
+  const DesiredState after = five_renamed();
+  bool is_cut = false;
+  int turns = 0;
+  const auto running = begin(after, canary_then_pairs());
+  // Turn by turn: it is recorded as desired, and the daemon has not heard of that yet.
+  std::function<void()> look = [&] {
+    const std::shared_ptr<const DesiredState> newest = machine.registry->revisions.back().desired;
+    if (newest == nullptr || !(*newest == after)) {
+      if (++turns < 1000) {
+        machine.sim.post(look);
+      }
+      return;
+    }
+    EXPECT_EQ(daemon().daemon->loop().desired(), five());
+    steal_the_lock();
+    is_cut = true;
+  };
+  machine.sim.post(look);
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(is_cut);
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_EQ(running->outcome.done, 0U);
+  EXPECT_EQ(daemon().daemon->loop().desired(), after);
+  EXPECT_THAT(with_name(), IsEmpty());
+  ASSERT_TRUE(running->outcome.rollout);
+  EXPECT_THAT(running->outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_EQ(rollout().held().size(), 5U);
+  kill_daemon();
+  start_daemon();
+  machine.sim.advance(3h);
+  EXPECT_THAT(with_name(), IsEmpty());
+  roll_out(after, canary_then_pairs());
+  expect_converged(after);
+}
+
+TEST_F(RolloutSim, ABatchThatCannotBePlannedIsHeldBackLikeThoseBehindIt) {
+  const auto running = begin(five(), canary_then_pairs(20s));
+  machine.sim.advance(10s);
+  ASSERT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  each_port([this](Port port) { machine.network.occupy(port); });
+
+  machine.sim.advance(60s);
+
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_THAT(running->outcome.rollout->stopped, HasSubstr("port"));
+  EXPECT_THAT(running->outcome.rollout->held, ElementsAre("alpha", "beta", "epsilon", "gamma"));
+  each_port([this](Port port) { machine.network.vacate(port); });
+  machine.sim.advance(3h);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  kill_daemon();
+  start_daemon();
+  machine.sim.advance(3h);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().tenants.size(), 1U);
+  roll_out(five(), canary_then_pairs());
+  expect_converged(five());
+}
+
+TEST_F(RolloutSim, CutShortWhileItWaitsForSomethingElseItHoldsBackTheBatchThatWasNext) {
+  apply(five());
+  std::size_t notes = 0;
+  machine.registry->on_note = [this, &notes](const std::string& name) {
+    if (name == RolloutDriver::kNote && ++notes == 2) {
+      // Just when the second batch is recorded as begun something else comes first.
+      machine.sim.post([this] {
+        EXPECT_THAT(
+            daemon().daemon->loop().run_single(RecordAdoption{"process/77", std::nullopt}, "a test",
+                                               [this](const Status&) { steal_the_lock(); }),
+            IsOk());
+      });
+    }
+    return ok_status();
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs());
+  machine.registry->on_note = nullptr;
+  machine.sim.advance(3h);
+
+  ASSERT_TRUE(applied.is_finished);
+  EXPECT_THAT(applied.outcome.rollout->stopped, HasSubstr("stolen"));
+  EXPECT_THAT(applied.outcome.rollout->held, ElementsAre("alpha", "beta", "epsilon", "gamma"));
+  EXPECT_THAT(with_name(), ElementsAre("delta"));
+  roll_out(five_renamed(), canary_then_pairs());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, WhatAPersonDoesToTheHostMeanwhileWaitsForTheNextApply) {
+  apply(five());
+  const std::string config = "/var/lib/voicectl/tenants/alpha/config.json";
+  machine.files.damage(config, "{}");  // its repair is in the plan
+  DesiredState desired = five();
+  for (TenantSpec& tenant : desired.tenants) {
+    const bool is_renamed = tenant.tenant == id("delta") || tenant.tenant == id("gamma");
+    tenant.name = is_renamed ? "Renamed" : tenant.name;
+  }
+  const auto running = begin(desired, {.canary = {id("delta")}, .batch = 1, .pause = 20s});
+  machine.sim.advance(10s);
+
+  const ProcessIdentity stray = machine.processes.start_foreign(
+      77, {machine.instances.program_of("shared-0"), "--instance", "shared-9"});
+  machine.sim.advance(120s);
+
+  ASSERT_TRUE(running->is_finished);
+  EXPECT_EQ(running->outcome.rollout->batches, 3U);
+  EXPECT_THAT(running->outcome.rollout->stopped, "");
+  EXPECT_THAT(with_name(), ElementsAre("delta", "gamma"));
+  EXPECT_NE(machine.files.content_of(config), "{}");
+  EXPECT_TRUE(machine.processes.is_alive(stray));
+  apply(desired);
+  EXPECT_FALSE(machine.processes.is_alive(stray));
+  expect_converged(desired);
+}
+
+TEST_F(RolloutSim, ANoteThatCannotBeReadHoldsBackEverybodyWhoIsNotAsDesired) {
+  apply(five());
+  refuse({"beta"});
+  roll_out(five_renamed(), canary_then_pairs());
+  ASSERT_THAT(with_name(), ElementsAre("alpha", "delta"));
+  machine.instances.on_request = nullptr;
+  for (const char* const note :
+       {R"({"held":["epsilon")", "[]", R"({"held":"all"})", R"({"held":["No Slug"]})"}) {
+    SCOPED_TRACE(note);
+    kill_daemon();
+    machine.registry->notes[RolloutDriver::kNote] = note;
+    machine.log_lines.clear();
+    start_daemon();
+    machine.sim.advance(3h);
+
+    EXPECT_THAT(with_name(), ElementsAre("alpha", "delta"));
+    EXPECT_THAT(rollout().held(), ElementsAre(id("beta"), id("epsilon"), id("gamma")));
+    EXPECT_THAT(machine.log_lines,
+                Contains(AllOf(HasSubstr("rollout.stopped"), HasSubstr("cannot be read"))));
+  }
+  kill_daemon();
+  start_daemon();
+  EXPECT_EQ(rollout().held().size(), 3U) << "that is on record now";
+  roll_out(five_renamed(), canary_then_pairs());
+  expect_converged(five_renamed());
+}
+
+TEST_F(RolloutSim, WhatAnInstanceSaysOfItsFailureMayBeLongAndTheNoteStaysShort) {
+  apply(five());
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    return question.type == control::request::kReconfigure
+               ? std::optional(Result<std::string>(Error(
+                     ErrorCode::kInvalidArgument, "cannot take it: " + std::string(50'000, 'x'))))
+               : std::nullopt;
+  };
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs());
+
+  ASSERT_EQ(applied.outcome.rollout->failed.size(), 1U);
+  EXPECT_GT(applied.outcome.rollout->failed.front().second.size(), 10'000U);
+  EXPECT_LT(machine.registry->notes.at(RolloutDriver::kNote).size(), 2000U);
 }
 
 TEST_F(RolloutSim, OneStoppedInItsLastBatchIsStillTold) {

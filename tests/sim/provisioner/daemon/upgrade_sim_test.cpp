@@ -342,6 +342,32 @@ TEST_F(UpgradeSim, ItIsTurnedBackWhenSomebodySaysSo) {
   machine.sim.settle();
 }
 
+TEST_F(UpgradeSim, AnAbortThatCannotBeRecordedYetIsNotForgotten) {
+  const DesiredState desired = three_and_one();
+  apply(desired);
+  const auto running_upgrade = begin();
+  machine.sim.advance(4s);
+  machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
+
+  bool is_told = false;
+  daemon().daemon->upgrade().abort("ann", [&](const Status& done) {
+    EXPECT_THAT(done, IsOk());
+    is_told = true;
+  });
+  machine.sim.advance(20s);
+  EXPECT_FALSE(is_told);
+  EXPECT_FALSE(running_upgrade->is_finished);
+  machine.registry->failure.reset();
+  machine.sim.advance(300s);
+
+  EXPECT_TRUE(is_told);
+  ASSERT_TRUE(running_upgrade->is_finished);
+  EXPECT_EQ(running_upgrade->outcome.failed, 1U);
+  EXPECT_THAT(running_upgrade->outcome.remedy, HasSubstr("aborted by ann"));
+  EXPECT_THAT(running(), ElementsAre(old_copy()));
+  expect_converged(desired);
+}
+
 TEST_F(UpgradeSim, ItGoesBackToTheProgramBefore) {
   const DesiredState desired = three_and_one();
   apply(desired);
