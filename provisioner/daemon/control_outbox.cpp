@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/instance_reply.h"
 #include "provisioner/daemon/query.h"
 #include "runtime/control/protocol.h"
 
@@ -21,15 +22,19 @@ struct Gathering {
   std::size_t waiting = 0;
   std::vector<std::string> problems;
 
-  void take(const Result<std::string>& reply) {
-    const Result<Json> body = reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply);
+  void take(const InstanceId& instance, const Result<std::string>& reply) {
+    const Result<Json> body = read_reply(instance, reply);
     if (body.has_error()) {
       problems.push_back(body.error().text());
-    } else if (body->contains("entries")) {
-      for (const Json& entry : (*body)["entries"]) {
-        entries.push_back(entry);
-      }
+      return;
     }
+    const auto list = body->find("entries");
+    if (list == body->end() || !list->is_array()) {
+      problems.push_back(fmt::format(
+          "cannot read the answer of instance '{}': it has no list of entries", instance.str()));
+      return;
+    }
+    entries.insert(entries.end(), list->begin(), list->end());
   }
 };
 
@@ -63,13 +68,14 @@ void ControlServer::list_outbox(const Call& call) {
     }
     question["tenant"] = tenant.str();
     ++gathering->waiting;
-    deps_.instances.request(*recorded.placement, control::request::kListOutbox, dump_json(question),
-                            kOutboxDeadline, [gathering, finish](const Result<std::string>& reply) {
-                              gathering->take(reply);
-                              if (--gathering->waiting == 0) {
-                                finish();
-                              }
-                            });
+    deps_.instances.request(
+        *recorded.placement, control::request::kListOutbox, dump_json(question), kOutboxDeadline,
+        [gathering, finish, instance = *recorded.placement](const Result<std::string>& reply) {
+          gathering->take(instance, reply);
+          if (--gathering->waiting == 0) {
+            finish();
+          }
+        });
   }
   if (gathering->waiting == 0) {
     finish();
@@ -96,14 +102,11 @@ void ControlServer::ask_about_outbox(const Call& call, std::string_view type) {
     }
     question["entry"] = *entry;
   }
-  deps_.instances.request(*recorded->placement, type, dump_json(question), kOutboxDeadline,
-                          [this, call](const Result<std::string>& reply) {
-                            if (reply.has_error()) {
-                              refuse(call, reply.error());
-                            } else {
-                              call.responder->send(json_response(200, *reply));
-                            }
-                          });
+  deps_.instances.request(
+      *recorded->placement, type, dump_json(question), kOutboxDeadline,
+      [this, call, instance = *recorded->placement](const Result<std::string>& reply) {
+        pass_on(call, instance, reply);
+      });
 }
 
 void ControlServer::show_outbox(const Call& call) {

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "provisioner/api/control_protocol.h"
+#include "provisioner/daemon/instance_reply.h"
 
 namespace voicectl {
 namespace {
@@ -168,6 +169,17 @@ Status ControlServer::require_known(const std::string& tenant) const {
 void ControlServer::refuse(const Call& call, const Error& error) {
   call.responder->send(
       error_response(api::http_status_of(error.code()), name_of(error.code()), error.text()));
+}
+
+void ControlServer::pass_on(const Call& call,
+                            const InstanceId& instance,
+                            const Result<std::string>& reply) {
+  const Result<Json> body = read_reply(instance, reply);
+  if (body.has_error()) {
+    refuse(call, body.error());
+  } else {
+    answer(call, *body);
+  }
 }
 
 }  // namespace voicectl

@@ -91,6 +91,8 @@ class ControlServer {
   void dispatch(HttpRequest request, std::shared_ptr<Responder> responder);
   void answer(const Call& call, const Json& body);
   void refuse(const Call& call, const Error& error);
+  /// What an instance answered, if it can be read.
+  void pass_on(const Call& call, const InstanceId& instance, const Result<std::string>& reply);
   /// Who asks and why is kept and shown again: short, and nothing that steers a terminal.
   static Status check_words(const Json& body);
   /// The body of what is asked about one finding: its "name" is there, and who asks in fit words.

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/instance_reply.h"
 #include "provisioner/daemon/merged_sessions.h"
 #include "runtime/control/protocol.h"
 
@@ -66,8 +67,8 @@ void ControlServer::list_sessions(const Call& call) {
     ++gathering->waiting;
     deps_.instances.request(
         view.instance, control::request::kListSessions, dump_json(question), kSessionDeadline,
-        [gathering, finish](const Result<std::string>& reply) {
-          gathering->page.add(reply.has_error() ? Result<Json>(reply.error()) : parse_json(*reply));
+        [gathering, finish, instance = view.instance](const Result<std::string>& reply) {
+          gathering->page.add(read_reply(instance, reply));
           if (--gathering->waiting == 0) {
             finish();
           }
@@ -96,14 +97,11 @@ void ControlServer::ask_about_session(const Call& call, std::string_view type) {
     return;
   }
   const Json question = {{"session", session->str()}, {"reason", "ended by the operator"}};
-  deps_.instances.request(*recorded->placement, type, dump_json(question), kSessionDeadline,
-                          [this, call](const Result<std::string>& reply) {
-                            if (reply.has_error()) {
-                              refuse(call, reply.error());
-                            } else {
-                              call.responder->send(json_response(200, *reply));
-                            }
-                          });
+  deps_.instances.request(
+      *recorded->placement, type, dump_json(question), kSessionDeadline,
+      [this, call, instance = *recorded->placement](const Result<std::string>& reply) {
+        pass_on(call, instance, reply);
+      });
 }
 
 void ControlServer::show_session(const Call& call) {

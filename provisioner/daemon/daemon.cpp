@@ -229,8 +229,8 @@ void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& ou
 void Daemon::tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome) {
   // Asked before anything else is: what is about to be closed is still open when it answers.
   instances_->request(
-      *action.from, control::request::kStats, "{}", std::chrono::seconds(5),
-      [this, action, outcome](const Result<std::string>& stats) {
+      *action.from, control::request::kStats, dump_json({{"tenant", action.tenant.str()}}),
+      std::chrono::seconds(5), [this, action, outcome](const Result<std::string>& stats) {
         const OpenConnections open =
             stats.has_error() ? OpenConnections{} : open_connections(*stats, action.tenant);
         const bool is_lent = outcome.remedy == Remedy::kLend;

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include "base/os/reactor.h"
 #include "monitor/instance_monitor.h"
 #include "monitor/load_source.h"
+#include "provisioner/daemon/tenant_stats.h"
 #include "provisioner/instances/instance_manager.h"
 
 namespace voicectl {
@@ -76,13 +76,7 @@ class LoadFeed {
 
  private:
   void sample();
-  /// Asks for the page behind `after` and then for the next; the last one ends the report.
-  void ask(const InstanceView& instance,
-           const std::string& after,
-           const std::shared_ptr<InstanceReport>& report);
-  void take(const InstanceView& instance,
-            const std::string& page,
-            const std::shared_ptr<InstanceReport>& report);
+  void take(const InstanceView& instance, InstanceStats told);
 
   Deps deps_;
   std::uint64_t failures_ = 0;

@@ -6,9 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "provisioner/daemon/tenant_stats.h"
+#include "provisioner/daemon/stats_question.h"
 #include "provisioner/daemon/upgrade_driver.h"
-#include "runtime/control/protocol.h"
 
 namespace voicectl {
 namespace {
@@ -91,16 +90,15 @@ void UpgradeDriver::count_websockets(std::function<void()> done) {
       continue;
     }
     ++*left;
-    deps_.instances.request(
-        view.instance, control::request::kStats, "{}", kStatsTimeout,
-        [this, one_less, alive = std::weak_ptr(alive_)](const Result<std::string>& stats) {
-          if (!alive.expired() && stats.has_value()) {
-            for (const auto& [tenant, open] : open_connections(*stats)) {
-              websockets_[tenant] = open.websockets;
-            }
-          }
-          one_less();
-        });
+    ask_stats(deps_.reactor, deps_.instances, view, StatsDepth::kCounts, kStatsTimeout,
+              [this, one_less, alive = std::weak_ptr(alive_)](const Result<InstanceStats>& told) {
+                if (!alive.expired() && told.has_value()) {
+                  for (const TenantStats& stats : told->tenants) {
+                    websockets_[stats.tenant] = stats.websockets;
+                  }
+                }
+                one_less();
+              });
   }
   one_less();
 }

@@ -84,14 +84,14 @@ inline constexpr std::string_view kRetryOutbox = "retry_outbox";
 inline constexpr std::string_view kDropOutbox = "drop_outbox";
 /// {}: a heartbeat, answered by the loop that serves. Any answer is one.
 inline constexpr std::string_view kPing = "ping";
-/// {}: load per tenant. Answer {"tenants":[{"tenant","sessions","connections","websockets",
-/// "requests_total","tool_calls_total"}]}.
-/// {"sample":true,"after"?}: the same in pages by name, without counts that are 0, each tenant also
-/// with "cpu_us" (processor time spent for it here), "received" and "sent" (bytes), "in_flight"
-/// (requests being answered), "events_total" (passed on), "memory" (bytes that it holds, as far as
-/// that can be said) and "latency" (of requests since the last sample: [bucket, count, ...], see
-/// base/latency_histogram.h). Answer {"tenants":[...],"next"?,"loop_lag"?}: `next` is the `after`
-/// of the next page, `loop_lag` how late the loop was since the last sample, on the first page.
+/// {"tenant"?,"after"?}: load per tenant, paged by name; of all at once by instances before that.
+/// Answer {"tenants":[{"tenant","sessions","connections","websockets","requests_total",
+/// "tool_calls_total"}],"next"?}: `next` is the `after` of the next page. {"sample":true,"after"?}:
+/// without counts that are 0, but with "cpu_us" (processor time here), "received", "sent" (bytes),
+/// "in_flight" (requests being answered), "events_total" (passed on), "memory" (bytes held, as far
+/// as that can be said), "latency" (of requests since the last sample: [bucket, count, ...], see
+/// base/latency_histogram.h), and on the first page beside "tenants" with "loop_lag", how late the
+/// loop was since the last sample.
 inline constexpr std::string_view kStats = "stats";
 /// {}: close everything and exit 0 within the grace of the daemon. Answered before it begins.
 inline constexpr std::string_view kStop = "stop";

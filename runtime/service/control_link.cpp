@@ -14,6 +14,19 @@ namespace {
 /// Connections that may wait to say who they are.
 constexpr std::size_t kMaxConnections = 8;
 
+/// The text of an answer; of one that no message holds, that of an error. The others that wait for
+/// an answer here would lose theirs with the connection.
+std::string fitting(const control::Message& answer, const std::string& question) {
+  std::string text = control::encode(answer);
+  if (text.size() <= kMaxChannelMessage) {
+    return text;
+  }
+  const Error error(ErrorCode::kResourceExhausted,
+                    fmt::format("cannot answer '{}': {} bytes are more than a message holds ({})",
+                                question.substr(0, 80), text.size(), kMaxChannelMessage));
+  return control::encode(control::make_error_reply(answer.re.value_or(0), error));
+}
+
 }  // namespace
 
 struct ControlLink::Connection {
@@ -93,10 +106,10 @@ void ControlLink::take(std::uint64_t number, std::string text, std::vector<Uniqu
     drop(number);
     return;
   }
-  const auto send = [this, number, alive = std::weak_ptr(self_)](const control::Message& answer,
-                                                                 const std::vector<int>& fds) {
+  const auto send = [this, number, type = message->type, alive = std::weak_ptr(self_)](
+                        const control::Message& answer, const std::vector<int>& fds) {
     const bool gone = alive.expired() || connections_.count(number) == 0;
-    if (!gone && connections_.at(number)->channel->send(control::encode(answer), fds).has_error()) {
+    if (!gone && connections_.at(number)->channel->send(fitting(answer, type), fds).has_error()) {
       // A daemon that does not read its answers is as good as gone; it will connect again.
       drop(number);
     }

@@ -92,9 +92,7 @@ void work(MetricsText& out, const std::vector<TenantMetrics>& tenants) {
   out.begin("voicectl_request_seconds", MetricKind::kHistogram,
             "From a whole request to its answer.");
   for (const TenantMetrics& one : tenants) {
-    LatencyHistogram all = one.load.counters->older_latency;
-    all.merge(one.load.counters->latency);
-    out.sample({{"tenant", one.tenant}}, LatencyTotals(all));
+    out.sample({{"tenant", one.tenant}}, one.load.counters->all_latency());
   }
 }
 

@@ -163,7 +163,7 @@ void Service::take(const ControlRequest& request, std::vector<UniqueFd> descript
     if (body->contains("sample") && (*body)["sample"] == true) {
       tell_sample(request, string_or(*body, "after", ""));
     } else {
-      tell_stats(request);
+      tell_stats(request, *body);
     }
   } else if (type == asked::kStop) {
     request.answer(control::reply::kOk);

@@ -124,7 +124,7 @@ class Service {
   void show_outbox(const ControlRequest& request, const Json& body);
   /// Retries or drops, as the request's type says.
   void change_outbox(const ControlRequest& request, const Json& body);
-  void tell_stats(const ControlRequest& request) const;
+  void tell_stats(const ControlRequest& request, const Json& body) const;
   void tell_sample(const ControlRequest& request, const std::string& after);
 
   Result<Place*> find_place(const Json& body);

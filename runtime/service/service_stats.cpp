@@ -3,14 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/service/service.h"
+#include "runtime/service/stats_page.h"
 
 namespace voicectl::runtime {
 namespace {
-
-/// A message holds 128 KiB; what is counted below is somewhat more than what is sent.
-constexpr std::size_t kPageBytes = std::size_t{96} * 1024;
-constexpr std::size_t kTenantBytes = 368;
-constexpr std::size_t kBucketBytes = 16;
 
 /// [bucket, count, bucket, count, ...]
 Json json_of(const LatencyHistogram& values) {
@@ -38,57 +34,67 @@ Json basics_of(const std::string& tenant, const TenantLoad& load) {
           {"tool_calls_total", load.counters->tool_calls_total}};
 }
 
+Json sample_of(const std::string& tenant, const TenantLoad& load) {
+  Json one = {{"tenant", tenant}};
+  tell_unless_nothing(one, "sessions", load.sessions);
+  tell_unless_nothing(one, "connections", load.connections);
+  tell_unless_nothing(one, "websockets", load.websockets);
+  tell_unless_nothing(one, "requests_total", load.counters->requests_total);
+  tell_unless_nothing(one, "tool_calls_total", load.counters->tool_calls_total);
+  tell_unless_nothing(one, "received", load.bytes.received);
+  tell_unless_nothing(one, "sent", load.bytes.sent);
+  tell_unless_nothing(one, "events_total", load.event_lag.events);
+  // Of these one that is missing is not known.
+  if (load.processor_time) {
+    one["cpu_us"] =
+        std::chrono::duration_cast<std::chrono::microseconds>(*load.processor_time).count();
+  }
+  one["in_flight"] = load.counters->requests_in_progress;
+  one["memory"] = load.memory.total();
+  return one;
+}
+
 }  // namespace
 
-void Service::tell_stats(const ControlRequest& request) const {
-  Json tenants = Json::array();
+void Service::tell_stats(const ControlRequest& request, const Json& body) const {
+  const std::string wanted = string_or(body, "tenant", "");
+  const std::string after = string_or(body, "after", "");
+  StatsPage page;
   for (const auto& [tenant, place] : places_) {
-    if (place->host != nullptr) {
-      tenants.push_back(basics_of(tenant.str(), place->host->load()));
+    const bool is_told = place->host != nullptr && tenant.str() > after &&
+                         (wanted.empty() || tenant.str() == wanted);
+    if (!is_told) {
+      continue;
     }
+    if (page.is_full()) {
+      page.lead_on();
+      break;
+    }
+    page.add(tenant.str(), basics_of(tenant.str(), place->host->load()));
   }
-  request.answer(control::reply::kOk, dump_json(Json{{"tenants", std::move(tenants)}}));
+  request.answer(control::reply::kOk, page.finish(Json::object()));
 }
 
 void Service::tell_sample(const ControlRequest& request, const std::string& after) {
   meter_.settle();
-  Json tenants = Json::array();
-  Json answer = Json::object();
-  std::size_t bytes = 0;
+  StatsPage page;
   for (const auto& [tenant, place] : places_) {
     if (place->host == nullptr || tenant.str() <= after) {
       continue;
     }
-    if (bytes > kPageBytes) {
-      answer["next"] = tenants.back()["tenant"];
+    if (page.is_full()) {
+      page.lead_on();
       break;
     }
-    const TenantLoad load = place->host->load();
-    Json one = {{"tenant", tenant.str()}};
-    tell_unless_nothing(one, "sessions", load.sessions);
-    tell_unless_nothing(one, "connections", load.connections);
-    tell_unless_nothing(one, "websockets", load.websockets);
-    tell_unless_nothing(one, "requests_total", load.counters->requests_total);
-    tell_unless_nothing(one, "tool_calls_total", load.counters->tool_calls_total);
-    tell_unless_nothing(one, "received", load.bytes.received);
-    tell_unless_nothing(one, "sent", load.bytes.sent);
-    tell_unless_nothing(one, "events_total", load.event_lag.events);
-    // Of these one that is missing is not known.
-    if (load.processor_time) {
-      one["cpu_us"] =
-          std::chrono::duration_cast<std::chrono::microseconds>(*load.processor_time).count();
-    }
-    one["in_flight"] = load.counters->requests_in_progress;
-    one["memory"] = load.memory.total();
-    one["latency"] = json_of(place->host->take_latency());
-    bytes += kTenantBytes + kBucketBytes * one["latency"].size();
-    tenants.push_back(std::move(one));
+    Json told = sample_of(tenant.str(), place->host->load());
+    told["latency"] = json_of(place->host->take_latency());
+    page.add(tenant.str(), told);
   }
-  answer["tenants"] = std::move(tenants);
+  Json more = Json::object();
   if (after.empty()) {
-    answer["loop_lag"] = json_of(lag_.take());
+    more["loop_lag"] = json_of(lag_.take());
   }
-  request.answer(control::reply::kOk, dump_json(answer));
+  request.answer(control::reply::kOk, page.finish(more));
 }
 
 }  // namespace voicectl::runtime

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/tenant/exchange.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/crypto.h"
 
@@ -28,6 +30,17 @@ std::optional<std::string> request_key_of(const HttpRequest& request) {
 }
 
 }  // namespace
+
+LatencyHistogram TenantCounters::take_latency() {
+  older_latency.add(latency);
+  return std::exchange(latency, LatencyHistogram());
+}
+
+LatencyTotals TenantCounters::all_latency() const {
+  LatencyTotals all = older_latency;
+  all.add(latency);
+  return all;
+}
 
 int status_of(const Error& error) {
   switch (error.code()) {

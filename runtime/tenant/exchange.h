@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/latency_histogram.h"
+#include "base/metrics_text.h"
 #include "base/os/system_clock.h"
 #include "base/result.h"
 #include "runtime/net/http_message.h"
@@ -33,11 +34,17 @@ struct TenantCounters {
   std::array<std::size_t, kTraffics> in_flight{};
   /// By traffic and reason: answered with 429 because there were too many.
   std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> refusals;
-  /// From a whole request to its answer: those that no sample has told of, and those before.
+  /// From a whole request to its answer: those that no sample has told of, and those before. The
+  /// latter grow for as long as the tenant is here, more than a bucket of the former can count.
   LatencyHistogram latency;
-  LatencyHistogram older_latency;
+  LatencyTotals older_latency;
   /// The loop's stands still within a turn, in which many requests are answered.
   SteadyClock clock;
+
+  /// Those that no sample has told of: they are told now.
+  LatencyHistogram take_latency();
+  /// All of them, ever.
+  LatencyTotals all_latency() const;
 };
 
 /// One request with its route and its answer. Whoever holds the last copy without having answered

@@ -441,9 +441,7 @@ TenantLoad TenantHost::load() const {
 }
 
 LatencyHistogram TenantHost::take_latency() {
-  TenantCounters& counters = *inner_->counters;
-  counters.older_latency.merge(counters.latency);
-  return std::exchange(counters.latency, LatencyHistogram());
+  return inner_->counters->take_latency();
 }
 
 TenantEffects TenantHost::effects() const {

@@ -20,7 +20,7 @@ std::string instance_name(const LaunchSpec& spec) {
 
 Json fields_of(const control::Message& question) {
   const Result<Json> fields = parse_json(question.body);
-  VC_CHECK(!fields.has_error(), "decode() has parsed it");
+  VC_CHECK(!fields.has_error(), "the daemon asks in JSON");
   return *fields;
 }
 
@@ -362,15 +362,15 @@ void FakeInstances::use_processor(const TenantId& tenant, MilliCpu rate) {
 Result<std::string> FakeInstances::stats(const Instance& instance,
                                          const control::Message& question) const {
   const Json asked = fields_of(question);
-  const bool is_sample = asked.contains("sample");
   const std::string after = string_or(asked, "after", "");
+  const std::string wanted = string_or(asked, "tenant", "");
   Json answer = Json::object();
   Json tenants = Json::array();
   for (const auto& [tenant, held] : instance.tenants) {
-    if (is_sample && tenant.str() <= after) {
+    if (tenant.str() <= after || (!wanted.empty() && tenant.str() != wanted)) {
       continue;
     }
-    if (is_sample && tenants.size() == sample_page) {
+    if (tenants.size() == sample_page) {
       answer["next"] = tenants.back()["tenant"];
       break;
     }

@@ -179,6 +179,18 @@ TEST_F(ServiceTest, TellsTheTenantsBehindAName) {
               HasSubstr(R"("tenants":[])"));
 }
 
+TEST_F(ServiceTest, TellsOfOneTenantAloneWhenItIsAskedSo) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+
+  EXPECT_THAT(daemon.ask(control::request::kStats, {{"tenant", "acme"}}).body,
+              HasSubstr(R"("tenant":"acme")"));
+  for (const Json& other : {Json{{"tenant", "beta"}}, Json{{"after", "acme"}}}) {
+    EXPECT_THAT(daemon.ask(control::request::kStats, other).body, HasSubstr(R"("tenants":[])"));
+  }
+}
+
 TEST_F(ServiceTest, ShowsRetriesAndDropsWhatATenantOwes) {
   Daemon daemon(world_, control_path());
   daemon.ask(control::request::kHello, hello(1));

@@ -94,6 +94,32 @@ TEST_F(HandOverSim, InstancesThatDoNotUnderstandEachOtherUseTheOldWay) {
   EXPECT_THAT(machine.log_lines, Contains(HasSubstr("another version")));
 }
 
+TEST_F(HandOverSim, WhatIsClosedIsToldThoughTheInstanceHasTooManyTenantsForOneMessage) {
+  apply(tier_of_alpha(Tier::kAuto));
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kStats) {
+      return question.body.find("alpha") == std::string::npos
+                 ? Result<std::string>(
+                       Error(ErrorCode::kResourceExhausted, "cannot answer: it is too long"))
+                 : Result<std::string>(R"({"tenants":[{"tenant":"alpha","websockets":3}]})");
+    }
+    if (question.type == control::request::kHandOver) {
+      handoff::HandOverReport report;
+      report.why = Error(ErrorCode::kConflict, "cannot hand over: another version");
+      report.token = FencingToken{1};
+      return Result<std::string>(handoff::encode(report));
+    }
+    return std::nullopt;
+  };
+
+  apply(tier_of_alpha(Tier::kDedicated));
+
+  EXPECT_THAT(daemon().daemon->metrics(),
+              HasSubstr("voicectl_hand_over_connections_total{result=\"dropped\"} 3\n"));
+}
+
 /// The settings of a tenant change while its instance cannot be told of it.
 class OutdatedSim : public HandOverSim {
  protected:

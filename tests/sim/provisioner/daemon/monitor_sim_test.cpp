@@ -276,6 +276,54 @@ TEST_F(MonitorSim, TurnsThePagesOfASample) {
   EXPECT_THAT(holders("gamma"), ElementsAre("dedicated-gamma"));
 }
 
+TEST_F(MonitorSim, AnInstanceWhoseLoadHasNoEndIsAskedInVainAndNotForEver) {
+  apply(a_platform());
+  std::size_t asked = 0;
+  std::string page = R"({"tenants":[{"tenant":"alpha"}],"next":"alpha"})";
+  machine.instances.on_request =
+      [&](const std::string&,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type != control::request::kStats) {
+      return std::nullopt;
+    }
+    // One that answers so for ever would keep the test, too.
+    return ++asked < 1000 ? Result<std::string>(page) : Result<std::string>("{}");
+  };
+
+  machine.sim.advance(5s);
+  EXPECT_LE(asked, 2U) << "it leads back to itself";
+
+  asked = 0;
+  machine.instances.on_request = [&, inner = machine.instances.on_request](
+                                     const std::string& name, const control::Message& question) {
+    page = fmt::format(R"({{"tenants":[{{"tenant":"a{0:04}"}}],"next":"a{0:04}"}})", asked);
+    return inner(name, question);
+  };
+  machine.sim.advance(5s);
+  EXPECT_LE(asked, 12U) << "it tells of ever others";
+
+  EXPECT_EQ(watch_->watch.monitor().tenants().count(*TenantId::parse("a0001")), 0U);
+  EXPECT_GT(watch_->watch.feed().failures(), 0U);
+}
+
+TEST_F(MonitorSim, AnInstanceIsNotBelievedOfTenantsThatItDoesNotHave) {
+  apply(a_platform());
+  machine.instances.on_request =
+      [&](const std::string&,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    return question.type == control::request::kStats
+               ? std::optional(Result<std::string>(R"({"tenants":[{"tenant":"alpha","sessions":3},)"
+                                                   R"({"tenant":"strange","sessions":900}]})"))
+               : std::nullopt;
+  };
+
+  machine.sim.advance(10s);
+
+  const auto& seen = watch_->watch.monitor().tenants();
+  EXPECT_EQ(seen.at(*TenantId::parse("alpha")).stats.sessions, 3U);
+  EXPECT_EQ(seen.count(*TenantId::parse("strange")), 0U);
+}
+
 TEST_F(MonitorSim, AnApplyLeavesAPromotedTenantWhereItIs) {
   const DesiredState desired = a_platform();
   apply(desired);

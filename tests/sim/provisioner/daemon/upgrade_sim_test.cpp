@@ -110,6 +110,34 @@ TEST_F(UpgradeSim, TheProgramBeforeTheLastIsForgotten) {
   EXPECT_THAT(copies(), Not(Contains(fingerprint_of_program("1.0 layout-1"))));
 }
 
+TEST_F(UpgradeSim, AForecastCountsTheWebSocketsOfEveryPageAndBelievesNobodyOfOthersTenants) {
+  apply(three_and_one());
+  const std::map<std::string, std::string> pages = {
+      {R"(shared-0{})", R"({"tenants":[{"tenant":"alpha","websockets":5}],"next":"alpha"})"},
+      {R"(shared-0{"after":"alpha"})",
+       R"({"tenants":[{"tenant":"beta","websockets":4}],"next":"beta"})"},
+      {R"(shared-0{"after":"beta"})", R"({"tenants":[{"tenant":"gamma","websockets":6}]})"},
+      {R"(dedicated-big{})", R"({"tenants":[{"tenant":"alpha","websockets":900},)"
+                             R"({"tenant":"big","websockets":7}]})"}};
+  machine.instances.on_request =
+      [&](const std::string& name,
+          const control::Message& question) -> std::optional<Result<std::string>> {
+    const auto page = pages.find(name + question.body);
+    return question.type == control::request::kStats && page != pages.end()
+               ? std::optional(Result<std::string>(page->second))
+               : std::nullopt;
+  };
+  std::optional<Result<UpgradeForecast>> forecast;
+
+  daemon().daemon->upgrade().forecast(
+      to_next(), [&](const Result<UpgradeForecast>& made) { forecast = made; });
+  machine.sim.advance(10s);
+
+  ASSERT_TRUE(forecast.has_value());
+  ASSERT_THAT(*forecast, IsOk());
+  EXPECT_EQ((*forecast)->websockets, 22U);
+}
+
 TEST_F(UpgradeSim, AProgramThatDoesNotRunIsRefusedAndLeavesNothing) {
   apply(three_and_one());
   install(kNext, "broken");

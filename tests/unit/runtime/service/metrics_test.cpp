@@ -22,8 +22,9 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   load.counters = counters;
   load.processor_time = std::chrono::milliseconds(250);
   load.bytes = {100, 200};
+  counters->latency.record(std::chrono::milliseconds(40));
+  counters->take_latency();
   counters->latency.record(std::chrono::milliseconds(4));
-  counters->older_latency.record(std::chrono::milliseconds(40));
   load.event_lag = {2, std::chrono::milliseconds(3), std::chrono::milliseconds(2)};
 
   const std::string text = render_metrics({{"acme", load}}, HandOverFigures(),
@@ -46,6 +47,22 @@ TEST(MetricsTest, NameEveryTenantAndRoute) {
   EXPECT_THAT(text, HasSubstr("process_cpu_seconds_total 1.5\n"));
   EXPECT_THAT(text, HasSubstr("voicectl_websockets_kept 7\n"));
   EXPECT_THAT(text, HasSubstr("process_open_fds 9\n"));
+}
+
+TEST(MetricsTest, BucketsHoldMoreThanFourBillionRequests) {
+  const auto counters = std::make_shared<TenantCounters>();
+  for (int i = 0; i < 2; ++i) {
+    counters->latency.add_bucket(3, 3'000'000'000);  // of 3 us each
+    EXPECT_EQ(counters->take_latency().count(), 3'000'000'000U);
+  }
+  TenantLoad load;
+  load.counters = counters;
+
+  const std::string text = render_metrics({{"acme", load}}, HandOverFigures(), {});
+
+  EXPECT_THAT(text, HasSubstr("voicectl_request_seconds_bucket{tenant=\"acme\",le=\"0.0005\"} "
+                              "6000000000\n"));
+  EXPECT_THAT(text, HasSubstr("voicectl_request_seconds_count{tenant=\"acme\"} 6000000000\n"));
 }
 
 std::vector<TenantMetrics> two_tenants() {
