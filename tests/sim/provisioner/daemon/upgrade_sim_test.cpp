@@ -111,7 +111,9 @@ TEST_F(UpgradeSim, TheProgramBeforeTheLastIsForgotten) {
 }
 
 TEST_F(UpgradeSim, AForecastCountsTheWebSocketsOfEveryPageAndBelievesNobodyOfOthersTenants) {
-  apply(three_and_one());
+  DesiredState desired = three_and_one();
+  desired.platform.pool_size = 1;
+  apply(desired);
   const std::map<std::string, std::string> pages = {
       {R"(shared-0{})", R"({"tenants":[{"tenant":"alpha","websockets":5}],"next":"alpha"})"},
       {R"(shared-0{"after":"alpha"})",
