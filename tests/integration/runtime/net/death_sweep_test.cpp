@@ -212,7 +212,7 @@ class Victim {
               static_cast<ssize_t>(bytes.size()));
   }
   void take_what_is_kept() {
-      ReceivedFdMessage hello = receive_fd_message(lane_.get());
+    ReceivedFdMessage hello = receive_fd_message(lane_.get());
     ASSERT_EQ(hello.descriptors.size(), 1U);
     memory_ = static_cast<char*>(::mmap(nullptr, parking::kMostSlots * kSlotBytes, PROT_READ,
                                         MAP_SHARED, hello.descriptors[0].get(), 0));
