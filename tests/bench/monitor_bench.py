@@ -36,7 +36,7 @@ PLATFORM = """apiVersion: voicectl/v1
 platform:
   domain: bench.test
   edge: {{ {edge} }}
-  ports: {{ range: "20000-{last}" }}
+  ports: {{ range: "{first}-{last}" }}
   pool: {{ size: {instances} }}
   backend_networks: [ 127.0.0.1 ]
   ultravox: {{ endpoint: "http://127.0.0.1:{fakes}/api" }}
@@ -67,7 +67,8 @@ def is_zombie(pid):
 
 
 class Platform:
-    def __init__(self, bin_folder, folder, tenants, instances, tier="pooled", dedicated=0, has_edge=False):
+    def __init__(self, bin_folder, folder, tenants, instances, tier="pooled", dedicated=0, has_edge=False,
+                 first_port=20000):
         self.bin, self.folder = pathlib.Path(bin_folder), pathlib.Path(folder)
         self.folder.mkdir(mode=0o755)
         self.workspace = self.folder / "ws"
@@ -75,7 +76,8 @@ class Platform:
         file = self.folder / "platform.yaml"
         edge = (f"mode: dynamic, address: 127.0.0.1, http_port: {free_port()}, https_port: {free_port()}"
                 if has_edge else "mode: none")
-        file.write_text(PLATFORM.format(instances=instances - dedicated, fakes=self.fakes, last=20999 + tenants + instances,
+        file.write_text(PLATFORM.format(instances=instances - dedicated, fakes=self.fakes, first=first_port,
+                                        last=first_port + 999 + tenants + instances,
                                         edge=edge)
                         + "".join(TENANT.format(i=i, tier="dedicated" if i < dedicated else tier)
                                   for i in range(tenants)))
@@ -96,7 +98,7 @@ class Platform:
         return json.loads(self.voicectl("status", "-o", "json"))["daemon"]["pid"]
 
     def first_instance(self):
-        return next(one["pid"] for one in json.loads(self.voicectl("ps", "-o", "json"))["instances"])
+        return json.loads(self.voicectl("ps", "-o", "json"))["instances"][0]
 
     def close(self):
         subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes"],
@@ -154,8 +156,9 @@ class Side:
     def measure(self, core):
         """Tool calls per second of the processor time of a new process that runs on `core`."""
         options = self.options
-        self.platform.voicectl("instance", "restart", "shared-0")
-        pid = self.platform.first_instance()
+        before = self.platform.first_instance()["instance"]
+        self.platform.voicectl("instance", "restart", before, "--yes")
+        pid = self.platform.first_instance()["pid"]
         for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {core})
         words = [options.bin / "voicectl-bench", "tools", "--port", str(self.port), "--pid", str(pid), "--tenant",
@@ -187,7 +190,7 @@ def measure_runtime(options, folder):
     uncounted = without_metering(options.bin, folder / "uncounted")
     pairs = []
     with contextlib.closing(Platform(options.bin, folder / "on", 1, 1)) as watched, \
-            contextlib.closing(Platform(uncounted, folder / "off", 1, 1)) as unwatched:
+            contextlib.closing(Platform(uncounted, folder / "off", 1, 1, first_port=22000)) as unwatched:
         sides = [Side(options, watched, True), Side(options, unwatched, False)]
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[:-1] or cores)
