@@ -6,6 +6,10 @@
 
 namespace voicectl {
 
+MergedSessions::MergedSessions(std::size_t limit) : limit_(limit) {}
+
+MergedSessions::~MergedSessions() = default;
+
 MergedSessions::Place MergedSessions::place_of(const Json& session) {
   return {string_or(session, "created_at", ""), string_or(session, "session_id", "")};
 }

@@ -15,7 +15,8 @@ namespace voicectl {
 /// One page of the list of sessions, put together from the pages of several instances.
 class MergedSessions {
  public:
-  explicit MergedSessions(std::size_t limit) : limit_(limit) {}
+  explicit MergedSessions(std::size_t limit);
+  ~MergedSessions();
 
   /// What an instance answered to `list_sessions`, or why it did not.
   void add(const Result<Json>& answer);

@@ -30,8 +30,9 @@ inline constexpr int kAdminDescriptor = 4;
 /// Daemon to instance.
 namespace request {
 /// Who asks: {"instance","epoch"}. First message of every connection. An instance that met a
-/// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants":[...]}, where `pid`
-/// is the number of the instance's own process.
+/// higher epoch refuses (kFenced). Answer `ready`: {"version","pid","tenants"}, where `pid`
+/// is the number of the instance's own process and `tenants` says how many it serves: a list of
+/// thousands would fit into no message.
 inline constexpr std::string_view kHello = "hello";
 /// {} with the end of a lane (runtime/parking/protocol.h): connections are parked there from now
 /// on, unless there is a lane already.

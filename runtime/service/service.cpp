@@ -4,10 +4,8 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <unistd.h>
 #include <algorithm>
 #include <functional>
-
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -81,16 +79,10 @@ Offload& Service::offload_for(const TenantId& tenant) {
 }
 
 std::string Service::describe() const {
-  Json tenants = Json::array();
-  for (const auto& [tenant, place] : places_) {
-    if (place->host != nullptr) {
-      tenants.push_back({{"tenant", tenant.str()},
-                         {"generation", place->host->config().generation.value},
-                         {"token", place->host->token().value}});
-    }
-  }
-  return dump_json(
-      Json{{"version", VOICECTL_VERSION}, {"pid", ::getpid()}, {"tenants", std::move(tenants)}});
+  const auto tenants = std::count_if(places_.begin(), places_.end(), [](const auto& place) {
+    return place.second->host != nullptr;
+  });
+  return dump_json({{"version", VOICECTL_VERSION}, {"pid", ::getpid()}, {"tenants", tenants}});
 }
 
 std::vector<TenantMetrics> Service::look(Look depth) {
