@@ -79,6 +79,9 @@ EffectLine processes_line(const Json& forecast) {
     text += fmt::format("{}{} stopped ({})", text.empty() ? "" : ", ", stopped.size(),
                         names_text(stopped));
   }
+  if (const std::int64_t strays = number(forecast, "strays_ended"); strays > 0) {
+    text += fmt::format("{}{} of nobody's ended by force", text.empty() ? "" : ", ", strays);
+  }
   return {"processes", text.empty() ? "none started or stopped" : text};
 }
 

@@ -56,7 +56,7 @@ voicectl() { "$bin/voicectl" --socket "$run_folder/control.sock" "$@"; }
 cleanup() {
   rm -rf "$keys"
   if [ "$check" = yes ]; then
-    "$bin/voicectl" down --workspace "$workspace" --purge --yes >/dev/null 2>&1 || true
+    "$bin/voicectl" down --workspace "$workspace" --purge --yes --confirm="$(basename "$workspace")" >/dev/null 2>&1 || true
   fi
 }
 trap cleanup EXIT

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -22,6 +23,8 @@ struct Options {
   std::string workspace = "./.voicectl";
   bool is_agreed = false;
   bool is_purging = false;
+  /// The name of the workspace, for its data.
+  std::string confirmation;
 };
 
 /// Most sessions that the daemon lists.
@@ -55,6 +58,17 @@ Answer agree(CommandContext& context, DaemonClient& daemon, const Options& optio
                     options.is_agreed || sessions == 0 ? Consent::kGiven : Consent::kAsk);
 }
 
+/// All data of all tenants go with the workspace, and nothing brings them back.
+Answer agree_to_purge(CommandContext& context,
+                      const Workspace& workspace,
+                      const Options& options) {
+  return ask_for_word(
+      context.console,
+      fmt::format("This erases workspace {} with the data, keys and certificates of all its tenants.",
+                  safe_for_terminal(workspace.folder())),
+      std::filesystem::path(workspace.folder()).filename().string(), options.confirmation);
+}
+
 Result<ExitCode> stop_daemon(CommandContext& context,
                              PlatformPrograms& programs,
                              const Options& options) {
@@ -77,6 +91,11 @@ Result<ExitCode> stop_platform(CommandContext& context, const Options& options) 
   Workspace workspace(context.files,
                       absolute_path(context.surroundings.working_directory, options.workspace));
   VC_TRY(const std::optional<std::string> run, workspace.find_run_folder());
+  if (options.is_purging) {
+    if (const Answer answer = agree_to_purge(context, workspace, options); answer != Answer::kYes) {
+      return exit_code_of_refusal(context.console, answer);
+    }
+  }
   PlatformPrograms programs(context, workspace);
   std::optional<FileLock> lock;
   if (run) {
@@ -114,6 +133,9 @@ CommandBody declare(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("-y,--yes", options->is_agreed, "end live sessions without asking");
   app.add_flag("--purge", options->is_purging, "remove the workspace with all of its data too");
+  app.add_option("--confirm", options->confirmation,
+                 "the name of the workspace's folder, instead of the question of --purge")
+      ->type_name("NAME");
   return [options](CommandContext& context) { return stop_platform(context, *options); };
 }
 
@@ -121,7 +143,7 @@ CommandBody declare(CLI::App& app) {
 
 Command down_command() {
   return {"down", "Stop everything that 'up' started; the state stays",
-          "  voicectl down\n  voicectl down --yes --purge", declare};
+          "  voicectl down\n  voicectl down --yes --purge --confirm=.voicectl", declare};
 }
 
 }  // namespace voicectl

@@ -9,6 +9,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/plan_printer.h"
 
 namespace voicectl {
 namespace {
@@ -21,6 +22,7 @@ struct Options {
   bool is_one_by_one = false;
   std::optional<std::uint32_t> parallel;
   std::chrono::seconds lock_patience{0};
+  bool is_dry_run = false;
   bool is_agreed = false;
   OutputFormat format = OutputFormat::kTable;
 };
@@ -38,12 +40,41 @@ Status require_instance(DaemonClient& daemon, const std::string& name) {
                            name));
 }
 
+/// What it would do, before anybody agrees to it.
+Status show_preview(CommandContext& context,
+                    DaemonClient& daemon,
+                    const std::string& target,
+                    Json request,
+                    const Options& options) {
+  const bool is_json = options.format == OutputFormat::kJson;
+  if (is_json && !options.is_dry_run) {
+    return ok_status();
+  }
+  request["dry_run"] = true;
+  VC_TRY(const Json shown, daemon.call("POST", target, dump_json(request)));
+  const Json plan = shown.value("plan", Json::object());
+  context.console.out << (is_json ? dump_json(plan) + "\n"
+                                  : print_plan(plan, context.console.out_palette, Reasons::kHide));
+  return ok_status();
+}
+
 Result<ExitCode> restart_instance(CommandContext& context, const Options& options) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(require_instance(*daemon, options.instance));
-  VC_TRY(const std::unique_ptr<PlatformLock> lock,
-         PlatformLock::take(context, *daemon, "instance restart " + options.instance,
-                            options.lock_patience));
+  const std::string target = "/v1/instances/" + percent_encoded(options.instance) + "/restart";
+  Json request = {{"who", context.surroundings.user}};
+  if (options.is_one_by_one || options.parallel) {
+    request["parallel"] = options.parallel.value_or(1);
+  }
+  std::unique_ptr<PlatformLock> lock;
+  if (!options.is_dry_run) {
+    VC_TRY(lock, PlatformLock::take(context, *daemon, "instance restart " + options.instance,
+                                    options.lock_patience));
+  }
+  VC_TRY(show_preview(context, *daemon, target, request, options));
+  if (options.is_dry_run) {
+    return ExitCode::kOk;
+  }
   const Answer answer = ask_yes_no(
       context.console,
       fmt::format(
@@ -53,14 +84,10 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
   if (answer != Answer::kYes) {
     return exit_code_of_refusal(context.console, answer);
   }
-  Json request = {{"who", context.surroundings.user}, {"lock", lock->token()}};
-  if (options.is_one_by_one || options.parallel) {
-    request["parallel"] = options.parallel.value_or(1);
-  }
+  request["lock"] = lock->token();
   const auto begun = [&lock] { lock->leave_to_apply(); };
   return follow_progress(context, *daemon,
-                         {"/v1/instances/" + percent_encoded(options.instance) + "/restart", begun},
-                         dump_json(request),
+                         {target, begun}, dump_json(request),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }
 
@@ -75,6 +102,7 @@ CommandBody declare(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMostMoves))
       ->excludes(one);
+  app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "replace it without asking");
   add_output_option(app, options->format, Formats::kLines);
@@ -85,7 +113,7 @@ CommandBody declare(CLI::App& app) {
 
 Command instance_restart_command() {
   return {"instance restart", "Replace an instance by a fresh one; its connections stay open",
-          "  voicectl instance restart shared-0\n"
+          "  voicectl instance restart shared-0 --dry-run\n"
           "  voicectl instance restart shared-0 --one-by-one --yes",
           declare};
 }

@@ -12,6 +12,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/effect_printer.h"
 #include "cli/list_printer.h"
 #include "cli/move_progress.h"
 
@@ -142,6 +143,8 @@ Result<ExitCode> migrate(CommandContext& context, const Options& options) {
     }
     return ExitCode::kOk;
   }
+  // Beside the list of what becomes of them, which may be read by a program.
+  console.err << print_effect(shown.value("plan", Json::object()), console.err_palette);
   const Answer answer =
       ask_yes_no(console, question(moves), options.is_agreed ? Consent::kGiven : Consent::kAsk);
   if (answer != Answer::kYes) {

@@ -137,8 +137,37 @@ void forecast_cpu(const ForecastInputs& inputs, const Snapshot& after, EffectFor
   out.quantities[Quantity::kProcessor] = *out.cpu_after;
 }
 
-std::vector<std::string> unknown_of(const Plan& plan, const EffectForecast& forecast) {
+/// The longest that all of them may run, one after the other.
+std::chrono::seconds longest_of(const std::vector<HookSpec>& hooks) {
+  std::chrono::seconds all{0};
+  for (const HookSpec& hook : hooks) {
+    all += hook.timeout;
+  }
+  return all;
+}
+
+void add_hooks(const HooksSpec& hooks, std::vector<std::string>& out) {
+  const auto tell = [&](std::string_view when, const std::vector<HookSpec>& some) {
+    if (!some.empty()) {
+      out.push_back(fmt::format("how long {} hook{} {} it take{}: at most {}", some.size(),
+                                some.size() == 1 ? "" : "s", when, some.size() == 1 ? "s" : "",
+                                format_duration(longest_of(some))));
+    }
+  };
+  tell("before", hooks.before_apply);
+  tell("after", hooks.after_apply);
+  if (!hooks.before_apply.empty()) {
+    out.emplace_back("whether the hooks before it let it begin");
+  }
+}
+
+std::vector<std::string> unknown_of(const Plan& plan,
+                                    const HooksSpec& hooks,
+                                    const EffectForecast& forecast) {
   std::vector<std::string> out;
+  if (!plan.empty()) {
+    add_hooks(hooks, out);
+  }
   if (forecast.unsampled > 0) {
     out.push_back(fmt::format("the live sessions of {} tenants, whose instances have not told yet",
                               forecast.unsampled));
@@ -216,8 +245,9 @@ EffectForecast forecast_effect(const Plan& plan, const ForecastInputs& inputs) {
   forecast_sockets(plan, out);
   forecast_memory(inputs, out);
   forecast_cpu(inputs, run.after, out);
-  out.irrevocable = irrevocable_in(plan, out);
-  out.unknown = unknown_of(plan, out);
+  out.irrevocable = irrevocable_in(plan, inputs.snapshot, out);
+  out.strays_ended = actions_of<EndProcess>(plan).size();
+  out.unknown = unknown_of(plan, inputs.desired.platform.hooks, out);
   if (inputs.look_further == LookFurther::kYes) {
     look_further(inputs, run.after, out);
   }

@@ -231,6 +231,18 @@ void ControlServer::restart_instance(const Call& call) {
                                    instance->str())));
     return;
   }
+  if (flag_in(*body, "dry_run")) {
+    const auto preview =
+        deps_.loop.preview_of_replacing(*instance, static_cast<std::size_t>(parallel));
+    if (preview.has_error()) {
+      refuse(call, preview.error());
+    } else {
+      call.responder->send(json_response(
+          200,
+          fmt::format(R"({{"plan":{}}})", render_plan_json(preview->plan, preview->forecast))));
+    }
+    return;
+  }
   const Result<LockedRun> run = begin_run(*body, "instance restart " + instance->str());
   if (run.has_error()) {
     refuse(call, run.error());

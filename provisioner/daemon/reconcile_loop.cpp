@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "provisioner/apply/simulated_run.h"
 #include "provisioner/plan/drift_comparison.h"
 #include "provisioner/plan/drift_plan.h"
 #include "provisioner/plan/protection.h"
@@ -164,6 +165,21 @@ Result<EffectForecast> ReconcileLoop::forecast(const Plan& plan,
   const Snapshot now = snapshot_with_drift(RepairedBy::kPerson);
   return deps_.forecasts.forecast({plan, desired, now, inputs, kActionsInFlight},
                                   LookFurther::kYes);
+}
+
+Result<ReconcileLoop::Preview> ReconcileLoop::preview_of_replacing(
+    const InstanceId& instance, std::size_t moves_at_once) const {
+  VC_TRY(const PlanInputs inputs, plan_inputs(*desired_));
+  Plan retiring;
+  retiring.steps.push_back(Step{0, RetireInstance{instance}, "", {}, "preview"});
+  const auto at_once = [](const Action&) { return Duration::zero(); };
+  const Snapshot retired = simulate_run(retiring, snapshot_with_drift(RepairedBy::kPerson),
+                                        deps_.wall.now(), at_once, 1)
+                               .after;
+  VC_TRY(Plan plan, plan_seen(*desired_, retired, RepairedBy::kPerson));
+  EffectForecast effect = deps_.forecasts.forecast(
+      {plan, *desired_, retired, inputs, moves_at_once}, LookFurther::kYes);
+  return Preview{std::move(plan), std::move(effect)};
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {

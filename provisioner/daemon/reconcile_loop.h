@@ -106,6 +106,13 @@ class ReconcileLoop {
   Result<Plan> plan(const DesiredState& desired) const;
   /// What carrying out `plan`, which was just made, would do outside. Changes nothing.
   Result<EffectForecast> forecast(const Plan& plan, const DesiredState& desired) const;
+  struct Preview {
+    Plan plan;
+    EffectForecast forecast;
+  };
+  /// What an apply would do once `instance` is recorded as one to be replaced. Changes nothing.
+  /// REQUIRES: something is desired.
+  Result<Preview> preview_of_replacing(const InstanceId& instance, std::size_t moves_at_once) const;
 
   struct ApplyRequest {
     DesiredState desired;

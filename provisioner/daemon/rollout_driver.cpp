@@ -208,8 +208,13 @@ void RolloutDriver::add_up(const api::ApplyOutcome& outcome) {
   for (const api::Compared& each : outcome.compared) {
     api::Compared& sum =
         story_->compared.try_emplace(each.quantity, api::Compared{each.quantity}).first->second;
-    sum.forecast += each.forecast;
-    sum.outcome += each.outcome;
+    if (each.quantity == name_of(Quantity::kLongestPause)) {
+      sum.forecast = std::max(sum.forecast, each.forecast);
+      sum.outcome = std::max(sum.outcome, each.outcome);
+    } else {
+      sum.forecast += each.forecast;
+      sum.outcome += each.outcome;
+    }
   }
 }
 

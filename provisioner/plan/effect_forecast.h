@@ -134,6 +134,8 @@ struct EffectForecast {
   WallTime made_at{};
   Quantities quantities;
   std::vector<ProcessForecast> processes;
+  /// Processes of nobody's that are ended, at once and by force.
+  std::size_t strays_ended = 0;
   /// Live sessions by what becomes of them.
   std::map<SessionFate, std::uint64_t> sessions;
   /// Without those whose sessions stay.

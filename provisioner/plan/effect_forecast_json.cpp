@@ -95,6 +95,7 @@ Json forecast_json(const EffectForecast& forecast) {
        {"made_at", format_wall_time(forecast.made_at)},
        {"counts", std::move(counts)},
        {"processes", processes_json(forecast)},
+       {"strays_ended", forecast.strays_ended},
        {"sessions", sessions_json(forecast)},
        {"edge",
         {{"websockets_stranded", forecast.stranded}, {"linger_s", seconds_of(forecast.linger)}}},

@@ -70,8 +70,9 @@ std::string render_plan_json(const Plan& plan, const EffectForecast& forecast) {
 std::string render_plan_json(const Plan& plan,
                              const EffectForecast& forecast,
                              const RolloutSpec& spec) {
+  const std::vector<RolloutBatch> rollout = batches_of(plan, spec);
   Json batches = Json::array();
-  for (const RolloutBatch& batch : batches_of(plan, spec)) {
+  for (const RolloutBatch& batch : rollout) {
     Json tenants = Json::array();
     for (const TenantId& tenant : batch.tenants) {
       tenants.push_back(tenant.str());
@@ -79,7 +80,7 @@ std::string render_plan_json(const Plan& plan,
     batches.push_back({{"canary", batch.is_canary}, {"tenants", std::move(tenants)}});
   }
   Json out = plan_json(plan);
-  out["forecast"] = forecast_json(forecast);
+  out["forecast"] = forecast_json(rolled_out(forecast, rollout.size(), spec));
   out["rollout"] = rollout_json(spec);
   out["rollout"]["batches"] = std::move(batches);
   return dump_json(out);

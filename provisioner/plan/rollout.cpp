@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/plan/rollout.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -179,6 +181,19 @@ std::set<TenantId> begun_among(const std::set<TenantId>& held, const Snapshot& s
     }
   }
   return out;
+}
+
+EffectForecast rolled_out(EffectForecast forecast, std::size_t batches, const RolloutSpec& spec) {
+  if (batches < 2) {
+    return forecast;
+  }
+  const Duration pauses = spec.pause * static_cast<std::int64_t>(batches - 1);
+  forecast.duration.typical += pauses;
+  forecast.duration.at_most += pauses;
+  forecast.quantities[Quantity::kDuration] = microseconds_of(forecast.duration.typical);
+  forecast.unknown.push_back(
+      fmt::format("how much longer {} batches take one after the other than side by side", batches));
+  return forecast;
 }
 
 }  // namespace voicectl

@@ -81,7 +81,7 @@ class Platform:
 
     def close(self):
         subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge",
-                        "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                        "--yes", "--confirm=ws"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def voicectl(self, *words):
         return subprocess.run([self.bin / "voicectl", "--socket", self.socket, *words], check=True,

@@ -101,7 +101,8 @@ class Platform:
         return json.loads(self.voicectl("ps", "-o", "json"))["instances"][0]
 
     def close(self):
-        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes"],
+        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes",
+                        "--confirm=ws"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -121,7 +121,8 @@ class Platform:
                              + self.voicectl("why", f"tenant/{NOISY}"))
 
     def close(self):
-        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes"],
+        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes",
+                        "--confirm=ws"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

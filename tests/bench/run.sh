@@ -45,7 +45,7 @@ port=18080
 domain=bench.test
 
 cleanup() {
-  "$bin/voicectl" down --workspace "$workspace" --purge --yes >/dev/null 2>&1 || true
+  "$bin/voicectl" down --workspace "$workspace" --purge --yes --confirm=ws >/dev/null 2>&1 || true
   rm -rf "$folder"
 }
 trap cleanup EXIT
@@ -170,6 +170,6 @@ bench_latency() {
 for name in apply kill latency; do
   if [ "$wanted" = all ] || [ "$wanted" = "$name" ]; then
     "bench_$name"
-    "$bin/voicectl" down --workspace "$workspace" --purge --yes >/dev/null 2>&1 || true
+    "$bin/voicectl" down --workspace "$workspace" --purge --yes --confirm=ws >/dev/null 2>&1 || true
   fi
 done

@@ -83,7 +83,8 @@ class Platform:
         return seen
 
     def down(self):
-        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes"],
+        subprocess.run([self.bin / "voicectl", "down", "--workspace", self.workspace, "--purge", "--yes",
+                        "--confirm=ws"],
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def voicectl(self, *words):

@@ -306,9 +306,21 @@ TEST_F(UpDownTest, DownWithoutUpIsNoFailure) {
 TEST_F(UpDownTest, DownPurgesWhenAsked) {
   files_.put("/home/ann/.voicectl/state/registry.db", "x");
 
-  EXPECT_EQ(run({"down", "--purge"}), ExitCode::kOk);
+  EXPECT_EQ(run({"down", "--purge", "--confirm=.voicectl"}), ExitCode::kOk);
 
   EXPECT_EQ(files_.find("/home/ann/.voicectl"), nullptr);
+}
+
+TEST_F(UpDownTest, DownPurgesNothingWithoutItsName) {
+  run({"up"});
+  files_.put("/home/ann/.voicectl/state/registry.db", "x");
+
+  EXPECT_EQ(run({"down", "--purge", "--yes"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--confirm=.voicectl"));
+  EXPECT_EQ(run({"down", "--purge", "--yes", "--confirm=other"}), ExitCode::kFailed);
+
+  EXPECT_NE(files_.find("/home/ann/.voicectl/state/registry.db"), nullptr);
+  EXPECT_FALSE(daemon_.was_asked("POST /v1/stop"));
 }
 
 TEST(LoopbackAddressTest, KnowsThisMachine) {

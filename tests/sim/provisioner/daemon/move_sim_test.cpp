@@ -182,6 +182,34 @@ TEST_F(MoveSim, TenantsOfARetiredInstanceMoveOneByOneIfAskedTo) {
   EXPECT_EQ(most, 4U);
 }
 
+TEST_F(MoveSim, WhatReplacingAnInstanceDoesIsToldBeforeAnythingIsRecorded) {
+  const DesiredState desired = platform_with({"alpha", "beta"});
+  apply(desired);
+  const InstanceId home = *InstanceId::parse(holders("alpha").front());
+  const Generation before = daemon().daemon->recorded().snapshot().generation;
+
+  const auto preview = daemon().daemon->loop().preview_of_replacing(home, 1);
+
+  ASSERT_THAT(preview, IsOk());
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().generation, before);
+  EXPECT_FALSE(daemon().daemon->loop().has_unrecorded());
+  ASSERT_THAT(daemon().daemon->loop().run_single(RetireInstance{home}, "asked", [](const Status&) {}),
+              IsOk());
+  machine.sim.advance(1s);
+  std::vector<std::string> told;
+  for (const Step& step : preview->plan.steps) {
+    told.push_back(describe(step.action));
+  }
+  std::vector<std::string> planned;
+  for (const Step& step : daemon().daemon->loop().plan(desired)->steps) {
+    planned.push_back(describe(step.action));
+  }
+  EXPECT_EQ(told, planned);
+  EXPECT_EQ(preview->forecast.quantities.at(Quantity::kProcessesStarted), 1);
+  EXPECT_EQ(preview->forecast.quantities.at(Quantity::kProcessesStopped), 1);
+  EXPECT_EQ(preview->forecast.left, 0U);
+}
+
 TEST_F(MoveSim, AMoveOfAnEarlierGenerationIsRefused) {
   apply(platform_with({"alpha"}));
   const std::string target = other_than(holders("alpha").front());

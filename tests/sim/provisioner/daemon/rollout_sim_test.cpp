@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
+#include "provisioner/apply/action_times.h"
+#include "provisioner/plan/effect_forecast.h"
 #include "tests/sim/provisioner/daemon/rollout_world.h"
 
 namespace voicectl {
@@ -43,6 +46,24 @@ TEST_F(RolloutSim, TenantsAreCreatedInBatchesToo) {
   EXPECT_TRUE(applied.is_finished);
   EXPECT_EQ(applied.outcome.failed, 0U);
   expect_converged(five());
+}
+
+TEST_F(RolloutSim, TheLongestPauseIsThatOfOneTenantHoweverManyMoveOneAfterTheOther) {
+  apply(five());
+  DesiredState desired = five();
+  for (TenantSpec& tenant : desired.tenants) {
+    tenant.tier = Tier::kDedicated;
+  }
+
+  const Applied applied = roll_out(desired, {.batch = 1});
+
+  std::map<std::string, api::Compared> compared;
+  for (const api::Compared& each : applied.outcome.compared) {
+    compared.emplace(each.quantity, each);
+  }
+  ASSERT_EQ(compared.count("longest_pause_us"), 1U);
+  EXPECT_EQ(compared.at("tenants_moved"), (api::Compared{"tenants_moved", 5, 5}));
+  EXPECT_LE(compared.at("longest_pause_us").forecast, microseconds_of(ActionTimes().pause().typical));
 }
 
 TEST_F(RolloutSim, WhoIsDeletedGoesLastAndIsGoneInTheEnd) {

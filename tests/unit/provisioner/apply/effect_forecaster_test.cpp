@@ -7,6 +7,7 @@
 
 #include "provisioner/apply/executor.h"
 #include "provisioner/apply/simulated_run.h"
+#include "provisioner/plan/rollout.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
 #include "tests/support/plan/plan_generator.h"
@@ -159,6 +160,62 @@ TEST_F(EffectForecasterTest, AnAuthoritysLimitIsToldWithTheOrders) {
   EXPECT_EQ(seen.quantities.at(Quantity::kCertificatesOrdered), 1);
   EXPECT_THAT(seen.irrevocable,
               Contains(Field(&Irrevocable::why, HasSubstr("a public authority"))));
+}
+
+TEST_F(EffectForecasterTest, WhatAShorterRetentionErasesCannotBeUndone) {
+  settle(a_desired_state({a_tenant("acme"), a_tenant("beta")}));
+  DesiredState desired = a_desired_state({a_tenant("acme"), a_tenant("beta")});
+  desired.tenants[0].retention.event_days = 7;
+  desired.tenants[1].retention.session_days += 1;
+
+  const EffectForecast seen = forecast(desired);
+
+  ASSERT_THAT(seen.irrevocable, SizeIs(1));
+  EXPECT_EQ(seen.irrevocable[0].subject, "tenant/acme");
+  EXPECT_EQ(seen.irrevocable[0].why, "events older than 7 days are erased");
+}
+
+TEST_F(EffectForecasterTest, HowLongHooksTakeIsNotKnown) {
+  settle(a_desired_state({a_tenant("acme")}));
+  DesiredState desired = a_desired_state({a_tenant("acme"), a_tenant("beta")});
+  desired.platform.hooks.before_apply = {{{"/bin/true"}, 30s}, {{"/bin/true"}, 45s}};
+  desired.platform.hooks.after_apply = {{{"/bin/true"}, 10s}};
+
+  EXPECT_THAT(forecast(desired).unknown,
+              AllOf(Contains(HasSubstr("2 hooks before it take: at most 1m15s")),
+                    Contains(HasSubstr("1 hook after it takes: at most 10s"))));
+}
+
+TEST_F(EffectForecasterTest, BatchesTakeTheirPausesToo) {
+  settle(a_desired_state({a_tenant("acme")}));
+  const EffectForecast side_by_side =
+      forecast(a_desired_state({a_tenant("acme"), a_tenant("beta"), a_tenant("gamma")}));
+
+  const EffectForecast seen = rolled_out(side_by_side, 3, RolloutSpec{.batch = 1, .pause = 60s});
+
+  EXPECT_EQ(seen.duration.typical, side_by_side.duration.typical + 2min);
+  EXPECT_EQ(seen.duration.at_most, side_by_side.duration.at_most + 2min);
+  EXPECT_EQ(seen.quantities.at(Quantity::kDuration), microseconds_of(seen.duration.typical));
+  EXPECT_THAT(seen.unknown, Contains(HasSubstr("3 batches")));
+  EXPECT_EQ(rolled_out(side_by_side, 1, RolloutSpec{.pause = 60s}).duration.typical,
+            side_by_side.duration.typical);
+}
+
+TEST_F(EffectForecasterTest, AStrayThatIsEndedIsCounted) {
+  settle(a_desired_state({a_tenant("acme")}));
+  const DesiredState desired = a_desired_state({a_tenant("acme")});
+  Plan ending;
+  ending.steps.push_back(Step{0, EndProcess{4242, 17}, "it belongs to nobody", {}, "stray"});
+
+  const EffectForecast seen = forecast_effect(ending, ForecastInputs{.desired = desired,
+                                                                     .snapshot = snapshot,
+                                                                     .planner = plan_inputs(),
+                                                                     .load = load,
+                                                                     .times = times,
+                                                                     .now = kNoon});
+
+  EXPECT_EQ(seen.strays_ended, 1U);
+  EXPECT_THAT(seen.processes, IsEmpty());
 }
 
 TEST_F(EffectForecasterTest, AnInstanceThatTakesTheTenantsOfOneThatStopsReplacesIt) {
