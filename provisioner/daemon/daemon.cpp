@@ -65,7 +65,7 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       key_records_(std::move(loaded.keys)),
       recorded_(std::move(loaded.snapshot)),
       registry_(seams_.registry, seams_.registry_offload),
-      events_(registry_, seams_.wall, seams_.log),
+      events_(seams_.reactor, registry_, seams_.wall, seams_.log),
       forecasts_(ForecastBook::Deps{seams_.reactor, seams_.wall, registry_, seams_.edge, seams_.log,
                                     seams_.authority.limit(), seams_.load},
                  ActionTimes(loaded.times)),

@@ -1,15 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/event_log.h"
 
+#include <fmt/core.h>
+
 #include <utility>
 
 namespace voicectl {
+namespace {
+
+constexpr Duration kRetryPause = std::chrono::seconds(5);
+
+/// Whether the registry may take later what it did not take now: a disk that is full gets room. A
+/// newer daemon's registry never takes anything of ours again.
+bool can_be_tried_again(const Error& why) {
+  return why.code() != ErrorCode::kFenced && why.code() != ErrorCode::kInvalidArgument;
+}
+
+}  // namespace
+
+EventLog::~EventLog() {
+  if (retry_) {
+    reactor_.cancel(*retry_);
+  }
+}
 
 void EventLog::add(std::string name, std::string subject, std::string detail) {
   log_.info(name, {{"subject", subject}, {"detail", detail}});
   waiting_.push_back(
       EventRecord{0, wall_.now(), std::move(name), std::move(subject), std::move(detail)});
-  flush();
+  if (!retry_) {
+    flush();
+  }
 }
 
 void EventLog::flush() {
@@ -23,20 +44,53 @@ void EventLog::flush() {
       [this, batch](const Result<std::int64_t>& last) mutable {
         is_flushing_ = false;
         if (last.has_error()) {
-          log_.error("events.lost", {{"error", last.error()}, {"count", batch.size()}});
+          not_taken(std::move(batch), last.error());
           return;
         }
-        std::int64_t number = *last - static_cast<std::int64_t>(batch.size());
-        for (EventRecord& event : batch) {
-          event.number = ++number;
-          // A follower may leave while it is told.
-          const auto followers = followers_;
-          for (const auto& [id, on_event] : followers) {
-            on_event(event);
-          }
+        is_delayed_ = false;
+        tell(std::move(batch), *last);
+        if (const std::size_t lost = std::exchange(lost_, 0); lost > 0) {
+          add("events.lost", "daemon", fmt::format(R"({{"count":{}}})", lost));
         }
         flush();
       });
+}
+
+void EventLog::tell(std::vector<EventRecord> batch, std::int64_t last) {
+  std::int64_t number = last - static_cast<std::int64_t>(batch.size());
+  for (EventRecord& event : batch) {
+    event.number = ++number;
+    // A follower may leave while it is told.
+    const auto followers = followers_;
+    for (const auto& [id, on_event] : followers) {
+      on_event(event);
+    }
+  }
+}
+
+void EventLog::not_taken(std::vector<EventRecord> batch, const Error& why) {
+  if (!can_be_tried_again(why)) {
+    log_.error("events.lost", {{"error", why}, {"count", batch.size()}});
+    lost_ += batch.size();
+    flush();
+    return;
+  }
+  if (!std::exchange(is_delayed_, true)) {
+    log_.warn("events.delayed", {{"error", why}, {"count", batch.size()}});
+  }
+  batch.insert(batch.end(), std::make_move_iterator(waiting_.begin()),
+               std::make_move_iterator(waiting_.end()));
+  waiting_ = std::move(batch);
+  if (waiting_.size() > kMostEventsWaiting) {
+    const std::size_t excess = waiting_.size() - kMostEventsWaiting;
+    log_.error("events.lost", {{"error", why}, {"count", excess}});
+    lost_ += excess;
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(excess));
+  }
+  retry_ = reactor_.call_after(kRetryPause, [this] {
+    retry_.reset();
+    flush();
+  });
 }
 
 FollowerId EventLog::follow(std::function<void(const EventRecord&)> on_event) {
