@@ -59,13 +59,12 @@ Answer agree(CommandContext& context, DaemonClient& daemon, const Options& optio
 }
 
 /// All data of all tenants go with the workspace, and nothing brings them back.
-Answer agree_to_purge(CommandContext& context,
-                      const Workspace& workspace,
-                      const Options& options) {
+Answer agree_to_purge(CommandContext& context, const Workspace& workspace, const Options& options) {
   return ask_for_word(
       context.console,
-      fmt::format("This erases workspace {} with the data, keys and certificates of all its tenants.",
-                  safe_for_terminal(workspace.folder())),
+      fmt::format(
+          "This erases workspace {} with the data, keys and certificates of all its tenants.",
+          safe_for_terminal(workspace.folder())),
       std::filesystem::path(workspace.folder()).filename().string(), options.confirmation);
 }
 

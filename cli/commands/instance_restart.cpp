@@ -86,8 +86,7 @@ Result<ExitCode> restart_instance(CommandContext& context, const Options& option
   }
   request["lock"] = lock->token();
   const auto begun = [&lock] { lock->leave_to_apply(); };
-  return follow_progress(context, *daemon,
-                         {target, begun}, dump_json(request),
+  return follow_progress(context, *daemon, {target, begun}, dump_json(request),
                          options.format == OutputFormat::kJson ? Progress::kJson : Progress::kText);
 }
 

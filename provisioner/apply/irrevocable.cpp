@@ -29,8 +29,7 @@ Why erased_by(const UpdateTenant& update, const Snapshot& before) {
   look("sessions", now.session_days, then.session_days);
   look("events", now.event_days, then.event_days);
   look("webhooks", now.webhook_days, then.webhook_days);
-  return shorter.empty() ? Why()
-                         : Why(fmt::format("{} are erased", fmt::join(shorter, ", ")));
+  return shorter.empty() ? Why() : Why(fmt::format("{} are erased", fmt::join(shorter, ", ")));
 }
 
 /// Absent: another plan can take it back.

@@ -39,21 +39,21 @@ void EventLog::flush() {
   }
   is_flushing_ = true;
   auto batch = std::exchange(waiting_, {});
-  registry_.run<std::int64_t>(
-      [batch](Registry& registry) { return registry.append_events(batch); },
-      [this, batch](const Result<std::int64_t>& last) mutable {
-        is_flushing_ = false;
-        if (last.has_error()) {
-          not_taken(std::move(batch), last.error());
-          return;
-        }
-        is_delayed_ = false;
-        tell(std::move(batch), *last);
-        if (const std::size_t lost = std::exchange(lost_, 0); lost > 0) {
-          add("events.lost", "daemon", fmt::format(R"({{"count":{}}})", lost));
-        }
-        flush();
-      });
+  registry_.run<std::int64_t>([batch](Registry& registry) { return registry.append_events(batch); },
+                              [this, batch](const Result<std::int64_t>& last) mutable {
+                                is_flushing_ = false;
+                                if (last.has_error()) {
+                                  not_taken(std::move(batch), last.error());
+                                  return;
+                                }
+                                is_delayed_ = false;
+                                tell(std::move(batch), *last);
+                                if (const std::size_t lost = std::exchange(lost_, 0); lost > 0) {
+                                  add("events.lost", "daemon",
+                                      fmt::format(R"({{"count":{}}})", lost));
+                                }
+                                flush();
+                              });
 }
 
 void EventLog::tell(std::vector<EventRecord> batch, std::int64_t last) {

@@ -173,9 +173,9 @@ Result<ReconcileLoop::Preview> ReconcileLoop::preview_of_replacing(
   Plan retiring;
   retiring.steps.push_back(Step{0, RetireInstance{instance}, "", {}, "preview"});
   const auto at_once = [](const Action&) { return Duration::zero(); };
-  const Snapshot retired = simulate_run(retiring, snapshot_with_drift(RepairedBy::kPerson),
-                                        deps_.wall.now(), at_once, 1)
-                               .after;
+  const Snapshot retired =
+      simulate_run(retiring, snapshot_with_drift(RepairedBy::kPerson), deps_.wall.now(), at_once, 1)
+          .after;
   VC_TRY(Plan plan, plan_seen(*desired_, retired, RepairedBy::kPerson));
   EffectForecast effect = deps_.forecasts.forecast(
       {plan, *desired_, retired, inputs, moves_at_once}, LookFurther::kYes);

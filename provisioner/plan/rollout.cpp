@@ -191,8 +191,8 @@ EffectForecast rolled_out(EffectForecast forecast, std::size_t batches, const Ro
   forecast.duration.typical += pauses;
   forecast.duration.at_most += pauses;
   forecast.quantities[Quantity::kDuration] = microseconds_of(forecast.duration.typical);
-  forecast.unknown.push_back(
-      fmt::format("how much longer {} batches take one after the other than side by side", batches));
+  forecast.unknown.push_back(fmt::format(
+      "how much longer {} batches take one after the other than side by side", batches));
   return forecast;
 }
 

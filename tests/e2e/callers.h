@@ -14,6 +14,10 @@ namespace voicectl::e2e {
 /// A platform with a tenant "busy", and callers who check every number in both directions.
 class CallersE2e : public ::testing::Test {
  protected:
+  CallersE2e() = default;
+  /// On a platform of so many ports.
+  explicit CallersE2e(int ports) : platform(ports) {}
+
   void SetUp() override {
     platform.write_file(busy_tenant());
     platform.up();

@@ -193,8 +193,9 @@ TEST_F(MoveSim, WhatReplacingAnInstanceDoesIsToldBeforeAnythingIsRecorded) {
   ASSERT_THAT(preview, IsOk());
   EXPECT_EQ(daemon().daemon->recorded().snapshot().generation, before);
   EXPECT_FALSE(daemon().daemon->loop().has_unrecorded());
-  ASSERT_THAT(daemon().daemon->loop().run_single(RetireInstance{home}, "asked", [](const Status&) {}),
-              IsOk());
+  ASSERT_THAT(
+      daemon().daemon->loop().run_single(RetireInstance{home}, "asked", [](const Status&) {}),
+      IsOk());
   machine.sim.advance(1s);
   std::vector<std::string> told;
   for (const Step& step : preview->plan.steps) {

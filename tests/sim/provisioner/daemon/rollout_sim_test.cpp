@@ -63,7 +63,8 @@ TEST_F(RolloutSim, TheLongestPauseIsThatOfOneTenantHoweverManyMoveOneAfterTheOth
   }
   ASSERT_EQ(compared.count("longest_pause_us"), 1U);
   EXPECT_EQ(compared.at("tenants_moved"), (api::Compared{"tenants_moved", 5, 5}));
-  EXPECT_LE(compared.at("longest_pause_us").forecast, microseconds_of(ActionTimes().pause().typical));
+  EXPECT_LE(compared.at("longest_pause_us").forecast,
+            microseconds_of(ActionTimes().pause().typical));
 }
 
 TEST_F(RolloutSim, WhoIsDeletedGoesLastAndIsGoneInTheEnd) {

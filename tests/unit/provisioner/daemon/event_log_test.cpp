@@ -19,9 +19,8 @@ using ::testing::SizeIs;
 class EventLogTest : public ::testing::Test {
  protected:
   EventLogTest() {
-    events_.follow([this](const EventRecord& event) {
-      told_.emplace_back(event.number, event.name);
-    });
+    events_.follow(
+        [this](const EventRecord& event) { told_.emplace_back(event.number, event.name); });
   }
   void fail_with(ErrorCode code) { store_->failure = Error(code, "cannot write"); }
 
