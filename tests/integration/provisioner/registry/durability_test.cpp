@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <set>
 
@@ -115,6 +116,35 @@ TEST_F(PowerLossTest, TheRegistryLosesNothingThatItAcknowledged) {
 
     expect_all_turns(path, std::max(cut_after, more));
   }
+}
+
+TEST_F(PowerLossTest, TheRegistryLosesNothingAtAnyFlushOfItsFile) {
+  constexpr std::int64_t kTurns = 3;
+  constexpr int kMostFlushes = 400;
+  int point = 1;
+  std::int64_t last = 0;
+
+  // Just before and just after each flush, from the first one that makes the registry on.
+  for (; point < kMostFlushes && last < kTurns; ++point) {
+    SCOPED_TRACE("power lost at point " + std::to_string(point));
+    const std::string path = mount_point_ + "/at-" + std::to_string(point) + ".db";
+    Child writer({"/usr/bin/env", "LD_PRELOAD=" VOICECTL_DIE_AT,
+                  "ASAN_OPTIONS=verify_asan_link_order=0", "VOICECTL_TEST_ARMED=" + image_,
+                  "VOICECTL_TEST_DISK=" + mount_point_,
+                  "VOICECTL_TEST_DIE_AT=" + std::to_string(point), VOICECTL_REGISTRY_WRITER,
+                  path});
+    last = read_turns(writer, INT64_MAX);
+    ASSERT_EQ(writer.wait(), 128 + SIGKILL);
+    ASSERT_NO_FATAL_FAILURE(restart_machine());
+
+    expect_all_turns(path, last);
+    ASSERT_FALSE(HasFailure());
+    ::unlink(path.c_str());
+  }
+
+  EXPECT_EQ(last, kTurns);
+  EXPECT_GT(point, 2 * kTurns);  // otherwise nothing was flushed
+  RecordProperty("points", point - 1);
 }
 
 /// A file system of one megabyte.
