@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "tests/e2e/callers.h"
+#include "tests/e2e/forecasts.h"
 
 namespace voicectl::e2e {
 namespace {
@@ -36,6 +37,12 @@ TEST_F(HandOverE2e, PromotingAndDemotingUnderTrafficLosesNothing) {
   const json after = platform.voicectl_json({"status"})["edge"];
   EXPECT_EQ(after["reloads"], edge["reloads"]);
   EXPECT_EQ(after["pid"], edge["pid"]);
+  const json forecasts = platform.voicectl_json({"forecast", "list"})["forecasts"];
+  for (int i = 0; i < 10; ++i) {
+    expect_counts_as_forecast(forecasts[static_cast<std::size_t>(i)], {"websockets_moved"});
+    EXPECT_EQ(forecasts[static_cast<std::size_t>(i)]["outcome"].value("websockets_moved", 0U),
+              kConnections);
+  }
   const Finished events = platform.voicectl({"events"});
   EXPECT_THAT(events.out, HasSubstr("tenant.handed_over"));
   EXPECT_THAT(events.out, ::testing::Not(HasSubstr("tenant.not_handed_over")));

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/e2e/forecasts.h"
 #include "tests/e2e/platform.h"
 
 namespace voicectl::e2e {
@@ -58,6 +59,9 @@ TEST_F(StaticEdgeE2e, ReloadsOnceForAChangeOfTenantsHoweverMany) {
 
   ASSERT_EQ(added.code, 0) << added.out << added.err;
   EXPECT_EQ(edge().value("reloads", -1), before.value("reloads", -1) + 1);
+  const json forecast = platform.voicectl_json({"forecast", "list"})["forecasts"][0];
+  EXPECT_EQ(forecast["forecast"].value("edge_reloads", -1), 1);
+  expect_counts_as_forecast(forecast);
   EXPECT_EQ(edge()["pid"], before["pid"]);
   expect_answers("soup-kitchen", "200");
   expect_answers("noodle-bar", "200");
