@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several programs that change one platform at once, and holders that die: with real processes.
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
 
 #include "tests/e2e/platform.h"
@@ -50,6 +52,32 @@ TEST_F(LockE2e, JobsAtOnceDoNoHarmAndNoneIsLost) {
     EXPECT_EQ(revision["outcome"], "done") << revision.dump();
   }
   EXPECT_TRUE(platform.voicectl_json({"lock", "show"})["lock"].is_null());
+}
+
+TEST_F(LockE2e, ASecondDaemonOfTheSamePlatformDoesNotStartAndTheFirstServesOn) {
+  platform.up();
+  const int first = platform.pid_of_daemon();
+  std::ifstream file(fmt::format("/proc/{}/cmdline", first));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) {
+    words.push_back(word);
+  }
+  std::vector<std::string> elsewhere = words;
+  for (std::string& word : elsewhere) {
+    word = word == platform.run_folder() ? platform.path("run2") : word;
+  }
+  ASSERT_NE(elsewhere, words);
+
+  for (const std::vector<std::string>& daemon : {words, elsewhere}) {
+    const Finished second = run(daemon);
+    EXPECT_EQ(second.code, 1) << second.out << second.err;
+  }
+
+  EXPECT_EQ(platform.pid_of_daemon(), first);
+  EXPECT_TRUE(is_alive(first));
+  const Finished created = platform.voicectl({"tenant", "create", "shop-a", "--yes"});
+  EXPECT_EQ(created.code, 0) << created.out << created.err;
+  EXPECT_EQ(platform.voicectl_json({"status"})["pending"].size(), 0U);
 }
 
 TEST_F(LockE2e, AHolderThatDiesLosesItAndOneThatIsStuckIsRobbed) {
