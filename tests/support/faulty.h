@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,6 +44,14 @@ class FaultPlan {
  public:
   /// Call number `n` (the first is 1) fails with `error` and has no effect.
   void fail_at(std::size_t n, Error error) { failures_.insert_or_assign(n, std::move(error)); }
+  /// Call number `n` has its effect and says all the same that it failed, with `error`.
+  void fail_late_at(std::size_t n, Error error) {
+    late_failures_.insert_or_assign(n, std::move(error));
+  }
+  /// Call number `n`, or the next one that changes a file, says that it is done and does nothing.
+  void lie_at(std::size_t n) { lie_from_ = n; }
+  /// Told the name of the call that lies.
+  std::function<void(std::string_view name)> on_lie;
   /// The daemon dies at call number `n`.
   void kill_at(std::size_t n, KillPoint point) { kill_ = {n, point}; }
 
@@ -83,20 +94,45 @@ class FaultPlan {
     if (dies_here && kill_->second != KillPoint::kAfterEffect) {
       die(name);
     }
+    if constexpr (std::is_same_v<decltype(call()), Status>) {
+      if (lies_here(name)) {
+        return ok_status();
+      }
+    }
     auto outcome = call();
     if (dies_here) {
       die(name);
+    }
+    if (const auto late = late_failures_.find(names_.size()); late != late_failures_.end()) {
+      return late->second;
     }
     return outcome;
   }
 
  private:
+  bool lies_here(std::string_view name) {
+    static constexpr std::string_view kChanges[] = {"replace ", "remove ", "move ",
+                                                    "link ",    "mkdir ",  "chown "};
+    const bool changes_a_file = std::any_of(
+        std::begin(kChanges), std::end(kChanges),
+        [name](std::string_view begin) { return name.substr(0, begin.size()) == begin; });
+    if (!lie_from_ || names_.size() < *lie_from_ || !changes_a_file) {
+      return false;
+    }
+    lie_from_.reset();
+    if (on_lie) {
+      on_lie(name);
+    }
+    return true;
+  }
   [[noreturn]] void die(std::string_view name) {
     is_killed_ = true;
     throw DaemonKilled{std::string(name)};
   }
 
   std::map<std::size_t, Error> failures_;
+  std::map<std::size_t, Error> late_failures_;
+  std::optional<std::size_t> lie_from_;
   std::optional<std::pair<std::size_t, KillPoint>> kill_;
   std::vector<std::string> names_;
   bool is_killed_ = false;

@@ -95,6 +95,11 @@ void World::plan_fault(const Op& op) {
     };
   } else if (op.deed == Deed::kKillAt) {
     daemon_->plan.kill_at(call, op.b == 0 ? KillPoint::kBeforeEffect : KillPoint::kAfterEffect);
+  } else if (op.deed == Deed::kFailLate) {
+    daemon_->plan.fail_late_at(call, kErrors[op.b]);
+  } else if (op.deed == Deed::kLie) {
+    daemon_->plan.on_lie = [this](std::string_view name) { witness_.see_lie(name); };
+    daemon_->plan.lie_at(call);
   } else {
     daemon_->plan.fail_at(call, kErrors[op.b]);
   }

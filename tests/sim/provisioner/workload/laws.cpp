@@ -115,10 +115,20 @@ void World::check_always() {
     }
   }
   std::map<Port, std::string> ports;
-  for (const PortLease& lease : stored().leases) {
-    if (!ports.emplace(lease.port, lease.holder).second) {
-      broken("ports", fmt::format("port {} is leased twice", lease.port.str()));
+  const auto use = [&](const Port port, const std::string& who) {
+    const auto [other, is_first] = ports.emplace(port, who);
+    if (!is_first) {
+      broken("ports",
+             fmt::format("port {} is that of {} and of {}", port.str(), other->second, who));
     }
+  };
+  for (const auto& [name, tenant] : stored().tenants) {
+    if (tenant.port) {
+      use(*tenant.port, "tenant/" + name.str());
+    }
+  }
+  for (const auto& [name, instance] : stored().instances) {
+    use(instance.admin_port, "instance/" + name.str());
   }
   check_growth();
   check_forecasts();

@@ -25,8 +25,23 @@ struct Options {
   bool shows_log = false;
   bool goes_on = false;
   bool shrinks = true;
+  /// Where the shortest stories are written; empty: nowhere.
+  std::string stories;
   bool lists_forecasts = false;
 };
+
+/// As the tests play it, once it lies in stories/.
+void save(const Options& options, const Failure& failure, const Story& shortest) {
+  if (options.stories.empty()) {
+    return;
+  }
+  const std::string path =
+      fmt::format("{}/{}-{}.story", options.stories, failure.played.law, failure.seed);
+  std::ofstream file(path);
+  file << fmt::format("# seed {}: {}\n{}", failure.seed, *failure.played.violation,
+                      render_story(shortest));
+  fmt::print("{} {}\n", file.flush() ? "written to" : "cannot write", path);
+}
 
 /// Tells what broke, and the shortest story that breaks too.
 void tell(const Options& options, const Failure& failure) {
@@ -38,8 +53,9 @@ void tell(const Options& options, const Failure& failure) {
     return;
   }
   const Story story = story_of(options.seeds, failure.seed);
-  const Story shortest = shrink(story);
+  const Story shortest = shrink(story, played.law);
   const Played again = play(shortest);
+  save(options, failure, shortest);
   fmt::print("the shortest story found ({} of {} operations): {}\n\n{}\n", shortest.size(),
              story.size(), again.violation.value_or("holds"), render_story(shortest));
   fmt::print("the end of its log:\n{}", again.log_tail);
@@ -122,6 +138,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--go-on", options.goes_on, "play all seeds, also when one has broken a law");
   app.add_flag("!--no-shrink", options.shrinks, "do not look for the shortest story");
+  app.add_option("--save", options.stories, "folder that gets the shortest stories")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
   app.add_flag("--forecasts", options.lists_forecasts,
                "list the plans that did something else than was forecast");
   app.add_option("--story", options.story, "play this file instead");

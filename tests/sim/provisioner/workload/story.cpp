@@ -53,6 +53,8 @@ constexpr std::array<Entry, kDeeds> kEntries = {{
     {Deed::kFree, "free", 2, 0, 0},
     {Deed::kJump, "jump", 2, 7200, 1, true},
     {Deed::kTouch, "touch", 4, 7, 5, true},
+    {Deed::kFailLate, "fail_late", 4, 60, 2, true},
+    {Deed::kLie, "lie", 2, 60, 0, true},
 }};
 
 const Entry& entry_of(Deed deed) {
@@ -112,8 +114,9 @@ Story make_story(std::uint64_t seed, std::size_t length) {
 
 Story shifted(Story story, int calls) {
   for (Op& op : story) {
-    const bool is_planned =
-        op.deed == Deed::kKillAt || op.deed == Deed::kFailAt || op.deed == Deed::kTear;
+    const bool is_planned = op.deed == Deed::kKillAt || op.deed == Deed::kFailAt ||
+                            op.deed == Deed::kTear || op.deed == Deed::kFailLate ||
+                            op.deed == Deed::kLie;
     op.a += is_planned ? calls : 0;
   }
   return story;

@@ -50,8 +50,11 @@ enum class Deed {
   /// Somebody touches what is tenant a's. b: edits or removes its configuration, opens its secrets
   /// to others, edits its keys, removes its socket, starts an instance by hand.
   kTouch,
+  kFailLate,  ///< its a-th call from now is done and says that it failed; b: with which error
+  kLie,       ///< the next call behind the a-th from now that changes a file says that it is done,
+              ///< and is not
 };
-inline constexpr int kDeeds = static_cast<int>(Deed::kTouch) + 1;
+inline constexpr int kDeeds = static_cast<int>(Deed::kLie) + 1;
 std::string_view name_of(Deed deed);
 /// Whether it is something that goes wrong.
 bool is_fault(Deed deed);

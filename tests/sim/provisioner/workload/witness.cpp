@@ -127,7 +127,9 @@ void Witness::judge_configuration(const control::Message& question) {
   const Result<Json> file = parse_json(machine_.files.content_of(path).value_or(""));
   const std::int64_t told = fields.has_value() ? integer_or(*fields, "generation", -1) : -1;
   const std::int64_t found = file.has_value() ? integer_or(*file, "generation", 0) : 0;
-  if (told != found) {
+  if (told == found) {
+    lies_.erase(path);
+  } else if (!lies_.contains(path)) {
     break_law("configuration", fmt::format("'{}' is given as generation {} and is {}", path, told,
                                            file.has_value() ? std::to_string(found) : "no file"));
   }
@@ -191,6 +193,10 @@ void Witness::see_ports() {
           }
         }
       }
+    }
+    if (was_leased && !lease.released_at && lease.holder != before->second.holder) {
+      break_law("ports", fmt::format("port {} goes from {} to {}, which did not give it back",
+                                     lease.port.str(), before->second.holder, lease.holder));
     }
     const bool was_released = before != leases_.end() && before->second.released_at;
     if (was_released && !lease.released_at &&

@@ -39,6 +39,8 @@ class Witness {
   void see_new_daemon() { moves_.clear(); }
   /// From here on something may fail.
   void see_fault() { is_hurt_ = true; }
+  /// A call that changes a file said that it had: "replace <path>".
+  void see_lie(std::string_view call) { lies_.emplace(call.substr(call.find(' ') + 1)); }
 
   bool is_hurt() const { return is_hurt_; }
   const std::optional<Broken>& broken() const { return broken_; }
@@ -84,6 +86,8 @@ class Witness {
   std::optional<ProcessIdentity> holder_;
   MonoTime holder_since_{};
   std::map<TenantId, Port> kept_;
+  /// Files that are not what was said of them, until they are written again.
+  std::set<std::string> lies_;
   std::map<std::string, Mute> mute_;
   std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
   /// The monitor's last decision of each tenant: whether it was a promotion, and when.

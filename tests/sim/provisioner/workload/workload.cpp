@@ -28,13 +28,21 @@ Played play(const Story& story) {
   return played;
 }
 
-Story shrink(Story story) {
+std::optional<std::string> law_broken_by(const Story& story) {
+  const Played played = play(story);
+  return played.violation ? std::optional<std::string>(played.law) : std::nullopt;
+}
+
+namespace {
+
+/// Ops are left out, half of the story at once and in the end one by one.
+Story with_fewer(Story story, const std::function<bool(const Story&)>& still_breaks) {
   for (std::size_t part = std::max<std::size_t>(1, story.size() / 2); part > 0; part /= 2) {
     for (std::size_t at = 0; at + part <= story.size();) {
       Story shorter = story;
       shorter.erase(shorter.begin() + static_cast<std::ptrdiff_t>(at),
                     shorter.begin() + static_cast<std::ptrdiff_t>(at + part));
-      if (play(shorter).violation) {
+      if (still_breaks(shorter)) {
         story = std::move(shorter);
       } else {
         at += part;
@@ -42,6 +50,33 @@ Story shrink(Story story) {
     }
   }
   return story;
+}
+
+/// Each number becomes 0 if it may, or else is halved as often as it may.
+Story with_smaller(Story story, const std::function<bool(const Story&)>& still_breaks) {
+  for (std::size_t i = 0; i < story.size(); ++i) {
+    for (int Op::*const number : {&Op::a, &Op::b}) {
+      const auto becomes = [&](int value) {
+        Story smaller = story;
+        smaller[i].*number = value;
+        const bool may = story[i].*number > value && still_breaks(smaller);
+        story = may ? std::move(smaller) : std::move(story);
+        return may;
+      };
+      if (!becomes(0)) {
+        while (becomes(story[i].*number / 2)) {
+        }
+      }
+    }
+  }
+  return story;
+}
+
+}  // namespace
+
+Story shrink(Story story, const std::string& law, const LawOf& law_of) {
+  const auto still_breaks = [&](const Story& shorter) { return law_of(shorter) == law; };
+  return with_smaller(with_fewer(std::move(story), still_breaks), still_breaks);
 }
 
 }  // namespace voicectl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -50,7 +51,7 @@ struct Played {
 ///
 /// Held at every simulated second, at every record and at every question to an instance:
 ///   holders        no tenant is held by two instances
-///   ports          no port is leased to two
+///   ports          no port is that of two, or goes to another before it was given back
 ///   growth         epoch, generation and each tenant's token only grow
 ///   token          whoever gets a tenant gets a token above all that others served it with
 ///   journal        nobody is started, stopped or given a tenant but with an open intent
@@ -72,8 +73,12 @@ struct Played {
 ///   strays         what runs, listens, is leased and lies in folders is what is recorded
 ///   belief         what the registry would load is what the daemon believes
 Played play(const Story& story);
+std::optional<std::string> law_broken_by(const Story& story);
 
-/// The shortest story found that breaks a law too: ops are left out as long as one is broken.
-Story shrink(Story story);
+/// The name of the law that a story breaks; absent: all hold.
+using LawOf = std::function<std::optional<std::string>(const Story& story)>;
+/// The shortest story found that breaks `law` too, with numbers as small: ops are left out, and
+/// then numbers made smaller, as long as it is broken. Another law would be another story.
+Story shrink(Story story, const std::string& law, const LawOf& law_of = law_broken_by);
 
 }  // namespace voicectl

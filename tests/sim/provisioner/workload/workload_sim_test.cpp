@@ -110,6 +110,33 @@ TEST(WorkloadSeeds, AreAddedUp) {
             "time taken by time forecast: median 0.00, 10th of 100 0.00, 90th 0.00\n");
 }
 
+TEST(WorkloadStories, AreShortenedToWhatBreaksTheSameLaw) {
+  Story story = make_story(3, kLength);
+  story.insert(story.begin() + 20, Op{Deed::kCreate, 5, 0});
+  story.push_back(Op{Deed::kDelete, 5, 0});
+  story.push_back(Op{Deed::kWait, 59, 0});
+  // Whoever waits long enough after somebody was deleted breaks a law; who jumps, another one.
+  const LawOf law_of = [](const Story& played) -> std::optional<std::string> {
+    bool is_deleted = false;
+    for (const Op& op : played) {
+      is_deleted = is_deleted || op.deed == Deed::kDelete;
+      if (is_deleted && op.deed == Deed::kWait && op.a >= 10) {
+        return "served";
+      }
+    }
+    return played.empty() ? std::nullopt : std::optional<std::string>("rest");
+  };
+
+  const Story shortest = shrink(story, "served", law_of);
+
+  ASSERT_EQ(shortest.size(), 2U) << render_story(shortest);
+  EXPECT_EQ(shortest[0], (Op{Deed::kDelete, 0, 0}));
+  EXPECT_EQ(shortest[1].deed, Deed::kWait);
+  EXPECT_GE(shortest[1].a, 10);
+  EXPECT_LT(shortest[1].a, 20);
+  EXPECT_EQ(shortest[1].b, 0);
+}
+
 TEST(WorkloadStories, CanHaveTheirFaultPointsShifted) {
   const Story story = {{Deed::kKillAt, 3, 1}, {Deed::kWait, 3, 0}, {Deed::kTear, 0, 0}};
 

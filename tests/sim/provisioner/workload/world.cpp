@@ -228,6 +228,8 @@ const std::map<Deed, World::Act>& World::acts() {
       {Deed::kFree, [](World& w, const Op&) { w.set_disk_full(false); }},
       {Deed::kKillAt, &World::plan_fault},
       {Deed::kFailAt, &World::plan_fault},
+      {Deed::kFailLate, &World::plan_fault},
+      {Deed::kLie, &World::plan_fault},
       {Deed::kTear, &World::plan_fault},
       {Deed::kCut, &World::cut},
       {Deed::kFreeze, [](World& w, const Op& op) { w.freeze_holder(seconds(1 + op.a)); }},
