@@ -401,16 +401,25 @@ INSTANTIATE_TEST_SUITE_P(AtAnyTime,
                          StoppedApply,
                          ::testing::Values(0, 1, 2, 10, 40, 49, 50, 51, 60, 200));
 
-// The daemon is killed at every call through a seam, before and after its effect, of three
-// scenarios; what the next daemon does must converge, with one holder per tenant.
+// The daemon is killed at every call through a seam and at every transaction of the registry,
+// before and after its effect, of each scenario; what the next daemon does must converge, with one
+// holder per tenant.
 struct Scenario {
   const char* name;
   std::vector<std::string> before;
   std::vector<std::string> after;
+  /// What else is asked for afterwards.
+  std::function<void(DesiredState&)> change = [](DesiredState&) {};
+  DesiredState wanted() const {
+    DesiredState out = platform_with(after);
+    change(out);
+    return out;
+  }
 };
 
 class CrashPoints : public DaemonWorld, public ::testing::WithParamInterface<Scenario> {
  protected:
+  CrashPoints() { machine.has_registry_faults = true; }
   /// Applies `desired` with the daemon dying at call `n` after now. Returns whether it died.
   bool apply_and_die(const DesiredState& desired, std::size_t n, KillPoint point) {
     daemon().plan.kill_at(daemon().plan.calls() + n, point);
@@ -430,7 +439,7 @@ TEST_P(CrashPoints, ConvergeWhereverTheDaemonDies) {
       SCOPED_TRACE(fmt::format("killed {} call {}",
                                point == KillPoint::kBeforeEffect ? "before" : "after", n));
       apply(platform_with(GetParam().before));
-      const DesiredState wanted = platform_with(GetParam().after);
+      const DesiredState wanted = GetParam().wanted();
       const bool died = apply_and_die(wanted, n, point);
       kill_daemon();
       start_daemon();
@@ -446,14 +455,24 @@ TEST_P(CrashPoints, ConvergeWhereverTheDaemonDies) {
   EXPECT_GT(points, 10U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scenarios,
-                         CrashPoints,
-                         ::testing::Values(Scenario{"Create", {"alpha"}, {"alpha", "beta"}},
-                                           Scenario{"Delete", {"alpha", "beta"}, {"alpha"}},
-                                           Scenario{"Exchange", {"alpha", "beta"}, {"gamma"}}),
-                         [](const ::testing::TestParamInfo<Scenario>& scenario) {
-                           return scenario.param.name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios,
+    CrashPoints,
+    ::testing::Values(Scenario{"Create", {"alpha"}, {"alpha", "beta"}},
+                      Scenario{"Delete", {"alpha", "beta"}, {"alpha"}},
+                      Scenario{"Exchange", {"alpha", "beta"}, {"gamma"}},
+                      Scenario{"Edit",
+                               {"alpha", "beta"},
+                               {"alpha", "beta"},
+                               [](DesiredState& wanted) {
+                                 wanted.tenants[0].name = "Renamed";
+                                 wanted.tenants[1].retention.event_days = 7;
+                               }},
+                      Scenario{"Pool",
+                               {"alpha", "beta", "gamma"},
+                               {"alpha", "beta", "gamma"},
+                               [](DesiredState& wanted) { wanted.platform.pool_size = 1; }}),
+    [](const ::testing::TestParamInfo<Scenario>& scenario) { return scenario.param.name; });
 
 }  // namespace
 }  // namespace voicectl

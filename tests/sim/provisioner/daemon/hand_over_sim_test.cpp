@@ -347,8 +347,12 @@ INSTANTIATE_TEST_SUITE_P(AtEachStep,
                          StepDeaths,
                          ::testing::Range(0, FakeInstances::kHandOverSteps));
 
-// The daemon dies at every call through a seam of a promotion and of the way back.
-class MoveCrashPoints : public HandOverSim, public ::testing::WithParamInterface<Tier> {};
+// The daemon dies at every call through a seam and every transaction of a promotion and of the way
+// back.
+class MoveCrashPoints : public HandOverSim, public ::testing::WithParamInterface<Tier> {
+ protected:
+  MoveCrashPoints() { machine.has_registry_faults = true; }
+};
 
 TEST_P(MoveCrashPoints, ConvergeWhereverTheDaemonDies) {
   const Tier after = GetParam();

@@ -220,7 +220,12 @@ TEST_F(MoveSim, AMoveOfAnEarlierGenerationIsRefused) {
   EXPECT_THAT(daemon().daemon->loop().carry_out(plan, {}), FailsWith(ErrorCode::kConflict));
 }
 
-TEST_F(MoveSim, ADaemonThatDiesAnywhereInAMoveLeavesOneOwner) {
+class PoolMoveCrashPoints : public MoveSim {
+ protected:
+  PoolMoveCrashPoints() { machine.has_registry_faults = true; }
+};
+
+TEST_F(PoolMoveCrashPoints, LeaveOneOwnerWhereverTheDaemonDies) {
   const DesiredState desired = platform_with({"alpha", "beta", "gamma"});
   apply(desired);
   std::size_t points = 0;
@@ -246,7 +251,7 @@ TEST_F(MoveSim, ADaemonThatDiesAnywhereInAMoveLeavesOneOwner) {
       ++points;
     }
   }
-  EXPECT_GT(points, 0U);
+  EXPECT_GT(points, 5U);
 }
 
 }  // namespace

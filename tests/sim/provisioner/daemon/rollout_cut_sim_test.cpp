@@ -342,8 +342,12 @@ INSTANTIATE_TEST_SUITE_P(Ways,
                            return from_then_on.param ? "FromThenOn" : "Once";
                          });
 
-/// The daemon dies at every call of a rollout through a seam, before and after its effect.
-class RolloutCrashPoints : public RolloutSim, public ::testing::WithParamInterface<KillPoint> {};
+/// The daemon dies at every call of a rollout through a seam and at every transaction of it, before
+/// and after its effect.
+class RolloutCrashPoints : public RolloutSim, public ::testing::WithParamInterface<KillPoint> {
+ protected:
+  RolloutCrashPoints() { machine.has_registry_faults = true; }
+};
 
 TEST_P(RolloutCrashPoints, NobodyGoesBeforeTheirTurnAndAnotherApplyFinishesIt) {
   apply(five());

@@ -471,9 +471,11 @@ TEST_F(UpgradeSim, AnApplyMeanwhileIsNotHeldUp) {
   expect_converged(desired);
 }
 
-/// The daemon dies at every call of an upgrade through a seam, before and after its effect.
+/// The daemon dies at every call of an upgrade through a seam and at every transaction of it,
+/// before and after its effect.
 class UpgradeCrashPoints : public UpgradeSim, public ::testing::WithParamInterface<bool> {
  protected:
+  UpgradeCrashPoints() { machine.has_registry_faults = true; }
   void advance_until(const std::function<bool()>& condition) {
     for (int i = 0; i < 400 && !condition(); ++i) {
       machine.sim.advance(1s);
