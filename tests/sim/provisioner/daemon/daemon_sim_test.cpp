@@ -419,7 +419,7 @@ struct Scenario {
 
 class CrashPoints : public DaemonWorld, public ::testing::WithParamInterface<Scenario> {
  protected:
-  CrashPoints() { machine.has_registry_faults = true; }
+  CrashPoints() { count_transactions(); }
   /// Applies `desired` with the daemon dying at call `n` after now. Returns whether it died.
   bool apply_and_die(const DesiredState& desired, std::size_t n, KillPoint point) {
     daemon().plan.kill_at(daemon().plan.calls() + n, point);

@@ -54,6 +54,12 @@ void DaemonWorld::kill_daemon() {
   }
 }
 
+void DaemonWorld::count_transactions() {
+  machine.has_registry_faults = true;
+  kill_daemon();
+  start_daemon();
+}
+
 void DaemonWorld::lose_the_machine() {
   kill_daemon();
   machine.instances.crash("shared-0");

@@ -37,6 +37,9 @@ class DaemonWorld : public ::testing::Test {
   void start_daemon(Duration limit = 60s);
   /// Starts it with call `n` being its death. Whether it died.
   bool start_and_die(std::size_t n, KillPoint point);
+  /// From the next daemon on, which is started, transactions of the registry are calls that it may
+  /// die at too.
+  void count_transactions();
   /// As SIGKILL does: nothing that the daemon's objects do while they die has an effect.
   void kill_daemon();
 

@@ -351,7 +351,7 @@ INSTANTIATE_TEST_SUITE_P(AtEachStep,
 // back.
 class MoveCrashPoints : public HandOverSim, public ::testing::WithParamInterface<Tier> {
  protected:
-  MoveCrashPoints() { machine.has_registry_faults = true; }
+  MoveCrashPoints() { count_transactions(); }
 };
 
 TEST_P(MoveCrashPoints, ConvergeWhereverTheDaemonDies) {

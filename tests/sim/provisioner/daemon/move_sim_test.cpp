@@ -222,7 +222,7 @@ TEST_F(MoveSim, AMoveOfAnEarlierGenerationIsRefused) {
 
 class PoolMoveCrashPoints : public MoveSim {
  protected:
-  PoolMoveCrashPoints() { machine.has_registry_faults = true; }
+  PoolMoveCrashPoints() { count_transactions(); }
 };
 
 TEST_F(PoolMoveCrashPoints, LeaveOneOwnerWhereverTheDaemonDies) {

@@ -346,7 +346,7 @@ INSTANTIATE_TEST_SUITE_P(Ways,
 /// and after its effect.
 class RolloutCrashPoints : public RolloutSim, public ::testing::WithParamInterface<KillPoint> {
  protected:
-  RolloutCrashPoints() { machine.has_registry_faults = true; }
+  RolloutCrashPoints() { count_transactions(); }
 };
 
 TEST_P(RolloutCrashPoints, NobodyGoesBeforeTheirTurnAndAnotherApplyFinishesIt) {

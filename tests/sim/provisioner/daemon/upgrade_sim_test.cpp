@@ -475,7 +475,7 @@ TEST_F(UpgradeSim, AnApplyMeanwhileIsNotHeldUp) {
 /// before and after its effect.
 class UpgradeCrashPoints : public UpgradeSim, public ::testing::WithParamInterface<bool> {
  protected:
-  UpgradeCrashPoints() { machine.has_registry_faults = true; }
+  UpgradeCrashPoints() { count_transactions(); }
   void advance_until(const std::function<bool()>& condition) {
     for (int i = 0; i < 400 && !condition(); ++i) {
       machine.sim.advance(1s);
