@@ -317,7 +317,7 @@ TEST_F(UpDownTest, DownPurgesNothingWithoutItsName) {
 
   EXPECT_EQ(run({"down", "--purge", "--yes"}), ExitCode::kUsage);
   EXPECT_THAT(err(), HasSubstr("--confirm=.voicectl"));
-  EXPECT_EQ(run({"down", "--purge", "--yes", "--confirm=other"}), ExitCode::kFailed);
+  EXPECT_EQ(run({"down", "--purge", "--yes", "--confirm=other"}), ExitCode::kFailure);
 
   EXPECT_NE(files_.find("/home/ann/.voicectl/state/registry.db"), nullptr);
   EXPECT_FALSE(daemon_.was_asked("POST /v1/stop"));
