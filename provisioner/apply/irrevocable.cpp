@@ -14,7 +14,7 @@ using Why = std::optional<std::string>;
 
 /// What the instance erases as soon as it is told, and no longer retention brings back.
 Why erased_by(const UpdateTenant& update, const Snapshot& before) {
-  const auto recorded = before.tenants.find(update.spec.id);
+  const auto recorded = before.tenants.find(update.spec.tenant);
   if (recorded == before.tenants.end()) {
     return std::nullopt;
   }

@@ -40,20 +40,26 @@ struct FakeDaemon {
   void answer(const std::string& question, Result<Json> with) {
     answers[question].push_back(std::move(with));
   }
-  /// The body of the only question of that kind.
-  Json body_of(const std::string& question) const {
-    for (const Question& asked : questions) {
-      if (asked.method + " " + asked.target == question) {
-        return Json::parse(asked.body);
-      }
-    }
-    ADD_FAILURE() << "nobody asked " << question;
-    return Json();
+  /// The body of the first question of that kind.
+  Json body_of(const std::string& question) const { return body_in(questions, question); }
+  Json last_body_of(const std::string& question) const {
+    return body_in({questions.rbegin(), questions.rend()}, question);
   }
   bool was_asked(const std::string& question) const {
     return std::any_of(questions.begin(), questions.end(), [&](const Question& asked) {
       return asked.method + " " + asked.target == question;
     });
+  }
+
+ private:
+  static Json body_in(const std::vector<Question>& asked, const std::string& question) {
+    for (const Question& one : asked) {
+      if (one.method + " " + one.target == question) {
+        return Json::parse(one.body);
+      }
+    }
+    ADD_FAILURE() << "nobody asked " << question;
+    return Json();
   }
 };
 

@@ -410,11 +410,6 @@ struct Scenario {
   std::vector<std::string> after;
   /// What else is asked for afterwards.
   std::function<void(DesiredState&)> change = [](DesiredState&) {};
-  DesiredState wanted() const {
-    DesiredState out = platform_with(after);
-    change(out);
-    return out;
-  }
 };
 
 class CrashPoints : public DaemonWorld, public ::testing::WithParamInterface<Scenario> {
@@ -439,7 +434,8 @@ TEST_P(CrashPoints, ConvergeWhereverTheDaemonDies) {
       SCOPED_TRACE(fmt::format("killed {} call {}",
                                point == KillPoint::kBeforeEffect ? "before" : "after", n));
       apply(platform_with(GetParam().before));
-      const DesiredState wanted = GetParam().wanted();
+      DesiredState wanted = platform_with(GetParam().after);
+      GetParam().change(wanted);
       const bool died = apply_and_die(wanted, n, point);
       kill_daemon();
       start_daemon();

@@ -198,11 +198,12 @@ TEST_F(MoveSim, WhatReplacingAnInstanceDoesIsToldBeforeAnythingIsRecorded) {
       IsOk());
   machine.sim.advance(1s);
   std::vector<std::string> told;
-  for (const Step& step : preview->plan.steps) {
+  for (const ::voicectl::Step& step : preview->plan.steps) {
     told.push_back(describe(step.action));
   }
   std::vector<std::string> planned;
-  for (const Step& step : daemon().daemon->loop().plan(desired)->steps) {
+  const Plan again = *daemon().daemon->loop().plan(desired);
+  for (const ::voicectl::Step& step : again.steps) {
     planned.push_back(describe(step.action));
   }
   EXPECT_EQ(told, planned);
