@@ -60,7 +60,9 @@ Story with_smaller(Story story, const std::function<bool(const Story&)>& still_b
         Story smaller = story;
         smaller[i].*number = value;
         const bool may = story[i].*number > value && still_breaks(smaller);
-        story = may ? std::move(smaller) : std::move(story);
+        if (may) {
+          story = std::move(smaller);
+        }
         return may;
       };
       if (!becomes(0)) {
