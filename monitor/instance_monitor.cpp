@@ -26,21 +26,11 @@ std::optional<MilliCpu> to_milli_cpu(std::optional<double> value) {
                : std::nullopt;
 }
 
-/// In which moves are counted against the pace.
-constexpr Duration kPaceSpan = std::chrono::minutes(1);
 /// Room in the windows beyond the longest dwell.
 constexpr std::size_t kSparePoints = 8;
 /// So long is it remembered at least when a tenant that is not seen was moved, and that it could
 /// not be: it may be in an instance that starts anew.
 constexpr Duration kRememberedFor = std::chrono::hours(1);
-
-void hold_back(PromotionDecision& decision, Duration wait) {
-  decision.kind.reset();
-  decision.rule = PromotionRule::kRetry;
-  decision.reason =
-      "it could not be moved a short while ago; it has " + std::exchange(decision.reason, "");
-  decision.otherwise = {"it is tried again in " + format_duration(wait)};
-}
 
 /// How fast a total grew; nullopt if it was counted anew meanwhile.
 std::optional<double> growth(std::uint64_t before, std::uint64_t now, Duration passed) {
@@ -278,6 +268,7 @@ void InstanceMonitor::forget_older_than(MonoTime now, Duration age) {
                 [&](const auto& entry) { return !instance_loads_.contains(entry.first); });
   std::erase_if(tenants_, [&](const auto& entry) { return !tenant_loads_.contains(entry.first); });
   const Duration remembered = std::max<Duration>(kRememberedFor, policy_.cooldown);
+  std::erase_if(recalled_, [&](const auto& entry) { return now - entry.second > remembered; });
   std::erase_if(placements_, [&](const auto& entry) { return now - entry.second.at > remembered; });
   std::erase_if(looked_at_, [&](const auto& entry) { return now - entry.second > remembered; });
   for (std::map<TenantId, Attempt>* const attempts : {&attempts_, &balance_attempts_}) {
@@ -289,110 +280,6 @@ void InstanceMonitor::forget_older_than(MonoTime now, Duration age) {
 std::optional<MonoTime> InstanceMonitor::looked_at(const InstanceId& instance) const {
   const auto found = looked_at_.find(instance);
   return found == looked_at_.end() ? std::nullopt : std::optional(found->second);
-}
-
-std::optional<MonoTime> InstanceMonitor::kind_changed_at(const TenantId& tenant) const {
-  const auto seen = placements_.find(tenant);
-  return seen == placements_.end() ? std::nullopt : seen->second.kind_changed_at;
-}
-
-const InstanceMonitor::TenantHistory* InstanceMonitor::history_of(
-    const RecordedTenant& record) const {
-  const auto history = tenants_.find(record.spec.tenant);
-  // While it moves, what was seen belongs to another placement than the recorded one.
-  return history == tenants_.end() || history->second.instance != record.placement
-             ? nullptr
-             : &history->second;
-}
-
-std::size_t InstanceMonitor::recent_moves(MonoTime now) const {
-  return static_cast<std::size_t>(std::count_if(moves_.begin(), moves_.end(),
-                                                [&](MonoTime at) { return now - at < kPaceSpan; }));
-}
-
-std::vector<PromotionDecision> InstanceMonitor::judge(MonoTime now,
-                                                      const Snapshot& recorded) const {
-  return decide(now, recorded, Told::kEverybody);
-}
-
-std::vector<PromotionDecision> InstanceMonitor::movers(MonoTime now,
-                                                       const Snapshot& recorded) const {
-  std::vector<PromotionDecision> out = decide(now, recorded, Told::kMovers);
-  std::erase_if(out, [](const PromotionDecision& decision) { return !decision.kind; });
-  return out;
-}
-
-std::vector<PromotionDecision> InstanceMonitor::decide(MonoTime now,
-                                                       const Snapshot& recorded,
-                                                       Told told) const {
-  std::vector<PromotionDecision> out;
-  std::vector<PricePlan> plans;
-  HostSituation host{0, recent_moves(now)};
-  for (const auto& [tenant, record] : recorded.tenants) {
-    host.promoted += record.wish ? 1 : 0;
-    const TenantHistory* const history = history_of(record);
-    const auto instance =
-        record.placement ? recorded.instances.find(*record.placement) : recorded.instances.end();
-    if (history == nullptr || instance == recorded.instances.end()) {
-      continue;
-    }
-    const TenantSituation situation{tenant,
-                                    record.spec.tier,
-                                    record.spec.plan,
-                                    instance->second.kind,
-                                    record.wish.has_value(),
-                                    kind_changed_at(tenant),
-                                    history->load};
-    if (told == Told::kMovers && !judge_tenant(policy_, situation, now).kind) {
-      continue;
-    }
-    out.push_back(decide_promotion(policy_, situation, now));
-    plans.push_back(record.spec.plan);
-    const auto attempt = attempts_.find(tenant);
-    if (out.back().kind && attempt != attempts_.end() && now < attempt->second.not_before) {
-      hold_back(out.back(), attempt->second.not_before - now);
-    }
-  }
-  keep_within_limits(policy_, host, plans, out);
-  return out;
-}
-
-std::vector<PromotionDecision> InstanceMonitor::news(MonoTime now, const Snapshot& recorded) {
-  std::vector<PromotionDecision> out;
-  std::map<TenantId, PromotionKind> told;
-  for (PromotionDecision& decision : movers(now, recorded)) {
-    told.emplace(decision.tenant, *decision.kind);
-    const auto before = told_.find(decision.tenant);
-    if (before == told_.end() || before->second != *decision.kind) {
-      out.push_back(std::move(decision));
-    }
-  }
-  told_ = std::move(told);
-  return out;
-}
-
-void InstanceMonitor::note_attempt(MonoTime now, const TenantId& tenant, Attempted what) {
-  std::erase_if(moves_, [&](MonoTime at) { return now - at >= kPaceSpan; });
-  moves_.push_back(now);
-  Attempt& attempt = (what == Attempted::kKind ? attempts_ : balance_attempts_)[tenant];
-  attempt.not_before = now + backoff_without_jitter(kMoveRetry, attempt.count + 1);
-  ++attempt.count;
-}
-
-std::vector<TenantId> InstanceMonitor::stranded(MonoTime now, const Snapshot& recorded) const {
-  std::vector<TenantId> out;
-  for (const auto& [tenant, record] : recorded.tenants) {
-    const auto instance =
-        record.placement ? recorded.instances.find(*record.placement) : recorded.instances.end();
-    const auto attempt = attempts_.find(tenant);
-    const bool is_where_it_belongs =
-        instance == recorded.instances.end() || record.spec.tier != Tier::kAuto ||
-        record.wish.has_value() == (instance->second.kind == InstanceKind::kDedicated);
-    if (!is_where_it_belongs && (attempt == attempts_.end() || now >= attempt->second.not_before)) {
-      out.push_back(tenant);
-    }
-  }
-  return out;
 }
 
 }  // namespace voicectl

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/backoff.h"
@@ -12,6 +13,7 @@
 #include "base/ids.h"
 #include "base/metrics_text.h"
 #include "base/units.h"
+#include "monitor/host_room.h"
 #include "monitor/load_report.h"
 #include "monitor/load_window.h"
 #include "monitor/pool_balance.h"
@@ -105,12 +107,24 @@ class InstanceMonitor {
   /// What is decided now about every tenant that is placed, in the order of their names. `recorded`
   /// says who is placed where. A tenant that is on its way is left out until it was seen there.
   std::vector<PromotionDecision> judge(MonoTime now, const Snapshot& recorded) const;
-  /// Those of them that are to be moved now. What is asked every few seconds about everybody:
-  /// reasons are put into words for these alone.
-  std::vector<PromotionDecision> movers(MonoTime now, const Snapshot& recorded) const;
+  /// Those of them that are to be moved now, in the order in which they are to be. What is asked
+  /// every few seconds about everybody: reasons are put into words for these alone. Who carries
+  /// the first of them out asks again for the next: a promotion must not count on a demotion that
+  /// is not done. `ask_room` may be empty: nothing is known of the host then.
+  std::vector<PromotionDecision> movers(MonoTime now,
+                                        const Snapshot& recorded,
+                                        const AskRoom& ask_room = {}) const;
 
   /// Those with a move that hold now and did not when this was last asked: each is told once.
-  std::vector<PromotionDecision> news(MonoTime now, const Snapshot& recorded);
+  std::vector<PromotionDecision> news(MonoTime now,
+                                      const Snapshot& recorded,
+                                      const AskRoom& ask_room = {});
+
+  /// What `judge` is to know of the host, for a short while.
+  void note_room(MonoTime now, const HostRoom& room);
+
+  /// It was promoted or demoted then, by a monitor before this one: its cooldown goes on.
+  void recall_move(const TenantId& tenant, MonoTime at);
 
   /// Somebody begins to move it, or tries again. Until it was seen where it was to go, no move of
   /// that sort is decided about it for the time of kMoveRetry.
@@ -176,6 +190,7 @@ class InstanceMonitor {
                    std::optional<MilliCpu> share);
 
   void note_placement(MonoTime now, const InstanceReport& report, const TenantId& tenant);
+  std::optional<MonoTime> recalled(const TenantId& tenant) const;
   std::optional<MonoTime> kind_changed_at(const TenantId& tenant) const;
   /// So that the longest dwell of the policy fits.
   void size_windows();
@@ -184,7 +199,14 @@ class InstanceMonitor {
   const TenantHistory* history_of(const RecordedTenant& record) const;
   std::size_t recent_moves(MonoTime now) const;
   enum class Told { kEverybody, kMovers };
-  std::vector<PromotionDecision> decide(MonoTime now, const Snapshot& recorded, Told told) const;
+  std::vector<PromotionDecision> decide(MonoTime now,
+                                        const Snapshot& recorded,
+                                        Told told,
+                                        const AskRoom& ask_room) const;
+  /// Whether anybody would be promoted, and something of the host is kept.
+  bool is_room_needed(const std::vector<PromotionDecision>& decisions) const;
+  /// What the smallest instance takes: a new one is taken to need as much.
+  Bytes least_process() const;
   /// It is left where it is for a while.
   bool rests(MonoTime now, const TenantId& tenant) const;
   std::vector<InstanceId> pool_of(MonoTime now, const Snapshot& recorded) const;
@@ -204,6 +226,9 @@ class InstanceMonitor {
   std::map<TenantId, ObservedTenantLoad> tenant_loads_;
   std::map<TenantId, PromotionKind> told_;
   std::map<TenantId, SeenPlacement> placements_;
+  std::map<TenantId, MonoTime> recalled_;
+  /// What was last seen of the host, and when.
+  std::optional<std::pair<MonoTime, HostRoom>> room_;
   std::map<TenantId, Attempt> attempts_;
   std::map<TenantId, Attempt> balance_attempts_;
   /// When moves were begun, oldest first; those of the last minute.

@@ -51,8 +51,9 @@ bool InstanceMonitor::rests(MonoTime now, const TenantId& tenant) const {
   const Duration rest = std::max<Duration>(policy_.cooldown, policy_.balance.dwell);
   const auto seen = placements_.find(tenant);
   const auto attempt = balance_attempts_.find(tenant);
-  return (seen != placements_.end() && seen->second.placed_at &&
-          now - *seen->second.placed_at < rest) ||
+  const std::optional<MonoTime> moved_at =
+      std::max(recalled(tenant), seen == placements_.end() ? std::nullopt : seen->second.placed_at);
+  return (moved_at && now - *moved_at < rest) ||
          (attempt != balance_attempts_.end() && now < attempt->second.not_before);
 }
 

@@ -59,6 +59,19 @@ PromotionVerdict judge_alone(const PromotionPolicy& policy,
   return verdict;
 }
 
+/// Whether one process more would leave less than that. What is not known does not hold anybody.
+bool eats_into(const PoolReserve& reserve, const HostRoom& room, Bytes process) {
+  const bool is_memory_short = reserve.memory.count > 0 && room.memory &&
+                               room.memory->count < reserve.memory.count + process.count;
+  return is_memory_short || (room.cpu && room.cpu->count < reserve.cpu.count);
+}
+
+void take_process(HostRoom& room, Bytes process) {
+  if (room.memory) {
+    room.memory->count -= std::min(room.memory->count, process.count);
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(PromotionKind kind) {
@@ -93,6 +106,8 @@ std::string_view name_of(PromotionRule rule) {
       return "quiet";
     case PromotionRule::kBudget:
       return "budget";
+    case PromotionRule::kReserve:
+      return "reserve";
     case PromotionRule::kPace:
       return "pace";
     case PromotionRule::kRetry:
@@ -138,32 +153,41 @@ double pressure_of(const PromotionPolicy& policy, const TenantSituation& situati
   return most;
 }
 
+bool goes_before(const MoveCandidate& a, const MoveCandidate& b) {
+  const auto rank = [](const MoveCandidate& one) {
+    const bool is_promotion = one.kind == PromotionKind::kPromote;
+    const int plan = static_cast<int>(one.plan);
+    return std::make_tuple(is_promotion, is_promotion ? -plan : plan,
+                           is_promotion ? -one.pressure : one.pressure, one.tenant);
+  };
+  return rank(a) < rank(b);
+}
+
 std::vector<MoveAdmission> admit_moves(const PromotionPolicy& policy,
                                        const HostSituation& host,
                                        const std::vector<MoveCandidate>& candidates) {
   std::vector<std::size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto rank = [&](std::size_t i) {
-    const MoveCandidate& one = candidates[i];
-    return std::make_tuple(one.kind == PromotionKind::kPromote, -static_cast<int>(one.plan),
-                           -one.pressure, one.tenant);
-  };
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return goes_before(candidates[a], candidates[b]);
+  });
   std::vector<MoveAdmission> out(candidates.size());
   std::size_t promoted = host.promoted;
   std::size_t moves = host.recent_moves;
+  HostRoom room = host.room;
   for (const std::size_t i : order) {
     const bool is_promotion = candidates[i].kind == PromotionKind::kPromote;
-    out[i] = {std::nullopt, promoted, moves};
+    out[i] = {std::nullopt, promoted, moves, room};
     if (is_promotion && promoted >= policy.max_promoted) {
       out[i].held_by = PromotionRule::kBudget;
+    } else if (is_promotion && eats_into(policy.reserve, room, host.process)) {
+      out[i].held_by = PromotionRule::kReserve;
     } else if (moves >= policy.moves_per_minute) {
       out[i].held_by = PromotionRule::kPace;
     } else {
       ++moves;
       promoted += is_promotion ? 1 : 0;
-      promoted -= !is_promotion && promoted > 0 ? 1 : 0;
+      take_process(room, is_promotion ? host.process : Bytes{});
     }
   }
   return out;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "monitor/host_room.h"
 #include "monitor/measures.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/model/snapshot.h"
@@ -36,6 +37,7 @@ enum class PromotionRule {
   kBusy,          ///< busy for long enough: promoted
   kQuiet,         ///< quiet for long enough: demoted
   kBudget,        ///< it would be promoted, and as many as may be are
+  kReserve,       ///< it would be promoted, and the host's rest is kept for the pool
   kPace,          ///< it would be moved, and as many as may be were within a minute
   kRetry,         ///< it would be moved, and could not be a short while ago
 };
@@ -100,6 +102,7 @@ struct PromotionDecision {
   std::vector<MeasureView> measures;
   /// See pressure_of.
   double pressure = 0;
+  PricePlan plan = PricePlan::kStarter;
 };
 
 /// What judge_tenant says, with the reasons.
@@ -109,10 +112,14 @@ PromotionDecision decide_promotion(const PromotionPolicy& policy,
 
 /// What else is going on on the host.
 struct HostSituation {
-  /// Tenants that the monitor wishes alone, as recorded.
+  /// Tenants that have, or are to have, an instance because the monitor wishes it or did so until
+  /// now: one that is demoted counts until it has left.
   std::size_t promoted = 0;
   /// Moves that the monitor began within the last minute.
   std::size_t recent_moves = 0;
+  HostRoom room{};
+  /// Memory that a process costs.
+  Bytes process{};
 };
 
 /// A verdict that would move a tenant.
@@ -123,24 +130,33 @@ struct MoveCandidate {
   std::string_view tenant;
 };
 
-/// What becomes of a candidate, and how many were promoted and moved when it was its turn.
+/// Whether `a` moves before `b`. Demotions come first, they make room: the cheaper plan and then
+/// the quieter tenant before the others. Then promotions: the dearer plan and then the busier
+/// tenant. Ties by name.
+bool goes_before(const MoveCandidate& a, const MoveCandidate& b);
+
+/// What becomes of a candidate, and how many were promoted and moved, and what the host had left,
+/// when it was its turn.
 struct MoveAdmission {
-  /// kBudget or kPace; absent: it moves.
+  /// kBudget, kReserve or kPace; absent: it moves.
   std::optional<PromotionRule> held_by;
   std::size_t promoted = 0;
   std::size_t moves = 0;
+  HostRoom room{};
 };
 
-/// One for each candidate. Demotions come first, they make room; then promotions, the dearer plan
-/// and then the busier tenant before the others, ties by name.
+/// One for each candidate, in the order of goes_before. The room that a demotion makes counts when
+/// it is done, and not when it is decided: it may be refused, or fail.
 std::vector<MoveAdmission> admit_moves(const PromotionPolicy& policy,
                                        const HostSituation& host,
                                        const std::vector<MoveCandidate>& candidates);
 
+/// REQUIRES: the decision is to move; it outlives what is returned.
+MoveCandidate candidate_of(const PromotionDecision& decision);
+
 /// Takes back those of the decisions that admit_moves holds back; they say so then.
 void keep_within_limits(const PromotionPolicy& policy,
                         const HostSituation& host,
-                        const std::vector<PricePlan>& plans,
                         std::vector<PromotionDecision>& decisions);
 
 }  // namespace voicectl

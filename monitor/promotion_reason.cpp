@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "monitor/promotion_policy.h"
 
 namespace voicectl {
@@ -30,9 +29,12 @@ std::vector<MeasureView> measures_of(const PromotionPolicy& policy,
 }
 
 std::string busy(const MeasureView& measure, Duration dwell) {
-  return fmt::format("{:.0f} {}, at or above the high mark of {:.0f} for {} (dwell {})",
-                     *measure.value, measure.unit, measure.high, format_duration(*measure.busy_for),
-                     format_duration(dwell));
+  const std::string what = fmt::format("{:.0f} {}, at or above the high mark of {:.0f}",
+                                       *measure.value, measure.unit, measure.high);
+  return dwell == Duration::zero()
+             ? what
+             : fmt::format("{} for {} (dwell {})", what, format_duration(*measure.busy_for),
+                           format_duration(dwell));
 }
 
 std::string quiet(const MeasureView& measure, Duration dwell) {
@@ -61,23 +63,41 @@ const MeasureView& longest_busy(const std::vector<MeasureView>& measures) {
       [](const MeasureView& a, const MeasureView& b) { return a.busy_for < b.busy_for; });
 }
 
+void explain_between_marks(Duration dwell, PromotionDecision& decision) {
+  decision.reason = all_shown(decision.measures);
+  for (const MeasureView& measure : decision.measures) {
+    const std::string what = fmt::format("{:.0f} {} or more", measure.high, measure.unit);
+    decision.otherwise.push_back(
+        dwell == Duration::zero()
+            ? what + " would promote it at once"
+            : fmt::format("{} for {} would promote it", what, format_duration(dwell)));
+  }
+}
+
+/// Each measure that has held for the dwell would have been enough: all of them are told.
+void explain_busy(Duration dwell, PromotionDecision& decision) {
+  std::string less;
+  for (const MeasureView& measure : decision.measures) {
+    if (measure.busy_for >= dwell) {
+      decision.reason += (decision.reason.empty() ? "" : "; ") + busy(measure, dwell);
+      less += fmt::format("{}less than {:.0f} {}", less.empty() ? "" : " and ", measure.high,
+                          measure.unit);
+    }
+  }
+  decision.otherwise.push_back(less + " would have left it in the pool");
+}
+
 void explain_in_pool(Duration dwell, PromotionDecision& decision) {
   if (decision.rule == PromotionRule::kBetweenMarks) {
-    decision.reason = all_shown(decision.measures);
-    for (const MeasureView& measure : decision.measures) {
-      decision.otherwise.push_back(fmt::format("{:.0f} {} or more for {} would promote it",
-                                               measure.high, measure.unit, format_duration(dwell)));
-    }
-    return;
+    explain_between_marks(dwell, decision);
+  } else if (decision.rule == PromotionRule::kBusy) {
+    explain_busy(dwell, decision);
+  } else {
+    const MeasureView& longest = longest_busy(decision.measures);
+    decision.reason = busy(longest, dwell);
+    decision.otherwise.push_back(fmt::format("{} more like this would promote it",
+                                             format_duration(dwell - *longest.busy_for)));
   }
-  const MeasureView& longest = longest_busy(decision.measures);
-  decision.reason = busy(longest, dwell);
-  decision.otherwise.push_back(
-      decision.rule == PromotionRule::kDwell
-          ? fmt::format("{} more like this would promote it",
-                        format_duration(dwell - *longest.busy_for))
-          : fmt::format("less than {:.0f} {} would have left it in the pool", longest.high,
-                        longest.unit));
 }
 
 void explain_alone(Duration dwell, PromotionDecision& decision) {
@@ -144,9 +164,47 @@ void explain(const PromotionPolicy& policy,
                  ? explain_in_pool(policy.marks_for(situation.plan).high_dwell, out)
                  : explain_alone(policy.low_dwell, out);
     case PromotionRule::kBudget:
+    case PromotionRule::kReserve:
     case PromotionRule::kPace:
     case PromotionRule::kRetry:
       return;  // no verdict about one tenant
+  }
+}
+
+std::string reserve_reason(const PoolReserve& reserve, const HostRoom& room, Bytes process) {
+  std::string out;
+  if (room.memory && reserve.memory.count > 0) {
+    out = fmt::format("{} of memory are free, a process takes {}, and {} are kept for the pool",
+                      room.memory->str(), process.str(), reserve.memory.str());
+  }
+  if (room.cpu && reserve.cpu.count > 0) {
+    out += fmt::format("{}{} mCPU are idle, and {} are kept for the pool", out.empty() ? "" : "; ",
+                       room.cpu->count, reserve.cpu.count);
+  }
+  return out;
+}
+
+void hold_back(const PromotionPolicy& policy,
+               const HostSituation& host,
+               const MoveAdmission& admission,
+               PromotionDecision& decision) {
+  decision.kind.reset();
+  decision.rule = *admission.held_by;
+  if (decision.rule == PromotionRule::kBudget) {
+    decision.reason = fmt::format("{} of {} tenants are promoted already; it has {}",
+                                  admission.promoted, policy.max_promoted, decision.reason);
+    decision.otherwise = {"a higher monitor.max_promoted, or a demotion, would let it be promoted"};
+  } else if (decision.rule == PromotionRule::kReserve) {
+    decision.reason =
+        fmt::format("{}; it has {}", reserve_reason(policy.reserve, admission.room, host.process),
+                    decision.reason);
+    decision.otherwise = {
+        "a smaller monitor.reserve, or a host with more room, would let it be "
+        "promoted"};
+  } else {
+    decision.reason = fmt::format("{} moves were begun within a minute (limit {}); it has {}",
+                                  admission.moves, policy.moves_per_minute, decision.reason);
+    decision.otherwise = {"it is next when the minute is over"};
   }
 }
 
@@ -162,43 +220,31 @@ PromotionDecision decide_promotion(const PromotionPolicy& policy,
                         "",
                         {},
                         measures_of(policy, situation, now),
-                        pressure_of(policy, situation)};
+                        pressure_of(policy, situation),
+                        situation.plan};
   explain(policy, situation, now, out);
   return out;
 }
 
+MoveCandidate candidate_of(const PromotionDecision& decision) {
+  return {*decision.kind, decision.plan, decision.pressure, decision.tenant.str()};
+}
+
 void keep_within_limits(const PromotionPolicy& policy,
                         const HostSituation& host,
-                        const std::vector<PricePlan>& plans,
                         std::vector<PromotionDecision>& decisions) {
-  VC_CHECK(plans.size() == decisions.size(), "one plan for each decision");
   std::vector<MoveCandidate> candidates;
   std::vector<PromotionDecision*> movers;
-  for (std::size_t i = 0; i < decisions.size(); ++i) {
-    if (decisions[i].kind) {
-      candidates.push_back(
-          {*decisions[i].kind, plans[i], decisions[i].pressure, decisions[i].tenant.str()});
-      movers.push_back(&decisions[i]);
+  for (PromotionDecision& decision : decisions) {
+    if (decision.kind) {
+      candidates.push_back(candidate_of(decision));
+      movers.push_back(&decision);
     }
   }
   const std::vector<MoveAdmission> admissions = admit_moves(policy, host, candidates);
   for (std::size_t i = 0; i < movers.size(); ++i) {
-    const MoveAdmission& admission = admissions[i];
-    if (!admission.held_by) {
-      continue;
-    }
-    PromotionDecision& decision = *movers[i];
-    decision.kind.reset();
-    decision.rule = *admission.held_by;
-    if (decision.rule == PromotionRule::kBudget) {
-      decision.reason = fmt::format("{} of {} tenants are promoted already; it has {}",
-                                    admission.promoted, policy.max_promoted, decision.reason);
-      decision.otherwise = {
-          "a higher monitor.max_promoted, or a demotion, would let it be promoted"};
-    } else {
-      decision.reason = fmt::format("{} moves were begun within a minute (limit {}); it has {}",
-                                    admission.moves, policy.moves_per_minute, decision.reason);
-      decision.otherwise = {"it is next when the minute is over"};
+    if (admissions[i].held_by) {
+      hold_back(policy, host, admissions[i], *movers[i]);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,16 @@ namespace {
 constexpr Duration kPaceSpan = std::chrono::minutes(1);
 /// Room in the windows beyond the longest dwell.
 constexpr std::size_t kSparePoints = 8;
+
+/// So often does the daemon decide between two frames; it begins one move each time.
+std::size_t rounds_between(Duration interval) {
+  return static_cast<std::size_t>(std::max<Duration::rep>(1, interval / kSampleInterval));
+}
+
+/// It has an instance, or is to have one.
+bool is_promoted(const TenantSituation& situation) {
+  return situation.is_wished || situation.placement == InstanceKind::kDedicated;
+}
 
 /// A tenant as the replay has it at a moment.
 struct Played {
@@ -141,6 +152,8 @@ class Replay {
       end_dedicated(number);
       one.situation.placement =
           one.situation.is_wished ? InstanceKind::kDedicated : InstanceKind::kShared;
+      // Only now a demotion has made room.
+      promoted_ -= one.situation.is_wished ? 0 : 1;
       one.situation.placed_at = MonoTime(now_);
       one.placed_since = now_;
     }
@@ -172,7 +185,7 @@ class Replay {
   void leave(std::uint32_t number) {
     Played& one = *tenants_[number];
     end_dedicated(number);
-    promoted_ -= one.situation.is_wished ? 1 : 0;
+    promoted_ -= is_promoted(one.situation) ? 1 : 0;
     one.situation.is_wished = false;
     one.situation.placement = InstanceKind::kShared;
     // What it did before says nothing of one that comes again under its name.
@@ -236,12 +249,20 @@ class Replay {
     while (!moves_.empty() && now_ - moves_.front() >= kPaceSpan) {
       moves_.pop_front();
     }
+    // Nothing is known of the host, so that its reserve holds nobody back.
     const std::vector<MoveAdmission> admissions =
-        admit_moves(policy_, {promoted_, moves_.size()}, candidates);
-    for (std::size_t i = 0; i < who.size(); ++i) {
+        admit_moves(policy_, {promoted_, moves_.size(), {}, {}}, candidates);
+    std::vector<std::size_t> order(who.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return goes_before(candidates[a], candidates[b]);
+    });
+    std::size_t left = rounds_between(recording_.interval());
+    for (const std::size_t i : order) {
       const bool is_promotion = candidates[i].kind == PromotionKind::kPromote;
-      if (!admissions[i].held_by) {
+      if (!admissions[i].held_by && left > 0) {
         begin_move(who[i], candidates[i].kind);
+        --left;
       } else if (is_promotion) {
         ++held_back_;
       }
@@ -256,7 +277,7 @@ class Replay {
     const bool is_flap = one.moved_at && now_ - *one.moved_at < kFlapSpan;
     one.moved_at = now_;
     one.situation.is_wished = is_promotion;
-    promoted_ = is_promotion ? promoted_ + 1 : promoted_ - 1;
+    promoted_ += is_promotion ? 1 : 0;
     counts.promotions += is_promotion ? 1 : 0;
     counts.demotions += is_promotion ? 0 : 1;
     counts.flaps += is_flap ? 1 : 0;

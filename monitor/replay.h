@@ -60,7 +60,7 @@ struct ReplayResult {
   std::uint64_t flaps = 0;
   Duration over_mark{0};
   Duration dedicated{0};
-  /// Due for a promotion, and held back by the budget or the pace.
+  /// Due for a promotion, and held back by the budget, the pace or whoever moved first.
   Duration held_back{0};
   std::uint32_t most_promoted = 0;
   /// Bytes at the end of the recording that were never finished.
@@ -79,7 +79,10 @@ struct ReplayResult {
 /// were `on`.
 ///
 /// What it cannot know, it takes as follows. Load is the tenant's own: it is the same wherever the
-/// tenant runs. A move takes until the next sample. A sample holds until the next one, and a time
+/// tenant runs. A move takes until the next sample, and a demotion makes room then. The daemon
+/// decides every kSampleInterval and begins one move each time, so between two samples at most as
+/// many are begun as it would decide times. What the host had to spare is not recorded, and its
+/// reserve holds nobody back. A sample holds until the next one, and a time
 /// without any (a gap of more than two intervals) breaks dwells and counts for nothing. Tenants of
 /// another tier than auto stay where they are.
 /// ERRORS: kInvalidArgument for a policy that makes no sense; those of RecordingReader.

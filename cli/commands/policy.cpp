@@ -38,7 +38,8 @@ void add_marks(Table& table, std::string_view name, const LoadMarks& marks) {
   };
   table.add({std::string(name), fmt::format("{} / {}", marks.high_sessions, marks.low_sessions),
              fmt::format("{} / {}", marks.high_cpu.count, marks.low_cpu.count), extra(marks.p99_ms),
-             extra(marks.in_flight), format_duration(marks.high_dwell)});
+             extra(marks.in_flight),
+             marks.high_dwell.count() == 0 ? "at once" : format_duration(marks.high_dwell)});
 }
 
 void print_policy(Console& console, const PromotionPolicy& policy) {
@@ -50,6 +51,8 @@ void print_policy(Console& console, const PromotionPolicy& policy) {
   line("cooldown", format_duration(policy.cooldown));
   line("most promoted", std::to_string(policy.max_promoted));
   line("spare", std::to_string(policy.spare));
+  line("kept for the pool",
+       fmt::format("{}, {} mCPU", policy.reserve.memory.str(), policy.reserve.cpu.count));
   line("moves a minute", std::to_string(policy.moves_per_minute));
   line("rebalance", policy.balance.spread.count == 0
                         ? std::string("never")

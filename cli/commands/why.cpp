@@ -45,6 +45,13 @@ std::string otherwise_of(const Json& decision) {
   return out;
 }
 
+std::string whole(const Json& measure, std::string_view key) {
+  const auto found = measure.find(key);
+  return found == measure.end() || !found->is_number()
+             ? std::string("-")
+             : fmt::format("{:.0f}", found->get<double>());
+}
+
 void print_measures(Console& console, const Json& decision) {
   Table table({{"MEASURE"},
                {"NOW", Align::kRight},
@@ -53,14 +60,9 @@ void print_measures(Console& console, const Json& decision) {
                {"BUSY FOR", Align::kRight},
                {"QUIET FOR", Align::kRight}});
   for (const Json& measure : decision.value("measures", Json::array())) {
-    const auto number = [&](std::string_view key) {
-      const auto found = measure.find(key);
-      return found == measure.end() || !found->is_number()
-                 ? std::string("-")
-                 : fmt::format("{:.0f}", found->get<double>());
-    };
-    table.add({cell(measure, "unit"), number("value"), number("low"), number("high"),
-               seconds_cell(measure, "busy_s"), seconds_cell(measure, "quiet_s")});
+    table.add({cell(measure, "unit"), whole(measure, "value"), whole(measure, "low"),
+               whole(measure, "high"), seconds_cell(measure, "busy_s"),
+               seconds_cell(measure, "quiet_s")});
   }
   console.out << '\n' << table.str(console.out_palette);
 }
@@ -107,17 +109,28 @@ std::string day_of(const Json& answer) {
   return out + " (voicectl tenant load).";
 }
 
+/// What it was decided by, and the marks of then: "25 live sessions (5/20)".
+std::string measures_of(const Json& detail) {
+  std::string out;
+  for (const Json& measure : detail.value("measures", Json::array())) {
+    out +=
+        fmt::format("{}{} {} ({}/{})", out.empty() ? "" : ", ", whole(measure, "value"),
+                    string_or(measure, "unit", "?"), whole(measure, "low"), whole(measure, "high"));
+  }
+  return out.empty() ? "-" : out;
+}
+
 void print_history(Console& console, const Json& answer) {
   const Json history = answer.value("history", Json::array());
   if (!history.is_array() || history.empty()) {
     console.out << "\nThe monitor has decided nothing about it before.\n";
     return;
   }
-  Table table({{"AT"}, {"DECISION"}, {"REASON"}});
+  Table table({{"AT"}, {"DECISION"}, {"MEASURES (LOW/HIGH MARK)"}, {"REASON"}});
   for (const Json& event : history) {
     const Json detail = event.value("detail", Json::object());
     const std::string reason = string_or(detail, "reason", string_or(detail, "error", ""));
-    table.add({cell(event, "at"), cell(event, "name"), reason});
+    table.add({cell(event, "at"), cell(event, "name"), measures_of(detail), reason});
   }
   console.out << '\n' << table.str(console.out_palette);
 }

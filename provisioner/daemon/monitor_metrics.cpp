@@ -180,8 +180,8 @@ class MonitorText {
                  [](const Load& load) {
                    return load.usage ? std::optional(number(load.usage->threads)) : std::nullopt;
                  });
-    per_instance("voicectl_instance_open_fds", kGauge, "Open descriptors of the process, counted once a minute.",
-                 [](const Load& load) {
+    per_instance("voicectl_instance_open_fds", kGauge,
+                 "Open descriptors of the process, counted once a minute.", [](const Load& load) {
                    return load.usage && load.usage->descriptors
                               ? std::optional(number(*load.usage->descriptors))
                               : std::nullopt;
@@ -276,7 +276,7 @@ class MonitorText {
         {PromotionRule::kModeOff, PromotionRule::kTier, PromotionRule::kWished,
          PromotionRule::kCooldown, PromotionRule::kUnseen, PromotionRule::kBetweenMarks,
          PromotionRule::kDwell, PromotionRule::kBusy, PromotionRule::kQuiet, PromotionRule::kBudget,
-         PromotionRule::kPace, PromotionRule::kRetry});
+         PromotionRule::kReserve, PromotionRule::kPace, PromotionRule::kRetry});
     out_.begin("voicectl_monitor_decisions", kGauge,
                "Tenants by the rule that decides about them now.");
     for (const PromotionRule rule : kRules) {

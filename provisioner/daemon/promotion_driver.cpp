@@ -12,8 +12,14 @@
 namespace voicectl {
 namespace {
 
+constexpr std::string_view kTenantKind = "tenant/";
+/// Enough for the longest cooldown that is worth remembering: at the usual pace, four hours.
+constexpr std::size_t kRecalledDemotions = 1000;
+/// Less than between two rounds.
+constexpr Duration kRoomEvery = kSampleInterval * 4 / 5;
+
 std::string subject_of_tenant(const TenantId& tenant) {
-  return "tenant/" + tenant.str();
+  return std::string(kTenantKind) + tenant.str();
 }
 
 Json seconds_of(const std::optional<Duration>& held) {
@@ -49,6 +55,10 @@ void PromotionDriver::consider() {
   if (!platform) {
     return;
   }
+  if (recall_ != Recall::kDone) {
+    recall();
+    return;
+  }
   deps_.monitor.set_policy(platform->monitor);
   deps_.monitor.note_pool(deps_.reactor.now(), deps_.recorded.snapshot());
   if (platform->monitor.mode == PromotionMode::kOn) {
@@ -58,14 +68,65 @@ void PromotionDriver::consider() {
   }
 }
 
+void PromotionDriver::recall() {
+  if (std::exchange(recall_, Recall::kAsked) == Recall::kAsked) {
+    return;
+  }
+  deps_.registry.run<std::vector<EventRecord>>(
+      [](Registry& registry) {
+        return registry.latest_events_named("monitor.demotes", kRecalledDemotions);
+      },
+      [this](const Result<std::vector<EventRecord>>& demotions) {
+        // What cannot be read now is asked for again in the next round.
+        recall_ = demotions.has_error() ? Recall::kDue : Recall::kDone;
+        if (demotions.has_value()) {
+          take_recalled(*demotions);
+        }
+      });
+}
+
+void PromotionDriver::take_recalled(const std::vector<EventRecord>& demotions) {
+  const auto recall_from = [&](const TenantId& tenant, WallTime then) {
+    // The clock may have been set since. Back: then it counts as moved now, and nobody waits for
+    // longer than one cooldown.
+    const auto passed = std::max(Duration::zero(), Duration(deps_.wall.now() - then));
+    deps_.monitor.recall_move(tenant, deps_.reactor.now() - passed);
+  };
+  const std::map<TenantId, RecordedTenant>& tenants = deps_.recorded.snapshot().tenants;
+  for (const auto& [tenant, record] : tenants) {
+    if (record.wish) {
+      recall_from(tenant, record.wish->since);
+    }
+  }
+  // The oldest first: the newest of a tenant is the one that counts.
+  for (auto event = demotions.rbegin(); event != demotions.rend(); ++event) {
+    const Result<TenantId> tenant =
+        TenantId::parse(event->subject.substr(std::min(event->subject.size(), kTenantKind.size())));
+    const auto record = tenant.has_value() ? tenants.find(*tenant) : tenants.end();
+    // One with a wish was not demoted after all, or was promoted again.
+    if (record != tenants.end() && !record->second.wish) {
+      recall_from(*tenant, event->at);
+    }
+  }
+}
+
+HostRoom PromotionDriver::room() {
+  const MonoTime now = deps_.reactor.now();
+  if (!room_ || now - room_->first >= kRoomEvery) {
+    room_ = {now, room_of(deps_.host.sample())};
+    deps_.monitor.note_room(now, room_->second);
+  }
+  return room_->second;
+}
+
 void PromotionDriver::tell_not_moved(const TenantId& tenant, const std::string& why) {
   ++counts_.not_moved;
   tell_refusal(tenant, why);
 }
 
 void PromotionDriver::tell_news() {
-  for (const PromotionDecision& decision :
-       deps_.monitor.news(deps_.reactor.now(), deps_.recorded.snapshot())) {
+  for (const PromotionDecision& decision : deps_.monitor.news(
+           deps_.reactor.now(), deps_.recorded.snapshot(), [this] { return room(); })) {
     deps_.events.add("monitor.would_" + std::string(name_of(*decision.kind)),
                      subject_of_tenant(decision.tenant), dump_json(describe_decision(decision)));
   }
@@ -84,7 +145,8 @@ void PromotionDriver::act() {
   }
   const MonoTime now = deps_.reactor.now();
   const Snapshot& recorded = deps_.recorded.snapshot();
-  if (const std::vector<PromotionDecision> movers = deps_.monitor.movers(now, recorded);
+  if (const std::vector<PromotionDecision> movers =
+          deps_.monitor.movers(now, recorded, [this] { return room(); });
       !movers.empty()) {
     move(movers.front());
     return;
@@ -173,7 +235,7 @@ void PromotionDriver::move(const PromotionDecision& decision) {
                   });
 }
 
-Status PromotionDriver::check_again(const PromotionDecision& decision) const {
+Status PromotionDriver::check_again(const PromotionDecision& decision) {
   const auto changed = [](std::string_view what) {
     return Error(ErrorCode::kConflict,
                  fmt::format("cannot move it: {} changed while its hooks ran", what));
@@ -190,7 +252,8 @@ Status PromotionDriver::check_again(const PromotionDecision& decision) const {
     return changed("the mode of the monitor");
   }
   deps_.monitor.set_policy(recorded.platform->monitor);
-  for (const PromotionDecision& now : deps_.monitor.judge(deps_.reactor.now(), recorded)) {
+  for (const PromotionDecision& now :
+       deps_.monitor.movers(deps_.reactor.now(), recorded, [this] { return room(); })) {
     if (now.tenant == decision.tenant && now.kind == decision.kind) {
       return ok_status();
     }

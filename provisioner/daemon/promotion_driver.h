@@ -3,11 +3,15 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "base/os/reactor.h"
+#include "monitor/host_source.h"
 #include "monitor/instance_monitor.h"
 #include "provisioner/apply/recorded_state.h"
+#include "provisioner/apply/registry_queue.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/monitor_metrics.h"
 #include "provisioner/daemon/reconcile_loop.h"
@@ -31,16 +35,24 @@ class PromotionDriver {
     ReconcileLoop& loop;
     EventLog& events;
     HookRunner& hooks;
+    HostSource& host;
+    RegistryQueue& registry;
+    const WallClock& wall;
   };
   /// REQUIRES: all outlive it.
   explicit PromotionDriver(Deps deps) : deps_(deps) {}
 
-  /// Decides with what was seen so far. Called once for each round of samples.
+  /// Decides with what was seen so far. Called once for each round of samples. The first thing it
+  /// does is to look up who was moved by the daemon before: their cooldowns go on.
   void consider();
 
   const MoveCounts& counts() const { return counts_; }
 
  private:
+  void recall();
+  void take_recalled(const std::vector<EventRecord>& demotions);
+  /// What the host has left: looked at once for each round at most.
+  HostRoom room();
   void tell_news();
   void act();
   void move(const PromotionDecision& decision);
@@ -56,12 +68,15 @@ class PromotionDriver {
   /// It does not move and was not tried: that is told, and not counted as a failure.
   void tell_refusal(const TenantId& tenant, const std::string& why);
   /// Hooks take their time, and people act meanwhile.
-  Status check_again(const PromotionDecision& decision) const;
+  Status check_again(const PromotionDecision& decision);
   void note_took();
   void even_out();
   Status begin_even_out(const BalanceMove& move);
 
   Deps deps_;
+  enum class Recall { kDue, kAsked, kDone };
+  Recall recall_ = Recall::kDue;
+  std::optional<std::pair<MonoTime, HostRoom>> room_;
   bool is_moving_ = false;
   /// When the move under way was decided.
   MonoTime decided_at_;

@@ -8,7 +8,8 @@ namespace voicectl {
 Watch::Watch(Deps deps)
     : deps_(std::move(deps)),
       promotion_({deps_.reactor, monitor_, deps_.daemon.recorded(), deps_.daemon.loop(),
-                  deps_.daemon.events(), deps_.daemon.hooks()}),
+                  deps_.daemon.events(), deps_.daemon.hooks(), deps_.host, deps_.daemon.registry(),
+                  deps_.daemon.wall()}),
       history_({deps_.reactor, deps_.daemon.wall(), deps_.daemon.registry(), monitor_,
                 deps_.daemon.recorded(), deps_.daemon.log()}),
       load_({deps_.reactor, deps_.daemon.instances(), deps_.processes, monitor_,

@@ -179,6 +179,8 @@ Json json_of(const PromotionPolicy& policy) {
           {"max_promoted", policy.max_promoted},
           {"moves_per_minute", policy.moves_per_minute},
           {"spare", policy.spare},
+          {"reserve",
+           {{"memory_mib", policy.reserve.memory.count >> 20}, {"cpu", policy.reserve.cpu.count}}},
           {"rebalance",
            {{"spread_cpu", policy.balance.spread.count}, {"after", policy.balance.dwell.count()}}},
           {"marks",

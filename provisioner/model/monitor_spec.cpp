@@ -21,10 +21,10 @@ Status check_marks(std::string_view plan, const LoadMarks& marks) {
                              "below its high mark",
                              plan));
   }
-  if (marks.high_dwell.count() <= 0) {
+  if (marks.high_dwell.count() < 0) {
     return Error(
         ErrorCode::kInvalidArgument,
-        fmt::format("cannot use the promotion policy: the dwell of plan '{}' must be above 0",
+        fmt::format("cannot use the promotion policy: the dwell of plan '{}' must not be below 0",
                     plan));
   }
   return ok_status();

@@ -41,7 +41,8 @@ struct LoadMarks {
   std::optional<ExtraMarks> p99_ms{};
   /// Requests that are being answered at a time.
   std::optional<ExtraMarks> in_flight{};
-  /// How long a tenant must be busy before it is promoted: longer than a burst of callers.
+  /// How long a tenant must be busy before it is promoted: longer than a burst of callers. 0: at the
+  /// first sample at a mark.
   std::chrono::seconds high_dwell{60};
   friend bool operator==(const LoadMarks&, const LoadMarks&) = default;
 };
@@ -54,6 +55,16 @@ struct BalancePolicy {
   /// For how long: longer than a burst of callers of one tenant.
   std::chrono::seconds dwell{300};
   friend bool operator==(const BalancePolicy&, const BalancePolicy&) = default;
+};
+
+/// What of the host is kept free for the shared pool. A promotion costs a process, so none is made
+/// that would leave less; 0: nothing is kept.
+struct PoolReserve {
+  Bytes memory{std::uint64_t{256} << 20};
+  /// Processors that nobody uses. None by default: a tenant that is kept in the pool because the
+  /// host is busy makes the pool busier.
+  MilliCpu cpu{0};
+  friend bool operator==(const PoolReserve&, const PoolReserve&) = default;
 };
 
 /// When a tenant of tier auto deserves an instance of its own, when it no longer does, and how many
@@ -78,6 +89,7 @@ struct PromotionPolicy {
   /// Instances that are kept running without a tenant, for whoever is promoted next: it does not
   /// wait for a process to start then. They count against max_promoted.
   std::uint32_t spare = 0;
+  PoolReserve reserve{};
 
   const LoadMarks& marks_for(PricePlan plan) const;
   friend bool operator==(const PromotionPolicy&, const PromotionPolicy&) = default;
@@ -97,8 +109,8 @@ struct LivenessSpec {
 /// The longest of its dwells.
 std::chrono::seconds longest_dwell(const PromotionPolicy& policy);
 
-/// Whether the policy makes sense: every low mark below its high mark, dwells above 0 and up to
-/// kLongestDwell.
+/// Whether the policy makes sense: every low mark below its high mark, dwells up to
+/// kLongestDwell, and those before a demotion and a rebalance above 0.
 /// ERRORS: kInvalidArgument.
 Status check_policy(const PromotionPolicy& policy);
 

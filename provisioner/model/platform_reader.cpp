@@ -20,6 +20,7 @@ constexpr std::size_t kMostNetworks = 50;
 constexpr std::int64_t kMostSessions = 1'000'000;
 constexpr std::int64_t kMostCpu = 1'000'000;
 constexpr std::int64_t kMostSpare = 16;
+constexpr std::int64_t kMostReserveMib = 1 << 20;
 constexpr std::int64_t kMostPromoted = 1000;
 /// In seconds.
 constexpr std::int64_t kLongestHeartbeat = 300;
@@ -148,6 +149,17 @@ BalancePolicy read_balance(const ValueReader& value) {
   return balance;
 }
 
+PoolReserve read_reserve(const ValueReader& value) {
+  MapReader map = value.map();
+  PoolReserve reserve;
+  const auto mebibytes = static_cast<std::uint32_t>(reserve.memory.count >> 20);
+  reserve.memory =
+      Bytes{std::uint64_t{map.number("memory_mib", 0, kMostReserveMib, mebibytes)} << 20};
+  reserve.cpu.count = map.number("cpu", 0, kMostCpu, reserve.cpu.count);
+  map.finish();
+  return reserve;
+}
+
 LoadMarks read_marks(const ValueReader& value, LoadMarks marks) {
   MapReader map = value.map();
   marks.p99_ms = read_extra(map, "p99_ms", kMostMilliseconds);
@@ -156,7 +168,7 @@ LoadMarks read_marks(const ValueReader& value, LoadMarks marks) {
   marks.low_sessions = map.number("low_sessions", 0, kMostSessions, marks.low_sessions);
   marks.high_cpu.count = map.number("high_cpu", 1, kMostCpu, marks.high_cpu.count);
   marks.low_cpu.count = map.number("low_cpu", 0, kMostCpu, marks.low_cpu.count);
-  marks.high_dwell = map.seconds("promote_after", 1, kMostDwell, marks.high_dwell);
+  marks.high_dwell = map.seconds("promote_after", 0, kMostDwell, marks.high_dwell);
   map.finish();
   const auto refuse = [&](std::string_view high, std::string_view low) {
     value.problems().add(map.spot_of(low).problem(
@@ -226,6 +238,9 @@ PromotionPolicy read_monitor(const ValueReader& value) {
   policy.max_promoted = map.number("max_promoted", 0, kMostPromoted, policy.max_promoted);
   policy.moves_per_minute = map.number("moves_per_minute", 1, 60, policy.moves_per_minute);
   policy.spare = map.number("spare", 0, kMostSpare, policy.spare);
+  if (const std::optional<ValueReader> reserve = map.find("reserve")) {
+    policy.reserve = read_reserve(*reserve);
+  }
   if (const std::optional<ValueReader> balance = map.find("rebalance")) {
     policy.balance = read_balance(*balance);
   }

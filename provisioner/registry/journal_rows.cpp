@@ -150,6 +150,16 @@ Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
   return take_events(row);
 }
 
+Result<std::vector<EventRecord>> load_latest_events_named(SqliteDatabase& database,
+                                                          const std::string& name,
+                                                          std::size_t limit) {
+  VC_TRY(SqliteStatement row,
+         database.prepare("SELECT number, at, name, subject, detail FROM events "
+                          "WHERE name = ? ORDER BY number DESC LIMIT ?"));
+  row.bind(1, name).bind(2, row_limit(limit));
+  return take_events(row);
+}
+
 Status forget_in_journal(SqliteDatabase& database, const TenantId& tenant) {
   VC_TRY(SqliteStatement closed,
          database.prepare("SELECT number, subject, outcome FROM journal WHERE state <> 'intent' "

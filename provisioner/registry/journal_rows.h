@@ -33,6 +33,10 @@ Result<std::vector<EventRecord>> load_latest_events(SqliteDatabase& database,
                                                     const std::string& subject,
                                                     const std::string& prefix,
                                                     std::size_t limit);
+/// As Registry::latest_events_named. Looks through all events: for what is asked once.
+Result<std::vector<EventRecord>> load_latest_events_named(SqliteDatabase& database,
+                                                          const std::string& name,
+                                                          std::size_t limit);
 
 /// Removes closed entries that are about that tenant.
 Status forget_in_journal(SqliteDatabase& database, const TenantId& tenant);

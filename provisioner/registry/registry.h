@@ -149,6 +149,9 @@ class Registry : public RevisionStore,
   virtual Result<std::vector<EventRecord>> latest_events(const std::string& subject,
                                                          const std::string& prefix,
                                                          std::size_t limit) = 0;
+  /// Events of exactly that name, of any subject, newest first, at most `limit`.
+  virtual Result<std::vector<EventRecord>> latest_events_named(const std::string& name,
+                                                               std::size_t limit) = 0;
 
   /// Records keys, or records them anew: all or none.
   virtual Status put_api_keys(const std::vector<ApiKeyRecord>& keys) = 0;

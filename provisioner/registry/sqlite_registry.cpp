@@ -68,6 +68,8 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<EventRecord>> latest_events(const std::string& subject,
                                                  const std::string& prefix,
                                                  std::size_t limit) override;
+  Result<std::vector<EventRecord>> latest_events_named(const std::string& name,
+                                                       std::size_t limit) override;
   Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override;
   Status revoke_api_key(const TenantId& tenant, const std::string& key_id, WallTime at) override;
   Status drop_api_key(const TenantId& tenant, const std::string& key_id) override;
@@ -346,6 +348,12 @@ Result<std::vector<EventRecord>> SqliteRegistry::latest_events(const std::string
                                                                std::size_t limit) {
   return transact_for<std::vector<EventRecord>>(
       [&] { return load_latest_events(database_, subject, prefix, limit); });
+}
+
+Result<std::vector<EventRecord>> SqliteRegistry::latest_events_named(const std::string& name,
+                                                                     std::size_t limit) {
+  return transact_for<std::vector<EventRecord>>(
+      [&] { return load_latest_events_named(database_, name, limit); });
 }
 
 Status SqliteRegistry::put_api_keys(const std::vector<ApiKeyRecord>& keys) {

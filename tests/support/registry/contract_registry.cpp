@@ -397,6 +397,19 @@ TEST_P(RegistryContract, FindsTheLatestEventsOfASubject) {
   EXPECT_THAT(*registry_->latest_events("instance/shared-0", "%", 10), IsEmpty());
 }
 
+TEST_P(RegistryContract, FindsTheLatestEventsOfAName) {
+  EventRecord other = an_event("monitor.demotes");
+  other.subject = "tenant/other";
+  ASSERT_THAT(registry_->append_events({an_event("monitor.demotes"), an_event("monitor.demotes"),
+                                        other, an_event("monitor.demotes_not")}),
+              IsOk());
+
+  EXPECT_THAT(*registry_->latest_events_named("monitor.demotes", 2),
+              ElementsAre(Field(&EventRecord::subject, "tenant/other"),
+                          Field(&EventRecord::subject, "instance/shared-0")));
+  EXPECT_THAT(*registry_->latest_events_named("monitor.", 10), IsEmpty());
+}
+
 TEST_P(RegistryContract, KeepsTheNewestEvents) {
   const std::vector<EventRecord> many(static_cast<std::size_t>(kKeptEvents), an_event("old"));
   ASSERT_THAT(registry_->append_events(many), IsOk());

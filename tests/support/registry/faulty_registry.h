@@ -98,6 +98,10 @@ class FaultyRegistry final : public Registry {
                                                  std::size_t limit) override {
     return inner_->latest_events(subject, prefix, limit);
   }
+  Result<std::vector<EventRecord>> latest_events_named(const std::string& name,
+                                                       std::size_t limit) override {
+    return inner_->latest_events_named(name, limit);
+  }
   Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override {
     return plan_.run("put keys", [&] { return inner_->put_api_keys(keys); });
   }

@@ -334,6 +334,18 @@ class MemoryRegistry final : public Registry {
     return out;
   }
 
+  Result<std::vector<EventRecord>> latest_events_named(const std::string& name,
+                                                       std::size_t limit) override {
+    VC_TRY(check_epoch());
+    std::vector<EventRecord> out;
+    for (auto event = store_->events.rbegin(); event != store_->events.rend(); ++event) {
+      if (event->name == name && out.size() < limit) {
+        out.push_back(*event);
+      }
+    }
+    return out;
+  }
+
   Status put_api_keys(const std::vector<ApiKeyRecord>& keys) override {
     VC_TRY(check_write());
     for (const ApiKeyRecord& key : keys) {

@@ -74,6 +74,7 @@ TEST_F(PolicyCommandsTest, ShowsThePolicyInForce) {
 
   EXPECT_THAT(out(), HasSubstr("mode               on\n"));
   EXPECT_THAT(out(), HasSubstr("cooldown           5m00s\n"));
+  EXPECT_THAT(out(), HasSubstr("kept for the pool  256.0 MiB, 0 mCPU\n"));
   EXPECT_THAT(out(), ContainsRegex("enterprise +20 / 5 +500 / 100 +- +- +10s"));
 }
 

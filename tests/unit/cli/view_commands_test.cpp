@@ -6,6 +6,7 @@
 namespace voicectl {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -83,7 +84,14 @@ Json why_json() {
           {"history",
            {{{"at", "2026"},
              {"name", "monitor.not_moved"},
-             {"detail", {{"error", "it \x1b[2Jfailed"}}}}}}};
+             {"detail", {{"error", "it \x1b[2Jfailed"}}}},
+            {{"at", "2025"},
+             {"name", "monitor.promotes"},
+             {"detail",
+              {{"reason", "it was busy"},
+               {"measures",
+                {{{"unit", "live sessions"}, {"value", 31.0}, {"high", 20.0}, {"low", 5.0}},
+                 {{"unit", "mCPU"}, {"value", nullptr}, {"high", 500.0}, {"low", 100.0}}}}}}}}}};
 }
 
 TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
@@ -101,7 +109,9 @@ TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
                 "6.4% of a core.\n"
                 "In the last day, watched for 1d00h: at most 31 live sessions and 43.0% of a core, "
                 "12345 requests, 99 of 100 within 210.4ms"));
-  EXPECT_THAT(out(), HasSubstr("monitor.not_moved  it ?[2Jfailed\n"));
+  EXPECT_THAT(out(), ContainsRegex("2026 +monitor.not_moved +- +it \\?\\[2Jfailed\n"));
+  EXPECT_THAT(out(), ContainsRegex("2025 +monitor.promotes +31 live sessions \\(5/20\\), "
+                                   "- mCPU \\(100/500\\) +it was busy\n"));
 }
 
 TEST_F(ViewCommandsTest, WhySaysHowMuchOfTheDayWasWatched) {

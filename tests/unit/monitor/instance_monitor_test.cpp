@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -346,13 +347,25 @@ TEST_F(DecisionTest, MoversAreThoseWhoAreJudgedToMove) {
       }
     }
     std::vector<std::string> found;
-    for (const PromotionDecision& decision : monitor_.movers(now_, recorded)) {
+    const std::vector<PromotionDecision> movers = monitor_.movers(now_, recorded);
+    for (const PromotionDecision& decision : movers) {
       found.push_back(decision.tenant.str() + ": " + decision.reason);
       moved.insert(decision.tenant.str());
     }
+    std::sort(found.begin(), found.end());
     EXPECT_EQ(found, judged) << "after " << i;
+    EXPECT_TRUE(std::is_sorted(
+        movers.begin(), movers.end(),
+        [](const auto& a, const auto& b) { return goes_before(candidate_of(a), candidate_of(b)); }))
+        << "after " << i;
   }
   EXPECT_EQ(moved, (std::set<std::string>{"busier", "busiest", "tried"}));
+}
+
+TEST_F(DecisionTest, GoesOnWithACooldownThatAnotherMonitorBegan) {
+  monitor_.recall_move(tenant("acme"), now_ - 100s);
+
+  EXPECT_EQ(run(300s, 25, "shared-0"), "promote after 3m20s; ");
 }
 
 TEST_F(DecisionTest, IsNotMadeFromWhatWasSeenElsewhere) {

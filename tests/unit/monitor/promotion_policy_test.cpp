@@ -236,6 +236,45 @@ TEST(PromotionPolicyTest, SaysWhatWouldHaveToBeDifferent) {
   EXPECT_EQ(a_tenant().decide().rule, PromotionRule::kUnseen);
 }
 
+TEST(PromotionPolicyTest, NamesEveryMeasureThatWouldHavePromotedIt) {
+  Tenant tenant = a_tenant();
+  tenant.load(30s, 25, 50).load(65s, 25, 640);
+
+  const PromotionDecision both = tenant.decide();
+  EXPECT_EQ(both.rule, PromotionRule::kBusy);
+  EXPECT_EQ(both.reason,
+            "25 live sessions, at or above the high mark of 20 for 1m35s (dwell 1m00s); "
+            "640 mCPU, at or above the high mark of 500 for 1m05s (dwell 1m00s)");
+  EXPECT_THAT(both.otherwise, ElementsAre("less than 20 live sessions and less than 500 mCPU would "
+                                          "have left it in the pool"));
+
+  // The other one is at its mark, and not for long enough.
+  Tenant one = a_tenant();
+  one.load(30s, 25, 50).load(35s, 25, 640);
+  EXPECT_THAT(one.decide().otherwise,
+              ElementsAre("less than 20 live sessions would have left it in the pool"));
+}
+
+TEST(PromotionPolicyTest, PromotesAtOnceWithoutADwell) {
+  PromotionPolicy policy = a_policy();
+  policy.starter.high_dwell = 0s;
+  ASSERT_TRUE(check_policy(policy).has_value());
+  Tenant tenant = a_tenant();
+  tenant.load(5s, 19, 0);
+  EXPECT_THAT(tenant.decide(policy).otherwise,
+              ElementsAre("20 live sessions or more would promote it at once",
+                          "500 mCPU or more would promote it at once"));
+
+  tenant.load(5s, 20, 0);
+
+  EXPECT_EQ(reason(tenant.decide_at(tenant.now - 5s, policy)),
+            "promote: 20 live sessions, at or above the high mark of 20");
+  // It is of the last sample that nobody knows whether it still holds.
+  EXPECT_EQ(tenant.decide_at(tenant.now + 60s, policy).rule, PromotionRule::kBetweenMarks);
+  policy.starter.high_dwell = -1s;
+  EXPECT_TRUE(check_policy(policy).has_error());
+}
+
 TEST(PromotionPolicyTest, LooksAtLatencyAndQueueOnlyWhereAskedTo) {
   Tenant tenant = a_tenant();
   tenant.load(65s, 2, 10);
@@ -316,137 +355,6 @@ TEST(PromotionPolicyTest, WaitsForAMoveThatIsDecidedAlready) {
   tenant.is_wished = true;
 
   EXPECT_EQ(tenant.decide(policy).rule, PromotionRule::kWished);
-}
-
-/// Decisions about tenants a, b, c ... as busy as given, all due for a promotion.
-std::vector<PromotionDecision> promotions(const std::vector<double>& pressures) {
-  std::vector<PromotionDecision> out;
-  for (const double pressure : pressures) {
-    const std::string name(1, static_cast<char>('a' + out.size()));
-    out.push_back(PromotionDecision{.tenant = TenantId::parse(name).value(),
-                                    .kind = PromotionKind::kPromote,
-                                    .rule = PromotionRule::kBusy,
-                                    .reason = "a reason",
-                                    .otherwise = {},
-                                    .measures = {},
-                                    .pressure = pressure});
-  }
-  return out;
-}
-
-std::vector<std::string> chosen(const std::vector<PromotionDecision>& decisions) {
-  std::vector<std::string> out;
-  for (const PromotionDecision& decision : decisions) {
-    if (decision.kind) {
-      out.push_back(decision.tenant.str());
-    }
-  }
-  return out;
-}
-
-TEST(PromotionLimitsTest, PromotesTheBusiestWithinTheBudget) {
-  PromotionPolicy policy = a_policy();
-  policy.max_promoted = 3;
-  std::vector<PromotionDecision> decisions = promotions({1.1, 3.0, 2.0});
-
-  keep_within_limits(policy, {.promoted = 1}, std::vector(3, PricePlan::kStarter), decisions);
-
-  EXPECT_THAT(chosen(decisions), ElementsAre("b", "c"));
-  EXPECT_EQ(decisions[0].rule, PromotionRule::kBudget);
-  EXPECT_EQ(decisions[0].reason, "3 of 3 tenants are promoted already; it has a reason");
-}
-
-TEST(PromotionLimitsTest, PromotesTheDearerPlanFirst) {
-  PromotionPolicy policy = a_policy();
-  policy.max_promoted = 1;
-  std::vector<PromotionDecision> decisions = promotions({9.0, 1.0});
-
-  keep_within_limits(policy, {}, {PricePlan::kStarter, PricePlan::kEnterprise}, decisions);
-
-  EXPECT_THAT(chosen(decisions), ElementsAre("b"));
-}
-
-TEST(PromotionLimitsTest, ADemotionMakesRoom) {
-  PromotionPolicy policy = a_policy();
-  policy.max_promoted = 1;
-  std::vector<PromotionDecision> decisions = promotions({9.0, 0.0});
-  decisions[1].kind = PromotionKind::kDemote;
-
-  keep_within_limits(policy, {.promoted = 1}, std::vector(2, PricePlan::kStarter), decisions);
-
-  EXPECT_THAT(chosen(decisions), ElementsAre("a", "b"));
-}
-
-TEST(PromotionLimitsTest, KeepsThePace) {
-  PromotionPolicy policy = a_policy();
-  policy.moves_per_minute = 3;
-  std::vector<PromotionDecision> decisions = promotions({1.0, 2.0, 3.0});
-
-  keep_within_limits(policy, {.promoted = 0, .recent_moves = 1},
-                     std::vector(3, PricePlan::kStarter), decisions);
-
-  EXPECT_THAT(chosen(decisions), ElementsAre("b", "c"));
-  EXPECT_EQ(decisions[0].rule, PromotionRule::kPace);
-}
-
-/// A load that walks at random, and what a host makes of it.
-class GeneratedLoad {
- public:
-  explicit GeneratedLoad(std::uint64_t seed) : random_(seed) {}
-
-  double next() {
-    if (random_.next() % 20 == 0) {
-      level_ = static_cast<double>(random_.next() % 60);
-    }
-    return std::max(0.0, level_ + static_cast<double>(random_.next() % 11) - 5);
-  }
-
- private:
-  SeededRandom random_;
-  double level_ = 0;
-};
-
-TEST(PromotionPropertyTest, NoTenantMovesTwiceWithinTheCooldownWhateverTheLoad) {
-  const PromotionPolicy policy = a_policy();
-  std::size_t moves = 0;
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    GeneratedLoad load(seed);
-    Tenant tenant;
-    std::optional<MonoTime> moved;
-    for (int i = 0; i < 1000; ++i) {
-      tenant.load(5s, load.next(), 50);
-      const PromotionDecision decision = tenant.decide(policy);
-      if (!decision.kind) {
-        continue;
-      }
-      ++moves;
-      if (moved) {
-        ASSERT_GE(tenant.now - *moved, Duration(policy.cooldown)) << "seed " << seed;
-      }
-      moved = tenant.now;
-      tenant.placed_at = tenant.now;
-      tenant.placement = *decision.kind == PromotionKind::kPromote ? InstanceKind::kDedicated
-                                                                   : InstanceKind::kShared;
-    }
-  }
-  EXPECT_GT(moves, 30U) << "the loads must move tenants";
-}
-
-TEST(PromotionPropertyTest, MoreLoadNeverUndoesAPromotion) {
-  const PromotionPolicy policy = a_policy();
-  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
-    GeneratedLoad load(seed);
-    Tenant lighter;
-    Tenant heavier;
-    for (int i = 0; i < 500; ++i) {
-      const double sessions = load.next();
-      lighter.load(5s, sessions, 50);
-      heavier.load(5s, sessions * 1.5 + 1, 70);
-      if (lighter.decide(policy).kind) {
-        ASSERT_TRUE(heavier.decide(policy).kind) << "seed " << seed << ", sample " << i;
-      }
-    }
-  }
 }
 
 }  // namespace

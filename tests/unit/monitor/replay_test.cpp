@@ -6,8 +6,6 @@
 
 #include <map>
 
-#include "base/random.h"
-#include "monitor/instance_monitor.h"
 #include "tests/support/monitor/synthetic_load.h"
 
 namespace voicectl {
@@ -146,76 +144,6 @@ TEST(ReplayTest, RefusesAPolicyThatMakesNoSense) {
   const std::string bytes = writer.head();
 
   EXPECT_TRUE(replay(policy, RecordingReader::open(bytes).value()).has_error());
-}
-
-/// The daemon's monitor, fed with the same samples and moved as its driver moves tenants.
-class Daemon {
- public:
-  explicit Daemon(const PromotionPolicy& policy) : monitor_(policy, {.longest_gap = 150s}) {
-    for (const auto& [name, kind] : {std::pair("shared-0", InstanceKind::kShared),
-                                     std::pair("dedicated-acme", InstanceKind::kDedicated)}) {
-      const InstanceId id = InstanceId::parse(name).value();
-      recorded_.instances.emplace(id,
-                                  RecordedInstance{id, kind, Port::make(21000).value(), "", {}});
-    }
-    const TenantId acme = TenantId::parse("acme").value();
-    recorded_.tenants.emplace(
-        acme,
-        RecordedTenant{
-            TenantSpec{acme}, TenantPhase::kServing, {}, {}, true, true, place(false), {}, {}, {}});
-  }
-
-  std::string minute(Duration at, std::uint32_t sessions) {
-    RecordedTenant& acme = recorded_.tenants.begin()->second;
-    acme.placement = place(acme.wish.has_value());
-    const MonoTime now(at);
-    TenantStats stats{acme.spec.tenant};
-    stats.sessions = sessions;
-    stats.processor_time = at / 100;  // 10 thousandths of a core
-    InstanceReport report{*acme.placement, std::nullopt, {stats}};
-    report.kind = acme.wish ? InstanceKind::kDedicated : InstanceKind::kShared;
-    monitor_.ingest(now, report);
-    std::string out;
-    for (const PromotionDecision& decision : monitor_.movers(now, recorded_)) {
-      monitor_.note_attempt(now, decision.tenant);
-      out += std::string(name_of(*decision.kind)) + " acme at " + format_duration(at) + "; ";
-      acme.wish = *decision.kind == PromotionKind::kPromote
-                      ? std::optional(PromotionWish{decision.reason, kBegan})
-                      : std::nullopt;
-    }
-    return out;
-  }
-
- private:
-  static InstanceId place(bool is_promoted) {
-    return InstanceId::parse(is_promoted ? "dedicated-acme" : "shared-0").value();
-  }
-  InstanceMonitor monitor_;
-  Snapshot recorded_;
-};
-
-TEST(ReplayTest, DecidesWhatTheDaemonDecides) {
-  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    SeededRandom random(seed);
-    Daemon daemon(a_policy());
-    Story story;
-    std::string expected;
-    Duration at{0};
-    for (int part = 0; part < 25; ++part) {
-      const auto sessions = static_cast<std::uint32_t>(random.below(30));
-      const int count = 1 + static_cast<int>(random.below(20));
-      story.minutes(count, {{"acme", sessions}});
-      for (int i = 0; i < count; ++i, at += 1min) {
-        expected += daemon.minute(at, sessions);
-      }
-    }
-    std::string found = moves(story.replayed());
-    for (std::size_t flap; (flap = found.find(" (flap)")) != std::string::npos;) {
-      found.erase(flap, 7);
-    }
-
-    ASSERT_EQ(found, expected) << "seed " << seed;
-  }
 }
 
 TEST(ReplayTest, SaysTheSameOnEveryRunAndEveryMachine) {

@@ -89,6 +89,23 @@ class MonitorSim : public DaemonWorld {
   }
   std::string metrics() { return watch_->watch.metrics(); }
   Watch& eye() { return watch_->watch; }
+  SimHost& host() { return watch_->host; }
+  PromotionRule rule_of(const std::string& tenant) {
+    const Snapshot& snapshot = daemon().daemon->recorded().snapshot();
+    for (const PromotionDecision& one : eye().monitor().judge(machine.sim.now(), snapshot)) {
+      if (one.tenant.str() == tenant) {
+        return one.rule;
+      }
+    }
+    return PromotionRule::kUnseen;
+  }
+  std::size_t wishes() {
+    std::size_t out = 0;
+    for (const auto& [name, record] : daemon().daemon->recorded().snapshot().tenants) {
+      out += record.wish ? 1 : 0;
+    }
+    return out;
+  }
 
   /// Promotes "alpha" again and again, with the daemon killed at one call after the other, and each
   /// time it is quiet again afterwards.

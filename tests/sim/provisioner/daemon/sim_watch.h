@@ -25,10 +25,15 @@ class IdleProcesses final : public LoadSource {
   const Clock& clock_;
 };
 
-/// A machine of which nothing is known.
-class UnknownHost final : public HostSource {
+/// A machine of which nothing is known but what a test says.
+class SimHost final : public HostSource {
  public:
-  HostUsage sample() override { return {}; }
+  HostUsage sample() override {
+    ++looks;
+    return usage;
+  }
+  HostUsage usage{};
+  std::size_t looks = 0;
 };
 
 /// The watch of a simulated daemon, as the real one has it. It must end before its daemon.
@@ -44,7 +49,7 @@ struct SimWatch {
   SimWatch& operator=(const SimWatch&) = delete;
 
   IdleProcesses processes;
-  UnknownHost host;
+  SimHost host;
   Watch watch;
   SimDaemon& watched;
 };

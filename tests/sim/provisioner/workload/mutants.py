@@ -109,6 +109,9 @@ MUTANTS = [
     Mutant("a tenant is promoted without a dwell", "monitor/promotion_policy.cpp",
            "has_held_at_or_above(high, now, marks.high_dwell)",
            "has_held_at_or_above(high, now, Duration::zero())"),
+    Mutant("a tenant is demoted without a dwell", "monitor/promotion_policy.cpp",
+           "has_held_at_or_below(low, now, policy.low_dwell)",
+           "has_held_at_or_below(low, now, Duration::zero())"),
     Mutant("one tenant more than agreed is promoted", "monitor/promotion_policy.cpp",
            "promoted >= policy.max_promoted", "promoted > policy.max_promoted"),
 ]

@@ -79,6 +79,11 @@ int total_weight() {
   return sum;
 }
 
+/// Every fifth story is about the monitor.
+bool is_of_load(std::uint64_t seed) {
+  return seed % 5 == 2;
+}
+
 Op draw(SeededRandom& random) {
   auto pick = static_cast<int>(random.below(static_cast<std::uint64_t>(total_weight())));
   for (const Entry& entry : kEntries) {
@@ -92,7 +97,52 @@ Op draw(SeededRandom& random) {
   return {};
 }
 
+/// Many become busy at once: more than may be promoted. Some of them become quiet, and perhaps for
+/// long enough.
+void add_burst(SeededRandom& random, Story& story) {
+  const int tenants = entry_of(Deed::kLoad).most_a + 1;
+  const auto below = [&](int bound) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(bound)));
+  };
+  const int first = below(tenants);
+  const int count = 3 + below(4);
+  for (int i = 0; i < count; ++i) {
+    story.push_back({Deed::kLoad, (first + i) % tenants, 15 + below(46)});
+  }
+  story.push_back({Deed::kWait, 10 + below(70), 0});
+  for (int i = 0; i < count; ++i) {
+    if (below(2) == 0) {
+      story.push_back({Deed::kLoad, (first + i) % tenants, below(8)});
+    }
+  }
+  story.push_back({Deed::kWait, below(100), 0});
+}
+
+/// Bursts of load over many tenants. Of faults only those that hide no load from the monitor that
+/// is there, so that what it decides can be held against what was.
+Story make_story_of_load(SeededRandom& random, std::size_t length) {
+  Story story;
+  for (int tenant = 0; tenant < 6; ++tenant) {
+    story.push_back({Deed::kCreate, tenant, 0});
+  }
+  story.push_back({Deed::kWait, 10, 0});
+  while (story.size() < length) {
+    const Op op = draw(random);
+    if (op.deed == Deed::kLoad || random.below(4) == 0) {
+      add_burst(random, story);
+    } else if (!hides_load(op.deed)) {
+      story.push_back(op);
+    }
+  }
+  story.resize(length);
+  return story;
+}
+
 }  // namespace
+
+bool hides_load(Deed deed) {
+  return is_fault(deed) && deed != Deed::kKill && deed != Deed::kKillAt && deed != Deed::kJump;
+}
 
 std::string_view name_of(Deed deed) {
   return entry_of(deed).name;
@@ -104,6 +154,9 @@ bool is_fault(Deed deed) {
 
 Story make_story(std::uint64_t seed, std::size_t length) {
   SeededRandom random(seed);
+  if (is_of_load(seed)) {
+    return make_story_of_load(random, length);
+  }
   // Something to begin with; the rest is drawn.
   Story story = {{Deed::kCreate, 0, 0}, {Deed::kCreate, 1, 0}, {Deed::kWait, 10, 0}};
   while (story.size() < length) {

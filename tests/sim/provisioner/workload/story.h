@@ -58,6 +58,8 @@ inline constexpr int kDeeds = static_cast<int>(Deed::kLie) + 1;
 std::string_view name_of(Deed deed);
 /// Whether it is something that goes wrong.
 bool is_fault(Deed deed);
+/// Whether a sample of load may go lost by it. A daemon that dies begins to look anew.
+bool hides_load(Deed deed);
 
 struct Op {
   Deed deed = Deed::kWait;
@@ -67,7 +69,7 @@ struct Op {
 };
 using Story = std::vector<Op>;
 
-/// The same seed gives the same story on every machine.
+/// The same seed gives the same story on every machine. Every fifth is one of bursts of load.
 Story make_story(std::uint64_t seed, std::size_t length);
 
 /// The same story with other fault points: each death and failure that is planned for a call comes

@@ -20,6 +20,10 @@ constexpr Duration kPutBy = seconds(10);
 constexpr Duration kEndedWithin = seconds(120);
 /// A monitor that sees nothing of a tenant for longer begins its dwell anew.
 constexpr Duration kLongestGap = seconds(30);
+/// Between this and the decisions of the same second.
+constexpr seconds kTurn{1};
+/// So long nobody looks where nothing hides anything: one sample may fall into a hand-over.
+constexpr Duration kUnseen = 2 * kSampleInterval + kTurn;
 
 std::string tenant_subject(const TenantId& tenant) {
   return "tenant/" + tenant.str();
@@ -300,27 +304,32 @@ void Witness::see_load(const TenantId& tenant, std::uint64_t sessions) {
   loads_[tenant].emplace_back(now(), sessions);
 }
 
-/// Whether it was busy long enough ago to have dwelled there.
-bool Witness::has_been_busy(const TenantId& tenant) const {
-  const LoadMarks& marks = stored().platform->monitor.starter;
-  const MonoTime latest = now() - marks.high_dwell;
-  const MonoTime earliest = latest - kLongestGap;
-  const auto known = loads_.find(tenant);
-  bool is_high = false;
-  if (known == loads_.end()) {
-    return false;
+/// Whether it was on that side of its mark for the whole dwell, as far as the monitor could see:
+/// who looks every few seconds does not see what is between.
+bool Witness::has_held(const TenantId& tenant, Side side) const {
+  const PromotionPolicy& policy = stored().platform->monitor;
+  const bool is_busy = side == Side::kBusy;
+  const Duration unseen = is_load_hidden_ ? kLongestGap + kTurn : kUnseen;
+  const MonoTime from = now() - (is_busy ? policy.starter.high_dwell : policy.low_dwell);
+  std::vector<std::pair<MonoTime, std::uint64_t>> steps = {{MonoTime::min(), 0}};
+  if (const auto known = loads_.find(tenant); known != loads_.end()) {
+    steps.insert(steps.end(), known->second.begin(), known->second.end());
   }
-  for (const auto& [at, sessions] : known->second) {
-    if (at > latest) {
-      break;
+  bool was_on_side = false;
+  Duration off_side{0};
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto [begin, sessions] = steps[i];
+    const MonoTime end = i + 1 < steps.size() ? steps[i + 1].first : now();
+    const bool is_on_side = is_busy ? sessions >= policy.starter.high_sessions
+                                    : sessions <= policy.starter.low_sessions;
+    was_on_side = was_on_side || (is_on_side && begin <= from && end >= from - unseen);
+    off_side =
+        is_on_side ? Duration{0} : off_side + std::max(Duration{0}, end - std::max(begin, from));
+    if (off_side > unseen) {
+      return false;
     }
-    // What it was until now counts when it lasted into the span.
-    if (at >= earliest && is_high) {
-      return true;
-    }
-    is_high = sessions >= marks.high_sessions;
   }
-  return is_high;
+  return was_on_side;
 }
 
 void Witness::see_decisions() {
@@ -346,17 +355,44 @@ void Witness::judge_decision(const std::string& line, bool is_promotion) {
   if (tenant.has_error() || !stored().platform) {
     return;
   }
-  if (is_promotion && !has_been_busy(*tenant)) {
+  if (!has_held(*tenant, is_promotion ? Side::kBusy : Side::kQuiet)) {
     break_law("dwell",
-              fmt::format("{} is promoted before it was busy for long enough", tenant->str()));
+              fmt::format("{} is {} before it was {} for long enough", tenant->str(),
+                          is_promotion ? "promoted" : "demoted", is_promotion ? "busy" : "quiet"));
   }
   const auto last = moves_.find(*tenant);
-  if (last != moves_.end() && last->second.first != is_promotion &&
-      now() - last->second.second < stored().platform->monitor.cooldown) {
+  if (last != moves_.end() && last->second.is_promotion != is_promotion &&
+      now() - last->second.at + kTurn < stored().platform->monitor.cooldown) {
     break_law("cooldown", fmt::format("{} is moved back after {}", tenant->str(),
-                                      format_duration(now() - last->second.second)));
+                                      format_duration(now() - last->second.at)));
   }
-  moves_.insert_or_assign(*tenant, std::pair(is_promotion, now()));
+  moves_.insert_or_assign(*tenant, Decided{is_promotion, now(), machine_.wall.now()});
+}
+
+void Witness::see_jump() {
+  for (auto& [tenant, move] : moves_) {
+    move.was_clock_set = true;
+  }
+}
+
+void Witness::see_new_daemon() {
+  std::erase_if(moves_, [&](const auto& entry) {
+    return entry.second.was_clock_set || !is_recorded(entry.first, entry.second);
+  });
+}
+
+/// A daemon that dies may take its last decision along.
+bool Witness::is_recorded(const TenantId& tenant, const Decided& move) const {
+  const auto record = stored().tenants.find(tenant);
+  if (record == stored().tenants.end() || record->second.wish.has_value() != move.is_promotion) {
+    return false;
+  }
+  const auto& events = machine_.registry->events;
+  return move.is_promotion ||
+         std::any_of(events.begin(), events.end(), [&](const EventRecord& event) {
+           return event.name == "monitor.demotes" && event.subject == tenant_subject(tenant) &&
+                  event.at + kTurn >= move.wall;
+         });
 }
 
 }  // namespace voicectl

@@ -23,6 +23,9 @@ struct Broken {
   std::string what;
 };
 
+/// Whether the monitor could see all load.
+enum class Sight { kClear, kHidden };
+
 /// Sees every question to an instance, every start of a process, every record and every simulated
 /// second, and remembers the first law that is broken: what a look at the state cannot tell any
 /// more a moment later.
@@ -35,10 +38,15 @@ class Witness {
   void see_second(bool is_daemon_ready);
   void see_load(const TenantId& tenant, std::uint64_t sessions);
   void see_mute(const std::string& instance);
-  /// Another daemon knows nothing of what the one before had decided.
-  void see_new_daemon() { moves_.clear(); }
+  /// Another daemon knows of what the one before had decided what is recorded of it.
+  void see_new_daemon();
+  /// The calendar was set: how long ago something was recorded cannot be told from it any more.
+  void see_jump();
   /// From here on something may fail.
-  void see_fault() { is_hurt_ = true; }
+  void see_fault(Sight sight) {
+    is_hurt_ = true;
+    is_load_hidden_ = is_load_hidden_ || sight == Sight::kHidden;
+  }
   /// A call that changes a file said that it had: "replace <path>".
   void see_lie(std::string_view call) { lies_.emplace(call.substr(call.find(' ') + 1)); }
 
@@ -60,7 +68,8 @@ class Witness {
   void judge_configuration(const control::Message& question);
   void judge_intent(const std::string& instance, const control::Message& question);
   bool has_intent(const std::string& subject) const;
-  bool has_been_busy(const TenantId& tenant) const;
+  enum class Side { kBusy, kQuiet };
+  bool has_held(const TenantId& tenant, Side side) const;
   void break_law(std::string_view law, std::string what);
   const Snapshot& stored() const { return machine_.registry->recorded; }
   MonoTime now() const { return machine_.sim.now(); }
@@ -69,6 +78,14 @@ class Witness {
     std::string instance;
     FencingToken token;
   };
+  /// What the monitor decided about a tenant last.
+  struct Decided {
+    bool is_promotion = false;
+    MonoTime at;
+    WallTime wall;
+    bool was_clock_set = false;
+  };
+  bool is_recorded(const TenantId& tenant, const Decided& move) const;
   struct Mute {
     ProcessIdentity who;
     MonoTime since;
@@ -76,6 +93,7 @@ class Witness {
 
   SimMachine& machine_;
   bool is_hurt_ = false;
+  bool is_load_hidden_ = false;
   std::optional<Broken> broken_;
   std::map<TenantId, Grant> grants_;
   std::map<Port, PortLease> leases_;
@@ -90,8 +108,7 @@ class Witness {
   std::set<std::string> lies_;
   std::map<std::string, Mute> mute_;
   std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
-  /// The monitor's last decision of each tenant: whether it was a promotion, and when.
-  std::map<TenantId, std::pair<bool, MonoTime>> moves_;
+  std::map<TenantId, Decided> moves_;
   std::size_t read_lines_ = 0;
 };
 

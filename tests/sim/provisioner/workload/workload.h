@@ -62,7 +62,11 @@ struct Played {
 ///   listener       what the holder was given stays open as long as it runs
 ///   configuration  what an instance is told to read is what it finds there
 ///   liveness       an instance that answers nothing is ended
-///   dwell, cooldown, budget   the monitor waits, before and after, and keeps to its number
+///   dwell          a tenant that is promoted was busy, one that is demoted was quiet, for the
+///   whole
+///                  dwell, as far as the monitor could see
+///   cooldown, budget   the monitor waits before it moves a tenant back, also if it is another
+///                  daemon's by then, and keeps to its number
 ///   file           the daemon that is back knows the file that was last accepted
 ///   failure, forecast   while nothing has gone wrong yet, no action fails, and each plan does what
 ///                  its forecast had counted

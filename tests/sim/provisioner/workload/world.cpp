@@ -255,14 +255,17 @@ const std::map<Deed, World::Act>& World::acts() {
        [](World& w, const Op& op) { w.machine_.network.occupy(*Port::make(kFirstPort + op.a)); }},
       {Deed::kTouch, &World::touch},
       {Deed::kJump,
-       [](World& w, const Op& op) { w.machine_.wall.jump(seconds(op.b != 0 ? -op.a : op.a)); }},
+       [](World& w, const Op& op) {
+         w.machine_.wall.jump(seconds(op.b != 0 ? -op.a : op.a));
+         w.witness_.see_jump();
+       }},
   };
   return kActs;
 }
 
 void World::perform(const Op& op) {
   if (is_fault(op.deed)) {
-    witness_.see_fault();
+    witness_.see_fault(hides_load(op.deed) ? Sight::kHidden : Sight::kClear);
   }
   if (const auto act = acts().find(op.deed); act != acts().end()) {
     act->second(*this, op);
@@ -297,7 +300,7 @@ void World::heal_and_rest() {
   const auto& journal = machine_.registry->journal;
   if (std::any_of(journal.begin(), journal.end(),
                   [](const JournalEntry& entry) { return entry.state == JournalState::kIntent; })) {
-    witness_.see_fault();
+    witness_.see_fault(Sight::kClear);
   }
   kill_daemon();
   restart_at_ = now();

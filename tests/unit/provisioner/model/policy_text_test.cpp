@@ -47,9 +47,31 @@ TEST(PolicyTextTest, ReadsWhatItWrites) {
   PromotionPolicy policy;
   policy.cooldown = 77s;
   policy.professional.p99_ms = ExtraMarks{900, 100};
+  policy.reserve = {Bytes{std::uint64_t{3} << 30}, MilliCpu{1500}};
+  policy.enterprise.high_dwell = 0s;
 
   EXPECT_EQ(parse_policy({"policy.yaml", render_policy_yaml(policy)}).value(), policy);
   EXPECT_EQ(parse_policy({"policy.json", render_policy_json(policy)}).value(), policy);
+}
+
+TEST(PolicyTextTest, KeepsSomeMemoryForThePoolUnlessToldOtherwise) {
+  const auto reserve = [](const char* text) {
+    return parse_policy({"policy.yaml", text}).value().reserve;
+  };
+  EXPECT_EQ(reserve("monitor: {mode: on}"), (PoolReserve{Bytes{256U << 20}, MilliCpu{0}}));
+  EXPECT_EQ(reserve("monitor: {reserve: {cpu: 500}}"), (PoolReserve{Bytes{256U << 20}, MilliCpu{500}}));
+  EXPECT_EQ(reserve("monitor: {reserve: {memory_mib: 0}}"), (PoolReserve{Bytes{0}, MilliCpu{0}}));
+  EXPECT_THAT(problem("monitor: {reserve: {memory_mib: -1}}"), HasSubstr("memory_mib"));
+  EXPECT_THAT(problem("monitor: {reserve: {memory: 5}}"), HasSubstr("memory_mib"));
+}
+
+TEST(PolicyTextTest, MayPromoteAtOnceAndNotDemoteAtOnce) {
+  EXPECT_EQ(parse_policy({"policy.yaml", "monitor: {marks: {enterprise: {promote_after: 0}}}"})
+                .value()
+                .enterprise.high_dwell,
+            0s);
+  EXPECT_THAT(problem("monitor: {demote_after: 0}"), HasSubstr("demote_after"));
+  EXPECT_THAT(problem("monitor: {rebalance: {after: 0}}"), HasSubstr("after"));
 }
 
 TEST(PolicyTextTest, NamesTheFirstThingThatIsWrong) {
