@@ -28,16 +28,19 @@
 ///                          "rollout":{"under_way","batch","batches","stopped":"..."|null,
 ///                          "failed":[{"tenant","error"}],"held":[slug,...]}|null}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
-///                          "sessions","cpu_percent","rss_bytes","loop_lag_ms","uptime_s",
-///                          "restarts","missed_heartbeats","version"}]}
+///                          "sessions","cpu_percent","rss_bytes","pss_bytes","threads",
+///                          "descriptors","loop_lag_ms","uptime_s","restarts",
+///                          "missed_heartbeats","version"}]}; the numbers about its process are
+///                          null when that could not be looked at
 ///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
 ///   another
 ///                         instance is started beside it, gets its tenants with their connections,
 ///                         up to "parallel" at one time, and it is stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions","websockets",
-///                          "requests_per_s"|null,"cpu_milli"|null,"p50_ms"|null,"p95_ms"|null,
-///                          "p99_ms"|null,"in_flight"|null,"received_per_s"|null,
+///                          "requests_per_s"|null,"events_per_s"|null,"cpu_milli"|null,
+///                          "p50_ms"|null,"p95_ms"|null,"p99_ms"|null,"in_flight"|null,
+///                          "received_per_s"|null,
 ///                          "sent_per_s"|null,"memory_bytes"|null,"promoted"}]}
 ///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document, and "owners":
 ///                         [{"field","owner":"command_line|monitor","who"?,"why","at",

@@ -28,6 +28,20 @@ TEST_F(ViewCommandsTest, PsShowsLoadAndAge) {
       "shared-0  shared  ready  4242        3         7  12.5%  10.0 MiB   1h05m         1\n");
 }
 
+TEST_F(ViewCommandsTest, WidePsShowsWhatTheProcessHolds) {
+  Json instance = instance_json();
+  instance.update({{"pss_bytes", 5242880}, {"threads", 3}, {"descriptors", 41}});
+  Json unknown = instance_json();
+  unknown.update({{"instance", "shared-1"}, {"pss_bytes", nullptr}, {"threads", nullptr}});
+  daemon_.answer("GET /v1/instances", Json{{"instances", {instance, unknown}}});
+
+  EXPECT_EQ(run({"ps", "-o", "wide"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("     RSS      PSS  THREADS  FDS  UPTIME"));
+  EXPECT_THAT(out(), HasSubstr("10.0 MiB  5.0 MiB        3   41   1h05m"));
+  EXPECT_THAT(out(), HasSubstr("10.0 MiB        -        -    -   1h05m"));
+}
+
 TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
   daemon_.answer(
       "GET /v1/status",
@@ -69,6 +83,7 @@ Json why_json() {
                {"quiet_s", nullptr}}}}}},
           {"load",
            {{"requests_per_s", 12.34},
+            {"events_per_s", 3.21},
             {"in_flight", 2},
             {"p99_ms", 31.5},
             {"p50_ms", nullptr},
@@ -97,7 +112,7 @@ TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
   EXPECT_THAT(out(), HasSubstr("live sessions   25         5         20       30s          -\n"));
   EXPECT_THAT(
       out(),
-      HasSubstr("\nLately: 12.3 requests/s, 2 under way, 99 within 31.5ms, "
+      HasSubstr("\nLately: 12.3 requests/s, 3.2 events/s, 2 under way, 99 within 31.5ms, "
                 "6.4% of a core.\n"
                 "In the last day, watched for 1d00h: at most 31 live sessions and 43.0% of a core, "
                 "12345 requests, 99 of 100 within 210.4ms"));
