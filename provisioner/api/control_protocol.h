@@ -21,6 +21,8 @@
 ///   GET    /v1/status     see `voicectl status -o json`
 ///                         {"daemon":{"version","pid","epoch","uptime_s","user","state","run","log"},
 ///                          "platform":{"domain","ultravox"}|null,"generation",
+///                          "host":{"processors","load":[1m,5m,15m]|null,"memory_bytes",
+///                          "memory_available_bytes","disk_bytes","disk_available_bytes"},
 ///                          "edge":{"mode","running","pid","reloads","http","https"},
 ///                          "counts":{"tenants","instances","sessions"},
 ///                          "pending":["text of a step",...],"drift":{"found","adopted"},
@@ -32,6 +34,10 @@
 ///                          "descriptors","loop_lag_ms","uptime_s","restarts",
 ///                          "missed_heartbeats","version"}]}; the numbers about its process are
 ///                          null when that could not be looked at
+///   GET    /v1/instances/<name>/load?step_s=&since_ms=&until_ms=  what its process used in steps
+///                         that were watched (docs/reference/usage-history.schema.json), as for
+///                         tenants; 404 for one that is not there and was not in that time
+///   GET    /v1/host/load?step_s=&since_ms=&until_ms=  the same of the whole machine
 ///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
 ///   another
 ///                         instance is started beside it, gets its tenants with their connections,

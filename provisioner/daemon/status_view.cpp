@@ -89,6 +89,16 @@ Json StatusView::drift_json() const {
   return {{"found", found}, {"adopted", adopted}};
 }
 
+Json StatusView::host_json() const {
+  const HostUsage host = deps_.host();
+  const auto bytes = [](const std::optional<Bytes>& value) {
+    return value ? Json(value->count) : Json();
+  };
+  return {{"processors", host.processors},      {"load", optional_json(host.load)},
+          {"memory_bytes", bytes(host.memory)}, {"memory_available_bytes", bytes(host.memory_free)},
+          {"disk_bytes", bytes(host.disk)},     {"disk_available_bytes", bytes(host.disk_free)}};
+}
+
 Json StatusView::status() const {
   const Snapshot snapshot = deps_.loop.snapshot();
   const EdgeObservation edge = deps_.edge.observe();
@@ -133,6 +143,7 @@ Json StatusView::status() const {
             {"run", deps_.paths.run},
             {"log", deps_.paths.log}}},
           {"platform", platform},
+          {"host", host_json()},
           {"generation", snapshot.generation.value},
           {"edge", edge_json},
           {"counts",

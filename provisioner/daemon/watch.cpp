@@ -10,7 +10,7 @@ Watch::Watch(Deps deps)
       promotion_({deps_.reactor, monitor_, deps_.daemon.recorded(), deps_.daemon.loop(),
                   deps_.daemon.events(), deps_.daemon.hooks()}),
       history_({deps_.reactor, deps_.daemon.wall(), deps_.daemon.registry(), monitor_,
-                deps_.daemon.recorded(), deps_.daemon.log()}),
+                deps_.daemon.recorded(), deps_.daemon.log(), deps_.host}),
       load_({deps_.reactor, deps_.daemon.instances(), deps_.processes, monitor_,
              [this] {
                promotion_.consider();
