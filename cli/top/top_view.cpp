@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "cli/host_line.h"
@@ -144,7 +145,7 @@ void TopView::begin_with(const Json& recent) {
 
 void TopView::take(const Json& status, const Json& tenants, const Json& instances) {
   problem_.clear();
-  status_ = status;
+  status_ = std::make_shared<const Json>(status.is_object() ? status : Json::object());
   instances_ = objects_of(instances, "instances");
   tenants_ = objects_of(tenants, "tenants");
   std::map<std::string, std::deque<std::optional<double>>> history;
@@ -250,8 +251,10 @@ ScreenLine TopView::title(std::size_t columns) const {
   if (!problem_.empty()) {
     return {safe_for_terminal("voicectl top   " + problem_), LineStyle::kBad};
   }
-  const Json counts = status_.value("counts", Json::object());
-  const Json platform = status_.value("platform", Json());
+  static const Json none = Json::object();
+  const Json& status = status_ ? *status_ : none;
+  const Json counts = status.value("counts", none);
+  const Json platform = status.value("platform", Json());
   const std::string domain =
       platform.is_object() ? string_or(platform, "domain", "") : "nothing applied yet";
   const auto counted = [&](const Json& object, const std::string& key) {
@@ -262,10 +265,10 @@ ScreenLine TopView::title(std::size_t columns) const {
                                   {counted(counts, "tenants"), 2},
                                   {counted(counts, "instances"), 4},
                                   {counted(counts, "sessions"), 1}};
-  for (const std::string& part : short_host_parts(status_)) {
+  for (const std::string& part : short_host_parts(status)) {
     parts.push_back({part});
   }
-  parts.push_back({fmt::format("generation {}", integer_or(status_, "generation", 0)), 5});
+  parts.push_back({fmt::format("generation {}", integer_or(status, "generation", 0)), 5});
   const auto most = [&] {
     return std::max_element(parts.begin(), parts.end(), [](const TitlePart& a, const TitlePart& b) {
       return a.dispensable < b.dispensable;

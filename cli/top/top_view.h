@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,7 +63,8 @@ class TopView {
   std::string sparkline_of(const std::string& tenant, std::size_t columns) const;
   void press_in_filter(Key key);
 
-  Json status_;
+  /// Null before the first look.
+  std::shared_ptr<const Json> status_;
   std::vector<Json> tenants_;
   std::vector<Json> instances_;
   /// Processor time (without it: sessions) at the last looks, newest last.
