@@ -142,8 +142,7 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-n,--count", options->count,
                  "end after this many looks (default: never on a terminal, else 1)");
   app.add_flag("--plain", options->is_plain, "print instead of drawing, as when nobody looks on");
-  app.add_option("--sort", options->sort,
-                 "by what at first: cpu, sessions, requests, events, latency, memory or name")
+  app.add_option("--sort", options->sort, "by what both tables are sorted at first")
       ->type_name("BY")
       ->check(CLI::IsMember(TopView::sort_names()))
       ->capture_default_str();

@@ -73,8 +73,7 @@ std::string check_instance(const std::string& name) {
 
 CommandBody declare_instance_load(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("instance", options->instance, "name of the instance: see 'voicectl ps'")
-      ->type_name("INSTANCE")
+  app.add_option("INSTANCE", options->instance, "name of the instance: see 'voicectl ps'")
       ->required()
       ->check(check_instance);
   add_load_options(app, options->load);

@@ -386,8 +386,9 @@ Json TopView::document() const {
   for (const Json* const instance : chosen_instances()) {
     instances.push_back(*instance);
   }
-  return {
-      {"status", status_}, {"tenants", std::move(tenants)}, {"instances", std::move(instances)}};
+  return {{"status", status_ ? *status_ : Json()},
+          {"tenants", std::move(tenants)},
+          {"instances", std::move(instances)}};
 }
 
 }  // namespace voicectl

@@ -168,7 +168,9 @@ TEST_F(TopViewTest, TheTitleTellsOfTheHostAndGivesUpOtherThingsForIt) {
             "voicectl top   qastco.com   3 tenants   2 instances   12 sessions   load 0.52/2   "
             "memory 41%   generation 7");
   EXPECT_EQ(view.lines({.lines = 24, .columns = 80})[0].text,
-            "voicectl top   3 tenants   12 sessions   load 0.52/2   memory 41%");
+            "voicectl top   qastco.com   3 tenants   12 sessions   load 0.52/2   memory 41%");
+  EXPECT_EQ(view.lines({.lines = 24, .columns = 60})[0].text,
+            "voicectl top   12 sessions   load 0.52/2   memory 41%");
 }
 
 TEST_F(TopViewTest, LinesBeginWithTheMinutesBefore) {
