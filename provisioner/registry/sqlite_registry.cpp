@@ -404,6 +404,7 @@ Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
     VC_TRY(keys.bind(1, slug).run());
     VC_TRY(forget_in_revisions(database_, tenant));
     VC_TRY(forget_load(database_, {tenant}));
+    VC_TRY(forget_usage(database_, tenant));
     // That it is to stay away.
     VC_TRY(SqliteStatement owners, database_.prepare("DELETE FROM field_owners WHERE part = ?"));
     VC_TRY(owners.bind(1, slug).run());

@@ -75,6 +75,10 @@ struct UsageRow {
   friend bool operator==(const UsageRow&, const UsageRow&) = default;
 };
 
+/// The instances whose names tell of that tenant: its own one, and the one that replaces it
+/// (plan/instance_names.h).
+std::vector<InstanceId> instances_named_after(const TenantId& tenant);
+
 /// As if what `later` says had been used within the step of `row`, too, whatever the order.
 void add_usage(UsageRow& row, const UsageRow& later);
 

@@ -107,6 +107,16 @@ Result<std::vector<WatchedUsage>> load_watched_usage(SqliteDatabase& database,
   }
 }
 
+Status forget_usage(SqliteDatabase& database, const TenantId& tenant) {
+  VC_TRY(SqliteStatement rows,
+         database.prepare("DELETE FROM usage_rows WHERE number IN (SELECT number FROM load_steps) "
+                          "AND subject = ?"));
+  for (const InstanceId& instance : instances_named_after(tenant)) {
+    VC_TRY(rows.bind(1, instance.str()).run());
+  }
+  return ok_status();
+}
+
 Status drop_usage_rows(SqliteDatabase& database, std::int64_t number) {
   VC_TRY(SqliteStatement rows, database.prepare("DELETE FROM usage_rows WHERE number = ?"));
   return rows.bind(1, number).run();

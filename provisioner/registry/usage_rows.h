@@ -22,6 +22,8 @@ Result<std::vector<WatchedUsage>> load_watched_usage(SqliteDatabase& database,
                                                      LoadStep step,
                                                      WallTime from,
                                                      WallTime until);
+/// Of the tenant's own instances, which are named after it.
+Status forget_usage(SqliteDatabase& database, const TenantId& tenant);
 Status drop_usage_rows(SqliteDatabase& database, std::int64_t number);
 
 }  // namespace voicectl

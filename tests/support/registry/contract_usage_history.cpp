@@ -88,6 +88,28 @@ TEST_P(RegistryContract, AddsUsageUpInCoarserSteps) {
   EXPECT_EQ(usage_points(*registry_, kShared, LoadStep::kHour).front().row->processor_time, 4500ms);
 }
 
+TEST_P(RegistryContract, ATenantThatIsForgottenTakesTheUsageOfItsOwnInstancesAlong) {
+  const UsageSubject own = *InstanceId::parse("dedicated-acme");
+  const UsageSubject next = *InstanceId::parse("dedicated2-acme");
+  const UsageSubject other = *InstanceId::parse("dedicated-big-acme");
+  append_usage(*registry_, kUsageBegin,
+               {usage_of(own, 1), usage_of(next, 1), usage_of(other, 1), usage_of(kHost, 1)});
+
+  ASSERT_THAT(registry_->forget_tenant(*TenantId::parse("acme")), IsOk());
+
+  ASSERT_THAT(registry_->forget_tenant(*TenantId::parse(std::string(53, 'a'))), IsOk())
+      << "the longest name";
+
+  for (const UsageSubject& gone : {own, next}) {
+    EXPECT_THAT(usage_points(*registry_, gone, LoadStep::kHour),
+                ElementsAre(Field(&WatchedUsage::row, Eq(std::nullopt))));
+  }
+  for (const UsageSubject& kept : {other, kHost}) {
+    EXPECT_THAT(usage_points(*registry_, kept, LoadStep::kMinute),
+                ElementsAre(Field(&WatchedUsage::row, usage_of(kept, 1))));
+  }
+}
+
 TEST_P(RegistryContract, KeepsUsageAsLongAsItsSteps) {
   for (int i = 0; i < 185; ++i) {
     append_usage(*registry_, kUsageBegin + i * 1min, {usage_of(kHost, 1)});

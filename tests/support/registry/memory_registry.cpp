@@ -398,6 +398,13 @@ class MemoryRegistry final : public Registry {
     std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
     forget_in_revisions(tenant);
     forget_load(*store_, tenant);
+    for (auto& [step, kept] : store_->load) {
+      for (RegistryStore::KeptLoad& one : kept) {
+        for (const InstanceId& instance : instances_named_after(tenant)) {
+          one.usage.erase(instance);
+        }
+      }
+    }
     store_->owners.erase(tenant.str());
     for (PortLease& lease : store_->recorded.leases) {
       if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {
