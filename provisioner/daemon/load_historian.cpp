@@ -83,7 +83,9 @@ std::optional<UsageRow> LoadHistorian::host_row(Duration passed) {
       passed > Duration::zero()) {
     const Duration used = *now.busy - *before->busy;
     row.processor_time = std::chrono::duration_cast<std::chrono::microseconds>(used);
-    row.most_cpu = MilliCpu{static_cast<std::uint32_t>(1000 * used.count() / passed.count())};
+    // Not less than the mean of the same minute, however that is rounded.
+    row.most_cpu = MilliCpu{
+        static_cast<std::uint32_t>((1000 * used.count() + passed.count() - 1) / passed.count())};
   }
   row[UsageMeasure::kMemory] = used_of(now.memory, now.memory_free);
   row[UsageMeasure::kMemorySize] = count_of(now.memory);

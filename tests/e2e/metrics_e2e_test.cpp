@@ -154,8 +154,9 @@ TEST_F(MetricsE2e, EveryAlertIsSeenToFire) {
 
 TEST_F(MetricsE2e, PrometheusUnderstandsEveryQueryOfTheDashboard) {
   const TempDir folder;
+  const json dashboard = json::parse(rendered("dashboard"));
   std::vector<std::string> queries;
-  for (const json& panel : json::parse(rendered("dashboard")).at("panels")) {
+  for (const json& panel : dashboard.at("panels")) {
     for (const json& target : panel.at("targets")) {
       queries.push_back(target.at("expr").get<std::string>());
     }
