@@ -67,8 +67,9 @@ class MonitorE2e : public CallersE2e {
   }
   void expect_usage_was_written(std::vector<std::string> command) const {
     command.insert(command.end(), {"--since", "1h"});
+    const json history = platform.voicectl_json(command);
     std::uint64_t memory = 0;
-    for (const json& point : platform.voicectl_json(command)["points"]) {
+    for (const json& point : history["points"]) {
       memory = std::max(
           memory, point["memory_bytes"].is_null() ? 0 : point["memory_bytes"].get<std::uint64_t>());
     }

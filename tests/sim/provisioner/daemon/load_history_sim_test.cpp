@@ -115,9 +115,10 @@ TEST_F(LoadHistorySim, InstancesAreWrittenDownThroughARestart) {
   restart_daemon();
   machine.sim.advance(5min);
 
+  const Result<std::vector<WatchedUsage>> points = daemon().registry->read_usage(
+      *InstanceId::parse("shared-0"), LoadStep::kMinute, kLongAgo, kFar);
   std::size_t seen = 0;
-  for (const WatchedUsage& point : *daemon().registry->read_usage(
-           *InstanceId::parse("shared-0"), LoadStep::kMinute, kLongAgo, kFar)) {
+  for (const WatchedUsage& point : *points) {
     seen += point.row ? 1 : 0;
   }
   EXPECT_GE(seen, 8U);
