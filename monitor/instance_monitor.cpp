@@ -39,14 +39,15 @@ std::optional<double> growth(std::uint64_t before, std::uint64_t now, Duration p
                                       std::chrono::duration<double>(passed).count());
 }
 
-/// What a tenant's totals came to since it was last looked at. Requests travel with a tenant that
-/// moves; what else is counted begins anew with its next instance.
+/// What a tenant's totals came to since it was last looked at. Requests and events travel with a
+/// tenant that moves; what else is counted begins anew with its next instance.
 void take_rates(const TenantStats& before,
                 Duration passed,
                 bool has_moved,
                 ObservedTenantLoad& seen) {
   const TenantStats& now = seen.stats;
   seen.requests_per_s = growth(before.requests_total, now.requests_total, passed);
+  seen.events_per_s = growth(before.events_total, now.events_total, passed);
   if (has_moved) {
     return;
   }

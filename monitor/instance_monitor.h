@@ -62,6 +62,8 @@ struct ObservedTenantLoad {
   /// Since the last look; absent until it was seen twice. What it did in an instance that it left
   /// since then is not known but for requests and events, which it takes along.
   std::optional<TenantGain> gained{};
+  /// Absent until it was seen twice.
+  std::optional<double> events_per_s{};
 };
 
 /// Span of what placements are decided with.

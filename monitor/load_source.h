@@ -20,6 +20,9 @@ struct ProcessUsage {
   std::uint32_t threads = 0;
   /// Open descriptors; absent where we may not count those of another user.
   std::optional<std::uint32_t> descriptors;
+  /// Its share of memory: what it has alone, and its part of the pages that others hold, too (PSS).
+  /// Absent likewise.
+  std::optional<Bytes> proportional{};
 
   friend bool operator==(const ProcessUsage&, const ProcessUsage&) = default;
 };

@@ -10,6 +10,7 @@ namespace voicectl {
 namespace {
 
 constexpr std::size_t kMaxStat = 4096;
+constexpr std::size_t kMaxRollup = 16 * 1024;
 
 /// Processes that ended unseen are forgotten with all others, who are counted again.
 constexpr std::size_t kMostRemembered = 4096;
@@ -36,6 +37,14 @@ std::vector<std::string_view> split_words(std::string_view text) {
   }
 }
 
+/// Nullopt if it is not a number and nothing else.
+std::optional<std::uint64_t> number_of(std::string_view word) {
+  std::uint64_t value = 0;
+  const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
+  const bool whole = read.ec == std::errc() && read.ptr == word.data() + word.size();
+  return whole ? std::optional(value) : std::nullopt;
+}
+
 /// Numbers of the line by field; nullopt for one that is missing or no number.
 class StatFields {
  public:
@@ -43,14 +52,7 @@ class StatFields {
 
   std::optional<std::uint64_t> number(std::size_t field) const {
     const std::size_t index = field - kFirstField;
-    if (index >= words_.size()) {
-      return std::nullopt;
-    }
-    const std::string_view word = words_[index];
-    std::uint64_t value = 0;
-    const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
-    const bool whole = read.ec == std::errc() && read.ptr == word.data() + word.size();
-    return whole ? std::optional(value) : std::nullopt;
+    return index < words_.size() ? number_of(words_[index]) : std::nullopt;
   }
 
  private:
@@ -100,6 +102,19 @@ std::optional<ProcessUsage> parse_process_stat(std::string_view line,
   return usage;
 }
 
+std::optional<Bytes> parse_proportional(std::string_view text) {
+  // "Pss:   1234 kB", and others whose names begin with "Pss_".
+  constexpr std::string_view kName = "\nPss:";
+  const std::size_t at = text.find(kName);
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  text.remove_prefix(at + kName.size());
+  const std::vector<std::string_view> words = split_words(text.substr(0, text.find('\n')));
+  const auto kib = words.empty() ? std::nullopt : number_of(words.front());
+  return kib && *kib <= UINT64_MAX / 1024 ? std::optional(Bytes{*kib * 1024}) : std::nullopt;
+}
+
 ProcfsLoadSource::ProcfsLoadSource(FileSystem& files, ProcfsUnits units, std::string root)
     : files_(files), units_(units), root_(std::move(root)) {}
 
@@ -125,29 +140,42 @@ std::optional<ProcessUsage> ProcfsLoadSource::sample_one(const ProcessIdentity& 
   if (!usage) {
     return std::nullopt;
   }
-  usage->descriptors = descriptors_of(process, folder);
+  const Counted& counted = counted_of(process, folder);
+  usage->descriptors = counted.descriptors;
+  usage->proportional = counted.proportional;
   return usage;
 }
 
-std::optional<std::uint32_t> ProcfsLoadSource::descriptors_of(const ProcessIdentity& process,
+const ProcfsLoadSource::Counted& ProcfsLoadSource::counted_of(const ProcessIdentity& process,
                                                               const std::string& folder) {
   if (counted_.size() > kMostRemembered) {
     counted_.clear();
   }
-  const auto [entry, is_new] = counted_.try_emplace(process.pid);
-  Counted& counted = entry->second;
+  Counted& counted = counted_[process.pid];
   const bool is_another = counted.start_ticks != process.start_ticks;
-  if (!is_another && counted.looks_left-- > 0) {
-    return counted.descriptors;
-  }
-  // Those who began together are not counted together for ever.
-  counted.looks_left = is_another ? process.pid % kLooksPerCount : kLooksPerCount - 1;
   counted.start_ticks = process.start_ticks;
+  if (is_another || counted.looks_to_count-- <= 0) {
+    counted.descriptors = count_descriptors(folder);
+    // Those who began together are not counted together for ever.
+    counted.looks_to_count = is_another ? process.pid % kLooksPerCount : kLooksPerCount - 1;
+  }
+  if (is_another || counted.looks_to_sum-- <= 0) {
+    counted.proportional = sum_memory(folder);
+    counted.looks_to_sum = is_another ? process.pid % kLooksPerSum : kLooksPerSum - 1;
+  }
+  return counted;
+}
+
+std::optional<std::uint32_t> ProcfsLoadSource::count_descriptors(const std::string& folder) {
   const auto listed = files_.list(folder + "/fd");
-  counted.descriptors = listed.has_value() && !listed->empty()
-                            ? std::optional(static_cast<std::uint32_t>(listed->size()))
-                            : std::nullopt;
-  return counted.descriptors;
+  return listed.has_value() && !listed->empty()
+             ? std::optional(static_cast<std::uint32_t>(listed->size()))
+             : std::nullopt;
+}
+
+std::optional<Bytes> ProcfsLoadSource::sum_memory(const std::string& folder) {
+  const auto text = files_.read(folder + "/smaps_rollup", kMaxRollup);
+  return text.has_value() && *text ? parse_proportional(**text) : std::nullopt;
 }
 
 }  // namespace voicectl

@@ -6,7 +6,8 @@ namespace voicectl {
 std::vector<Group> command_groups() {
   return {
       {"forecast", "See how well plans were forecast"},
-      {"instance", "Replace the processes that serve tenants"},
+      {"instance", "Replace the processes that serve tenants, and see what they used"},
+      {"host", "See what the machine did"},
       {"pool", "Even out the instances that many tenants share"},
       {"policy", "Say when tenants get an instance of their own, and try it on recorded load"},
       {"lock", "Show who is changing the platform, and take the lock away"},
@@ -43,6 +44,8 @@ std::vector<Command> all_commands() {
       metrics_rules_command(),
       metrics_dashboard_command(),
       instance_restart_command(),
+      instance_load_command(),
+      host_load_command(),
       top_command(),
       why_command(),
       policy_show_command(),

@@ -47,6 +47,8 @@ Command version_command();
 
 // Instances.
 Command instance_restart_command();
+Command instance_load_command();
+Command host_load_command();
 Command top_command();
 Command why_command();
 Command policy_show_command();

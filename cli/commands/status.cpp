@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <ostream>
 
 #include "cli/commands/commands.h"
+#include "cli/host_line.h"
 
 namespace voicectl {
 namespace {
@@ -82,6 +84,9 @@ void print_status(Console& console, const Json& status) {
   };
   line("Daemon", fmt::format("{}, pid {}, up {}", cell(daemon, "version"), cell(daemon, "pid"),
                              seconds_cell(daemon, "uptime_s")));
+  if (const std::vector<std::string> host = host_parts(status); !host.empty()) {
+    line("Host", fmt::format("{}", fmt::join(host, ", ")));
+  }
   line("Platform", platform.empty() ? "nothing applied yet" : cell(platform, "domain"));
   line("Edge", edge_line(part(status, "edge")));
   line("Tenants", cell(counts, "tenants"));

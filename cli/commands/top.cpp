@@ -19,21 +19,38 @@ struct Options {
   /// Looks; 0 for no end.
   unsigned count = 0;
   bool is_plain = false;
+  std::string sort = "cpu";
+  std::string filter;
+  OutputFormat format = OutputFormat::kTable;
 };
 
-/// A look at the platform; what is wrong is shown, and looked at again.
-void look(CommandContext& context, TopView& view) {
+TopView view_of(const Options& options) {
+  TopView view;
+  view.sort_by(TopView::sort_named(options.sort).value_or(TopView::Sort::kCpu));
+  view.filter_by(options.filter);
+  return view;
+}
+
+/// A look at the platform.
+Status look(CommandContext& context, TopView& view) {
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   const Result<Json> status = daemon->get("/v1/status");
   const Result<Json> tenants = daemon->get("/v1/tenants");
   const Result<Json> instances = daemon->get("/v1/instances");
   for (const Result<Json>* answer : {&status, &tenants, &instances}) {
     if (answer->has_error()) {
-      view.set_problem(answer->error().text());
-      return;
+      return answer->error();
     }
   }
   view.take(*status, *tenants, *instances);
+  return ok_status();
+}
+
+/// What is wrong is shown, and looked at again.
+void look_again(CommandContext& context, TopView& view) {
+  if (const Status seen = look(context, view); seen.has_error()) {
+    view.set_problem(seen.error().text());
+  }
 }
 
 /// Minutes that the lines begin with.
@@ -54,10 +71,10 @@ std::chrono::milliseconds interval_of(const Options& options) {
 
 void run_on_screen(CommandContext& context, const Options& options) {
   CursesScreen screen;
-  TopView view;
+  TopView view = view_of(options);
   begin(context, view);
   for (unsigned looks = 1; options.count == 0 || looks <= options.count; ++looks) {
-    look(context, view);
+    look_again(context, view);
     const MonoTime until = context.programs.now() + interval_of(options);
     while (true) {
       screen.draw(view.lines(screen.size()));
@@ -73,8 +90,22 @@ void run_on_screen(CommandContext& context, const Options& options) {
   }
 }
 
+Status print_look(CommandContext& context, const Options& options, TopView& view) {
+  if (options.format != OutputFormat::kTable) {
+    // Half a document is none.
+    VC_TRY(look(context, view));
+    context.console.out << render_document(view.document(), options.format);
+    return ok_status();
+  }
+  look_again(context, view);
+  for (const ScreenLine& line : view.all_lines()) {
+    context.console.out << line.text << '\n';
+  }
+  return ok_status();
+}
+
 Result<ExitCode> run_plain(CommandContext& context, const Options& options) {
-  TopView view;
+  TopView view = view_of(options);
   const unsigned count = std::max(1U, options.count);
   for (unsigned looks = 1; looks <= count; ++looks) {
     // The first answer tells whether there is anybody to ask.
@@ -82,10 +113,7 @@ Result<ExitCode> run_plain(CommandContext& context, const Options& options) {
     if (looks == 1) {
       begin(context, view);
     }
-    look(context, view);
-    for (const ScreenLine& line : view.all_lines()) {
-      context.console.out << line.text << '\n';
-    }
+    VC_TRY(print_look(context, options, view));
     if (looks < count) {
       context.console.out << std::endl;
       context.programs.pause(interval_of(options));
@@ -97,8 +125,8 @@ Result<ExitCode> run_plain(CommandContext& context, const Options& options) {
 Result<ExitCode> show_top(CommandContext& context, const Options& options) {
   const Console& console = context.console;
   const std::string term = context.surroundings.variable("TERM").value_or("");
-  if (options.is_plain || !console.in_is_terminal || !console.out_is_terminal || term.empty() ||
-      term == "dumb") {
+  if (options.is_plain || options.format != OutputFormat::kTable || !console.in_is_terminal ||
+      !console.out_is_terminal || term.empty() || term == "dumb") {
     return run_plain(context, options);
   }
   VC_TRY(daemon_of(context)->get("/v1/version"));
@@ -114,14 +142,32 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-n,--count", options->count,
                  "end after this many looks (default: never on a terminal, else 1)");
   app.add_flag("--plain", options->is_plain, "print instead of drawing, as when nobody looks on");
+  app.add_option("--sort", options->sort, "by what both tables are sorted at first")
+      ->type_name("BY")
+      ->check(CLI::IsMember(TopView::sort_names()))
+      ->capture_default_str();
+  app.add_option("--filter", options->filter,
+                 "only tenants and instances that have this in a name; an instance with its "
+                 "tenants' names")
+      ->type_name("TEXT");
+  add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return show_top(context, *options); };
 }
 
 }  // namespace
 
 Command top_command() {
-  return {"top", "Watch tenants and instances at work",
-          "  voicectl top\n  voicectl top --plain -n 3 --interval 5", declare};
+  return {
+      "top", "Watch tenants and instances at work",
+      "  voicectl top\n"
+      "  voicectl top --sort memory --filter shared-0\n"
+      "  voicectl top --plain -n 3 --interval 5\n"
+      "  voicectl top -o json\n"
+      "\n"
+      "Keys: c s r e l m n sort by cpu, sessions, requests, events, latency, memory, name;\n"
+      "/ filters, arrows scroll, q quits. Narrow terminals show fewer columns; what is printed\n"
+      "has all of them.",
+      declare};
 }
 
 }  // namespace voicectl

@@ -78,6 +78,7 @@ std::string load_of(const Json& answer) {
     }
   };
   add("requests_per_s", [](double value) { return fmt::format("{:.1f} requests/s", value); });
+  add("events_per_s", [](double value) { return fmt::format("{:.1f} events/s", value); });
   add("in_flight", [](double value) { return fmt::format("{:.0f} under way", value); });
   add("p50_ms", [](double value) { return fmt::format("half answered within {:.1f}ms", value); });
   add("p95_ms", [](double value) { return fmt::format("95 of 100 within {:.1f}ms", value); });

@@ -95,9 +95,12 @@ ScreenSize CursesScreen::size() {
 
 void CursesScreen::draw(const std::vector<ScreenLine>& lines) {
   ::erase();
-  for (std::size_t i = 0; i < lines.size() && i < size().lines; ++i) {
+  const ScreenSize room = size();
+  for (std::size_t i = 0; i < lines.size() && i < room.lines; ++i) {
+    // What does not fit would go on in the next line. The length of curses is in bytes.
+    const std::string text = cut_to_columns(lines[i].text, room.columns);
     ::attrset(static_cast<int>(attributes_of(lines[i].style)));
-    ::mvaddnstr(static_cast<int>(i), 0, lines[i].text.c_str(), -1);
+    ::mvaddnstr(static_cast<int>(i), 0, text.data(), static_cast<int>(text.size()));
   }
   ::attrset(A_NORMAL);
   ::refresh();

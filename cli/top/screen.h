@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace voicectl {
@@ -21,6 +22,9 @@ struct ScreenSize {
   std::size_t lines = 24;
   std::size_t columns = 80;
 };
+
+/// The first so many characters of UTF-8, each of which takes one column.
+std::string cut_to_columns(std::string_view text, std::size_t columns);
 
 /// What was pressed.
 struct Key {

@@ -4,29 +4,51 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "cli/host_line.h"
 #include "cli/output.h"
 #include "cli/sparkline.h"
 
 namespace voicectl {
 namespace {
 
-/// Looks that a sparkline shows.
+/// Looks that a sparkline shows, and the fewest that are worth a column.
 constexpr std::size_t kHistory = 24;
+constexpr std::size_t kLeastHistory = 10;
 /// A bar of full height is at least this: a tenth of a core, so that idling does not look busy.
 constexpr double kLeastTop = 100;
+/// From then on the keys are explained.
+constexpr std::size_t kWideHelp = 128;
+
+/// A way to sort: its key on the keyboard, and the members that say how much a tenant or an
+/// instance has of it. Empty: nothing of its own.
+struct SortKind {
+  TopView::Sort sort;
+  std::string_view name;
+  char key;
+  std::string_view of_tenant;
+  std::string_view of_instance;
+};
+constexpr std::array kSorts = {
+    SortKind{TopView::Sort::kCpu, "cpu", 'c', "cpu_milli", "cpu_percent"},
+    SortKind{TopView::Sort::kSessions, "sessions", 's', "sessions", "sessions"},
+    SortKind{TopView::Sort::kRequests, "requests", 'r', "requests_per_s", ""},
+    SortKind{TopView::Sort::kEvents, "events", 'e', "events_per_s", ""},
+    SortKind{TopView::Sort::kLatency, "latency", 'l', "p99_ms", "loop_lag_ms"},
+    SortKind{TopView::Sort::kMemory, "memory", 'm', "memory_bytes", "rss_bytes"},
+    SortKind{TopView::Sort::kName, "name", 'n', "", ""}};
+
+const SortKind& kind_of(TopView::Sort sort) {
+  return *std::find_if(kSorts.begin(), kSorts.end(),
+                       [&](const SortKind& kind) { return kind.sort == sort; });
+}
 
 double number_or_zero(const Json& object, std::string_view key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-std::optional<double> number_of(const Json& object, std::string_view key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? std::optional(found->get<double>())
-                                                     : std::nullopt;
 }
 
 const Json& list_of(const Json& answer, std::string_view key) {
@@ -35,60 +57,71 @@ const Json& list_of(const Json& answer, std::string_view key) {
   return found != answer.end() && found->is_array() ? *found : none;
 }
 
-std::string percent(std::optional<double> milli_cores) {
-  return milli_cores ? fmt::format("{:.1f}%", *milli_cores / 10) : "-";
-}
-
-std::string milliseconds(std::optional<double> length) {
-  return !length          ? "-"
-         : *length < 10   ? fmt::format("{:.1f}ms", *length)
-         : *length < 10e3 ? fmt::format("{:.0f}ms", *length)
-                          : fmt::format("{:.0f}s", *length / 1000);
-}
-
-/// At most `width` bytes of ASCII, what is cut ends with '~'.
-std::string fitted(const std::string& text, std::size_t width) {
-  const std::string safe = safe_for_terminal(text);
-  return safe.size() <= width ? safe : safe.substr(0, width - 1) + "~";
-}
-
-std::string_view name_of(TopView::Sort sort) {
-  switch (sort) {
-    case TopView::Sort::kCpu:
-      return "cpu";
-    case TopView::Sort::kSessions:
-      return "sessions";
-    case TopView::Sort::kRequests:
-      return "requests";
-    case TopView::Sort::kLatency:
-      return "latency";
-    case TopView::Sort::kName:
-      break;
+std::vector<Json> objects_of(const Json& answer, std::string_view key) {
+  std::vector<Json> out;
+  for (const Json& item : list_of(answer, key)) {
+    if (item.is_object()) {
+      out.push_back(item);
+    }
   }
-  return "name";
+  return out;
 }
 
-std::optional<TopView::Sort> sort_of(int key) {
-  switch (key) {
-    case 'c':
-      return TopView::Sort::kCpu;
-    case 's':
-      return TopView::Sort::kSessions;
-    case 'r':
-      return TopView::Sort::kRequests;
-    case 'l':
-      return TopView::Sort::kLatency;
-    case 'n':
-      return TopView::Sort::kName;
-    default:
-      return std::nullopt;
+bool has(const Json& item, std::string_view key, std::string_view text) {
+  return string_or(item, key, "").find(text) != std::string::npos;
+}
+
+/// The most first; those that have as much by their names.
+template <typename MuchOf>
+std::vector<const Json*> sorted(std::vector<const Json*> items,
+                                std::string_view name_key,
+                                const MuchOf& much_of) {
+  std::vector<std::tuple<double, std::string, const Json*>> ranked;
+  ranked.reserve(items.size());
+  for (const Json* const item : items) {
+    ranked.emplace_back(-much_of(*item), string_or(*item, name_key, ""), item);
   }
+  std::sort(ranked.begin(), ranked.end());
+  std::transform(ranked.begin(), ranked.end(), items.begin(),
+                 [](const auto& one) { return std::get<2>(one); });
+  return items;
+}
+
+struct TitlePart {
+  std::string text;
+  /// Where there is no room, the highest goes first.
+  int dispensable = 0;
+};
+
+std::string joined(const std::vector<TitlePart>& parts) {
+  std::string out;
+  for (const TitlePart& part : parts) {
+    out += (out.empty() ? "" : "   ") + part.text;
+  }
+  return out;
 }
 
 }  // namespace
 
 std::string bars(const std::deque<std::optional<double>>& values, double least_top) {
   return sparkline({values.begin(), values.end()}, least_top);
+}
+
+std::vector<std::string> TopView::sort_names() {
+  std::vector<std::string> out;
+  for (const SortKind& kind : kSorts) {
+    out.emplace_back(kind.name);
+  }
+  return out;
+}
+
+std::optional<TopView::Sort> TopView::sort_named(std::string_view name) {
+  for (const SortKind& kind : kSorts) {
+    if (kind.name == name) {
+      return kind.sort;
+    }
+  }
+  return std::nullopt;
 }
 
 void TopView::begin_with(const Json& recent) {
@@ -112,28 +145,19 @@ void TopView::begin_with(const Json& recent) {
 
 void TopView::take(const Json& status, const Json& tenants, const Json& instances) {
   problem_.clear();
-  status_ = status;
-  instances_ = instances;
-  tenants_.clear();
+  status_ = std::make_shared<const Json>(status.is_object() ? status : Json::object());
+  instances_ = objects_of(instances, "instances");
+  tenants_ = objects_of(tenants, "tenants");
   std::map<std::string, std::deque<std::optional<double>>> history;
-  for (const Json& item : list_of(tenants, "tenants")) {
-    Tenant tenant{.name = string_or(item, "tenant", "?"),
-                  .tier = string_or(item, "tier", "?"),
-                  .instance = string_or(item, "instance", "-"),
-                  .is_promoted = item.value("promoted", false),
-                  .sessions = number_or_zero(item, "sessions"),
-                  .websockets = number_or_zero(item, "websockets"),
-                  .requests = number_of(item, "requests_per_s"),
-                  .cpu = number_of(item, "cpu_milli"),
-                  .p99 = number_of(item, "p99_ms")};
-    const auto known = history_.find(tenant.name);
-    std::deque<std::optional<double>>& past = history[tenant.name] =
+  for (const Json& tenant : tenants_) {
+    const std::string name = string_or(tenant, "tenant", "?");
+    const auto known = history_.find(name);
+    std::deque<std::optional<double>>& past = history[name] =
         known != history_.end() ? std::move(known->second) : before_;
-    past.push_back(tenant.cpu.value_or(0));
+    past.push_back(number_or_zero(tenant, "cpu_milli"));
     while (past.size() > kHistory) {
       past.pop_front();
     }
-    tenants_.push_back(std::move(tenant));
   }
   history_ = std::move(history);
   before_.clear();
@@ -144,12 +168,14 @@ bool TopView::press(Key key) {
     press_in_filter(key);
     return false;
   }
-  if (const std::optional<Sort> sort = sort_of(key.code)) {
-    sort_ = *sort;
+  const auto sort = std::find_if(kSorts.begin(), kSorts.end(),
+                                 [&](const SortKind& kind) { return kind.key == key.code; });
+  if (sort != kSorts.end()) {
+    sort_ = sort->sort;
   } else if (key.code == '/') {
     is_typing_ = true;
     filter_.clear();
-  } else if (key.code == Key::kDown && first_ + 1 < chosen().size()) {
+  } else if (key.code == Key::kDown && first_ + 1 < chosen_tenants().size()) {
     ++first_;
   } else if (key.code == Key::kUp && first_ > 0) {
     --first_;
@@ -173,77 +199,128 @@ void TopView::press_in_filter(Key key) {
   }
 }
 
-std::vector<const TopView::Tenant*> TopView::chosen() const {
-  std::vector<const Tenant*> out;
-  for (const Tenant& tenant : tenants_) {
-    if (tenant.name.find(filter_) != std::string::npos ||
-        tenant.instance.find(filter_) != std::string::npos) {
+bool TopView::is_chosen_tenant(const Json& tenant) const {
+  return has(tenant, "tenant", filter_) || has(tenant, "instance", filter_);
+}
+
+bool TopView::is_chosen_instance(const Json& instance) const {
+  const Json& tenants = list_of(instance, "tenant_names");
+  return has(instance, "instance", filter_) ||
+         std::any_of(tenants.begin(), tenants.end(), [&](const Json& name) {
+           return name.is_string() && name.get<std::string>().find(filter_) != std::string::npos;
+         });
+}
+
+TopView::Items TopView::chosen_tenants() const {
+  Items out;
+  for (const Json& tenant : tenants_) {
+    if (is_chosen_tenant(tenant)) {
       out.push_back(&tenant);
     }
   }
-  const auto rank = [this](const Tenant* tenant) {
-    const double load = sort_ == Sort::kCpu        ? tenant->cpu.value_or(0)
-                        : sort_ == Sort::kSessions ? tenant->sessions
-                        : sort_ == Sort::kRequests ? tenant->requests.value_or(0)
-                        : sort_ == Sort::kLatency  ? tenant->p99.value_or(0)
-                                                   : 0;
-    return std::tuple(-load, tenant->name);
-  };
-  std::stable_sort(out.begin(), out.end(),
-                   [&](const Tenant* a, const Tenant* b) { return rank(a) < rank(b); });
-  return out;
+  const std::string_view key = kind_of(sort_).of_tenant;
+  return sorted(std::move(out), "tenant",
+                [&](const Json& tenant) { return key.empty() ? 0 : number_or_zero(tenant, key); });
 }
 
-ScreenLine TopView::title() const {
+TopView::Items TopView::chosen_instances() const {
+  Items out;
+  for (const Json& instance : instances_) {
+    if (is_chosen_instance(instance)) {
+      out.push_back(&instance);
+    }
+  }
+  const SortKind& kind = kind_of(sort_);
+  return sorted(std::move(out), "instance", [&](const Json& instance) {
+    return !kind.of_instance.empty() ? number_or_zero(instance, kind.of_instance)
+           : kind.of_tenant.empty()
+               ? 0
+               : sum_of_tenants(string_or(instance, "instance", ""), kind.of_tenant);
+  });
+}
+
+double TopView::sum_of_tenants(std::string_view instance, std::string_view key) const {
+  double sum = 0;
+  for (const Json& tenant : tenants_) {
+    sum += string_or(tenant, "instance", "") == instance ? number_or_zero(tenant, key) : 0;
+  }
+  return sum;
+}
+
+ScreenLine TopView::title(std::size_t columns) const {
   if (!problem_.empty()) {
     return {safe_for_terminal("voicectl top   " + problem_), LineStyle::kBad};
   }
-  const Json counts = status_.value("counts", Json::object());
-  const Json platform = status_.value("platform", Json());
+  static const Json none = Json::object();
+  const Json& status = status_ ? *status_ : none;
+  const Json counts = status.value("counts", none);
+  const Json platform = status.value("platform", Json());
   const std::string domain =
       platform.is_object() ? string_or(platform, "domain", "") : "nothing applied yet";
-  return {fmt::format("voicectl top   {}   {} tenants   {} instances   {} sessions   generation {}",
-                      safe_for_terminal(domain), integer_or(counts, "tenants", 0),
-                      integer_or(counts, "instances", 0), integer_or(counts, "sessions", 0),
-                      integer_or(status_, "generation", 0)),
-          LineStyle::kTitle};
+  const auto counted = [&](const Json& object, const std::string& key) {
+    return fmt::format("{} {}", integer_or(object, key, 0), key);
+  };
+  std::vector<TitlePart> parts = {{"voicectl top"},
+                                  {safe_for_terminal(domain), 3},
+                                  {counted(counts, "tenants"), 2},
+                                  {counted(counts, "instances"), 4},
+                                  {counted(counts, "sessions"), 1}};
+  for (const std::string& part : short_host_parts(status)) {
+    parts.push_back({part});
+  }
+  parts.push_back({fmt::format("generation {}", integer_or(status, "generation", 0)), 5});
+  const auto most = [&] {
+    return std::max_element(parts.begin(), parts.end(), [](const TitlePart& a, const TitlePart& b) {
+      return a.dispensable < b.dispensable;
+    });
+  };
+  while (joined(parts).size() > columns && most()->dispensable > 0) {
+    parts.erase(most());
+  }
+  return {joined(parts), LineStyle::kTitle};
 }
 
-ScreenLine TopView::help() const {
+ScreenLine TopView::help(std::size_t columns) const {
   if (is_typing_) {
     return {"filter: " + filter_ + "_   (Enter keeps it, Esc ends it)", LineStyle::kWarning};
   }
-  return {
-      fmt::format("sorted by {} (c cpu, s sessions, r requests, l latency, n name)   / filter{}   "
-                  "arrows scroll   q quits",
-                  name_of(sort_), filter_.empty() ? "" : " '" + filter_ + "'"),
-      LineStyle::kFaint};
+  const std::string filter = filter_.empty() ? "" : " '" + safe_for_terminal(filter_) + "'";
+  std::string keys;
+  for (const SortKind& kind : kSorts) {
+    keys += columns < kWideHelp
+                ? fmt::format("{}", kind.key)
+                : fmt::format("{}{} {}", keys.empty() ? "" : ", ", kind.key, kind.name);
+  }
+  return {columns < kWideHelp
+              ? fmt::format("q quits   by {} ({})   / filter{}", kind_of(sort_).name, keys, filter)
+              : fmt::format("sorted by {} ({})   / filter{}   arrows scroll   q quits",
+                            kind_of(sort_).name, keys, filter),
+          LineStyle::kFaint};
 }
 
-std::string TopView::sparkline(const std::string& tenant) const {
+std::string TopView::sparkline_of(const std::string& tenant, std::size_t columns) const {
   const auto past = history_.find(tenant);
-  return past == history_.end() ? "" : bars(past->second, kLeastTop);
+  if (past == history_.end()) {
+    return "";
+  }
+  const std::size_t shown = std::min(columns, past->second.size());
+  return bars({past->second.end() - static_cast<std::ptrdiff_t>(shown), past->second.end()},
+              kLeastTop);
 }
 
-std::string TopView::row_of(const Tenant& tenant) const {
-  return fmt::format("{:<22} {:<10} {:<24} {:>8.0f} {:>7.0f} {:>8} {:>9} {:>7}  {}",
-                     fitted(tenant.name, 22),
-                     tenant.is_promoted ? "promoted" : fitted(tenant.tier, 10),
-                     fitted(tenant.instance, 24), tenant.sessions, tenant.websockets,
-                     tenant.requests ? fmt::format("{:.1f}", *tenant.requests) : "-",
-                     milliseconds(tenant.p99), percent(tenant.cpu), sparkline(tenant.name));
-}
-
-std::vector<ScreenLine> TopView::tenant_lines() const {
+std::vector<ScreenLine> TopView::tenant_lines(std::size_t columns) const {
+  const std::vector<TopColumn> table = tenant_columns(columns);
+  const std::size_t left = columns - std::min(columns, width_of(table) + 2);
+  const bool has_line = left >= kLeastHistory;
   std::vector<ScreenLine> out;
-  out.push_back(
-      {fmt::format("{:<22} {:<10} {:<24} {:>8} {:>7} {:>8} {:>9} {:>7}  {}", "TENANT", "TIER",
-                   "INSTANCE", "SESSIONS", "SOCKETS", "REQ/S", "P99", "CPU", "CPU LATELY"),
-       LineStyle::kHeader});
-  const std::vector<const Tenant*> shown = chosen();
+  out.push_back({header_of(table) + (has_line ? "  CPU LATELY" : ""), LineStyle::kHeader});
+  const Items shown = chosen_tenants();
   for (std::size_t i = std::min(first_, shown.size()); i < shown.size(); ++i) {
+    const Json& tenant = *shown[i];
     out.push_back(
-        {row_of(*shown[i]), shown[i]->is_promoted ? LineStyle::kWarning : LineStyle::kPlain});
+        {row_of(table, tenant) +
+             (has_line ? "  " + sparkline_of(string_or(tenant, "tenant", "?"), left) : ""),
+         tenant.value("promoted", false) ? LineStyle::kWarning : LineStyle::kPlain});
   }
   if (shown.empty()) {
     out.push_back({filter_.empty() ? "There is no tenant." : "No tenant has that in its name.",
@@ -252,30 +329,24 @@ std::vector<ScreenLine> TopView::tenant_lines() const {
   return out;
 }
 
-std::vector<ScreenLine> TopView::instance_lines() const {
+std::vector<ScreenLine> TopView::instance_lines(std::size_t columns) const {
+  const std::vector<TopColumn> table = instance_columns(columns);
   std::vector<ScreenLine> out;
-  out.push_back(
-      {fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>9} {:>7} {:>10} {:>9}", "INSTANCE", "KIND",
-                   "STATE", "TENANTS", "SESSIONS", "LOOP LAG", "CPU", "RSS", "UPTIME"),
-       LineStyle::kHeader});
-  for (const Json& item : list_of(instances_, "instances")) {
-    const std::string state = string_or(item, "state", "?");
-    const std::optional<double> cpu = number_of(item, "cpu_percent");
-    out.push_back({fmt::format("{:<33} {:<10} {:<12} {:>8} {:>8} {:>9} {:>7} {:>10} {:>9}",
-                               fitted(string_or(item, "instance", "?"), 33),
-                               fitted(string_or(item, "kind", "?"), 10), fitted(state, 12),
-                               integer_or(item, "tenants", 0), integer_or(item, "sessions", 0),
-                               milliseconds(number_of(item, "loop_lag_ms")),
-                               cpu ? fmt::format("{:.1f}%", *cpu) : "-",
-                               bytes_cell(item, "rss_bytes"), seconds_cell(item, "uptime_s")),
-                   state == "ready" ? LineStyle::kPlain : LineStyle::kBad});
+  out.push_back({header_of(table), LineStyle::kHeader});
+  for (const Json* const instance : chosen_instances()) {
+    out.push_back({row_of(table, *instance), string_or(*instance, "state", "?") == "ready"
+                                                 ? LineStyle::kPlain
+                                                 : LineStyle::kBad});
+  }
+  if (out.size() == 1 && !filter_.empty()) {
+    out.push_back({"No instance has that in its name.", LineStyle::kFaint});
   }
   return out;
 }
 
 std::vector<ScreenLine> TopView::lines(ScreenSize size) const {
-  const std::vector<ScreenLine> instances = instance_lines();
-  std::vector<ScreenLine> tenants = tenant_lines();
+  const std::vector<ScreenLine> instances = instance_lines(size.columns);
+  std::vector<ScreenLine> tenants = tenant_lines(size.columns);
   // Title, help and an empty line above each table; a third of the screen at most for instances.
   const std::size_t most_instances = std::max<std::size_t>(2, size.lines / 3);
   const std::size_t below = std::min(instances.size(), most_instances);
@@ -283,24 +354,41 @@ std::vector<ScreenLine> TopView::lines(ScreenSize size) const {
   if (tenants.size() > room) {
     tenants.resize(room);
   }
-  std::vector<ScreenLine> out = {title(), help(), {}};
+  std::vector<ScreenLine> out = {title(size.columns), help(size.columns), {}};
   out.insert(out.end(), tenants.begin(), tenants.end());
   out.push_back({});
   out.insert(out.end(), instances.begin(), instances.begin() + static_cast<std::ptrdiff_t>(below));
   if (out.size() > size.lines) {
     out.resize(size.lines);
   }
+  for (ScreenLine& line : out) {
+    line.text = cut_to_columns(line.text, size.columns);
+  }
   return out;
 }
 
 std::vector<ScreenLine> TopView::all_lines() const {
-  std::vector<ScreenLine> out = {title(), {}};
-  const std::vector<ScreenLine> tenants = tenant_lines();
-  const std::vector<ScreenLine> instances = instance_lines();
+  std::vector<ScreenLine> out = {title(kNoEdge), {}};
+  const std::vector<ScreenLine> tenants = tenant_lines(kNoEdge);
+  const std::vector<ScreenLine> instances = instance_lines(kNoEdge);
   out.insert(out.end(), tenants.begin(), tenants.end());
   out.push_back({});
   out.insert(out.end(), instances.begin(), instances.end());
   return out;
+}
+
+Json TopView::document() const {
+  Json tenants = Json::array();
+  for (const Json* const tenant : chosen_tenants()) {
+    tenants.push_back(*tenant);
+  }
+  Json instances = Json::array();
+  for (const Json* const instance : chosen_instances()) {
+    instances.push_back(*instance);
+  }
+  return {{"status", status_ ? *status_ : Json()},
+          {"tenants", std::move(tenants)},
+          {"instances", std::move(instances)}};
 }
 
 }  // namespace voicectl

@@ -4,12 +4,15 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
 #include "cli/top/screen.h"
+#include "cli/top/top_columns.h"
 
 namespace voicectl {
 
@@ -17,7 +20,11 @@ namespace voicectl {
 /// it is fed with answers of the control API and gives lines.
 class TopView {
  public:
-  enum class Sort { kCpu, kSessions, kRequests, kLatency, kName };
+  /// By what both tables are sorted, the most first; of instances kRequests and kEvents are what
+  /// their tenants have together, kLatency is how late their loops are.
+  enum class Sort { kCpu, kSessions, kRequests, kEvents, kLatency, kMemory, kName };
+  static std::vector<std::string> sort_names();
+  static std::optional<Sort> sort_named(std::string_view name);
 
   /// Answer of GET /v1/load, before the first look: what nobody saw here, minute by minute, is what
   /// the lines begin with.
@@ -27,37 +34,39 @@ class TopView {
   /// Shown instead of the state of the platform until the next take().
   void set_problem(std::string problem) { problem_ = std::move(problem); }
 
+  void sort_by(Sort sort) { sort_ = sort; }
+  /// Shows tenants with that in their name or that of their instance, and instances with that in
+  /// their name or that of one of their tenants. Empty: all.
+  void filter_by(std::string text) { filter_ = std::move(text); }
+
   /// True if the key ends the view.
   bool press(Key key);
 
+  /// No line is longer than the screen is wide.
   std::vector<ScreenLine> lines(ScreenSize size) const;
   /// Everything, for who looks at it in a file.
   std::vector<ScreenLine> all_lines() const;
+  /// The same as a document: {"status","tenants","instances"} as the daemon tells of them.
+  Json document() const;
 
  private:
-  struct Tenant {
-    std::string name;
-    std::string tier;
-    std::string instance;
-    bool is_promoted = false;
-    double sessions = 0;
-    double websockets = 0;
-    std::optional<double> requests;  ///< per second
-    std::optional<double> cpu;       ///< thousandths of a core
-    std::optional<double> p99;       ///< milliseconds
-  };
-  std::vector<const Tenant*> chosen() const;
-  ScreenLine title() const;
-  ScreenLine help() const;
-  std::vector<ScreenLine> tenant_lines() const;
-  std::vector<ScreenLine> instance_lines() const;
-  std::string row_of(const Tenant& tenant) const;
-  std::string sparkline(const std::string& tenant) const;
+  using Items = std::vector<const Json*>;
+  bool is_chosen_tenant(const Json& tenant) const;
+  bool is_chosen_instance(const Json& instance) const;
+  Items chosen_tenants() const;
+  Items chosen_instances() const;
+  double sum_of_tenants(std::string_view instance, std::string_view key) const;
+  ScreenLine title(std::size_t columns) const;
+  ScreenLine help(std::size_t columns) const;
+  std::vector<ScreenLine> tenant_lines(std::size_t columns) const;
+  std::vector<ScreenLine> instance_lines(std::size_t columns) const;
+  std::string sparkline_of(const std::string& tenant, std::size_t columns) const;
   void press_in_filter(Key key);
 
-  Json status_;
-  Json instances_;
-  std::vector<Tenant> tenants_;
+  /// Null before the first look.
+  std::shared_ptr<const Json> status_;
+  std::vector<Json> tenants_;
+  std::vector<Json> instances_;
   /// Processor time (without it: sessions) at the last looks, newest last.
   std::map<std::string, std::deque<std::optional<double>>> history_;
   /// Minutes before the first look of who had nothing in them; absent where nobody looked.

@@ -21,6 +21,8 @@
 ///   GET    /v1/status     see `voicectl status -o json`
 ///                         {"daemon":{"version","pid","epoch","uptime_s","user","state","run","log"},
 ///                          "platform":{"domain","ultravox"}|null,"generation",
+///                          "host":{"processors","load":[1m,5m,15m]|null,"memory_bytes",
+///                          "memory_available_bytes","disk_bytes","disk_available_bytes"},
 ///                          "edge":{"mode","running","pid","reloads","http","https"},
 ///                          "counts":{"tenants","instances","sessions"},
 ///                          "pending":["text of a step",...],"drift":{"found","adopted"},
@@ -28,16 +30,23 @@
 ///                          "rollout":{"under_way","batch","batches","stopped":"..."|null,
 ///                          "failed":[{"tenant","error"}],"held":[slug,...]}|null}
 ///   GET    /v1/instances  {"instances":[{"instance","kind","state","pid","port","tenants",
-///                          "sessions","cpu_percent","rss_bytes","loop_lag_ms","uptime_s",
-///                          "restarts","missed_heartbeats","version"}]}
+///                          "sessions","cpu_percent","rss_bytes","pss_bytes","threads",
+///                          "descriptors","loop_lag_ms","uptime_s","restarts",
+///                          "missed_heartbeats","version"}]}; the numbers about its process are
+///                          null when that could not be looked at
+///   GET    /v1/instances/<name>/load?step_s=&since_ms=&until_ms=  what its process used in steps
+///                         that were watched (docs/reference/usage-history.schema.json), as for
+///                         tenants; 404 for one that is not there and was not in that time
+///   GET    /v1/host/load?step_s=&since_ms=&until_ms=  the same of the whole machine
 ///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
 ///   another
 ///                         instance is started beside it, gets its tenants with their connections,
 ///                         up to "parallel" at one time, and it is stopped
 ///   GET    /v1/tenants    {"tenants":[{"tenant","name","business_type","plan","tier","phase",
 ///                          "instance","port","socket","hosts":[...],"sessions","websockets",
-///                          "requests_per_s"|null,"cpu_milli"|null,"p50_ms"|null,"p95_ms"|null,
-///                          "p99_ms"|null,"in_flight"|null,"received_per_s"|null,
+///                          "requests_per_s"|null,"events_per_s"|null,"cpu_milli"|null,
+///                          "p50_ms"|null,"p95_ms"|null,"p99_ms"|null,"in_flight"|null,
+///                          "received_per_s"|null,
 ///                          "sent_per_s"|null,"memory_bytes"|null,"promoted"}]}
 ///   GET    /v1/tenants/<slug>  one of them, and "spec": the tenant's document, and "owners":
 ///                         [{"field","owner":"command_line|monitor","who"?,"why","at",

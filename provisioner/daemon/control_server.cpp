@@ -70,6 +70,8 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/metrics", &ControlServer::show_metrics},
       {"GET", "/v1/status", &ControlServer::show_status},
       {"GET", "/v1/instances", &ControlServer::list_instances},
+      {"GET", "/v1/instances/*/load", &ControlServer::show_instance_load},
+      {"GET", "/v1/host/load", &ControlServer::show_host_load},
       {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance, "instance.restart"},
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},

@@ -156,6 +156,10 @@ class ControlServer {
   // control_load.cpp
   void show_load(const Call& call);
   void show_recent_load(const Call& call);
+  void show_instance_load(const Call& call);
+  void show_host_load(const Call& call);
+  void show_usage(const Call& call, const UsageSubject& subject);
+  bool is_instance(const InstanceId& name) const;
   // control_audit.cpp
   /// Serves it once it is recorded that it was asked for.
   void serve_audited(const Route& route, Call call);

@@ -64,6 +64,11 @@ LoadView LoadFeed::view() const {
     }
     if (load.usage) {
       shown.rss_bytes = load.usage->memory.count;
+      shown.threads = load.usage->threads;
+      shown.descriptors = load.usage->descriptors;
+      if (load.usage->proportional) {
+        shown.pss_bytes = load.usage->proportional->count;
+      }
     }
     if (load.loop_lag_us) {
       shown.loop_lag_ms = static_cast<double>(*load.loop_lag_us) / 1000;
@@ -82,7 +87,8 @@ LoadView LoadFeed::view() const {
                    load.received_per_s,
                    load.sent_per_s,
                    load.steady_cpu ? std::optional(load.steady_cpu->count) : std::nullopt,
-                   load.stats.memory ? std::optional(load.stats.memory->count) : std::nullopt};
+                   load.stats.memory ? std::optional(load.stats.memory->count) : std::nullopt,
+                   load.events_per_s};
   }
   return out;
 }

@@ -22,6 +22,9 @@ struct InstanceLoad {
   std::optional<std::uint64_t> rss_bytes;
   std::uint64_t sessions = 0;
   std::optional<double> loop_lag_ms{};
+  std::optional<std::uint64_t> pss_bytes{};
+  std::optional<std::uint32_t> threads{};
+  std::optional<std::uint32_t> descriptors{};
 };
 
 /// What a tenant was last seen to use.
@@ -40,6 +43,7 @@ struct TenantLoad {
   /// As placements are decided with.
   std::optional<std::uint32_t> steady_cpu_milli{};
   std::optional<std::uint64_t> memory_bytes{};
+  std::optional<double> events_per_s{};
 };
 
 /// Live sessions and load, as last sampled.

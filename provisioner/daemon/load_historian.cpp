@@ -22,6 +22,15 @@ bool has_anything(const LoadRow& row) {
   return has_more_than(row, kNoWork);
 }
 
+std::optional<std::uint64_t> used_of(const std::optional<Bytes>& all,
+                                     const std::optional<Bytes>& free) {
+  return all && free ? std::optional(all->count - std::min(free->count, all->count)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> count_of(const std::optional<Bytes>& bytes) {
+  return bytes ? std::optional<std::uint64_t>(bytes->count) : std::nullopt;
+}
+
 }  // namespace
 
 bool LoadHistorian::is_off() const {
@@ -39,6 +48,64 @@ void LoadHistorian::hear(const InstanceReport& report) {
       add(seen->second, told.latency.value_or(LatencyHistogram()));
     }
   }
+  add_process(report);
+}
+
+void LoadHistorian::add_process(const InstanceReport& report) {
+  const auto seen = deps_.monitor.instances().find(report.instance);
+  if (seen == deps_.monitor.instances().end() || !report.usage) {
+    return;
+  }
+  const ProcessUsage& usage = *report.usage;
+  const auto [before, is_new] = used_.try_emplace(report.instance, usage.cpu_time);
+  const Duration last = std::exchange(before->second, usage.cpu_time);
+  UsageRow row{.subject = report.instance,
+               // Time that went back is another process's.
+               .processor_time = std::chrono::duration_cast<std::chrono::microseconds>(
+                   usage.cpu_time < last ? usage.cpu_time : usage.cpu_time - last),
+               .most_cpu = seen->second.cpu.value_or(MilliCpu{})};
+  row[UsageMeasure::kMemory] = usage.memory.count;
+  row[UsageMeasure::kProportional] = count_of(usage.proportional);
+  row[UsageMeasure::kThreads] = usage.threads;
+  row[UsageMeasure::kDescriptors] = usage.descriptors;
+  row[UsageMeasure::kLoopLag] = seen->second.loop_lag_us;
+  row[UsageMeasure::kSessions] = seen->second.sessions;
+  row[UsageMeasure::kTenants] = seen->second.tenants;
+  add_usage(minute_->usage.try_emplace(report.instance, UsageRow{report.instance}).first->second,
+            row);
+}
+
+std::optional<UsageRow> LoadHistorian::host_row(Duration passed) {
+  const std::optional<HostUsage> before = std::exchange(host_, deps_.host.sample());
+  const HostUsage& now = *host_;
+  UsageRow row;
+  if (before && before->busy && now.busy && *now.busy >= *before->busy &&
+      passed > Duration::zero()) {
+    const Duration used = *now.busy - *before->busy;
+    row.processor_time = std::chrono::duration_cast<std::chrono::microseconds>(used);
+    // Not less than the mean of the same minute, however that is rounded.
+    row.most_cpu = MilliCpu{
+        static_cast<std::uint32_t>((1000 * used.count() + passed.count() - 1) / passed.count())};
+  }
+  row[UsageMeasure::kMemory] = used_of(now.memory, now.memory_free);
+  row[UsageMeasure::kMemorySize] = count_of(now.memory);
+  row[UsageMeasure::kDisk] = used_of(now.disk, now.disk_free);
+  row[UsageMeasure::kDiskSize] = count_of(now.disk);
+  if (now.load) {
+    row[UsageMeasure::kLoad] = static_cast<std::uint64_t>(now.load->front() * 1000);
+  }
+  return row == UsageRow{} ? std::nullopt : std::optional(row);
+}
+
+std::vector<UsageRow> LoadHistorian::usage_of(const Minute& minute) {
+  std::vector<UsageRow> out;
+  for (const auto& [instance, row] : minute.usage) {
+    out.push_back(row);
+  }
+  if (minute.host) {
+    out.push_back(*minute.host);
+  }
+  return out;
 }
 
 void LoadHistorian::add(const ObservedTenantLoad& seen, const LatencyHistogram& latency) {
@@ -83,10 +150,16 @@ void LoadHistorian::turn() {
     end_minute(now);
   }
   if (is_off()) {
+    // What is used meanwhile is of no minute.
+    used_.clear();
+    host_.reset();
     drop_old(now);
     return;
   }
   dropped_at_.reset();
+  if (!host_) {
+    host_ = deps_.host.sample();
+  }
   if (!minute_) {
     minute_ = Minute{at, now};
   }
@@ -95,6 +168,9 @@ void LoadHistorian::turn() {
 void LoadHistorian::end_minute(MonoTime now) {
   minute_->watched = std::chrono::duration_cast<std::chrono::milliseconds>(now - minute_->since);
   std::erase_if(minute_->rows, [](const auto& entry) { return !has_anything(entry.second.row); });
+  std::erase_if(
+      used_, [&](const auto& entry) { return !deps_.monitor.instances().contains(entry.first); });
+  minute_->host = host_row(now - minute_->since);
   waiting_.push_back(std::make_shared<const Minute>(*std::move(minute_)));
   minute_.reset();
   if (waiting_.size() > kWaiting) {
@@ -137,8 +213,8 @@ void LoadHistorian::write() {
   is_writing_ = true;
   const std::shared_ptr<const Minute> minute = waiting_.front();
   deps_.registry.run<void>(
-      [minute, rows = rows_of(*minute)](Registry& registry) {
-        return registry.append_load(minute->at, minute->watched, rows);
+      [minute, rows = rows_of(*minute), usage = usage_of(*minute)](Registry& registry) {
+        return registry.append_load(minute->at, minute->watched, rows, usage);
       },
       [this, weak = std::weak_ptr(self_), minute](const Status& written) {
         if (weak.expired()) {

@@ -10,14 +10,16 @@
 #include "base/clock.h"
 #include "base/latency_histogram.h"
 #include "base/log.h"
+#include "monitor/host_source.h"
 #include "monitor/instance_monitor.h"
 #include "provisioner/apply/recorded_state.h"
 #include "provisioner/apply/registry_queue.h"
 
 namespace voicectl {
 
-/// Writes down what each tenant did, minute by minute (registry/load_history.h), from what the
-/// monitor hears. Nothing while the monitor is off: then it drops what is kept no longer, once an
+/// Writes down what each tenant did and each process used, minute by minute
+/// (registry/load_history.h), from what the monitor hears; and what the host used, which it looks
+/// at each minute. Nothing while the monitor is off: then it drops what is kept no longer, once an
 /// hour.
 ///
 /// One transaction a minute, off the loop. A daemon that dies loses the minute under way; what
@@ -32,6 +34,7 @@ class LoadHistorian {
     const InstanceMonitor& monitor;
     const RecordedState& recorded;
     const Log& log;
+    HostSource& host;
   };
   /// REQUIRES: all outlive it.
   explicit LoadHistorian(Deps deps) : deps_(deps), self_(std::make_shared<LoadHistorian*>(this)) {}
@@ -60,10 +63,16 @@ class LoadHistorian {
     MonoTime since;
     std::chrono::milliseconds watched{0};
     Rows rows{};
+    std::map<InstanceId, UsageRow> usage{};
+    std::optional<UsageRow> host{};
   };
+  static std::vector<UsageRow> usage_of(const Minute& minute);
 
   bool is_off() const;
   void add(const ObservedTenantLoad& seen, const LatencyHistogram& latency);
+  void add_process(const InstanceReport& report);
+  /// Since it was last looked at.
+  std::optional<UsageRow> host_row(Duration passed);
   void write();
   void end_minute(MonoTime now);
   /// Of the tenants that are still there.
@@ -73,6 +82,9 @@ class LoadHistorian {
   Deps deps_;
   /// The one under way; absent while the monitor is off.
   std::optional<Minute> minute_;
+  /// Processor time as last told, of the instances that are there.
+  std::map<InstanceId, Duration> used_{};
+  std::optional<HostUsage> host_{};
   /// Oldest first.
   std::deque<std::shared_ptr<const Minute>> waiting_;
   bool is_writing_ = false;

@@ -67,6 +67,26 @@ Json point_json(const WatchedStep& point) {
   return out;
 }
 
+Json usage_point_json(const WatchedUsage& point) {
+  Json out = {{"at", format_wall_time(point.at)},
+              {"at_ms", point.at.time_since_epoch().count()},
+              {"watched_s", seconds_of(point.watched)},
+              {"cpu_milli", nullptr},
+              {"cpu_most_milli", nullptr}};
+  if (point.row) {
+    out["cpu_milli"] = mean_milli(point.row->processor_time, point.watched);
+    out["cpu_most_milli"] = point.row->most_cpu.count;
+  }
+  for (const UsageMeasureName& name : kUsageMeasureNames) {
+    const auto most = point.row ? (*point.row)[name.measure] : std::nullopt;
+    out[std::string(name.json)] = !most ? Json()
+                                  : name.divisor > 1
+                                      ? Json(static_cast<double>(*most) / name.divisor)
+                                      : Json(*most);
+  }
+  return out;
+}
+
 Result<LoadStep> step_of(std::string_view step_s, std::chrono::milliseconds span) {
   for (const LoadStep step : kLoadSteps) {
     const auto kept = length_of(step) * static_cast<std::int64_t>(kept_of(step));
@@ -125,6 +145,21 @@ Json load_history_json(const TenantId& tenant,
   return {{"schema", "voicectl/load-history/v1"},       {"tenant", tenant.str()},
           {"step_s", length_of(question.step).count()}, {"since", format_wall_time(question.since)},
           {"until", format_wall_time(question.until)},  {"points", std::move(list)}};
+}
+
+Json usage_history_json(const UsageSubject& subject,
+                        const LoadQuestion& question,
+                        const std::vector<WatchedUsage>& points) {
+  Json list = Json::array();
+  for (const WatchedUsage& point : points) {
+    list.push_back(usage_point_json(point));
+  }
+  return {{"schema", "voicectl/usage-history/v1"},
+          {"subject", subject ? "instance/" + subject->str() : "host"},
+          {"step_s", length_of(question.step).count()},
+          {"since", format_wall_time(question.since)},
+          {"until", format_wall_time(question.until)},
+          {"points", std::move(list)}};
 }
 
 Json load_summary_json(const std::vector<WatchedStep>& points) {

@@ -30,6 +30,11 @@ Json load_history_json(const TenantId& tenant,
                        const LoadQuestion& question,
                        const std::vector<WatchedStep>& points);
 
+/// The same of an instance or the host (docs/reference/usage-history.schema.json).
+Json usage_history_json(const UsageSubject& subject,
+                        const LoadQuestion& question,
+                        const std::vector<WatchedUsage>& points);
+
 /// {"watched_s","sessions","requests","cpu_most_milli","p99_ms"|null,"memory_bytes"|null} over all
 /// of them; null if none was watched.
 Json load_summary_json(const std::vector<WatchedStep>& points);

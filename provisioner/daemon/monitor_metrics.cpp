@@ -176,6 +176,14 @@ class MonitorText {
                    return load.usage ? std::optional(number(load.usage->memory.count))
                                      : std::nullopt;
                  });
+    per_instance("voicectl_instance_proportional_memory_bytes", kGauge,
+                 "Memory of the process with shared pages counted in parts (PSS), summed up every "
+                 "five minutes.",
+                 [](const Load& load) {
+                   return load.usage && load.usage->proportional
+                              ? std::optional(number(load.usage->proportional->count))
+                              : std::nullopt;
+                 });
     per_instance("voicectl_instance_threads", kGauge, "Threads of the process.",
                  [](const Load& load) {
                    return load.usage ? std::optional(number(load.usage->threads)) : std::nullopt;

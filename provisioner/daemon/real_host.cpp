@@ -330,7 +330,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
       inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->instances(), *inner->edge,
       inner->daemon->drift(), reactor, inner->options.paths, VOICECTL_VERSION, own_name(),
       ::getpid(), [raw] { return raw->watch->load(); },
-      [raw] { return raw->watch->liveness().missed(); }, inner->watch->edge()});
+      [raw] { return raw->watch->liveness().missed(); }, inner->watch->edge(),
+      [raw] { return raw->host_source.sample(); }});
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
       inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),

@@ -26,6 +26,7 @@ Json load_json(const LoadView& load, const TenantId& tenant) {
   return {{"sessions", seen.sessions},
           {"websockets", seen.websockets},
           {"requests_per_s", optional_json(seen.requests_per_s)},
+          {"events_per_s", optional_json(seen.events_per_s)},
           {"cpu_milli", optional_json(seen.cpu_milli)},
           {"p50_ms", optional_json(seen.p50_ms)},
           {"p95_ms", optional_json(seen.p95_ms)},
@@ -88,6 +89,16 @@ Json StatusView::drift_json() const {
   return {{"found", found}, {"adopted", adopted}};
 }
 
+Json StatusView::host_json() const {
+  const HostUsage host = deps_.host();
+  const auto bytes = [](const std::optional<Bytes>& value) {
+    return value ? Json(value->count) : Json();
+  };
+  return {{"processors", host.processors},      {"load", optional_json(host.load)},
+          {"memory_bytes", bytes(host.memory)}, {"memory_available_bytes", bytes(host.memory_free)},
+          {"disk_bytes", bytes(host.disk)},     {"disk_available_bytes", bytes(host.disk_free)}};
+}
+
 Json StatusView::status() const {
   const Snapshot snapshot = deps_.loop.snapshot();
   const EdgeObservation edge = deps_.edge.observe();
@@ -132,6 +143,7 @@ Json StatusView::status() const {
             {"run", deps_.paths.run},
             {"log", deps_.paths.log}}},
           {"platform", platform},
+          {"host", host_json()},
           {"generation", snapshot.generation.value},
           {"edge", edge_json},
           {"counts",
@@ -228,6 +240,9 @@ Json StatusView::describe_instance(const InstanceView& view, const LoadView& loa
       {"sessions", seen.sessions},
       {"cpu_percent", optional_json(seen.cpu_percent)},
       {"rss_bytes", optional_json(seen.rss_bytes)},
+      {"pss_bytes", optional_json(seen.pss_bytes)},
+      {"threads", optional_json(seen.threads)},
+      {"descriptors", optional_json(seen.descriptors)},
       {"loop_lag_ms", optional_json(seen.loop_lag_ms)},
       {"uptime_s",
        view.process_began ? Json(seconds_since(*view.process_began, deps_.clock.now())) : Json()},

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "monitor/host_source.h"
 #include "provisioner/daemon/drift_watch.h"
 #include "provisioner/daemon/edge_watch.h"
 #include "provisioner/daemon/load_feed.h"
@@ -39,6 +40,7 @@ class StatusView {
     /// Heartbeats that instances have missed in a row.
     std::function<std::map<InstanceId, std::uint32_t>()> missed_heartbeats;
     const EdgeWatch& edge_watch;
+    std::function<HostUsage()> host;
   };
   explicit StatusView(Deps deps) : deps_(std::move(deps)), started_(deps_.clock.now()) {}
 
@@ -56,6 +58,7 @@ class StatusView {
   Json describe_tenant(const RecordedTenant& tenant, const LoadView& load) const;
   Json describe_instance(const InstanceView& view, const LoadView& load) const;
   Json drift_json() const;
+  Json host_json() const;
   std::vector<std::string> problems(const Snapshot& snapshot) const;
 
   Deps deps_;

@@ -11,7 +11,7 @@ Watch::Watch(Deps deps)
                   deps_.daemon.events(), deps_.daemon.hooks(), deps_.host, deps_.daemon.registry(),
                   deps_.daemon.wall()}),
       history_({deps_.reactor, deps_.daemon.wall(), deps_.daemon.registry(), monitor_,
-                deps_.daemon.recorded(), deps_.daemon.log()}),
+                deps_.daemon.recorded(), deps_.daemon.log(), deps_.host}),
       load_({deps_.reactor, deps_.daemon.instances(), deps_.processes, monitor_,
              [this] {
                promotion_.consider();

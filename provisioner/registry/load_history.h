@@ -16,6 +16,7 @@
 #include "base/latency_histogram.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "provisioner/registry/usage_history.h"
 
 namespace voicectl {
 
@@ -106,7 +107,7 @@ class RecentLoadTable {
   RecentLoad out_{};
 };
 
-/// Keeps the recent load of tenants, the finer the more recent.
+/// Keeps the recent load of tenants, processes and the host, the finer the more recent.
 ///
 /// Part of Registry; its rules hold.
 class LoadHistoryStore {
@@ -115,16 +116,23 @@ class LoadHistoryStore {
 
   /// Adds what tenants did while they were watched in the minute of `at` to that minute, its ten
   /// minutes and its hour, and drops what is kept no longer. Who has no row had nothing; who is not
-  /// recorded is left out. The same minute may come again: it adds up.
+  /// recorded is left out. The same minute may come again: it adds up. So with what processes and
+  /// the host used.
   virtual Status append_load(WallTime at,
                              std::chrono::milliseconds watched,
-                             const std::vector<LoadRow>& rows) = 0;
+                             const std::vector<LoadRow>& rows,
+                             const std::vector<UsageRow>& usage) = 0;
 
   /// Steps that began at or after `from` and before `until`, oldest first.
   virtual Result<std::vector<WatchedStep>> read_load(const TenantId& tenant,
                                                      LoadStep step,
                                                      WallTime from,
                                                      WallTime until) = 0;
+  /// The same of an instance, which may be gone, or of the host.
+  virtual Result<std::vector<WatchedUsage>> read_usage(const UsageSubject& subject,
+                                                       LoadStep step,
+                                                       WallTime from,
+                                                       WallTime until) = 0;
   /// The `count` minutes before that of `until`, of all tenants, from the first on that was
   /// watched.
   virtual Result<RecentLoad> read_recent_load(WallTime until, std::size_t count) = 0;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "provisioner/registry/recorded_rows.h"
+#include "provisioner/registry/usage_rows.h"
 
 namespace voicectl {
 namespace {
@@ -141,6 +142,7 @@ Status drop_steps(SqliteDatabase& database, SqliteStatement& old) {
   for (const std::int64_t number : numbers) {
     VC_TRY(SqliteStatement rows, database.prepare("DELETE FROM load_rows WHERE number = ?"));
     VC_TRY(rows.bind(1, number).run());
+    VC_TRY(drop_usage_rows(database, number));
   }
   return ok_status();
 }
@@ -173,7 +175,8 @@ Result<std::vector<const LoadRow*>> recorded_ones(SqliteDatabase& database,
 Status add_load_rows(SqliteDatabase& database,
                      WallTime at,
                      std::chrono::milliseconds watched,
-                     const std::vector<LoadRow>& rows) {
+                     const std::vector<LoadRow>& rows,
+                     const std::vector<UsageRow>& usage) {
   VC_TRY(const std::vector<const LoadRow*> recorded, recorded_ones(database, rows));
   VC_TRY(RowWriter writer, RowWriter::prepare(database));
   for (const LoadStep step : kLoadSteps) {
@@ -181,6 +184,7 @@ Status add_load_rows(SqliteDatabase& database,
     for (const LoadRow* const row : recorded) {
       VC_TRY(kept.is_new ? writer.write(kept.number, *row) : writer.add(kept.number, *row));
     }
+    VC_TRY(add_usage_rows(database, kept.number, usage));
     if (kept.is_new) {
       VC_TRY(prune(database, step));
     }

@@ -16,7 +16,8 @@ namespace voicectl {
 Status add_load_rows(SqliteDatabase& database,
                      WallTime at,
                      std::chrono::milliseconds watched,
-                     const std::vector<LoadRow>& rows);
+                     const std::vector<LoadRow>& rows,
+                     const std::vector<UsageRow>& usage);
 Result<std::vector<WatchedStep>> load_watched_steps(
     SqliteDatabase& database, const TenantId& tenant, LoadStep step, WallTime from, WallTime until);
 Result<RecentLoad> load_recent_load(SqliteDatabase& database, WallTime until, std::size_t count);

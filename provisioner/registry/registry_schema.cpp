@@ -248,6 +248,27 @@ CREATE TABLE load_rows (
   PRIMARY KEY (number, tenant)
 ) STRICT, WITHOUT ROWID;
 )sql"},
+    SqliteMigration{13, R"sql(
+-- What instances, and the host (''), used in those steps; of what follows most_cpu the most.
+CREATE TABLE usage_rows (
+  number INTEGER NOT NULL,
+  subject TEXT NOT NULL,
+  cpu_us INTEGER NOT NULL,
+  most_cpu INTEGER NOT NULL,
+  memory INTEGER,
+  memory_size INTEGER,
+  proportional INTEGER,
+  threads INTEGER,
+  descriptors INTEGER,
+  loop_lag_us INTEGER,
+  sessions INTEGER,
+  tenants INTEGER,
+  load_milli INTEGER,
+  disk INTEGER,
+  disk_size INTEGER,
+  PRIMARY KEY (number, subject)
+) STRICT, WITHOUT ROWID;
+)sql"},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "provisioner/registry/registry_file.h"
 #include "provisioner/registry/registry_schema.h"
 #include "provisioner/registry/revision_rows.h"
+#include "provisioner/registry/usage_rows.h"
 
 namespace voicectl {
 namespace {
@@ -53,11 +54,16 @@ class SqliteRegistry final : public Registry {
   Result<std::vector<TimedAction>> read_action_times(std::size_t limit) override;
   Status append_load(WallTime at,
                      std::chrono::milliseconds watched,
-                     const std::vector<LoadRow>& rows) override;
+                     const std::vector<LoadRow>& rows,
+                     const std::vector<UsageRow>& usage) override;
   Result<std::vector<WatchedStep>> read_load(const TenantId& tenant,
                                              LoadStep step,
                                              WallTime from,
                                              WallTime until) override;
+  Result<std::vector<WatchedUsage>> read_usage(const UsageSubject& subject,
+                                               LoadStep step,
+                                               WallTime from,
+                                               WallTime until) override;
   Result<RecentLoad> read_recent_load(WallTime until, std::size_t count) override;
   Status drop_old_load(WallTime now) override;
   Result<std::vector<std::int64_t>> open_actions(std::vector<JournalEntry> entries) override;
@@ -275,8 +281,9 @@ Result<std::vector<TimedAction>> SqliteRegistry::read_action_times(std::size_t l
 
 Status SqliteRegistry::append_load(WallTime at,
                                    std::chrono::milliseconds watched,
-                                   const std::vector<LoadRow>& rows) {
-  return transact([&] { return add_load_rows(database_, at, watched, rows); });
+                                   const std::vector<LoadRow>& rows,
+                                   const std::vector<UsageRow>& usage) {
+  return transact([&] { return add_load_rows(database_, at, watched, rows, usage); });
 }
 
 Result<std::vector<WatchedStep>> SqliteRegistry::read_load(const TenantId& tenant,
@@ -285,6 +292,14 @@ Result<std::vector<WatchedStep>> SqliteRegistry::read_load(const TenantId& tenan
                                                            WallTime until) {
   return transact_for<std::vector<WatchedStep>>(
       [&] { return load_watched_steps(database_, tenant, step, from, until); });
+}
+
+Result<std::vector<WatchedUsage>> SqliteRegistry::read_usage(const UsageSubject& subject,
+                                                             LoadStep step,
+                                                             WallTime from,
+                                                             WallTime until) {
+  return transact_for<std::vector<WatchedUsage>>(
+      [&] { return load_watched_usage(database_, subject, step, from, until); });
 }
 
 Result<RecentLoad> SqliteRegistry::read_recent_load(WallTime until, std::size_t count) {
@@ -397,6 +412,7 @@ Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
     VC_TRY(keys.bind(1, slug).run());
     VC_TRY(forget_in_revisions(database_, tenant));
     VC_TRY(forget_load(database_, {tenant}));
+    VC_TRY(forget_usage(database_, tenant));
     // That it is to stay away.
     VC_TRY(SqliteStatement owners, database_.prepare("DELETE FROM field_owners WHERE part = ?"));
     VC_TRY(owners.bind(1, slug).run());

@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr const char* kPromtool = "/usr/bin/promtool";
 
@@ -83,6 +84,36 @@ std::string queries_of_dashboard(const json& dashboard) {
   return out;
 }
 
+/// What Grafana puts in for its variables.
+std::string filled_in(std::string query) {
+  for (const auto& [variable, value] :
+       {std::pair("$__rate_interval", "5m"), std::pair("$__range", "3h"), std::pair("$host", ".*"),
+        std::pair("$tenant", ".*")}) {
+    for (std::size_t at = 0; (at = query.find(variable, at)) != std::string::npos;) {
+      query.replace(at, std::string_view(variable).size(), value);
+    }
+  }
+  return query;
+}
+
+/// Each query under a name of its own, as rules: Prometheus' tool reads no others.
+std::string as_rules(const std::vector<std::string>& queries) {
+  std::string out = "groups:\n  - name: dashboard\n    rules:\n";
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    out += fmt::format("      - record: panel:query:{}\n        expr: {}\n", i,
+                       json(filled_in(queries[i])).dump());
+  }
+  return out;
+}
+
+std::set<std::string> found_in(const std::string& text, const std::regex& what) {
+  std::set<std::string> out;
+  for (std::sregex_iterator one(text.begin(), text.end(), what), end; one != end; ++one) {
+    out.insert((*one)[1].str());
+  }
+  return out;
+}
+
 class MetricsE2e : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -105,6 +136,42 @@ TEST_F(MetricsE2e, RulesAreGoodAndFireWhenTheyShould) {
   EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
   const Finished tested = run({kPromtool, "test", "rules", folder.path("cases.yaml")});
   EXPECT_EQ(tested.code, 0) << tested.out << tested.err;
+}
+
+TEST_F(MetricsE2e, EveryAlertIsSeenToFire) {
+  // Where an alert is expected not to fire, its list stands in the same line and is empty.
+  const std::set<std::string> fired =
+      found_in(text_of("tests/e2e/alert_rules_test.yaml"),
+               std::regex("alertname: ([A-Za-z]+)\n +exp_alerts:\n +- "));
+  const std::set<std::string> alerts =
+      found_in(rendered("rules"), std::regex("- alert: ([A-Za-z]+)"));
+
+  EXPECT_GT(alerts.size(), 10U);
+  for (const std::string& alert : alerts) {
+    EXPECT_TRUE(fired.contains(alert)) << alert << " is not in alert_rules_test.yaml";
+  }
+}
+
+TEST_F(MetricsE2e, PrometheusUnderstandsEveryQueryOfTheDashboard) {
+  const TempDir folder;
+  const json dashboard = json::parse(rendered("dashboard"));
+  std::vector<std::string> queries;
+  for (const json& panel : dashboard.at("panels")) {
+    for (const json& target : panel.at("targets")) {
+      queries.push_back(target.at("expr").get<std::string>());
+    }
+  }
+  EXPECT_GT(queries.size(), 30U);
+  const auto check = [&] {
+    write(folder.path("dashboard.yaml"), as_rules(queries));
+    return run({kPromtool, "check", "rules", folder.path("dashboard.yaml")});
+  };
+  const Finished checked = check();
+  EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
+  EXPECT_THAT(as_rules(queries), Not(HasSubstr("$"))) << "a variable that is not put in";
+
+  queries.push_back("sum by (instance (voicectl_tenants)");
+  EXPECT_NE(check().code, 0) << "what is wrong is seen";
 }
 
 TEST_F(MetricsE2e, SettingsStandInTheRulesAndWhatIsNoNumberDoesNot) {

@@ -65,6 +65,16 @@ class MonitorE2e : public CallersE2e {
     }
     return shown;
   }
+  void expect_usage_was_written(std::vector<std::string> command) const {
+    command.insert(command.end(), {"--since", "1h"});
+    const json history = platform.voicectl_json(command);
+    std::uint64_t memory = 0;
+    for (const json& point : history["points"]) {
+      memory = std::max(
+          memory, point["memory_bytes"].is_null() ? 0 : point["memory_bytes"].get<std::uint64_t>());
+    }
+    EXPECT_GT(memory, 1U << 20) << command.front();
+  }
   std::string instance_of(const std::string& tenant) const {
     return platform.voicectl_json({"tenant", "show", tenant})["instance"];
   }
@@ -83,7 +93,8 @@ TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
   EXPECT_EQ(instance_of("busy"), "dedicated-busy");
   expect_whole(callers.finish(), kConnections);
   const json busy = shown_with_rates("busy");
-  for (const char* counted : {"cpu_milli", "p99_ms", "in_flight", "received_per_s"}) {
+  for (const char* counted :
+       {"cpu_milli", "p99_ms", "in_flight", "received_per_s", "events_per_s"}) {
     EXPECT_TRUE(busy[counted].is_number()) << counted << " in " << busy.dump();
   }
 
@@ -109,6 +120,12 @@ TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
   EXPECT_THAT(platform.voicectl({"tenant", "load", "busy", "--since", "1h"}).out,
               HasSubstr("SESSIONS"));
   EXPECT_THAT(why.out, HasSubstr("\nLately: "));
+  expect_usage_was_written({"instance", "load", "shared-0"});
+  expect_usage_was_written({"host", "load"});
+  const json process = platform.voicectl_json({"ps"})["instances"].at(0);
+  for (const char* told : {"rss_bytes", "pss_bytes", "threads", "descriptors"}) {
+    EXPECT_GT(process[told], 0) << told;
+  }
   const json probes = platform.voicectl_json({"status"})["edge"]["probes"];
   EXPECT_GE(probes["answered"].get<int>(), 4) << "each tenant was asked through nginx, over TLS";
   EXPECT_EQ(probes["failed"], 0);

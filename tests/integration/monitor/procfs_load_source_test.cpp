@@ -25,6 +25,10 @@ TEST(ProcfsLoadSourceTest, SeesThisProcessAsItIs) {
   EXPECT_GT(usages.front()->memory.count, 1'000'000U);
   EXPECT_GE(usages.front()->threads, 1U);
   EXPECT_GE(usages.front()->descriptors.value_or(0), 3U);
+  ASSERT_TRUE(usages.front()->proportional.has_value());
+  EXPECT_GT(usages.front()->proportional->count, 100'000U);
+  // Both change while they are read, and the kernel counts resident pages with some delay.
+  EXPECT_LT(usages.front()->proportional->count, 2 * usages.front()->memory.count);
 }
 
 TEST(ProcfsLoadSourceTest, SeesNothingUnderANumberThatBelongsToAnother) {

@@ -70,7 +70,7 @@ class SchemaCheck {
       return std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()));
     }
     if (keyword == "minimum") {
-      return value.get<double>() >= rule.get<double>();
+      return !value.is_number() || value.get<double>() >= rule.get<double>();
     }
     if (keyword == "minLength") {
       return value.get<std::string>().size() >= rule.get<std::size_t>();

@@ -65,7 +65,7 @@ void record_tenants(Registry& registry, const std::vector<std::string>& slugs) {
 }
 
 void append(Registry& registry, WallTime at, const std::vector<LoadRow>& rows) {
-  ASSERT_THAT(registry.append_load(at, 50s, rows), IsOk());
+  ASSERT_THAT(registry.append_load(at, 50s, rows, {}), IsOk());
 }
 
 std::vector<WatchedStep> points(Registry& registry,

@@ -32,8 +32,15 @@ class FaultyRegistry final : public Registry {
   Result<FieldOwners> load_owners() override { return inner_->load_owners(); }
   Status append_load(WallTime at,
                      std::chrono::milliseconds watched,
-                     const std::vector<LoadRow>& rows) override {
-    return plan_.run("append load", [&] { return inner_->append_load(at, watched, rows); });
+                     const std::vector<LoadRow>& rows,
+                     const std::vector<UsageRow>& usage) override {
+    return plan_.run("append load", [&] { return inner_->append_load(at, watched, rows, usage); });
+  }
+  Result<std::vector<WatchedUsage>> read_usage(const UsageSubject& subject,
+                                               LoadStep step,
+                                               WallTime from,
+                                               WallTime until) override {
+    return inner_->read_usage(subject, step, from, until);
   }
   Result<std::vector<WatchedStep>> read_load(const TenantId& tenant,
                                              LoadStep step,

@@ -147,14 +147,15 @@ class MemoryRegistry final : public Registry {
 
   Status append_load(WallTime at,
                      std::chrono::milliseconds watched,
-                     const std::vector<LoadRow>& rows) override {
+                     const std::vector<LoadRow>& rows,
+                     const std::vector<UsageRow>& usage) override {
     VC_TRY(check_write());
     for (const LoadStep step : kLoadSteps) {
       std::vector<RegistryStore::KeptLoad>& kept = store_->load[step];
       const WallTime began = begin_of(step, at);
       auto place =
           std::find_if(kept.begin(), kept.end(), [&](const auto& one) { return one.at == began; });
-      place = place == kept.end() ? kept.insert(kept.end(), {began, {}, {}}) : place;
+      place = place == kept.end() ? kept.insert(kept.end(), {began, {}, {}, {}}) : place;
       place->watched += watched;
       for (const LoadRow& row : rows) {
         if (!store_->recorded.tenants.contains(row.tenant)) {
@@ -164,6 +165,9 @@ class MemoryRegistry final : public Registry {
         if (!is_new) {
           add_load(known->second, row);
         }
+      }
+      for (const UsageRow& row : usage) {
+        add_usage(place->usage.try_emplace(row.subject, UsageRow{row.subject}).first->second, row);
       }
       if (kept.size() > kept_of(step)) {
         kept.erase(kept.begin());
@@ -187,6 +191,24 @@ class MemoryRegistry final : public Registry {
     }
     std::sort(out.begin(), out.end(),
               [](const WatchedStep& a, const WatchedStep& b) { return a.at < b.at; });
+    return out;
+  }
+
+  Result<std::vector<WatchedUsage>> read_usage(const UsageSubject& subject,
+                                               LoadStep step,
+                                               WallTime from,
+                                               WallTime until) override {
+    VC_TRY(check_epoch());
+    std::vector<WatchedUsage> out;
+    for (const RegistryStore::KeptLoad& kept : store_->load[step]) {
+      if (kept.at >= from && kept.at < until) {
+        const auto row = kept.usage.find(subject);
+        out.push_back({kept.at, kept.watched,
+                       row == kept.usage.end() ? std::nullopt : std::optional(row->second)});
+      }
+    }
+    std::sort(out.begin(), out.end(),
+              [](const WatchedUsage& a, const WatchedUsage& b) { return a.at < b.at; });
     return out;
   }
 
@@ -388,6 +410,13 @@ class MemoryRegistry final : public Registry {
     std::erase_if(store_->keys, [&](const auto& key) { return key.first.first == tenant; });
     forget_in_revisions(tenant);
     forget_load(*store_, tenant);
+    for (auto& [step, kept] : store_->load) {
+      for (RegistryStore::KeptLoad& one : kept) {
+        for (const InstanceId& instance : instances_named_after(tenant)) {
+          one.usage.erase(instance);
+        }
+      }
+    }
     store_->owners.erase(tenant.str());
     for (PortLease& lease : store_->recorded.leases) {
       if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {

@@ -36,6 +36,7 @@ struct RegistryStore {
     WallTime at;
     std::chrono::milliseconds watched;
     std::map<TenantId, LoadRow> rows;
+    std::map<UsageSubject, UsageRow> usage{};
   };
   std::map<LoadStep, std::vector<KeptLoad>> load;
   std::vector<JournalEntry> journal;

@@ -29,6 +29,20 @@ TEST_F(ViewCommandsTest, PsShowsLoadAndAge) {
       "shared-0  shared  ready  4242        3         7  12.5%  10.0 MiB   1h05m         1\n");
 }
 
+TEST_F(ViewCommandsTest, WidePsShowsWhatTheProcessHolds) {
+  Json instance = instance_json();
+  instance.update({{"pss_bytes", 5242880}, {"threads", 3}, {"descriptors", 41}});
+  Json unknown = instance_json();
+  unknown.update({{"instance", "shared-1"}, {"pss_bytes", nullptr}, {"threads", nullptr}});
+  daemon_.answer("GET /v1/instances", Json{{"instances", {instance, unknown}}});
+
+  EXPECT_EQ(run({"ps", "-o", "wide"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("     RSS      PSS  THREADS  FDS  UPTIME"));
+  EXPECT_THAT(out(), HasSubstr("10.0 MiB  5.0 MiB        3   41   1h05m"));
+  EXPECT_THAT(out(), HasSubstr("10.0 MiB        -        -    -   1h05m"));
+}
+
 TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
   daemon_.answer(
       "GET /v1/status",
@@ -47,6 +61,82 @@ TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
   EXPECT_THAT(out(), HasSubstr("Edge       none\n"));
   EXPECT_THAT(out(), HasSubstr("Pending:\n  start shared-0\n"));
   EXPECT_THAT(out(), HasSubstr("Problems:\n  it is ?[31mbad\n"));
+}
+
+TEST_F(ViewCommandsTest, StatusTellsOfTheHostAsFarAsItIsKnown) {
+  const auto shown = [&](const Json& host) {
+    daemon_.answers["GET /v1/status"] = {Json{{"daemon", {{"version", "0.1.0"}}}, {"host", host}}};
+    EXPECT_EQ(run({"status"}), ExitCode::kOk);
+    return out();
+  };
+
+  EXPECT_THAT(
+      shown({{"processors", 2},
+             {"load", {0.517, 0.4, 12}},
+             {"memory_bytes", 8589934592},
+             {"memory_available_bytes", 5368709120},
+             {"disk_bytes", 42949672960},
+             {"disk_available_bytes", 10737418240}}),
+      HasSubstr("\nHost       load 0.52 0.40 12.00 on 2 processors, memory 3.0 GiB of 8.0 GiB "
+                "used, disk 30.0 GiB of 40.0 GiB used\n"));
+  EXPECT_THAT(shown({{"processors", 1},
+                     {"load", nullptr},
+                     {"memory_bytes", 1024},
+                     {"memory_available_bytes", 0}}),
+              HasSubstr("\nHost       memory 1.0 KiB of 1.0 KiB used\n"));
+  EXPECT_THAT(shown(nullptr), Not(HasSubstr("Host")));
+}
+
+Json usage_json(const std::string& subject) {
+  Json there = {{"at", "2026-01-01T00:00:00Z"},
+                {"at_ms", 1767225600000},
+                {"watched_s", 60},
+                {"cpu_milli", 120.5},
+                {"cpu_most_milli", 310},
+                {"memory_bytes", 10485760},
+                {"pss_bytes", 5242880},
+                {"threads", 3},
+                {"descriptors", 41},
+                {"loop_lag_ms", 2.5},
+                {"sessions", 7},
+                {"tenants", 3},
+                {"load", 1.25},
+                {"memory_size_bytes", 20971520},
+                {"disk_bytes", 1073741824},
+                {"disk_size_bytes", 2147483648}};
+  Json gone = {{"at", "2026-01-01T00:01:00Z"},
+               {"at_ms", 1767225660000},
+               {"watched_s", 60},
+               {"cpu_milli", nullptr}};
+  return {{"schema", "voicectl/usage-history/v1"},
+          {"subject", subject},
+          {"step_s", 60},
+          {"points", {there, gone}}};
+}
+
+TEST_F(ViewCommandsTest, InstanceLoadShowsWhatItsProcessUsed) {
+  daemon_.answer("GET /v1/instances/shared-0/load?since_ms=1767214800000",
+                 usage_json("instance/shared-0"));
+
+  EXPECT_EQ(run({"instance", "load", "shared-0", "--since", "3h"}), ExitCode::kOk) << err();
+
+  EXPECT_THAT(out(),
+              testing::StartsWith("instance/shared-0 from 2026-01-01T00:00:00Z in steps of"));
+  EXPECT_THAT(out(), HasSubstr("at most 31.0%"));
+  EXPECT_THAT(out(), HasSubstr("12.1%     31.0%  10.0 MiB  5.0 MiB     2.5ms         7        3"));
+  EXPECT_THAT(out(), Not(HasSubstr("00:01:00Z"))) << "it was not there";
+  EXPECT_EQ(run({"instance", "load", "../x"}), ExitCode::kUsage);
+}
+
+TEST_F(ViewCommandsTest, HostLoadShowsWhatTheMachineDid) {
+  daemon_.answer("GET /v1/host/load?since_ms=1767139200000&step_s=600", usage_json("host"));
+
+  EXPECT_EQ(run({"host", "load", "--step", "10m"}), ExitCode::kOk) << err();
+
+  EXPECT_THAT(out(), testing::StartsWith("host from 2026-01-01T00:00:00Z in steps of"));
+  EXPECT_THAT(out(), HasSubstr("1.25  12.1%     31.0%  10.0 MiB  20.0 MiB  1.0 GiB  2.0 GiB"));
+  EXPECT_EQ(run({"host", "load", "--step", "10m", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(Json::parse(out())["points"][1]["cpu_milli"], nullptr);
 }
 
 Json why_json() {
@@ -70,6 +160,7 @@ Json why_json() {
                {"quiet_s", nullptr}}}}}},
           {"load",
            {{"requests_per_s", 12.34},
+            {"events_per_s", 3.21},
             {"in_flight", 2},
             {"p99_ms", 31.5},
             {"p50_ms", nullptr},
@@ -105,7 +196,7 @@ TEST_F(ViewCommandsTest, WhyTellsTheRuleTheNumbersAndWhatWouldDiffer) {
   EXPECT_THAT(out(), HasSubstr("live sessions   25         5         20       30s          -\n"));
   EXPECT_THAT(
       out(),
-      HasSubstr("\nLately: 12.3 requests/s, 2 under way, 99 within 31.5ms, "
+      HasSubstr("\nLately: 12.3 requests/s, 3.2 events/s, 2 under way, 99 within 31.5ms, "
                 "6.4% of a core.\n"
                 "In the last day, watched for 1d00h: at most 31 live sessions and 43.0% of a core, "
                 "12345 requests, 99 of 100 within 210.4ms"));

@@ -102,6 +102,22 @@ TEST(InstanceMonitorTest, GivesTenantsTheirShareByRequests) {
   EXPECT_EQ(monitor.tenants().at(tenant("b")).cpu, MilliCpu{200});
 }
 
+TEST(InstanceMonitorTest, TellsRequestsAndEventsASecondAlsoAcrossAMove) {
+  InstanceMonitor monitor;
+  const auto look = [&](int second, const char* where, std::uint64_t total) {
+    TenantStats told = stats("a", 1, total);
+    told.events_total = 3 * total;
+    monitor.ingest(kStart + second * 1s, report(where, 0s, {told}));
+    return monitor.tenants().at(tenant("a"));
+  };
+
+  EXPECT_FALSE(look(0, "shared-0", 100).events_per_s) << "nobody knows since when";
+  EXPECT_EQ(look(5, "shared-0", 110).requests_per_s, 2.0);
+  EXPECT_EQ(look(10, "shared-0", 120).events_per_s, 6.0);
+  EXPECT_EQ(look(15, "dedicated-a", 125).events_per_s, 3.0) << "it takes them along";
+  EXPECT_FALSE(look(20, "dedicated-a", 3).events_per_s) << "counted anew";
+}
+
 TEST(InstanceMonitorTest, TellsWhatTotalsCameToAlsoAcrossAMove) {
   InstanceMonitor monitor;
   const auto look = [&](int second, const char* where, std::uint64_t requests,

@@ -31,6 +31,24 @@ TEST(ProcessStatTest, TellsTimeMemoryAndThreads) {
   EXPECT_EQ(usage->memory, Bytes{4'096'000});
   EXPECT_EQ(usage->threads, 7U);
   EXPECT_FALSE(usage->descriptors.has_value());
+  EXPECT_FALSE(usage->proportional.has_value());
+}
+
+constexpr std::string_view kRollup =
+    "55879c1f9000-7ffed8244000 ---p 00000000 00:00 0                          [rollup]\n"
+    "Rss:                1696 kB\n"
+    "Pss:                 223 kB\n"
+    "Pss_Dirty:           112 kB\n";
+
+TEST(ProportionalMemoryTest, IsTheLineOfThatName) {
+  EXPECT_EQ(parse_proportional(kRollup), Bytes{223 * 1024});
+}
+
+TEST(ProportionalMemoryTest, IsNotToldByATextThatMakesNoSense) {
+  for (const char* text : {"", "\nPss:", "\nPss: many kB\n", "\nPss_Dirty: 5 kB\n", "Rss: 5 kB\n",
+                           "\nPss:\n7 kB\n", "\nPss: 18446744073709551615 kB\n"}) {
+    EXPECT_FALSE(parse_proportional(text).has_value()) << text;
+  }
 }
 
 TEST(ProcessStatTest, IsNotFooledByTheNameOfAProgram) {
@@ -68,6 +86,30 @@ TEST(ProcfsLoadSourceTest, AnswersForEachProcessInOrder) {
   ASSERT_TRUE(usages[1].has_value());
   EXPECT_EQ(usages[1]->descriptors, 3U);
   EXPECT_FALSE(usages[2].has_value());
+}
+
+TEST(ProcfsLoadSourceTest, SumsUpMemoryMoreRarelyStill) {
+  FakeFileSystem files;
+  for (const char* folder : {"/proc", "/proc/77"}) {
+    ASSERT_TRUE(files.make_directory(folder, kPrivateDirectory).has_value());
+  }
+  const auto write = [&](const char* name, std::string_view text) {
+    ASSERT_TRUE(
+        files.replace_atomically(std::string("/proc/77/") + name, text, kPrivateFile).has_value());
+  };
+  ProcfsLoadSource source(files, kUnits);
+  const auto share = [&] { return source.sample({{77, kStarted, ""}}).front()->proportional; };
+  write("stat", stat_line("a"));
+  EXPECT_EQ(share(), std::nullopt) << "one that may not be looked at";
+
+  write("smaps_rollup", kRollup);
+  std::vector<std::optional<Bytes>> seen;
+  for (int look = 0; look < ProcfsLoadSource::kLooksPerSum; ++look) {
+    seen.push_back(share());
+  }
+  EXPECT_EQ(seen.front(), std::nullopt);
+  EXPECT_EQ(seen.back(), Bytes{223 * 1024});
+  EXPECT_EQ(share(), Bytes{223 * 1024});
 }
 
 TEST(ProcfsLoadSourceTest, CountsDescriptorsNowAndThen) {

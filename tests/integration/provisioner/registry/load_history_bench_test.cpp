@@ -51,6 +51,21 @@ std::vector<LoadRow> busy_minute(std::mt19937& random) {
   return out;
 }
 
+/// And of their host.
+std::vector<UsageRow> usage_of_a_hundred_instances() {
+  std::vector<UsageRow> out = {UsageRow{}};
+  for (int i = 0; i < 100; ++i) {
+    out.push_back(UsageRow{.subject = *InstanceId::parse("shared-" + std::to_string(i))});
+  }
+  for (UsageRow& row : out) {
+    row.processor_time = std::chrono::seconds(1);
+    for (std::optional<std::uint64_t>& most : row.most) {
+      most = 1 << 20;
+    }
+  }
+  return out;
+}
+
 class LoadHistoryBench : public ::testing::Test {
  protected:
   LoadHistoryBench() {
@@ -96,22 +111,25 @@ TEST_F(LoadHistoryBench, AMinuteOfAThousandBusyTenants) {
   for (int i = 0; i < 10; ++i) {
     minutes.push_back(busy_minute(random));
   }
+  const std::vector<UsageRow> usage = usage_of_a_hundred_instances();
   const double empty = file_mib();
   // One minute of each hour: afterwards everything is kept that can be.
   WallTime at = kHour;
   for (std::size_t hour = 0; hour < kept_of(LoadStep::kHour); ++hour, at += 1h) {
-    ASSERT_THAT(registry->append_load(at, 60s, minutes[hour % minutes.size()]), IsOk());
+    ASSERT_THAT(registry->append_load(at, 60s, minutes[hour % minutes.size()], usage), IsOk());
   }
   std::vector<Took> took;
   for (std::size_t i = 0; i < 120; ++i, at += 1min) {
-    took.push_back(measured(
-        [&] { ASSERT_THAT(registry->append_load(at, 60s, minutes[i % minutes.size()]), IsOk()); }));
+    took.push_back(measured([&] {
+      ASSERT_THAT(registry->append_load(at, 60s, minutes[i % minutes.size()], usage), IsOk());
+    }));
   }
   std::sort(took.begin(), took.end(), [](Took a, Took b) { return a.wall_ms < b.wall_ms; });
   std::printf("  a minute: median %.1f ms (%.1f ms of it processor time), most %.1f ms\n",
               took[took.size() / 2].wall_ms, took[took.size() / 2].processor_ms,
               took.back().wall_ms);
-  const Took idle = measured([&] { ASSERT_THAT(registry->append_load(at, 60s, {}), IsOk()); });
+  const Took idle =
+      measured([&] { ASSERT_THAT(registry->append_load(at, 60s, {}, usage), IsOk()); });
   std::printf("  a minute in which nobody had anything: %.1f ms\n", idle.wall_ms);
   const Took read = measured(
       [&] { ASSERT_THAT(registry->read_load(tenant(500), LoadStep::kHour, kHour, at), IsOk()); });

@@ -109,6 +109,21 @@ TEST_F(LoadHistorySim, AClockThatJumpsChangesNothingElse) {
   expect_converged(desired);
 }
 
+TEST_F(LoadHistorySim, InstancesAreWrittenDownThroughARestart) {
+  apply(platform_with({"alpha"}));
+  machine.sim.advance(5min);
+  restart_daemon();
+  machine.sim.advance(5min);
+
+  const Result<std::vector<WatchedUsage>> points = daemon().registry->read_usage(
+      *InstanceId::parse("shared-0"), LoadStep::kMinute, kLongAgo, kFar);
+  std::size_t seen = 0;
+  for (const WatchedUsage& point : *points) {
+    seen += point.row ? 1 : 0;
+  }
+  EXPECT_GE(seen, 8U);
+}
+
 TEST_F(LoadHistorySim, ATenantThatComesAgainBeginsAnew) {
   apply(platform_with({"alpha", "beta"}));
   use_processor("alpha", 500);

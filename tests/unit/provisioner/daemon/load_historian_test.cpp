@@ -28,6 +28,17 @@ class KeepingSink final : public LogSink {
   std::vector<std::string> lines;
 };
 
+/// A machine that is told what it does.
+class ToldHost final : public HostSource {
+ public:
+  HostUsage sample() override {
+    ++looks;
+    return usage;
+  }
+  HostUsage usage;
+  int looks = 0;
+};
+
 class LoadHistorianTest : public ::testing::Test {
  protected:
   LoadHistorianTest() { historian.turn(); }
@@ -72,7 +83,7 @@ class LoadHistorianTest : public ::testing::Test {
     for (std::uint64_t i = 0; i < requests; ++i) {
       acme.latency->record(20ms);
     }
-    const InstanceReport report{home, std::nullopt, {acme, beta}};
+    const InstanceReport report{home, process, {acme, beta}};
     monitor.ingest(sim.now(), report);
     historian.hear(report);
     sim.settle();
@@ -86,6 +97,18 @@ class LoadHistorianTest : public ::testing::Test {
     return *registry->read_load(*TenantId::parse(tenant), LoadStep::kMinute, kLongAgo, kFar);
   }
 
+  std::vector<WatchedUsage> usage_of(const UsageSubject& subject,
+                                     LoadStep step = LoadStep::kMinute) {
+    return *registry->read_usage(subject, step, kLongAgo, kFar);
+  }
+  /// Rounds in each of which the process uses that much time.
+  void busy_rounds(int count, Duration used) {
+    for (int i = 0; i < count; ++i) {
+      process->cpu_time += used;
+      round(0);
+    }
+  }
+
   SimReactor sim;
   SimOffload offload{sim};
   SimWallClock wall{sim};
@@ -96,7 +119,9 @@ class LoadHistorianTest : public ::testing::Test {
   InstanceMonitor monitor;
   KeepingSink sink;
   Log log{sink, wall};
-  LoadHistorian historian{{sim, wall, queue, monitor, recorded, log}};
+  ToldHost host;
+  std::optional<ProcessUsage> process{};
+  LoadHistorian historian{{sim, wall, queue, monitor, recorded, log, host}};
   InstanceId home = *InstanceId::parse("shared-0");
   TenantStats acme = [] {
     TenantStats out{*TenantId::parse("acme")};
@@ -130,6 +155,85 @@ TEST_F(LoadHistorianTest, WritesAMinuteWhenTheNextOneHasBegun) {
   EXPECT_EQ(unpack_latency(row.latency).count(), 6U) << "as many as were counted";
   EXPECT_THAT(minutes("beta"), ElementsAre(Field(&WatchedStep::row, std::nullopt)))
       << "it had nothing, and was watched";
+}
+
+TEST_F(LoadHistorianTest, WritesWhatTheProcessUsed) {
+  process = ProcessUsage{100s, Bytes{1 << 20}, 3, 41};
+  process->proportional = Bytes{1 << 19};
+  busy_rounds(6, 1s);
+  process->memory = Bytes{1 << 10};
+  process->descriptors = std::nullopt;
+  busy_rounds(6, 2s);
+
+  ASSERT_THAT(usage_of(home), SizeIs(1));
+  const WatchedUsage minute = usage_of(home).front();
+  EXPECT_EQ(minute.at, kBegin);
+  ASSERT_TRUE(minute.row.has_value());
+  EXPECT_EQ(minute.row->processor_time, 15s)
+      << "of eleven looks: nobody knows since when the first";
+  EXPECT_EQ(minute.row->most_cpu, MilliCpu{400});
+  EXPECT_EQ((*minute.row)[UsageMeasure::kMemory], 1U << 20) << "the most";
+  EXPECT_EQ((*minute.row)[UsageMeasure::kProportional], 1U << 19);
+  EXPECT_EQ((*minute.row)[UsageMeasure::kThreads], 3U);
+  EXPECT_EQ((*minute.row)[UsageMeasure::kDescriptors], 41U);
+  EXPECT_EQ((*minute.row)[UsageMeasure::kTenants], 2U);
+  EXPECT_EQ((*minute.row)[UsageMeasure::kLoad], std::nullopt);
+  EXPECT_EQ(usage_of(home, LoadStep::kHour).front().row, minute.row);
+}
+
+TEST_F(LoadHistorianTest, TimeOfAProcessThatIsReplacedIsCountedOnce) {
+  process = ProcessUsage{100s, Bytes{1}, 1, std::nullopt};
+  busy_rounds(4, 1s);
+  process->cpu_time = 0s;
+  busy_rounds(8, 1s);
+
+  EXPECT_EQ(usage_of(home).front().row->processor_time, 10s);
+}
+
+TEST_F(LoadHistorianTest, LooksAtTheHostOnceAMinute) {
+  host.usage = {.processors = 2,
+                .load = {{1.5, 1, 1}},
+                .busy = 1000s,
+                .memory = Bytes{1000},
+                .memory_free = Bytes{400},
+                .disk = Bytes{5000},
+                .disk_free = Bytes{1000}};
+  rounds(13, 0);  // the first minute had begun without it
+  host.usage.busy = 1030s;
+  host.looks = 0;
+  rounds(12, 0);
+
+  EXPECT_EQ(host.looks, 1);
+  ASSERT_THAT(usage_of({}), SizeIs(2));
+  const UsageRow row = *usage_of({}).back().row;
+  EXPECT_EQ(row.processor_time, 30s);
+  EXPECT_EQ(row.most_cpu, MilliCpu{500});
+  EXPECT_EQ(row[UsageMeasure::kLoad], 1500U);
+  EXPECT_EQ(row[UsageMeasure::kMemory], 600U);
+  EXPECT_EQ(row[UsageMeasure::kMemorySize], 1000U);
+  EXPECT_EQ(row[UsageMeasure::kDisk], 4000U);
+  EXPECT_EQ(row[UsageMeasure::kDiskSize], 5000U);
+}
+
+TEST_F(LoadHistorianTest, AHostThatTellsNothingHasNoRow) {
+  rounds(13, 0);
+
+  EXPECT_THAT(usage_of({}), ElementsAre(Field(&WatchedUsage::row, std::nullopt)));
+}
+
+TEST_F(LoadHistorianTest, WhatIsUsedWhileTheMonitorIsOffIsOfNoMinute) {
+  process = ProcessUsage{100s, Bytes{1}, 1, std::nullopt};
+  busy_rounds(6, 1s);
+  set_mode(PromotionMode::kOff);
+  busy_rounds(24, 1s);
+  set_mode(PromotionMode::kOn);
+  busy_rounds(13, 1s);
+
+  std::chrono::microseconds used{0};
+  for (const WatchedUsage& point : usage_of(home)) {
+    used += point.row ? point.row->processor_time : 0us;
+  }
+  EXPECT_EQ(used, 9s) << "five before, four after";
 }
 
 TEST_F(LoadHistorianTest, WhatAMoveTakesAlongIsCountedOnce) {

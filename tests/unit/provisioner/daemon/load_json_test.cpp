@@ -59,6 +59,34 @@ TEST(LoadJsonTest, IsAsTheSchemaSays) {
   EXPECT_EQ(told["points"][2]["requests"], 0);
 }
 
+TEST(LoadJsonTest, UsageIsAsItsSchemaSays) {
+  UsageRow instance{.subject = *InstanceId::parse("shared-0"), .processor_time = 15s};
+  instance[UsageMeasure::kMemory] = 4096;
+  instance[UsageMeasure::kLoopLag] = 1500;
+  UsageRow host{.most_cpu = MilliCpu{1900}};
+  host[UsageMeasure::kLoad] = 2500;
+  const LoadQuestion question{LoadStep::kMinute, kHour, kHour + 1h};
+
+  const Json told = usage_history_json(instance.subject, question,
+                                       {{kHour, 30s, instance}, {kHour + 1min, 60s, std::nullopt}});
+  const Json of_host = usage_history_json({}, question, {{kHour, 60s, host}});
+
+  for (const Json& one : {told, of_host}) {
+    SchemaCheck check("usage-history.schema.json");
+    check.check(one);
+    EXPECT_THAT(check.problems, IsEmpty());
+  }
+  EXPECT_EQ(told["subject"], "instance/shared-0");
+  EXPECT_EQ(told["points"][0]["cpu_milli"], 500.0);
+  EXPECT_EQ(told["points"][0]["memory_bytes"], 4096);
+  EXPECT_EQ(told["points"][0]["loop_lag_ms"], 1.5);
+  EXPECT_EQ(told["points"][0]["disk_bytes"], nullptr);
+  EXPECT_EQ(told["points"][1]["cpu_milli"], nullptr);
+  EXPECT_EQ(of_host["subject"], "host");
+  EXPECT_EQ(of_host["points"][0]["cpu_most_milli"], 1900);
+  EXPECT_EQ(of_host["points"][0]["load"], 2.5);
+}
+
 TEST(LoadJsonTest, TheFinestStepThatReachesBackIsTaken) {
   const WallTime now = kHour + 5min;
   const auto taken = [&](std::chrono::milliseconds ago) {

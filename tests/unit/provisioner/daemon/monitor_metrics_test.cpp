@@ -45,6 +45,7 @@ InstanceMonitor a_monitor() {
   latency.record(4ms);
   stats.latency = latency;
   InstanceReport report{pool(), ProcessUsage{3s, Bytes{4096}, 7, 11}, {stats}, latency};
+  report.usage->proportional = Bytes{2048};
   monitor.ingest(kBegin, report);
   report.tenants.front().requests_total = 50;
   report.usage->cpu_time = 4s;
@@ -100,6 +101,7 @@ TEST(MonitorMetricsTest, TellWhatWasSeenOfTenantsAndInstances) {
         "voicectl_instance_sample_age_seconds{instance_name=\"shared-0\"} 2\n",
         "voicectl_instance_cpu_seconds_total{instance_name=\"shared-0\"} 4\n",
         "voicectl_instance_open_fds{instance_name=\"shared-0\"} 11\n",
+        "voicectl_instance_proportional_memory_bytes{instance_name=\"shared-0\"} 2048\n",
         "voicectl_instance_loop_lag_seconds_count{instance_name=\"shared-0\"} 2\n",
         "voicectl_instance_ready{instance_name=\"shared-0\"} 1\n",
         "voicectl_instance_placements{instance_name=\"shared-0\"} 2\n",
