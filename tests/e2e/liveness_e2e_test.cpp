@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <sstream>
@@ -32,6 +33,15 @@ std::int64_t millis_of(const std::string& at) {
   return ((hour * 60 + minute) * 60 + second) * 1000LL + milli;
 }
 
+std::int64_t now_of_day() {
+  const auto now = std::chrono::system_clock::now();
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - day).count();
+}
+
+/// In milliseconds.
+constexpr std::int64_t kNoticedWithin = 2000;
+
 class LivenessE2e : public CallersE2e {
  protected:
   void SetUp() override {
@@ -44,13 +54,17 @@ class LivenessE2e : public CallersE2e {
     std::int64_t at = 0;
     json detail;
   };
-  /// What was told of instances from the first event of that name on, oldest first.
+  /// What was told of instances from the last event of that name on, oldest first: a busy machine
+  /// may have silenced one before.
   std::vector<Told> told_since(const std::string& first) const {
     std::vector<Told> out;
     std::istringstream lines(platform.voicectl({"events", "-o", "json"}).out);
     for (std::string line; std::getline(lines, line);) {
       const json event = json::parse(line, nullptr, false);
       const std::string name = event.is_object() ? event.value("name", "") : "";
+      if (name == first) {
+        out.clear();
+      }
       if (name.starts_with("instance.") && (!out.empty() || name == first)) {
         out.push_back({name, millis_of(event.value("at", "")), event.value("detail", json())});
       }
@@ -70,7 +84,7 @@ class LivenessE2e : public CallersE2e {
   }
   std::string problems() const { return platform.voicectl_json({"status"})["problems"].dump(); }
 
-  std::string settings = "every: 1s, misses: 3";
+  std::string settings = "every: 2s, misses: 3";
 };
 
 class LivenessSlowE2e : public LivenessE2e {
@@ -86,11 +100,12 @@ class LivenessOnlyToldE2e : public LivenessE2e {
 TEST_F(LivenessE2e, AnInstanceThatStandsStillIsReplacedAndItsWebSocketsGoOn) {
   constexpr std::size_t kConnections = 50;
   Running events = follow_events();
-  Running callers(load(kConnections, 14, 100));
+  Running callers(load(kConnections, 20, 100));
   ASSERT_TRUE(callers.wait_for_err("ready"));
   const int pid = platform.pid_of_instance("shared-0");
   ASSERT_GT(pid, 0);
 
+  const std::int64_t stopped_at = now_of_day();
   ASSERT_EQ(::kill(pid, SIGSTOP), 0);
 
   ASSERT_TRUE(events.wait_for_out("instance.silent"));
@@ -127,6 +142,9 @@ TEST_F(LivenessE2e, AnInstanceThatStandsStillIsReplacedAndItsWebSocketsGoOn) {
   EXPECT_EQ(told[1].detail.value("pid", 0), platform.pid_of_instance("shared-0"));
   // Between the end of the one and the other, no process was started.
   EXPECT_LT(told[4].at - told[3].at, told[1].detail.value("took_ms", std::int64_t{0}));
+  // Nobody waited for longer than the events tell, but for what a busy machine takes to notice.
+  EXPECT_LE(seen.value("pause_max_us", std::int64_t{0}) / 1000,
+            told[5].at - stopped_at + kNoticedWithin);
   RecordProperty("silent_to_hangs_ms", static_cast<int>(told[2].at - told[0].at));
   RecordProperty("hangs_to_recovered_ms", static_cast<int>(told[5].at - told[2].at));
   RecordProperty("pause_max_us", seen.value("pause_max_us", 0));
@@ -154,7 +172,7 @@ TEST_F(LivenessSlowE2e, OneThatGoesOnInTimeKeepsItsPlace) {
 TEST_F(LivenessOnlyToldE2e, OneThatHangsIsToldAndLeftAlone) {
   constexpr std::size_t kConnections = 20;
   Running events = follow_events();
-  Running callers(load(kConnections, 10, 40));
+  Running callers(load(kConnections, 16, 40));
   ASSERT_TRUE(callers.wait_for_err("ready"));
   const int pid = platform.pid_of_instance("shared-0");
   ASSERT_GT(pid, 0);
