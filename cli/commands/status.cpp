@@ -33,6 +33,15 @@ std::string edge_line(const Json& edge) {
                      mode, cell(edge, "http"), cell(edge, "https"), cell(edge, "reloads"));
 }
 
+/// Questions to tenants through the edge, and who does not answer.
+std::string probes_line(const Json& status) {
+  const Json& probes = part(part(status, "edge"), "probes");
+  return fmt::format("{} answered, {} failed, {} unreachable, {} silent",
+                     integer_or(probes, "answered", 0), integer_or(probes, "failed", 0),
+                     integer_or(probes, "unreachable", 0),
+                     integer_or(part(status, "heartbeats"), "silent", 0));
+}
+
 std::string drift_line(const Json& drift) {
   const std::int64_t found = integer_or(drift, "found", 0);
   const std::int64_t adopted = integer_or(drift, "adopted", 0);
@@ -92,6 +101,7 @@ void print_status(Console& console, const Json& status) {
   line("Tenants", cell(counts, "tenants"));
   line("Instances", cell(counts, "instances"));
   line("Sessions", cell(counts, "sessions"));
+  line("Probes", probes_line(status));
   line("Drift", drift_line(part(status, "drift")));
   line("State", cell(daemon, "state"));
   line("Logs", cell(daemon, "log"));

@@ -272,7 +272,7 @@ bool PlacementActions::can_hand_over(const LendListener& action) const {
   bool is_ready = false;
   for (const InstanceView& view : deps_.instances.observe()) {
     is_there = is_there || (view.instance == *action.from && view.state == InstanceState::kReady &&
-                            view.tenants.contains(action.tenant));
+                            !view.is_mute && view.tenants.contains(action.tenant));
     is_ready =
         is_ready || (view.instance == action.instance && view.state == InstanceState::kReady);
   }

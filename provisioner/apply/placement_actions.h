@@ -86,7 +86,7 @@ class PlacementActions {
   Result<LendOptions> lend_options(const RecordedTenant& tenant,
                                    const InstanceId& instance,
                                    FencingToken token) const;
-  /// Both are ready and the one has the tenant.
+  /// Both are ready, the one has the tenant, and is not known to hang.
   bool can_hand_over(const LendListener& action) const;
   void hand_over(const LendListener& action, const RecordedTenant& tenant, OnActionDone done);
   void take_and_lend(const LendListener& action, RecordedTenant tenant, const OnActionDone& done);

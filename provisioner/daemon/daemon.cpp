@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/daemon.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "provisioner/daemon/tenant_stats.h"
-#include "runtime/control/protocol.h"
 
 namespace voicectl {
 
@@ -26,16 +22,6 @@ api::MoveProgress move_progress(const handoff::HandOverProgress& progress) {
   out.connections = progress.connections;
   out.copied = progress.copied;
   return out;
-}
-
-api::MoveProgress move_progress(const MoveOutcome& outcome) {
-  const handoff::HandOverReport& report = outcome.report;
-  const bool has_moved = outcome.verdict == Verdict::kMoved;
-  const std::string_view phase =
-      has_moved ? "moved" : (outcome.remedy == Remedy::kLend ? "lent" : "stayed");
-  return {std::string(phase),  has_moved ? 100 : 0, report.connections, report.copied,
-          report.websockets,   report.refused,      report.dropped,     report.pause.count(),
-          report.wait.count(), report.took.count()};
 }
 
 }  // namespace
@@ -95,9 +81,10 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
       InstanceManager::Deps{seams_.reactor, seams_.processes, seams_.listeners, bank_,
                             seams_.channels, seams_.files, seams_.log_pipes, seams_.random,
                             seams_.keeper},
-      InstanceManager::Settings{
-          options_.launch, InstancePaths{options_.paths.run, options_.paths.log},
-          recorded_.snapshot().epoch, options_.own_uid, options_.restart, options_.times},
+      InstanceManager::Settings{options_.launch,
+                                InstancePaths{options_.paths.run, options_.paths.log},
+                                recorded_.snapshot().epoch, options_.own_uid, options_.restart,
+                                options_.times, [this] { return ready_patience(); }},
       callbacks());
   tenant_actions_ = std::make_unique<TenantActions>(
       TenantActions::Deps{recorded_, files_, *instances_, key_records_, seams_.wall});
@@ -192,62 +179,15 @@ InstanceCallbacks Daemon::callbacks() {
                            [this](const InstanceId& instance, const TenantId& tenant,
                                   const RecoveredConnections& recovered) {
                              tell_of_recovery(instance, tenant, recovered);
+                           },
+                           [this](const InstanceId& instance, const Result<InstanceReady>& ready) {
+                             tell_of_standby(instance, ready);
                            }};
 }
 
-void Daemon::tell_of_recovery(const InstanceId& instance,
-                              const TenantId& tenant,
-                              const RecoveredConnections& recovered) {
-  events_.add("instance.recovered", "instance/" + instance.str(),
-              fmt::format(R"({{"tenant":"{}","websockets":{},"doubtful":{}}})", tenant.str(),
-                          recovered.kept, recovered.doubtful));
-}
-
-void Daemon::tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome) {
-  hand_overs_.note(outcome);
-  executor_->tell_move(action.tenant, move_progress(outcome));
-  const handoff::HandOverReport& report = outcome.report;
-  if (outcome.verdict != Verdict::kMoved) {
-    tell_of_no_hand_over(action, outcome);
-    return;
-  }
-  upgrade_->note_moved(report.websockets);
-  events_.add("tenant.handed_over", "tenant/" + action.tenant.str(),
-              dump_json({{"from", action.from->str()},
-                         {"to", action.instance.str()},
-                         {"tries", outcome.tries},
-                         {"connections", report.connections},
-                         {"websockets", report.websockets},
-                         {"dropped", report.dropped},
-                         {"copied", report.copied},
-                         {"told_late", report.told_late},
-                         {"pause_us", report.pause.count()},
-                         {"wait_us", report.wait.count()},
-                         {"took_us", report.took.count()}}));
-}
-
-void Daemon::tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome) {
-  // Asked before anything else is: what is about to be closed is still open when it answers.
-  instances_->request(
-      *action.from, control::request::kStats, dump_json({{"tenant", action.tenant.str()}}),
-      std::chrono::seconds(5), [this, action, outcome](const Result<std::string>& stats) {
-        const OpenConnections open =
-            stats.has_error() ? OpenConnections{} : open_connections(*stats, action.tenant);
-        const bool is_lent = outcome.remedy == Remedy::kLend;
-        if (is_lent) {
-          hand_overs_.note_dropped(open.websockets);
-          forecasts_.note_dropped(open.websockets);
-          upgrade_->note_dropped(open.websockets);
-        }
-        events_.add("tenant.not_handed_over", "tenant/" + action.tenant.str(),
-                    dump_json({{"from", action.from->str()},
-                               {"to", action.instance.str()},
-                               {"tries", outcome.tries},
-                               {"error", outcome.why.text()},
-                               {"websockets", open.websockets},
-                               {"refused", outcome.report.refused},
-                               {"instead", is_lent ? "lent, WebSockets come again" : "it stays"}}));
-      });
+Duration Daemon::ready_patience() const {
+  const std::optional<PlatformSpec>& platform = recorded_.snapshot().platform;
+  return platform ? Duration(platform->liveness.start_timeout) : options_.times.ready;
 }
 
 Status Daemon::make_folders() {

@@ -143,6 +143,9 @@ class Daemon {
   void tell_of_recovery(const InstanceId& instance,
                         const TenantId& tenant,
                         const RecoveredConnections& recovered);
+  void tell_of_standby(const InstanceId& instance, const Result<InstanceReady>& ready);
+  /// From its start until an instance must be ready.
+  Duration ready_patience() const;
   void tell_of_hand_over(const LendListener& action, const MoveOutcome& outcome);
   void tell_of_no_hand_over(const LendListener& action, const MoveOutcome& outcome);
   FileRules file_rules() const;

@@ -183,6 +183,7 @@ ProcessMarks DriftWatch::marks() {
   };
   for (const InstanceView& view : deps_.instances.observe()) {
     know(view.process);
+    know(view.standby);
   }
   know(deps_.edge.observe().process);
   const Result<std::optional<std::string>> holder =

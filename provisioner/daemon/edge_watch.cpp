@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -28,6 +29,17 @@ std::string edge_door(const EdgeSpec& edge) {
                : fmt::format("{}:{}", edge.address, edge.https_port);
 }
 
+EdgeProbeSpec EdgeWatch::spec() const {
+  const std::optional<PlatformSpec>& platform = deps_.recorded.snapshot().platform;
+  return platform ? platform->edge.probe : EdgeProbeSpec{};
+}
+
+std::size_t EdgeWatch::unreachable() const {
+  return static_cast<std::size_t>(
+      std::count_if(seen_.begin(), seen_.end(),
+                    [this](const auto& entry) { return is_unreachable(entry.second); }));
+}
+
 void EdgeWatch::begin() {
   const Snapshot& recorded = deps_.recorded.snapshot();
   const bool has_edge = recorded.platform && recorded.platform->edge.mode != EdgeMode::kNone;
@@ -45,10 +57,11 @@ void EdgeWatch::begin() {
 
 bool EdgeWatch::is_due(const RecordedTenant& tenant) const {
   const auto known = seen_.find(tenant.spec.tenant);
+  const Duration interval = spec().interval;
   return can_be_asked(tenant) &&
          (known == seen_.end() ||
           deps_.reactor.now() - known->second.asked_at >=
-              (known->second.missed > 0 ? limits_.doubt : limits_.interval));
+              (known->second.missed > 0 ? std::min(limits_.doubt, interval) : interval));
 }
 
 const RecordedTenant* EdgeWatch::next() {
@@ -89,7 +102,7 @@ void EdgeWatch::ask(const RecordedTenant& tenant) {
   const ProbeTarget target{.url = fmt::format("https://{}/health", tenant.routes.front()),
                            .connect_to = edge_door(deps_.recorded.snapshot().platform->edge),
                            .ca_file = deps_.ca_file};
-  deps_.probe.ask(target, limits_.timeout,
+  deps_.probe.ask(target, spec().timeout,
                   [this, name = tenant.spec.tenant,
                    at = deps_.reactor.now()](const Status& answer) { take(name, at, answer); });
 }

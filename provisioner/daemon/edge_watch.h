@@ -19,16 +19,12 @@ namespace voicectl {
 
 /// How patiently tenants are asked through the edge.
 struct EdgeWatchLimits {
-  /// Between two questions to one tenant that is well.
-  Duration interval = std::chrono::seconds(60);
-  /// Between two to one that was not.
+  /// Between two questions to one tenant that was not well, unless it is asked more often than that
+  /// anyway (platform.edge.probe).
   Duration doubt = std::chrono::seconds(5);
   /// Between any two. Each is a TLS handshake for the edge and for us: a thousand tenants are asked
   /// within a quarter of an hour, and cost no more than ten.
   Duration pace = std::chrono::seconds(1);
-  Duration timeout = std::chrono::seconds(5);
-  /// So many in a row, and it counts as unreachable. One may be the moment in which it moved.
-  std::uint32_t misses = 3;
 };
 
 static_assert(EdgeWatchLimits{}.pace < EdgeWatchLimits{}.doubt,
@@ -71,7 +67,9 @@ class EdgeWatch {
 
   /// By tenant; who was not asked yet is missing.
   const std::map<TenantId, EdgeSight>& seen() const { return seen_; }
-  bool is_unreachable(const EdgeSight& sight) const { return sight.missed >= limits_.misses; }
+  bool is_unreachable(const EdgeSight& sight) const { return sight.missed >= spec().misses; }
+  /// How many of them are.
+  std::size_t unreachable() const;
 
   std::uint64_t answered() const { return answered_; }
   std::uint64_t failed() const { return failed_; }
@@ -79,6 +77,7 @@ class EdgeWatch {
   const LatencyTotals& took() const { return took_; }
 
  private:
+  EdgeProbeSpec spec() const;
   /// The next one whose turn it is; null if it is nobody's. Every second turn is that of those who
   /// did not answer, as far as they are due; the other one goes round.
   const RecordedTenant* next();

@@ -3,12 +3,23 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "runtime/control/protocol.h"
 
 namespace voicectl {
+namespace {
+
+std::string reason_of(std::uint32_t missed, const LivenessSpec& limits) {
+  return fmt::format("it has not answered {} heartbeat{}, {} each", missed, missed == 1 ? "" : "s",
+                     format_duration(limits.interval));
+}
+
+}  // namespace
 
 LivenessSpec LivenessWatch::spec() const {
   const std::optional<PlatformSpec>& platform = deps_.recorded.snapshot().platform;
@@ -41,7 +52,7 @@ void LivenessWatch::note_answer(const InstanceId& instance) {
   const auto found = pulses_.find(instance);
   if (found != pulses_.end()) {
     found->second.answered_at = deps_.reactor.now();
-    found->second.missed = 0;
+    note_heard(instance, found->second);
   }
 }
 
@@ -67,27 +78,68 @@ void LivenessWatch::take(const InstanceId& instance,
     note_missed(instance, pulse);
   } else if (!answer.has_error() || answer.error().code() != ErrorCode::kUnavailable) {
     // A refusal is an answer. A channel that breaks is its supervisor's business.
-    pulse.missed = 0;
+    note_heard(instance, pulse);
   }
+}
+
+void LivenessWatch::note_heard(const InstanceId& instance, Pulse& pulse) {
+  pulse.missed = 0;
+  pulse.is_told = false;
+  // What another process answers in its place, before that is known here, is not its answer.
+  if (std::exchange(pulse.doubt, std::nullopt) && is_running(instance, pulse.process)) {
+    deps_.instances.trust(instance, pulse.process);
+    deps_.events.add("instance.answers", "instance/" + instance.str(), "{}");
+  }
+}
+
+bool LivenessWatch::is_running(const InstanceId& instance, const ProcessIdentity& process) const {
+  const std::vector<InstanceView> views = deps_.instances.observe();
+  return std::any_of(views.begin(), views.end(), [&](const InstanceView& view) {
+    return view.instance == instance && view.process == process;
+  });
 }
 
 void LivenessWatch::note_missed(const InstanceId& instance, Pulse& pulse) {
   const LivenessSpec limits = spec();
   ++pulse.missed;
-  if (pulse.missed < limits.misses || (pulse.missed > limits.misses && !limits.replaces)) {
+  if (pulse.missed + 1 >= limits.misses) {
+    doubt(instance, pulse, limits);
+  }
+  if (pulse.missed < limits.misses) {
     return;
   }
-  const std::string reason = fmt::format("it has not answered {} heartbeats, {} each", pulse.missed,
-                                         format_duration(limits.interval));
-  ++hangs_[instance];
-  deps_.events.add("instance.hangs", "instance/" + instance.str(),
-                   dump_json({{"reason", reason}, {"replaced", limits.replaces}}));
+  if (!std::exchange(pulse.is_told, true)) {
+    tell_hung(instance, pulse, limits);
+  }
   if (limits.replaces) {
     deps_.instances.give_up(
         instance, pulse.process,
-        Error(ErrorCode::kTimeout,
-              fmt::format("cannot keep instance '{}' up: {}", instance.str(), reason)));
+        Error(ErrorCode::kTimeout, fmt::format("cannot keep instance '{}' up: {}", instance.str(),
+                                               reason_of(pulse.missed, limits))));
   }
+}
+
+void LivenessWatch::doubt(const InstanceId& instance, Pulse& pulse, const LivenessSpec& limits) {
+  const Doubt wanted = limits.replaces ? Doubt::kReplace : Doubt::kTell;
+  if (pulse.doubt == wanted) {
+    return;
+  }
+  if (!pulse.doubt) {
+    deps_.events.add(
+        "instance.silent", "instance/" + instance.str(),
+        dump_json({{"reason", reason_of(pulse.missed, limits)}, {"allowed", limits.misses}}));
+  }
+  pulse.doubt = wanted;
+  deps_.instances.doubt(instance, pulse.process, wanted);
+}
+
+void LivenessWatch::tell_hung(const InstanceId& instance,
+                              const Pulse& pulse,
+                              const LivenessSpec& limits) {
+  ++hangs_[instance];
+  deps_.events.add(
+      "instance.hangs", "instance/" + instance.str(),
+      dump_json({{"reason", reason_of(pulse.missed, limits)}, {"replaced", limits.replaces}}));
 }
 
 std::map<InstanceId, std::uint32_t> LivenessWatch::missed() const {

@@ -16,6 +16,8 @@ namespace voicectl {
 
 /// Asks every instance for a heartbeat, again and again, and gives up one that misses too many in a
 /// row (platform.liveness): it is killed, and its tenants are served again as after any death.
+/// Before the last one that it may miss, a process is started beside it, so that the new one is
+/// ready before the old one goes; if it answers meanwhile, that is ended again.
 ///
 /// The answer comes from the instance's own loop, so it is missed by one that is stopped, that
 /// loops for ever, or that waits for something that does not come; and not by one that refuses the
@@ -49,6 +51,10 @@ class LivenessWatch {
     std::uint32_t missed = 0;
     bool is_asked = false;
     std::optional<MonoTime> answered_at{};
+    /// What is being done about its silence.
+    std::optional<Doubt> doubt{};
+    /// It was told that it hangs.
+    bool is_told = false;
   };
 
   LivenessSpec spec() const;
@@ -57,6 +63,10 @@ class LivenessWatch {
             const ProcessIdentity& process,
             const Result<std::string>& answer);
   void note_missed(const InstanceId& instance, Pulse& pulse);
+  bool is_running(const InstanceId& instance, const ProcessIdentity& process) const;
+  void note_heard(const InstanceId& instance, Pulse& pulse);
+  void doubt(const InstanceId& instance, Pulse& pulse, const LivenessSpec& limits);
+  void tell_hung(const InstanceId& instance, const Pulse& pulse, const LivenessSpec& limits);
 
   Deps deps_;
   std::map<InstanceId, Pulse> pulses_;

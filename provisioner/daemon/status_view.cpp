@@ -129,7 +129,8 @@ Json StatusView::status() const {
     edge_json["https"] = snapshot.platform->edge.https_port;
   }
   edge_json["probes"] = {{"answered", deps_.edge_watch.answered()},
-                         {"failed", deps_.edge_watch.failed()}};
+                         {"failed", deps_.edge_watch.failed()},
+                         {"unreachable", deps_.edge_watch.unreachable()}};
   if (edge.process) {
     edge_json["pid"] = edge.process->pid;
   }
@@ -150,6 +151,7 @@ Json StatusView::status() const {
            {{"tenants", snapshot.tenants.size()},
             {"instances", deps_.instances.observe().size()},
             {"sessions", sessions}}},
+          {"heartbeats", {{"silent", deps_.missed_heartbeats().size()}}},
           {"applying", deps_.loop.is_busy()},
           {"pending", pending},
           {"drift", drift_json()},

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
@@ -70,9 +71,53 @@ Status Adoption::find_candidates(std::vector<AdoptRecord> records) {
 }
 
 void Adoption::look_at(const InstanceId& id, Candidate& candidate) {
-  candidate.file = read_process_file(id);
+  candidate.file = read_process_file(supervision_.settings.paths.process_file(id));
+  end_next(id, candidate);
+}
+
+void Adoption::end_next(const InstanceId& id, Candidate& candidate) {
+  const std::optional<ProcessFile> next =
+      read_process_file(supervision_.settings.paths.next_process_file(id));
+  if (!next) {
+    return greet(id, candidate);
+  }
+  candidate.waits_for_next = true;
+  // One that both files name has taken the place already.
+  const bool is_itself = candidate.file && candidate.file->process == next->process;
+  const auto gone = while_alive(alive_, [this, id](const ProcessExit&) { forget_next(id); });
+  if (is_itself || supervision_.deps.processes.adopt(next->process, gone).has_error()) {
+    return forget_next(id);
+  }
+  (void)supervision_.deps.processes.signal_group(next->process, SIGKILL);
+  // It keeps a port of the instance open, so its end is awaited, but not for ever.
+  supervision_.deps.reactor.call_after(supervision_.settings.times.kill,
+                                       while_alive(alive_, [this, id] { forget_next(id); }));
+}
+
+void Adoption::forget_next(const InstanceId& id) {
+  const auto found = candidates_.find(id);
+  if (found == candidates_.end() || !std::exchange(found->second.waits_for_next, false)) {
+    return;
+  }
+  (void)supervision_.deps.files.remove(supervision_.settings.paths.next_process_file(id));
+  greet(id, found->second);
+}
+
+Result<std::unique_ptr<FdChannel>> Adoption::connect(const InstanceId& id, Candidate& candidate) {
+  const InstancePaths& paths = supervision_.settings.paths;
+  candidate.socket = candidate.file ? candidate.file->socket : ControlSocket::kFirst;
   Result<std::unique_ptr<FdChannel>> channel =
-      supervision_.deps.channels.connect(supervision_.settings.paths.control_socket(id));
+      supervision_.deps.channels.connect(paths.control_socket(id, candidate.socket));
+  if (candidate.file || !channel.has_error() || channel.error().code() != ErrorCode::kNotFound) {
+    return channel;
+  }
+  // Somebody has taken the file away that says which one it is.
+  candidate.socket = other(candidate.socket);
+  return supervision_.deps.channels.connect(paths.control_socket(id, candidate.socket));
+}
+
+void Adoption::greet(const InstanceId& id, Candidate& candidate) {
+  Result<std::unique_ptr<FdChannel>> channel = connect(id, candidate);
   if (channel.has_error()) {
     return end_unanswering(id, candidate, channel.error());
   }
@@ -132,6 +177,7 @@ Result<ProcessIdentity> Adoption::identify(const InstanceId& id,
 
 void Adoption::ask_for_listeners(const InstanceId& id, Candidate& candidate) {
   const ControlLink::Question question{.type = std::string(control::request::kRegain),
+                                       .body = R"({"admin":true})",
                                        .timeout = supervision_.settings.times.adopt};
   candidate.link->ask(
       question,
@@ -145,15 +191,28 @@ void Adoption::ask_for_listeners(const InstanceId& id, Candidate& candidate) {
 void Adoption::take_listener(const InstanceId& id,
                              const std::string& body,
                              std::vector<UniqueFd> both) {
+  Candidate& candidate = candidates_.at(id);
   const Result<RegainedTenant> regained = parse_listener(id, body);
+  if (regained.has_error() && both.size() == 1 && body == R"({"admin":true})") {
+    take_admin_listener(id, candidate, std::move(both.front()));
+    return;
+  }
   if (regained.has_error() || both.size() != 2) {
     return;  // `count` of the answer will not agree
   }
-  Candidate& candidate = candidates_.at(id);
   const std::uint64_t binding =
       supervision_.deps.bank.take_over(regained->tenant, std::move(both[0]), std::move(both[1]));
   candidate.tenants.insert_or_assign(regained->tenant,
                                      LentTenant{regained->generation, regained->token, binding});
+}
+
+void Adoption::take_admin_listener(const InstanceId& id, Candidate& candidate, UniqueFd listener) {
+  const std::optional<InstanceOptions> options = options_of(id, candidate);
+  const std::string place = options ? "127.0.0.1:" + options->admin_port.str() : "";
+  // An instance may run as another user, and give anything.
+  if (options && supervision_.deps.listeners.describe(listener) == place) {
+    candidate.admin_listener = std::move(listener);
+  }
 }
 
 void Adoption::take_regained(const InstanceId& id, const Result<std::string>& answer) {
@@ -185,7 +244,8 @@ void Adoption::supervise(const InstanceId& id, Candidate& candidate) {
   const std::map<TenantId, LentTenant> tenants = candidate.tenants;
   const Status supervised =
       supervise_(*options, FoundInstance{candidate.process, std::move(candidate.link),
-                                         candidate.version, candidate.tenants});
+                                         candidate.version, candidate.tenants, candidate.socket,
+                                         std::move(candidate.admin_listener)});
   if (supervised.has_error()) {
     return supervised.error().code() == ErrorCode::kNotFound
                ? clean_up(id, candidate)
@@ -214,7 +274,7 @@ void Adoption::end_unanswering(const InstanceId& id, Candidate& candidate, const
   const std::optional<InstanceOptions> options = options_of(id, candidate);
   const bool is_running = supervision_.deps.processes.identify(written.pid) == written;
   if (!is_running || !options ||
-      supervise_(*options, FoundInstance{written, nullptr, "", {}}).has_error()) {
+      supervise_(*options, FoundInstance{written, nullptr, "", {}, candidate.socket}).has_error()) {
     return clean_up(id, candidate);
   }
   end(id, Duration::zero());
@@ -253,9 +313,9 @@ void Adoption::leave_alone(const InstanceId& id, Candidate& candidate, const Err
   finish_one();
 }
 
-std::optional<ProcessFile> Adoption::read_process_file(const InstanceId& id) const {
+std::optional<ProcessFile> Adoption::read_process_file(const std::string& path) const {
   const Result<std::optional<std::string>> text =
-      supervision_.deps.files.read(supervision_.settings.paths.process_file(id), kMaxProcessFile);
+      supervision_.deps.files.read(path, kMaxProcessFile);
   if (text.has_error() || !*text) {
     return std::nullopt;
   }

@@ -45,23 +45,33 @@ class Adoption {
     ProcessIdentity process;
     std::string version;
     std::map<TenantId, LentTenant> tenants;
+    ControlSocket socket = ControlSocket::kFirst;
+    UniqueFd admin_listener;
+    /// What runs beside it is being ended, and nothing else is done meanwhile.
+    bool waits_for_next = false;
   };
 
   Status find_candidates(std::vector<AdoptRecord> records);
   void look_at(const InstanceId& id, Candidate& candidate);
+  /// Ends what an earlier run has started to take its place. It has no tenant.
+  void end_next(const InstanceId& id, Candidate& candidate);
+  void forget_next(const InstanceId& id);
+  void greet(const InstanceId& id, Candidate& candidate);
+  Result<std::unique_ptr<FdChannel>> connect(const InstanceId& id, Candidate& candidate);
   void take_hello(const InstanceId& id, const Result<std::string>& answer);
   Result<ProcessIdentity> identify(const InstanceId& id,
                                    const Candidate& candidate,
                                    const std::string& hello_body) const;
   void ask_for_listeners(const InstanceId& id, Candidate& candidate);
   void take_listener(const InstanceId& id, const std::string& body, std::vector<UniqueFd> both);
+  void take_admin_listener(const InstanceId& id, Candidate& candidate, UniqueFd listener);
   void take_regained(const InstanceId& id, const Result<std::string>& answer);
   void supervise(const InstanceId& id, Candidate& candidate);
   void end_unanswering(const InstanceId& id, Candidate& candidate, const Error& why);
   void end(const InstanceId& id, Duration grace);
   void clean_up(const InstanceId& id, const Candidate& candidate);
   void leave_alone(const InstanceId& id, Candidate& candidate, const Error& why);
-  std::optional<ProcessFile> read_process_file(const InstanceId& id) const;
+  std::optional<ProcessFile> read_process_file(const std::string& path) const;
   std::optional<InstanceOptions> options_of(const InstanceId& id, const Candidate& candidate) const;
 
   void finish_one();

@@ -124,6 +124,18 @@ void InstanceManager::give_up(const InstanceId& instance,
   }
 }
 
+void InstanceManager::doubt(const InstanceId& instance, const ProcessIdentity& process, Doubt how) {
+  if (SupervisedInstance* const known = find(instance)) {
+    known->doubt(process, how);
+  }
+}
+
+void InstanceManager::trust(const InstanceId& instance, const ProcessIdentity& process) {
+  if (SupervisedInstance* const known = find(instance)) {
+    known->trust(process);
+  }
+}
+
 void InstanceManager::request(const InstanceId& instance,
                               std::string_view type,
                               std::string body,

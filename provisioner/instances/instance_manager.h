@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -80,6 +81,8 @@ class InstanceManager {
     std::uint32_t own_uid = 0;
     RestartPolicy restart;
     SupervisionTimes times;
+    /// From spawn to ready, where it is not `times.ready`. May be empty.
+    std::function<Duration()> ready_patience = {};
   };
 
   InstanceManager(const Deps& deps, Settings settings, InstanceCallbacks callbacks);
@@ -144,8 +147,19 @@ class InstanceManager {
                Duration timeout,
                Completion<std::string> done);
 
-  /// Kills a ready instance that is of no more use, for that reason, and starts it again as after
-  /// any end that nobody asked for. Does nothing if `process` is not the one that runs.
+  /// It does not answer: from now on its tenants are not waited for (`reclaim` is answered when it
+  /// is known what becomes of it), and unless it is only to be told, a process is started beside
+  /// it. That has greeted us when it is ready and has no tenant; it takes the place of `process` as
+  /// soon as that has ended, if it is ready by then. Nothing is killed. Does nothing if `process`
+  /// is not the one that runs, or it is known already.
+  void doubt(const InstanceId& instance, const ProcessIdentity& process, Doubt how);
+  /// It answers again: what was started beside it is ended.
+  void trust(const InstanceId& instance, const ProcessIdentity& process);
+
+  /// Kills a ready instance that is of no more use, for that reason; whoever waits to take its
+  /// place does, else it is started again as after any end that nobody asked for. While somebody is
+  /// being started for that, it is killed when he is ready or has failed, unless it is trusted
+  /// before. Does nothing if `process` is not the one that runs.
   void give_up(const InstanceId& instance, const ProcessIdentity& process, const Error& why);
 
   /// After a restart of the daemon: takes over what runs, ends what nobody recorded, regains the

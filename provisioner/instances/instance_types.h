@@ -91,6 +91,17 @@ struct InstanceView {
   std::optional<ProcessExit> last_exit;
   /// Why the last start failed or the last process was killed.
   std::optional<Error> last_error;
+  /// It was found not to answer (InstanceManager::doubt): nothing should be begun with it that it
+  /// has to take part in.
+  bool is_mute = false;
+  /// A process that waits to take the place of `process`, or is started for that.
+  std::optional<ProcessIdentity> standby{};
+};
+
+/// What is to be done about an instance that does not answer.
+enum class Doubt {
+  kReplace,  ///< a process is started beside it, to take its place if it is given up
+  kTell,     ///< it stays as it is, for whoever looks at it
 };
 
 enum class ReadyCause {
@@ -128,6 +139,9 @@ struct InstanceCallbacks {
   /// It was lent a tenant and found connections. May be empty.
   std::function<void(const InstanceId&, const TenantId&, const RecoveredConnections&)>
       on_recovered = {};
+  /// A process that was started to take its place is ready, or why there is none (any more). May be
+  /// empty.
+  std::function<void(const InstanceId&, const Result<InstanceReady>&)> on_standby = {};
 };
 
 /// An instance that the records say should run.

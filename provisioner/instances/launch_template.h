@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -27,6 +28,17 @@ struct LaunchTemplate {
   std::optional<Bytes> max_address_space;
 };
 
+/// Which of its two sockets a process is spoken with at: the one that replaces another while that
+/// still runs has the one that is free.
+enum class ControlSocket { kFirst, kSecond };
+constexpr ControlSocket other(ControlSocket socket) {
+  return socket == ControlSocket::kFirst ? ControlSocket::kSecond : ControlSocket::kFirst;
+}
+/// Name of its file.
+constexpr std::string_view name_of(ControlSocket socket) {
+  return socket == ControlSocket::kFirst ? "control.sock" : "next.sock";
+}
+
 /// Where instances have their files: `<run>/instances/<name>/` and `<log>/instances/<name>.log`.
 struct InstancePaths {
   std::string run_dir;
@@ -34,10 +46,15 @@ struct InstancePaths {
 
   std::string folders() const { return run_dir + "/instances"; }
   std::string folder(const InstanceId& id) const { return folders() + "/" + id.str(); }
-  std::string control_socket(const InstanceId& id) const { return folder(id) + "/control.sock"; }
+  std::string control_socket(const InstanceId& id,
+                             ControlSocket which = ControlSocket::kFirst) const {
+    return folder(id) + "/" + std::string(name_of(which));
+  }
   std::string log_fifo(const InstanceId& id) const { return folder(id) + "/log.fifo"; }
   /// Identity of its process: who to end if it does not answer after a restart of the daemon.
   std::string process_file(const InstanceId& id) const { return folder(id) + "/process.json"; }
+  /// The same of a process that waits to take its place.
+  std::string next_process_file(const InstanceId& id) const { return folder(id) + "/next.json"; }
   std::string log_folder() const { return log_dir + "/instances"; }
   std::string log_file(const InstanceId& id) const {
     return log_folder() + "/" + id.str() + ".log";

@@ -19,8 +19,15 @@ Result<ProcessFile> read_fields(const Json& object) {
   if (pid <= 1 || pid > std::numeric_limits<int>::max() || start_ticks < 0) {
     return Error(ErrorCode::kInvalidArgument, "cannot take such a process number");
   }
-  return ProcessFile{port, ProcessIdentity{static_cast<int>(pid),
-                                           static_cast<std::uint64_t>(start_ticks), boot_id}};
+  const std::string socket = string_or(object, "socket", name_of(ControlSocket::kFirst));
+  const bool is_second = socket == name_of(ControlSocket::kSecond);
+  if (!is_second && socket != name_of(ControlSocket::kFirst)) {
+    return Error(ErrorCode::kInvalidArgument, "cannot take such a socket");
+  }
+  return ProcessFile{
+      port,
+      ProcessIdentity{static_cast<int>(pid), static_cast<std::uint64_t>(start_ticks), boot_id},
+      is_second ? ControlSocket::kSecond : ControlSocket::kFirst};
 }
 
 }  // namespace
@@ -29,7 +36,8 @@ std::string render_process_file(const ProcessFile& file) {
   return dump_json({{"admin_port", file.admin_port.value()},
                     {"pid", file.process.pid},
                     {"start_ticks", file.process.start_ticks},
-                    {"boot_id", file.process.boot_id}});
+                    {"boot_id", file.process.boot_id},
+                    {"socket", name_of(file.socket)}});
 }
 
 Result<ProcessFile> parse_process_file(std::string_view text) {

@@ -7,6 +7,7 @@
 #include "base/os/process_spawner.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "provisioner/instances/launch_template.h"
 
 namespace voicectl {
 
@@ -15,6 +16,8 @@ namespace voicectl {
 struct ProcessFile {
   Port admin_port;
   ProcessIdentity process;
+  /// Where it is spoken with.
+  ControlSocket socket = ControlSocket::kFirst;
   friend bool operator==(const ProcessFile&, const ProcessFile&) = default;
 };
 

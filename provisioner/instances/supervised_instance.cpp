@@ -47,14 +47,13 @@ void SupervisedInstance::start(Completion<InstanceReady> done) {
 }
 
 Status SupervisedInstance::adopt(FoundInstance found) {
-  ++incarnation_;
+  incarnation_ = ++incarnations_;
   VC_TRY(supervision_.deps.processes.adopt(
-      found.process, guarded([this, mine = incarnation_](const ProcessExit& exit) {
-        if (mine == incarnation_) {
-          take_exit(exit);
-        }
-      })));
+      found.process,
+      guarded([this, mine = incarnation_](const ProcessExit& exit) { take_exit_of(mine, exit); })));
   VC_TRY(take(InstanceEvent::kAdopted));
+  socket_ = found.socket;
+  admin_listener_ = std::move(found.admin_listener);
   process_ = found.process;
   process_began_ =
       supervision_.deps.reactor.now() - supervision_.deps.processes.age_of(found.process);
@@ -71,7 +70,7 @@ Status SupervisedInstance::adopt(FoundInstance found) {
     log_ = std::move(*log);
   }
   // Somebody may have taken it away, or written another.
-  if (const Status written = write_process_file(found.process); written.has_error()) {
+  if (const Status written = write_process_file(found.process, socket_); written.has_error()) {
     last_error_ = written.error();
   }
   if (found.link) {
@@ -92,7 +91,8 @@ Status SupervisedInstance::take(InstanceEvent event) {
 
 void SupervisedInstance::begin_try() {
   cancel_timers();
-  ++incarnation_;
+  incarnation_ = ++incarnations_;
+  socket_ = ControlSocket::kFirst;
   fault_.reset();
   reconnects_ = 0;
   try_began_ = supervision_.deps.reactor.now();
@@ -107,8 +107,7 @@ void SupervisedInstance::begin_try() {
   }
   process_began_ = try_began_;
   (void)take(InstanceEvent::kSpawned);  // legal: we are starting
-  set_timer(Timer::kReady, supervision_.settings.times.ready,
-            &SupervisedInstance::on_ready_deadline);
+  set_timer(Timer::kReady, supervision_.ready_patience(), &SupervisedInstance::on_ready_deadline);
   connect();
 }
 
@@ -128,11 +127,24 @@ Result<UniqueFd> SupervisedInstance::make_ground() {
     VC_TRY(admin_listener_, deps.listeners.bind_tcp(options_.admin_port));
   }
   start_step_ = "binding its control socket";
-  return deps.listeners.bind_unix_packets(paths.control_socket(options_.instance), SocketAccess{});
+  return deps.listeners.bind_unix_packets(paths.control_socket(options_.instance, socket_),
+                                          SocketAccess{});
 }
 
 Status SupervisedInstance::spawn(const UniqueFd& control_listener) {
   start_step_ = "spawning its program";
+  const auto note = [this](const ProcessIdentity& who) -> Status {
+    const std::string_view step = std::exchange(start_step_, "recording its process");
+    VC_TRY(write_process_file(who, socket_));
+    start_step_ = step;
+    return ok_status();
+  };
+  VC_TRY(process_, run(launch_spec(control_listener, note), incarnation_));
+  return ok_status();
+}
+
+LaunchSpec SupervisedInstance::launch_spec(
+    const UniqueFd& control_listener, std::function<Status(const ProcessIdentity&)> note) const {
   const InstanceDescriptors descriptors{control_listener.get(), admin_listener_.get(),
                                         log_->descriptor()};
   LaunchTemplate launch = supervision_.settings.launch;
@@ -140,25 +152,30 @@ Status SupervisedInstance::spawn(const UniqueFd& control_listener) {
     launch.program = options_.program;
   }
   LaunchSpec spec = make_launch_spec(launch, options_.instance, descriptors);
-  spec.before_run = [this](const ProcessIdentity& who) -> Status {
-    const std::string_view step = std::exchange(start_step_, "recording its process");
-    VC_TRY(write_process_file(who));
-    start_step_ = step;
-    return ok_status();
-  };
-  VC_TRY(process_, supervision_.deps.processes.spawn(
-                       spec, guarded([this, mine = incarnation_](const ProcessExit& exit) {
-                         if (mine == incarnation_) {
-                           take_exit(exit);
-                         }
-                       })));
-  return ok_status();
+  spec.before_run = std::move(note);
+  return spec;
 }
 
-Status SupervisedInstance::write_process_file(const ProcessIdentity& who) {
+Result<ProcessIdentity> SupervisedInstance::run(const LaunchSpec& spec, std::uint64_t incarnation) {
+  return supervision_.deps.processes.spawn(
+      spec,
+      guarded([this, incarnation](const ProcessExit& exit) { take_exit_of(incarnation, exit); }));
+}
+
+void SupervisedInstance::take_exit_of(std::uint64_t incarnation, const ProcessExit& exit) {
+  if (incarnation == incarnation_) {
+    take_exit(exit);
+  } else if (standby_ && standby_->incarnation == incarnation) {
+    lose_standby(
+        Error(ErrorCode::kUnavailable,
+              fmt::format("cannot start a second process for {}: it {}", quoted(), exit.str())));
+  }
+}
+
+Status SupervisedInstance::write_process_file(const ProcessIdentity& who, ControlSocket socket) {
   return supervision_.deps.files.replace_atomically(
       supervision_.settings.paths.process_file(options_.instance),
-      render_process_file(ProcessFile{options_.admin_port, who}), kPrivateFile);
+      render_process_file(ProcessFile{options_.admin_port, who, socket}), kPrivateFile);
 }
 
 void SupervisedInstance::become_ready(const std::string& hello_body) {
@@ -184,18 +201,15 @@ void SupervisedInstance::become_ready(const std::string& hello_body) {
   }
 }
 
-void SupervisedInstance::give_up(const ProcessIdentity& process, const Error& why) {
-  if (state_ == InstanceState::kReady && process_ == process) {
-    abandon(InstanceEvent::kUnresponsive, why);
-  }
-}
-
 void SupervisedInstance::abandon(InstanceEvent event, const Error& why) {
   if (take(event).has_error()) {
     return;
   }
   fault_ = why;
   last_error_ = why;
+  if (!has_standby_ready()) {
+    drop_standby();
+  }
   cancel_timers();
   drop_link(why);
   kill_group();
@@ -205,6 +219,7 @@ void SupervisedInstance::take_exit(const ProcessExit& exit) {
   const Error why = fault_.value_or(describe_end(exit));
   process_.reset();
   last_exit_ = exit;
+  end_doubt();
   cancel_timers();
   drop_link(Error(ErrorCode::kUnavailable, fmt::format("cannot ask {}: it ended", quoted())));
   if (take(InstanceEvent::kExited).has_error()) {
@@ -236,15 +251,25 @@ void SupervisedInstance::end_try(const Error& why, const std::optional<ProcessEx
 
 void SupervisedInstance::wait_for_next_try(const Error& why,
                                            const std::optional<ProcessExit>& exit) {
-  const RestartDecision decision =
+  RestartDecision decision =
       decide_restart(supervision_.settings.restart, ends_, supervision_.deps.random);
-  set_timer(Timer::kNextTry, decision.wait, &SupervisedInstance::on_next_try);
+  const bool is_followed = decision.verdict == RestartDecision::Verdict::kWait && note_next();
+  if (is_followed) {
+    decision.wait = Duration::zero();
+  } else {
+    drop_standby();
+    set_timer(Timer::kNextTry, decision.wait, &SupervisedInstance::on_next_try);
+  }
   const InstanceCallbacks& callbacks = supervision_.callbacks;
   if (callbacks.on_exit) {
     supervision_.post(
         [callback = callbacks.on_exit, id = options_.instance,
          told = InstanceExit{exit, why, decision.wait, decision.attempt}] { callback(id, told); });
   }
+  if (is_followed) {
+    take_its_place();
+  }
+  settle_reclaims();
   if (decision.verdict == RestartDecision::Verdict::kWait) {
     return;
   }
@@ -268,7 +293,7 @@ void SupervisedInstance::on_ready_deadline() {
   abandon(InstanceEvent::kReadyTimeout,
           Error(ErrorCode::kTimeout,
                 fmt::format("cannot start {}: it is not ready after {} ({})", quoted(),
-                            format_duration(supervision_.settings.times.ready), start_step_)));
+                            format_duration(supervision_.ready_patience()), start_step_)));
 }
 
 void SupervisedInstance::hold_admin_port() {
@@ -326,7 +351,9 @@ InstanceView SupervisedInstance::view() const {
                       .tenants = tenants_,
                       .version = version_,
                       .last_exit = last_exit_,
-                      .last_error = last_error_};
+                      .last_error = last_error_,
+                      .is_mute = doubt_.has_value(),
+                      .standby = standby_ ? std::optional(standby_->process) : std::nullopt};
 }
 
 void SupervisedInstance::set_timer(Timer timer, Duration wait, void (SupervisedInstance::*then)()) {

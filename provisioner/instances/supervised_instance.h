@@ -24,6 +24,13 @@ struct Supervision {
   /// An instance that was stopped asks to be forgotten.
   std::function<void(const InstanceId&)> forget;
   std::shared_ptr<int> alive = std::make_shared<int>();
+  /// Processes that wait to take another's place. A host on which many instances fall silent has
+  /// too much to do already.
+  int standbys = 0;
+
+  Duration ready_patience() const {
+    return settings.ready_patience ? settings.ready_patience() : settings.times.ready;
+  }
 
   /// Runs `task` in a later turn, unless the manager is gone by then.
   void post(Reactor::Task task) const;
@@ -52,6 +59,24 @@ struct FoundInstance {
   std::unique_ptr<ControlLink> link;
   std::string version;
   std::map<TenantId, LentTenant> tenants;
+  ControlSocket socket = ControlSocket::kFirst;
+  /// The listener of its admin port, if it gave that.
+  UniqueFd admin_listener{};
+};
+
+/// Most processes that wait at one time, of all instances of a manager.
+inline constexpr int kMostStandbys = 4;
+
+/// A process that waits beside the one of an instance to take its place. It has no tenant, and
+/// nothing but its greeting was said to it.
+struct Standby {
+  std::uint64_t incarnation = 0;
+  ControlSocket socket = ControlSocket::kFirst;
+  ProcessIdentity process;
+  MonoTime began{};
+  std::unique_ptr<ControlLink> link{};
+  /// What it answered to the greeting: there once it is ready.
+  std::optional<std::string> hello{};
 };
 
 /// One instance: its state, its process, its sockets, its channel and its log.
@@ -75,6 +100,8 @@ class SupervisedInstance {
 
   void ask(const ControlLink::Question& question, Completion<std::string> done);
   void give_up(const ProcessIdentity& process, const Error& why);
+  void doubt(const ProcessIdentity& process, Doubt how);
+  void trust(const ProcessIdentity& process);
   void lend(const LendOptions& options, Completion<void> done);
   void reclaim(const TenantId& tenant, FencingToken token, Completion<void> done);
   void hand_over(const handoff::HandOverOrder& order,
@@ -104,7 +131,12 @@ class SupervisedInstance {
   void begin_try();
   Result<UniqueFd> make_ground();
   Status spawn(const UniqueFd& control_listener);
-  Status write_process_file(const ProcessIdentity& who);
+  Status write_process_file(const ProcessIdentity& who, ControlSocket socket);
+  /// A program in its name that listens at `control_listener`. `note` is `before_run`.
+  LaunchSpec launch_spec(const UniqueFd& control_listener,
+                         std::function<Status(const ProcessIdentity&)> note) const;
+  Result<ProcessIdentity> run(const LaunchSpec& spec, std::uint64_t incarnation);
+  void take_exit_of(std::uint64_t incarnation, const ProcessExit& exit);
   void become_ready(const std::string& hello_body);
   void abandon(InstanceEvent event, const Error& why);
   void take_exit(const ProcessExit& exit);
@@ -117,6 +149,30 @@ class SupervisedInstance {
   std::string quoted() const;
   void answer_starters(const Result<InstanceReady>& result);
 
+  // supervised_instance_standby.cpp: who takes its place when it hangs
+  void prepare_standby();
+  Status spawn_standby();
+  void connect_standby();
+  void greet_standby();
+  void take_standby_hello(const Result<std::string>& answer);
+  void lose_standby(const Error& why);
+  void drop_standby();
+  void kill_standby();
+  void tell_standby(const Result<InstanceReady>& ready);
+  void on_standby_deadline();
+  void settle_verdict();
+  bool has_standby_ready() const { return standby_ && standby_->hello; }
+  /// Notes that the other process takes its place. False if none can.
+  bool note_next();
+  void take_its_place();
+  struct WaitingReclaim {
+    TenantId tenant;
+    FencingToken token;
+    Completion<void> done;
+  };
+  void settle_reclaims();
+  void end_doubt();
+
   // supervised_instance_stop.cpp: how it ends
   void begin_stop(Duration grace);
   void ask_to_stop(Duration grace);
@@ -124,6 +180,7 @@ class SupervisedInstance {
   void kill_group();
   void finish_stop();
   void answer_stoppers(const Status& result);
+  void answer_reclaims(const Status& result);
 
   // supervised_instance_channel.cpp: how we talk
   void connect();
@@ -143,7 +200,7 @@ class SupervisedInstance {
   void tell_recovered(const TenantId& tenant, const std::string& answer);
   Error not_ready() const;
 
-  enum class Timer { kReady, kReconnect, kNextTry, kTerm, kGrace, kKill };
+  enum class Timer { kReady, kReconnect, kNextTry, kTerm, kGrace, kKill, kStandby, kStandbyLink };
   void set_timer(Timer timer, Duration wait, void (SupervisedInstance::*then)());
   void cancel_timer(Timer timer);
   void cancel_timers();
@@ -172,6 +229,10 @@ class SupervisedInstance {
   MonoTime process_began_{};
   /// Which of our processes an exit or an answer belongs to.
   std::uint64_t incarnation_ = 0;
+  /// The newest of any.
+  std::uint64_t incarnations_ = 0;
+  /// Where the present process listens.
+  ControlSocket socket_ = ControlSocket::kFirst;
   UniqueFd admin_listener_;
   std::unique_ptr<LogPipe> log_;
   std::unique_ptr<ControlLink> link_;
@@ -196,6 +257,13 @@ class SupervisedInstance {
   /// Why we gave up on the present process, until it is gone.
   std::optional<Error> fault_;
   std::optional<Error> last_error_;
+  /// It does not answer.
+  std::optional<Doubt> doubt_;
+  std::optional<Standby> standby_;
+  /// Why it is to be killed as soon as it is settled who takes its place.
+  std::optional<Error> verdict_;
+  /// Wait until it is known what becomes of it.
+  std::vector<WaitingReclaim> waiting_reclaims_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

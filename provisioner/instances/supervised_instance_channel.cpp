@@ -12,7 +12,7 @@ namespace voicectl {
 void SupervisedInstance::connect() {
   start_step_ = "connecting to its control socket";
   Result<std::unique_ptr<FdChannel>> channel = supervision_.deps.channels.connect(
-      supervision_.settings.paths.control_socket(options_.instance));
+      supervision_.settings.paths.control_socket(options_.instance, socket_));
   if (channel.has_error()) {
     return lose_channel(channel.error());
   }
@@ -37,7 +37,7 @@ void SupervisedInstance::say_hello() {
   const ControlLink::Question question{
       .type = std::string(control::request::kHello),
       .body = dump_json(body),
-      .timeout = state_ == InstanceState::kStarting ? times.ready : times.adopt};
+      .timeout = state_ == InstanceState::kStarting ? supervision_.ready_patience() : times.adopt};
   link_->ask(question, guarded([this, mine = link_number_](const Result<std::string>& answer) {
                if (link_ && mine == link_number_) {
                  take_hello(answer);
@@ -278,6 +278,18 @@ void SupervisedInstance::reclaim(const TenantId& tenant,
                            state_ == InstanceState::kFailed || state_ == InstanceState::kStarting;
   if (has_nothing) {
     return supervision_.answer<void>(std::move(done), ok_status());
+  }
+  if (state_ == InstanceState::kHung || doubt_ == Doubt::kReplace) {
+    // It would not answer. Soon it does, or is gone.
+    waiting_reclaims_.push_back({tenant, token, std::move(done)});
+    return;
+  }
+  if (doubt_ == Doubt::kTell) {
+    return supervision_.answer<void>(
+        std::move(done), Error(ErrorCode::kUnavailable,
+                               fmt::format("cannot take tenant '{}' from {}: it does not answer, "
+                                           "and is not to be replaced (platform.liveness)",
+                                           tenant.str(), quoted())));
   }
   const Json body = {{"tenant", tenant.str()}, {"token", token.value}};
   const ControlLink::Question question{.type = std::string(control::request::kReclaim),

@@ -12,6 +12,8 @@ void SupervisedInstance::stop(Duration grace, Completion<void> done) {
   const InstanceState before = state_;
   stoppers_.push_back(std::move(done));
   (void)take(InstanceEvent::kStopAsked);  // legal in every state
+  end_doubt();
+  drop_standby();
   answer_starters(
       Error(ErrorCode::kCancelled, fmt::format("cannot start {}: it was told to stop", quoted())));
   if (state_ == InstanceState::kStopped) {
@@ -88,6 +90,13 @@ void SupervisedInstance::on_kill_overdue() {
   last_error_ = why;
   answer_starters(why);
   answer_stoppers(why);
+  answer_reclaims(why);  // it may have what it was to let go of
+}
+
+void SupervisedInstance::answer_reclaims(const Status& result) {
+  for (WaitingReclaim& waiting : std::exchange(waiting_reclaims_, {})) {
+    supervision_.answer<void>(std::move(waiting.done), result);
+  }
 }
 
 void SupervisedInstance::finish_stop() {
@@ -104,6 +113,7 @@ void SupervisedInstance::finish_stop() {
     removed = removed.error().with_context("stopping " + quoted());
   }
   answer_stoppers(removed);
+  settle_reclaims();
   supervision_.forget(options_.instance);
 }
 
@@ -118,6 +128,8 @@ void SupervisedInstance::detach(const Error& why) {
   cancel_timers();
   answer_starters(why);
   answer_stoppers(why);
+  answer_reclaims(why);
+  kill_standby();
   drop_link(why);
 }
 

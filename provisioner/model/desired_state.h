@@ -215,6 +215,7 @@ struct EdgeSpec {
   std::string address = "0.0.0.0";
   std::uint16_t http_port = 8080;
   std::uint16_t https_port = 8443;
+  EdgeProbeSpec probe{};
   friend bool operator==(const EdgeSpec&, const EdgeSpec&) = default;
 };
 

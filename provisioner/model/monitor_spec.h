@@ -103,7 +103,19 @@ struct LivenessSpec {
   std::uint32_t misses = 3;
   /// Whether it is killed and started again then; else that it hangs is only told.
   bool replaces = true;
+  /// From its start until an instance must be ready, whenever one is started.
+  std::chrono::seconds start_timeout{15};
   friend bool operator==(const LivenessSpec&, const LivenessSpec&) = default;
+};
+
+/// How tenants are asked through the edge whether they answer.
+struct EdgeProbeSpec {
+  /// Between two questions to one tenant that is well.
+  std::chrono::seconds interval{60};
+  /// So many in a row, and it counts as unreachable. One may be the moment in which it moved.
+  std::uint32_t misses = 3;
+  std::chrono::seconds timeout{5};
+  friend bool operator==(const EdgeProbeSpec&, const EdgeProbeSpec&) = default;
 };
 
 /// The longest of its dwells.

@@ -25,12 +25,25 @@ constexpr std::int64_t kMostPromoted = 1000;
 /// In seconds.
 constexpr std::int64_t kLongestHeartbeat = 300;
 constexpr std::int64_t kMostMisses = 100;
+constexpr std::int64_t kLongestStart = 600;
+constexpr std::int64_t kLongestProbe = 60;
+constexpr std::int64_t kLongestBetweenProbes = 3600;
 constexpr std::int64_t kMostMilliseconds = 600'000;
 constexpr std::int64_t kMostInFlight = 100'000;
 constexpr std::int64_t kMostDwell = std::chrono::seconds(kLongestDwell).count();
 /// In seconds.
 constexpr std::int64_t kLongestCooldown = 7 * 24 * 3600;
 constexpr TextRule kFolder{.form = TextForm::kAbsolutePath, .most = 400};
+
+EdgeProbeSpec read_edge_probe(const ValueReader& value) {
+  MapReader map = value.map();
+  EdgeProbeSpec probe;
+  probe.interval = map.seconds("every", 5, kLongestBetweenProbes, probe.interval);
+  probe.misses = map.number("misses", 1, kMostMisses, probe.misses);
+  probe.timeout = map.seconds("timeout", 1, kLongestProbe, probe.timeout);
+  map.finish();
+  return probe;
+}
 
 EdgeSpec read_edge(const ValueReader& value) {
   MapReader map = value.map();
@@ -41,6 +54,9 @@ EdgeSpec read_edge(const ValueReader& value) {
       static_cast<std::uint16_t>(map.number("http_port", 1, kHighestPort, edge.http_port));
   edge.https_port =
       static_cast<std::uint16_t>(map.number("https_port", 1, kHighestPort, edge.https_port));
+  if (const std::optional<ValueReader> probe = map.find("probe")) {
+    edge.probe = read_edge_probe(*probe);
+  }
   map.finish();
   return edge;
 }
@@ -136,6 +152,7 @@ LivenessSpec read_liveness(const ValueReader& value) {
   liveness.interval = map.seconds("every", 1, kLongestHeartbeat, liveness.interval);
   liveness.misses = map.number("misses", 2, kMostMisses, liveness.misses);
   liveness.replaces = map.flag("replace", liveness.replaces);
+  liveness.start_timeout = map.seconds("start_timeout", 1, kLongestStart, liveness.start_timeout);
   map.finish();
   return liveness;
 }

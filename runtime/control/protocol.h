@@ -62,8 +62,8 @@ inline constexpr std::string_view kHandOver = "hand_over";
 /// has the first. Answer when it is served here: {"connections","websockets"}.
 /// ERRORS: why it is not.
 inline constexpr std::string_view kReceive = "receive";
-/// {}: answers one `listener` message per tenant, each {"tenant","generation","token"} with its
-/// two descriptors, then `ok` {"count"}.
+/// {"admin"?}: one `listener` message per tenant, each {"tenant","generation","token"} with its two
+/// descriptors, and if `admin` one {"admin":true} with that port's; then `ok` {"count"} (tenants).
 inline constexpr std::string_view kRegain = "regain";
 /// {"tenant"?,"after"?,"limit"?,"created_after"?,"created_before"?}: sessions, newest first, paged;
 /// times as in RFC 3339. Answer {"sessions":[{...,"cursor"}],"next"?}: each with the `after` of

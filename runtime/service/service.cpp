@@ -54,6 +54,7 @@ Service::Service(
       deps_(with(deps, parking_, metering == Metering::kOn ? &meter_ : nullptr)),
       log_(log),
       channels_(deps.reactor, deps.reactor),
+      admin_listener_(admin.duplicate()),
       admin_({deps.reactor, deps.files, deps.instance, hand_overs_, lag_, parking_,
               [this](Look depth) { return look(depth); }},
              std::move(admin)),
@@ -403,6 +404,11 @@ void Service::answer_regain(const ControlRequest& request) const {
                                   {"token", host.token().value}}),
                    {host.unix_listener().get(), host.tcp_listener().get()});
     ++count;
+  }
+  const Result<Json> asked = parse_json(request.body());
+  if (asked.has_value() && asked->contains("admin") && (*asked)["admin"] == true) {
+    request.answer(control::reply::kListener, dump_json(Json{{"admin", true}}),
+                   {admin_listener_.get()});
   }
   request.answer(control::reply::kOk, dump_json(Json{{"count", count}}));
 }

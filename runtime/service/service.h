@@ -152,6 +152,8 @@ class Service {
   std::set<std::string> store_warnings_;
   TokenBook tokens_;
   HandOverFigures hand_overs_;
+  /// For a daemon that has none any more.
+  UniqueFd admin_listener_;
   Admin admin_;
   ControlLink link_;
   std::vector<std::function<void()>> on_stopped_;

@@ -18,6 +18,11 @@ std::string instance_name(const LaunchSpec& spec) {
   return flag == spec.argv.end() || flag + 1 == spec.argv.end() ? "" : *(flag + 1);
 }
 
+/// Without what marks a second process.
+std::string given_name(const std::string& name) {
+  return name.ends_with('+') ? name.substr(0, name.size() - 1) : name;
+}
+
 Json fields_of(const control::Message& question) {
   const Result<Json> fields = parse_json(question.body);
   VC_CHECK(!fields.has_error(), "the daemon asks in JSON");
@@ -58,7 +63,11 @@ InstanceScript& FakeInstances::script_of_running(const std::string& name) {
 }
 
 void FakeInstances::begin(const LaunchSpec& spec, const ProcessIdentity& who) {
-  const std::string name = instance_name(spec);
+  std::string name = instance_name(spec);
+  ++starts_[name];
+  if (running_.contains(name)) {
+    name += "+";
+  }
   const std::string address =
       network_.address_of(processes_.descriptor_of(who, control::kControlDescriptor));
   VC_CHECK(address.starts_with("unix:"), "an instance inherits its control socket");
@@ -71,49 +80,55 @@ void FakeInstances::begin(const LaunchSpec& spec, const ProcessIdentity& who) {
   instance.control_path = address.substr(5);
   const InstanceScript script = instance.script;
   running_.insert_or_assign(name, std::move(instance));
-  ++starts_[name];
-  (void)observer_.adopt(who, [this, name, who](const ProcessExit&) { forget(name, who); });
+  (void)observer_.adopt(who, [this, who](const ProcessExit&) { forget(who); });
   if (script.ready_after) {
-    reactor_.call_after(*script.ready_after, [this, name, who] {
-      if (identity(name) == who) {
-        listen(name);
-      }
-    });
+    reactor_.call_after(*script.ready_after, [this, who] { listen(who); });
   }
   if (script.ends_after) {
     end_later(name, *script.ends_after, script.ends_with);
   }
 }
 
-void FakeInstances::forget(const std::string& name, const ProcessIdentity& who) {
-  const auto found = running_.find(name);
-  if (found == running_.end() || found->second.who != who) {
+void FakeInstances::forget(const ProcessIdentity& who) {
+  const std::optional<std::string> name = name_of_process(who);
+  if (!name) {
     return;
   }
-  const std::string path = found->second.control_path;
-  running_.erase(found);
+  const std::string path = running_.at(*name).control_path;
+  running_.erase(*name);
   hub_.stop_listening(path);
   hub_.drop(path);
+  if (auto next = running_.extract(*name + "+")) {
+    next.key() = *name;
+    running_.insert(std::move(next));
+  }
 }
 
 void FakeInstances::end_later(const std::string& name, Duration wait, ProcessExit how) {
   reactor_.call_after(wait, [this, who = running_.at(name).who, how] { processes_.end(who, how); });
 }
 
-void FakeInstances::listen(const std::string& name) {
-  hub_.listen(running_.at(name).control_path, [this, name](std::unique_ptr<FdChannel> channel) {
-    const auto found = running_.find(name);
-    if (found == running_.end()) {
+void FakeInstances::listen(const ProcessIdentity& who) {
+  const std::optional<std::string> starting = name_of_process(who);
+  if (!starting) {
+    return;
+  }
+  hub_.listen(running_.at(*starting).control_path, [this, who](std::unique_ptr<FdChannel> channel) {
+    const std::optional<std::string> name = name_of_process(who);
+    if (!name) {
       return;
     }
     FdChannel::Handlers handlers;
-    handlers.on_message = [this, name](const std::string& text, std::vector<UniqueFd> descriptors) {
-      take(name, text, std::move(descriptors));
+    handlers.on_message = [this, who](const std::string& text, std::vector<UniqueFd> descriptors) {
+      if (const std::optional<std::string> known = name_of_process(who)) {
+        take(*known, text, std::move(descriptors));
+      }
     };
+    Instance& instance = running_.at(*name);
     // A newer daemon replaces the older.
-    found->second.channel = std::move(channel);
-    ++found->second.connection;
-    found->second.channel->start(std::move(handlers));
+    instance.channel = std::move(channel);
+    ++instance.connection;
+    instance.channel->start(std::move(handlers));
   });
 }
 
@@ -196,7 +211,7 @@ void FakeInstances::take(const std::string& name,
   }
   std::optional<Result<std::string>> body;
   if (on_request) {
-    body = on_request(name, *question);
+    body = on_request(given_name(name), *question);
   }
   const bool is_hand_over =
       question->type == control::request::kHandOver || question->type == control::request::kReceive;
@@ -216,7 +231,7 @@ void FakeInstances::take(const std::string& name,
 }
 
 bool FakeInstances::is_lost(const control::Message& question, const std::string& name) {
-  const Loss loss = on_delivery ? on_delivery(name, question) : Loss::kNothing;
+  const Loss loss = on_delivery ? on_delivery(given_name(name), question) : Loss::kNothing;
   const std::string path = running_.at(name).control_path;
   if (loss == Loss::kQuestion) {
     hub_.cut(path);
@@ -340,6 +355,13 @@ Result<std::string> FakeInstances::regain(Instance& instance, const control::Mes
                                 dump_json(body)};
     VC_TRY(instance.channel->send(control::encode(part),
                                   {held.unix_listener.get(), held.tcp_listener.get()}));
+  }
+  if (fields_of(question).value("admin", false)) {
+    const control::Message part{std::string(control::reply::kListener), std::nullopt, question.id,
+                                R"({"admin":true})"};
+    VC_TRY(instance.channel->send(
+        control::encode(part),
+        {processes_.descriptor_of(instance.who, control::kAdminDescriptor)}));
   }
   return dump_json({{"count", instance.tenants.size()}});
 }

@@ -43,6 +43,9 @@ struct InstanceScript {
 /// voice-runtime as the simulated machine runs it: every process that is started with
 /// `--instance <name>` speaks runtime/control/protocol.h on its control socket. The instances
 /// outlive the daemon, with the listeners that were lent to them.
+///
+/// A second process of a name that one runs under already is known as `<name>+` until that has
+/// ended.
 class FakeInstances {
  public:
   struct Lent {
@@ -177,9 +180,9 @@ class FakeInstances {
   };
 
   void begin(const LaunchSpec& spec, const ProcessIdentity& who);
-  void forget(const std::string& name, const ProcessIdentity& who);
+  void forget(const ProcessIdentity& who);
   void end_later(const std::string& name, Duration wait, ProcessExit how);
-  void listen(const std::string& name);
+  void listen(const ProcessIdentity& who);
   void take(const std::string& name, const std::string& text, std::vector<UniqueFd> descriptors);
   /// Whether the question goes with the connection that it came over.
   bool is_lost(const control::Message& question, const std::string& name);

@@ -49,7 +49,9 @@ TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
       Json{{"daemon",
             {{"version", "0.1.0"}, {"pid", 7}, {"uptime_s", 61}, {"state", "/s"}, {"log", "/l"}}},
            {"platform", nullptr},
-           {"edge", {{"mode", "none"}}},
+           {"edge",
+            {{"mode", "none"}, {"probes", {{"answered", 12}, {"failed", 4}, {"unreachable", 1}}}}},
+           {"heartbeats", {{"silent", 2}}},
            {"counts", {{"tenants", 1}, {"instances", 2}, {"sessions", 3}}},
            {"pending", {"start shared-0"}},
            {"problems", {"it is \x1b[31mbad"}}});
@@ -59,6 +61,7 @@ TEST_F(ViewCommandsTest, StatusShowsWhatIsPendingAndWrong) {
   EXPECT_THAT(out(), HasSubstr("Daemon     0.1.0, pid 7, up 1m01s\n"));
   EXPECT_THAT(out(), HasSubstr("Platform   nothing applied yet\n"));
   EXPECT_THAT(out(), HasSubstr("Edge       none\n"));
+  EXPECT_THAT(out(), HasSubstr("Probes     12 answered, 4 failed, 1 unreachable, 2 silent\n"));
   EXPECT_THAT(out(), HasSubstr("Pending:\n  start shared-0\n"));
   EXPECT_THAT(out(), HasSubstr("Problems:\n  it is ?[31mbad\n"));
 }

@@ -13,6 +13,8 @@
 namespace voicectl {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -34,6 +36,8 @@ class EdgeWatchSim : public DaemonWorld {
   ~EdgeWatchSim() override { watch_.reset(); }
 
   EdgeWatch& watch() { return watch_->watch.edge(); }
+  std::vector<std::string> problems() { return watch_->problems(); }
+  Json probes() { return watch_->status()["edge"]["probes"]; }
   std::string metrics() { return watch_->watch.metrics(); }
   std::size_t told(const std::string& event) {
     return static_cast<std::size_t>(
@@ -79,6 +83,48 @@ TEST_F(EdgeWatchSim, WhoDoesNotAnswerSeveralTimesIsToldOfOnceAndAgainWhenItDoes)
   machine.sim.advance(60s);
   EXPECT_EQ(told("tenant.reachable"), 1U);
   EXPECT_THAT(metrics(), HasSubstr("voicectl_tenant_reachable{tenant=\"beta\"} 1\n"));
+}
+
+TEST_F(EdgeWatchSim, TheStatusTellsWhoDoesNotAnswerAndWhoTakesNoChanges) {
+  apply(platform_with({"alpha", "beta"}));
+  machine.sim.advance(120s);
+  EXPECT_THAT(problems(), IsEmpty());
+
+  away = {"beta"};
+  machine.sim.advance(120s);
+  EXPECT_THAT(problems(),
+              ElementsAre(AllOf(HasSubstr("tenant 'beta' has not answered"),
+                                HasSubstr("questions through the edge in a row: cannot connect"))));
+  EXPECT_EQ(probes()["unreachable"], 1);
+  EXPECT_GE(probes()["failed"], 3);
+
+  machine.on_probe = [](const ProbeTarget&) {
+    return Status(Error(ErrorCode::kConflict, "cannot call it well: answered with 503"));
+  };
+  machine.sim.advance(120s);
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("tenant 'alpha', asked through the edge: it "
+                                                "answers, and takes no changes (503)"),
+                                      HasSubstr("tenant 'beta', asked through the edge")));
+  EXPECT_EQ(probes()["unreachable"], 0);
+}
+
+TEST_F(EdgeWatchSim, HowPatientItIsIsSaidByThePlatform) {
+  DesiredState desired = platform_with({"alpha"});
+  desired.platform.edge.probe = {.interval = 10s, .misses = 5, .timeout = 2s};
+  apply(desired);
+  asked.clear();
+  machine.sim.advance(100s);
+  EXPECT_GE(asked.size(), 9U);
+
+  away = {"alpha"};
+  while (watch().seen().at(*TenantId::parse("alpha")).missed < 4) {
+    machine.sim.advance(1s);
+  }
+  EXPECT_EQ(told("tenant.unreachable"), 0U);
+  EXPECT_THAT(problems(), IsEmpty());
+  machine.sim.advance(10s);
+  EXPECT_EQ(told("tenant.unreachable"), 1U);
+  EXPECT_EQ(watch().unreachable(), 1U);
 }
 
 TEST_F(EdgeWatchSim, OfManyTenantsWhoDoesNotAnswerIsToldOfWithinOneRound) {

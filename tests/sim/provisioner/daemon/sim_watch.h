@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "provisioner/daemon/live_load.h"
+#include "provisioner/daemon/status_view.h"
 #include "provisioner/daemon/watch.h"
 #include "tests/sim/provisioner/daemon/sim_daemon.h"
 
@@ -45,6 +48,25 @@ struct SimWatch {
     daemon.load = [this] { return live_load(watch.load()); };
   }
   ~SimWatch() { watched.load = nullptr; }
+  /// What 'voicectl status' is told to be wrong.
+  std::vector<std::string> problems() { return status()["problems"]; }
+  Json status() {
+    Daemon& daemon = *watched.daemon;
+    return StatusView({daemon.loop(),
+                       daemon.recorded(),
+                       daemon.instances(),
+                       daemon.edge(),
+                       daemon.drift(),
+                       watched.loop,
+                       {},
+                       "simulated",
+                       "nobody",
+                       0,
+                       [this] { return watch.load(); },
+                       [this] { return watch.liveness().missed(); },
+                       watch.edge()})
+        .status();
+  }
   SimWatch(const SimWatch&) = delete;
   SimWatch& operator=(const SimWatch&) = delete;
 

@@ -92,7 +92,11 @@ class DaemonRun {
                   waits.push_back(exit.next_try);
                 },
             .on_failed = [this](const InstanceId& id,
-                                const Error&) { told.push_back(id.str() + " failed"); }};
+                                const Error&) { told.push_back(id.str() + " failed"); },
+            .on_standby =
+                [this](const InstanceId& id, const Result<InstanceReady>& ready) {
+                  told.push_back(id.str() + (ready.has_error() ? " has no other" : " has another"));
+                }};
   }
 
   static std::string when(Duration wait) {

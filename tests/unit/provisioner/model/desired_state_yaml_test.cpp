@@ -15,8 +15,9 @@ using testing::SizeIs;
 
 TEST(DesiredStateYamlTest, ReadsEveryPartOfAPlatform) {
   const ParsedState parsed = parse(platform_document(R"(  domain: qastco.com
-  edge: {mode: static, address: "::1", http_port: 80, https_port: 443}
+  edge: {mode: static, address: "::1", http_port: 80, https_port: 443, probe: {every: 10s, misses: 2, timeout: 3}}
   ports: {range: 22000-22999}
+  liveness: {every: 2, misses: 4, replace: false, start_timeout: 1m}
   state_directory: /srv/state
   log_directory: /srv/log
   pool: {size: 3}
@@ -27,7 +28,13 @@ TEST(DesiredStateYamlTest, ReadsEveryPartOfAPlatform) {
   ASSERT_THAT(lines_of(parsed), IsEmpty());
   const PlatformSpec& spec = parsed.state.platform;
   EXPECT_EQ(spec.domain, "qastco.com");
-  EXPECT_EQ(spec.edge, (EdgeSpec{EdgeMode::kStatic, "::1", 80, 443}));
+  EXPECT_EQ(spec.edge, (EdgeSpec{EdgeMode::kStatic,
+                                 "::1",
+                                 80,
+                                 443,
+                                 {std::chrono::seconds(10), 2, std::chrono::seconds(3)}}));
+  EXPECT_EQ(spec.liveness,
+            (LivenessSpec{std::chrono::seconds(2), 4, false, std::chrono::minutes(1)}));
   EXPECT_EQ(spec.first_port, 22000);
   EXPECT_EQ(spec.last_port, 22999);
   EXPECT_EQ(spec.state_directory, "/srv/state");

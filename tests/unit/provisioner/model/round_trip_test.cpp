@@ -68,9 +68,14 @@ class StateGenerator {
   PlatformSpec platform() {
     PlatformSpec out;
     out.domain = coin() ? "qastco.com" : "voice.localhost";
-    out.edge = {any<EdgeMode>(), coin() ? "::1" : "10.0.0.1",
+    out.edge = {any<EdgeMode>(),
+                coin() ? "::1" : "10.0.0.1",
                 static_cast<std::uint16_t>(number(1, 9000)),
-                static_cast<std::uint16_t>(number(9001, 19999))};
+                static_cast<std::uint16_t>(number(9001, 19999)),
+                {std::chrono::seconds(number(5, 3600)), number(1, 100),
+                 std::chrono::seconds(number(1, 60))}};
+    out.liveness = {std::chrono::seconds(number(1, 300)), number(2, 100), coin(),
+                    std::chrono::seconds(number(1, 600))};
     out.first_port = static_cast<std::uint16_t>(number(20000, 25000));
     out.last_port = static_cast<std::uint16_t>(number(25100, 32767));
     out.state_directory = coin() ? "" : "/srv/" + random_.token(4);
