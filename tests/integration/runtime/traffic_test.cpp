@@ -155,7 +155,7 @@ TEST_F(NeighboursTest, ATenantFarBeyondItsLimitsHoldsUpNoOther) {
         {"api_requests", 400},
         {"api_requests_per_key", 400}});
   world_.limits = R"({"concurrent_sessions":3})";
-  RuntimeFixture::Served other = std::move(*world_.open("other"));
+  RuntimeFixture::Served other = *world_.open("other");
   const Peers flood = connect(acme_, kCallers);
   const Peers quiet = connect(other, 1);
 
