@@ -148,8 +148,9 @@ def set_row(platform, row, rate, options):
     platform.apply(MONITOR_ON if row == "promotion" else MONITOR_OFF, limits)
     is_alone = platform.home_of_noisy().startswith("dedicated-")
     if row != "promotion" and is_alone:
+        # Back into the pool, and from there on the monitor's again: no file takes back what a command has said.
         platform.voicectl("tenant", "tier", NOISY, "pooled", "--yes")
-        platform.apply(MONITOR_OFF, limits)
+        platform.voicectl("tenant", "tier", NOISY, "auto", "--yes")
     elif row == "promotion" and not is_alone:
         pressing = noisy_load(platform, rate, options, PROMOTION_PATIENCE_S, 0)
         try:
