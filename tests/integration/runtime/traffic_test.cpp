@@ -147,8 +147,8 @@ TEST_F(NeighboursTest, ATenantFarBeyondItsLimitsHoldsUpNoOther) {
   constexpr std::size_t kCallers = 120;
   constexpr std::size_t kRequestsOfEach = 10;
   constexpr std::uint64_t kQuietRequests = 20;
-  // Answers that the flood may have before one of the others: some turns of the loop, with two reads
-  // each. With all its reads in the queue of the helper thread it had two hundred.
+  // Answers that the flood may have before one of the others: some turns of the loop, with two
+  // reads each. With all its reads in the queue of the helper thread it had two hundred.
   constexpr std::uint64_t kMostBefore = 20;
   open({{"concurrent_sessions", 3},
         {"requests_in_flight", 50},
