@@ -78,8 +78,8 @@ MonoTime HttpLoad::on_turn(MonoTime at) {
     return next_due();
   }
   while (is_sending() && !idle_.empty()) {
-    Caller& caller = *idle_.back();
-    idle_.pop_back();
+    Caller& caller = *idle_.front();
+    idle_.pop_front();
     start(caller, at);
   }
   return at + std::chrono::milliseconds(20);
@@ -117,8 +117,8 @@ void HttpLoad::send_due(MonoTime at) {
       late_.push_back(due);
       continue;
     }
-    Caller& caller = *idle_.back();
-    idle_.pop_back();
+    Caller& caller = *idle_.front();
+    idle_.pop_front();
     start(caller, due);
   }
 }

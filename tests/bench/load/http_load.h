@@ -87,7 +87,8 @@ class HttpLoad {
   std::uint64_t due_ = 0;
   std::size_t busy_ = 0;
   std::vector<std::unique_ptr<Caller>> callers_;
-  std::vector<Caller*> idle_;
+  /// In turn: nginx closes a connection after a thousand requests.
+  std::deque<Caller*> idle_;
   std::deque<MonoTime> late_;
   LoadOutcome outcome_;
 };
