@@ -22,9 +22,10 @@ class MonitorE2e : public CallersE2e {
         "marks: { enterprise: { high_sessions: 4, low_sessions: 1, promote_after: 10s } } }");
     CallersE2e::SetUp();
   }
-  /// Callers who begin a conversation each second and end none, and who ask much.
+  /// Callers who begin a conversation each second and end none. Five pings a second are what one of
+  /// them may send.
   std::vector<std::string> growing_load(std::size_t connections) const {
-    std::vector<std::string> words = load(connections, 30, 1000);
+    std::vector<std::string> words = load(connections, 30, 5.0 * static_cast<double>(connections));
     words.back() = "1";
     return words;
   }
@@ -103,7 +104,7 @@ class MonitorE2e : public CallersE2e {
 };
 
 TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
-  constexpr std::size_t kConnections = 50;
+  constexpr std::size_t kConnections = 200;
   const json edge = platform.voicectl_json({"status"})["edge"];
   Running events({Platform::bin("voicectl"), "--socket", platform.run_folder() + "/control.sock",
                   "events", "-f"});
