@@ -225,7 +225,7 @@ others_wait quiet
 begun=$(date +%H:%M:%S.%1N)
 : >"$keys/busy.err"
 "$bin/voicectl-handover-load" --port $port --host mario-pizza.$domain --key-file "$keys/admin" \
-  --connections 300 --seconds 23 --pings 1500 --sessions 2 >"$keys/busy" 2>"$keys/busy.err" &
+  --connections 300 --seconds 23 --pings 1200 --sessions 2 >"$keys/busy" 2>"$keys/busy.err" &
 callers=$!
 until grep -q ready "$keys/busy.err" || ! kill -0 "$callers" 2>/dev/null; do sleep 0.1; done
 others_wait beside

@@ -22,10 +22,10 @@ class MonitorE2e : public CallersE2e {
         "marks: { enterprise: { high_sessions: 4, low_sessions: 1, promote_after: 10s } } }");
     CallersE2e::SetUp();
   }
-  /// Callers who begin a conversation each second and end none. Five pings a second are what one of
-  /// them may send.
+  /// Callers who begin a conversation each second and end none. Each sends four pings a second;
+  /// more than six would be too many from one.
   std::vector<std::string> growing_load(std::size_t connections) const {
-    std::vector<std::string> words = load(connections, 30, 5.0 * static_cast<double>(connections));
+    std::vector<std::string> words = load(connections, 30, 4.0 * static_cast<double>(connections));
     words.back() = "1";
     return words;
   }
