@@ -48,7 +48,7 @@ class MonitorE2e : public CallersE2e {
     EXPECT_EQ(seen.value("errors", 1), 0) << when << ": " << finished.out;
     EXPECT_EQ(seen.value("refused", 1), 0) << when << ": " << finished.out;
     EXPECT_GT(seen.value("answers", 0), 0) << when;
-    for (const char* figure : {"p50_us", "p99_us"}) {
+    for (const char* figure : {"p50_us", "p99_us", "cpu_us_each"}) {
       RecordProperty("others_" + when + "_" + figure, seen.value(figure, 0));
     }
     return seen;
