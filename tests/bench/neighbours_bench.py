@@ -204,8 +204,8 @@ def rate_of(platform, options):
     """Requests a second of a quiet tenant, when the tenth asks for its share of what it would get alone."""
     if options.rate:
         return options.rate
-    alone = platform.ask([NOISY], connections=NOISY_CONNECTIONS, seconds=3, warm_up=1)
-    most = alone["answers"] / alone["seconds"]
+    tries = [platform.ask([NOISY], connections=NOISY_CONNECTIONS, seconds=2, warm_up=0.5) for _ in range(3)]
+    most = max(one["answers"] / one["seconds"] for one in tries)  # whoever else works here takes away, and adds nothing
     say(f"alone the tenth gets {most:,.0f} answers a second")
     return options.share * most / options.times
 
