@@ -2,8 +2,10 @@
 #include "runtime/session/embedded_store.h"
 
 #include <atomic>
+#include <limits>
 #include <utility>
 
+#include "base/os/work_account.h"
 #include "runtime/session/tenant_database.h"
 
 namespace voicectl::runtime {
@@ -145,6 +147,11 @@ void EmbeddedStore::renew(FencingToken token) {
 
 namespace {
 
+/// Reads of one tenant that are on the helper thread at a time: while the loop has the answer of
+/// one, the thread has the next.
+constexpr std::size_t kReadsAtOnce = 2;
+constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+
 Error not_open() {
   return {ErrorCode::kUnavailable, "cannot read the session store: it is not open; try again"};
 }
@@ -154,11 +161,38 @@ Error not_open() {
 /// Runs `work` on the open database.
 template <typename T, typename Work>
 void EmbeddedStore::read(Work work, Completion<T> done) {
+  if (reading_ < kReadsAtOnce) {
+    begin_read<T>(std::move(work), std::move(done));
+    return;
+  }
+  waiting_reads_.emplace_back([this, work = std::move(work), done = std::move(done),
+                               account = WorkAccountPtr(present_account())] {
+    const WorkScope scope(account.get());
+    begin_read<T>(work, done);
+  });
+}
+
+template <typename T, typename Work>
+void EmbeddedStore::begin_read(Work work, Completion<T> done) {
+  ++reading_;
   run<T>(
       [work = std::move(work)](Files& files) -> Result<T> {
         return files.database ? work(*files.database) : not_open();
       },
-      std::move(done));
+      [this, done = std::move(done)](Result<T> outcome) {
+        --reading_;
+        // The next one begins first: its time on the thread overlaps with this answer.
+        begin_waiting_reads(kReadsAtOnce);
+        done(std::move(outcome));
+      });
+}
+
+void EmbeddedStore::begin_waiting_reads(std::size_t most) {
+  while (reading_ < most && !waiting_reads_.empty()) {
+    const std::function<void()> begin = std::move(waiting_reads_.front());
+    waiting_reads_.pop_front();
+    begin();
+  }
 }
 
 void EmbeddedStore::list_sessions(SessionQuery query, Completion<SessionPage> done) {
@@ -242,6 +276,7 @@ void EmbeddedStore::find_expired(ExpiryQuery query, Completion<Expired> done) {
 void EmbeddedStore::close(std::function<void()> done) {
   // An empty batch is done when everything before it is.
   commit({}, [this, done = std::move(done)](const Status&) {
+    begin_waiting_reads(kAll);
     run<bool>(
         [](Files& files) -> Result<bool> {
           files.database.reset();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,10 @@ namespace voicectl::runtime {
 ///
 /// Batches that come while a commit runs wait and go into the next transaction together, so that
 /// many requests share one flush to the disk.
+///
+/// Tenants share a helper thread, which works in order. So a store has no more than one commit and
+/// a few reads there at a time, and keeps the others back: however much one tenant asks for,
+/// another one waits for that many and no more.
 class EmbeddedStore final : public SessionStore {
  public:
   /// REQUIRES: `offload` outlives it; only this store uses the file in this process.
@@ -58,6 +64,10 @@ class EmbeddedStore final : public SessionStore {
   void run(Work work, Completion<T> done);
   template <typename T, typename Work>
   void read(Work work, Completion<T> done);
+  template <typename T, typename Work>
+  void begin_read(Work work, Completion<T> done);
+  /// Begins reads that wait until there are `most` on the helper thread.
+  void begin_waiting_reads(std::size_t most);
   void commit_pending();
   void release_if_idle();
   void finish_commit(const std::vector<Pending>& group, const Status& outcome);
@@ -68,6 +78,9 @@ class EmbeddedStore final : public SessionStore {
   std::shared_ptr<EmbeddedStore*> self_;
   std::vector<Pending> pending_;
   bool committing_ = false;
+  /// Reads that are on the helper thread, and those that are kept back.
+  std::size_t reading_ = 0;
+  std::deque<std::function<void()>> waiting_reads_;
   /// Lets the next holder in when everything before has been written.
   std::function<void()> release_;
 };

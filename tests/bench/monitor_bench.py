@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What watching costs: in the daemon, and inside the runtime. Prints one table.
 
-    monitor_bench.py BIN [--tenants N] [--instances N] [--seconds N] [--pairs N] [--pair-seconds N]
+    monitor_bench.py BIN [--tenants N] [--instances N] [--seconds N] [--minutes N] [--pairs N] [--pair-seconds N]
                      [--only daemon|runtime] [--no-edge] [--settle N] [--json FILE]
 
 daemon   processor time of a voicectld at rest with --tenants on --instances, all real: half of the instances are shared,
@@ -11,8 +11,10 @@ daemon   processor time of a voicectld at rest with --tenants on --instances, al
          'voicectl metrics' takes. Windows fill as time goes: --settle 3600 seconds before it measures, and they hold an hour.
 runtime  the same load of tool calls, at the same time, on a runtime that counts what tenants cost and whose daemon samples
          it, and on one with neither (--no-metering, its daemon stopped). Both share one core, so that whatever disturbs it
-         disturbs both, and both are fresh processes for each pair, because where one lies in memory is worth more than 1 %.
-         Calls per second of the runtime's processor time, compared pair by pair.
+         disturbs both, and both are fresh processes for each pair, because where one lies in memory is worth more than 1 %:
+         many short pairs tell more than few long ones. The runtime's processor time for a call, compared pair by pair, for
+         --minutes, or for --pairs; it ends earlier when it is sure. The cost is the mean of the pairs without the tenth at
+         either end, where somebody disturbed one of the two.
 """
 import argparse
 import contextlib
@@ -31,6 +33,11 @@ from common import free_port, say
 
 TICKS = os.sysconf("SC_CLK_TCK")
 AIM = 0.01
+WARM_UP_S = 0.3
+# It ends before its time only after so many pairs, and so many standard errors away from the aim: who looks again and
+# again and stops when he likes what he sees must be surer than who looks once.
+LEAST_PAIRS = 30
+SURE = 4
 
 PLATFORM = """apiVersion: voicectl/v1
 platform:
@@ -154,30 +161,43 @@ class Side:
         self.daemon = platform.daemon()
         self.port = json.loads(platform.voicectl("tenant", "show", "t0", "-o", "json"))["port"]
 
-    def measure(self, core):
-        """Tool calls per second of the processor time of a new process that runs on `core`."""
-        options = self.options
-        before = self.platform.first_instance()["instance"]
-        self.platform.voicectl("instance", "restart", before, "--yes")
-        pid = self.platform.first_instance()["pid"]
-        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+    def renew(self, core):
+        """A new process, on `core` alone."""
+        self.platform.voicectl("instance", "restart", self.platform.first_instance()["instance"], "--yes")
+        self.pid = self.platform.first_instance()["pid"]
+        for thread in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), {core})
-        words = [options.bin / "voicectl-bench", "tools", "--port", str(self.port), "--pid", str(pid), "--tenant",
+
+    def measure(self):
+        """Processor time of the process for a tool call, in seconds."""
+        options = self.options
+        words = [options.bin / "voicectl-bench", "tools", "--port", str(self.port), "--pid", str(self.pid), "--tenant",
                  "t0", "--key-file", self.key, "--fakes-port", str(self.platform.fakes), "--connections", "64",
-                 "--sessions", "200", "--seconds", str(options.pair_seconds), "--warm-up", "0.5"]
+                 "--sessions", "100", "--seconds", str(options.pair_seconds), "--warm-up", str(WARM_UP_S)]
         if not self.is_watched:
             os.kill(self.daemon, signal.SIGSTOP)
         try:
             answer = subprocess.run(words, check=True, capture_output=True, text=True).stdout
         finally:
             os.kill(self.daemon, signal.SIGCONT)
-        return json.loads(answer)["per_cpu_second"]
+        return 1 / json.loads(answer)["per_cpu_second"]
 
 
 def at_once(sides, core):
     """What each side's measure() says of the same seconds."""
     seen = {}
-    threads = [threading.Thread(target=lambda side=side: seen.update({side: side.measure(core)})) for side in sides]
+    both_there = threading.Barrier(len(sides))
+
+    def one(side):
+        try:
+            side.renew(core)
+            both_there.wait()
+            seen[side] = side.measure()
+        except BaseException:
+            both_there.abort()  # nobody waits for one that does not come
+            raise
+
+    threads = [threading.Thread(target=one, args=(side,)) for side in sides]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -185,6 +205,15 @@ def at_once(sides, core):
     if len(seen) != len(sides):
         raise SystemExit("a load ended early, see above")
     return [seen[side] for side in sides]
+
+
+def trimmed_mean(values):
+    """The mean without the tenth at either end, and its standard error (Yuen's)."""
+    values = sorted(values)
+    count, cut = len(values), len(values) // 10
+    held = [values[cut]] * cut + values[cut:count - cut] + [values[count - cut - 1]] * cut
+    error = statistics.stdev(held) / ((1 - 2 * cut / count) * count ** 0.5) if count > 1 else float("inf")
+    return statistics.mean(values[cut:count - cut]), error
 
 
 def measure_runtime(options, folder):
@@ -195,13 +224,16 @@ def measure_runtime(options, folder):
         sides = [Side(options, watched, True), Side(options, unwatched, False)]
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[:-1] or cores)
-        for number in range(options.pairs):
+        end = time.monotonic() + options.minutes * 60
+        while len(pairs) < options.pairs if options.pairs else time.monotonic() < end:
             pairs.append(at_once(sides, cores[-1]))
-            say("pair {}: {:,.0f} with, {:,.0f} without".format(number + 1, *pairs[-1]))
-    costs = [1 - with_it / without for with_it, without in pairs]
-    # Of a median it is a quarter more than of a mean.
-    error = 1.25 * statistics.stdev(costs) / len(costs) ** 0.5 if len(costs) > 1 else 0
-    return {"pairs": pairs, "cost": statistics.median(costs), "standard_error": error}
+            costs = [with_it / without - 1 for with_it, without in pairs]
+            cost, error = trimmed_mean(costs)
+            say(f"pair {len(pairs)}: {pairs[-1][0] * 1e6:,.1f} us with, {pairs[-1][1] * 1e6:,.1f} us without; "
+                f"{cost:+.2%} until now, standard error {error:.2%}")
+            if not options.pairs and len(pairs) >= LEAST_PAIRS and abs(cost - AIM) > SURE * error:
+                break
+    return {"pairs": pairs, "cost": cost, "standard_error": error}
 
 
 def verdict(value, error=0):
@@ -219,7 +251,7 @@ def show(results):
         print(f"one 'voicectl metrics' of them: {seen['scrape_s'] * 1000:.1f} ms of the daemon's processor time, "
               f"{seen['scrape_bytes']:,} bytes")
     if seen := results.get("runtime"):
-        print(f"runtime, {len(seen['pairs'])} pairs: watching costs {seen['cost']:.2%} of its throughput, "
+        print(f"runtime, {len(seen['pairs'])} pairs: watching costs {seen['cost']:.2%} of a call's processor time, "
               f"standard error {seen['standard_error']:.2%} (aim: < {AIM:.0%}, {verdict(seen['cost'], seen['standard_error'])})")
 
 
@@ -229,8 +261,9 @@ def main():
     parser.add_argument("--tenants", type=int, default=1000)
     parser.add_argument("--instances", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--pair-seconds", type=float, default=3)
+    parser.add_argument("--minutes", type=float, default=4, help="how long pairs are measured")
+    parser.add_argument("--pairs", type=int, default=0, help="so many, however long it takes")
+    parser.add_argument("--pair-seconds", type=float, default=1)
     parser.add_argument("--only", choices=["daemon", "runtime"])
     parser.add_argument("--no-edge", dest="edge", action="store_false")
     parser.add_argument("--settle", type=int, default=0)

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "tests/e2e/callers.h"
 
@@ -21,11 +22,43 @@ class MonitorE2e : public CallersE2e {
         "marks: { enterprise: { high_sessions: 4, low_sessions: 1, promote_after: 10s } } }");
     CallersE2e::SetUp();
   }
-  /// Callers who begin a conversation each second and end none.
+  /// Callers who begin a conversation each second and end none. Each sends four pings a second;
+  /// more than six would be too many from one.
   std::vector<std::string> growing_load(std::size_t connections) const {
-    std::vector<std::string> words = load(connections, 30, 200);
+    std::vector<std::string> words = load(connections, 30, 4.0 * static_cast<double>(connections));
     words.back() = "1";
     return words;
+  }
+  /// What the callers of the two other tenants see of one to two seconds, and what each of their
+  /// requests costs the process that serves them. Times are for the report: a busy machine has its
+  /// own.
+  json ask_others(const std::string& when) const {
+    std::vector<std::string> words = {Platform::bin("voicectl-neighbours-load"), "--port",
+                                      std::to_string(platform.http_port()), "--pid",
+                                      std::to_string(platform.pid_of_instance("shared-0"))};
+    const std::string rest = "--rate 100 --connections 8 --warm-up 0.5 --seconds 1.5";
+    std::istringstream more(rest + " --host dr-smith.qastco.com --host techsupport.qastco.com");
+    for (std::string word; more >> word;) {
+      words.push_back(word);
+    }
+    const Finished finished = run(words);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    json seen = json::parse(finished.out, nullptr, false);
+    EXPECT_TRUE(seen.is_object()) << finished.out;
+    EXPECT_EQ(seen.value("errors", 1), 0) << when << ": " << finished.out;
+    EXPECT_EQ(seen.value("refused", 1), 0) << when << ": " << finished.out;
+    EXPECT_GT(seen.value("answers", 0), 0) << when;
+    for (const char* figure : {"p50_us", "p99_us", "cpu_us_each"}) {
+      RecordProperty("others_" + when + "_" + figure, seen.value(figure, 0));
+    }
+    return seen;
+  }
+  /// The others are where they were, in a process without the busy one.
+  void expect_apart() const {
+    EXPECT_EQ(instance_of("busy"), "dedicated-busy");
+    EXPECT_EQ(instance_of("dr-smith"), "shared-0");
+    EXPECT_EQ(instance_of("techsupport"), "shared-0");
+    EXPECT_NE(platform.pid_of_instance("shared-0"), platform.pid_of_instance("dedicated-busy"));
   }
   void end_all_sessions() const {
     const json live = platform.voicectl_json({"session", "list", "--tenant", "busy"});
@@ -81,16 +114,22 @@ class MonitorE2e : public CallersE2e {
 };
 
 TEST_F(MonitorE2e, ABusyTenantIsPromotedUnderTrafficAndComesBackWhenItIsQuiet) {
-  constexpr std::size_t kConnections = 50;
+  constexpr std::size_t kConnections = 200;
   const json edge = platform.voicectl_json({"status"})["edge"];
   Running events({Platform::bin("voicectl"), "--socket", platform.run_folder() + "/control.sock",
                   "events", "-f"});
+  const json before = ask_others("before");
   Running callers(growing_load(kConnections));
   ASSERT_TRUE(callers.wait_for_err("ready"));
+  const json beside = ask_others("beside");
 
   ASSERT_TRUE(events.wait_for_out("monitor.promotes"));
   ASSERT_TRUE(events.wait_for_out("tenant.handed_over"));
-  EXPECT_EQ(instance_of("busy"), "dedicated-busy");
+  expect_apart();
+  const json after = ask_others("after");
+  // What their process does for each of their requests had the load in it, and has it no longer.
+  EXPECT_LT(before["cpu_us_each"], beside["cpu_us_each"]);
+  EXPECT_LT(after["cpu_us_each"], beside["cpu_us_each"]);
   expect_whole(callers.finish(), kConnections);
   const json busy = shown_with_rates("busy");
   for (const char* counted :

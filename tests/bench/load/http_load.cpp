@@ -14,6 +14,7 @@ namespace {
 /// How long answers are waited for once the time is over.
 constexpr Duration kLastAnswers = std::chrono::seconds(3);
 constexpr std::size_t kShownError = 300;
+constexpr int kTooManyRequests = 429;
 
 }  // namespace
 
@@ -74,12 +75,11 @@ MonoTime HttpLoad::on_turn(MonoTime at) {
   }
   if (plan_.rate > 0) {
     send_due(at);
-    const auto next = std::chrono::duration<double>(static_cast<double>(due_) / plan_.rate);
-    return begin_ + std::chrono::duration_cast<Duration>(next);
+    return next_due();
   }
   while (is_sending() && !idle_.empty()) {
-    Caller& caller = *idle_.back();
-    idle_.pop_back();
+    Caller& caller = *idle_.front();
+    idle_.pop_front();
     start(caller, at);
   }
   return at + std::chrono::milliseconds(20);
@@ -100,10 +100,15 @@ void HttpLoad::end_measuring(MonoTime at) {
   outcome_.own_cpu = own_cpu_time() - outcome_.own_cpu;
 }
 
+MonoTime HttpLoad::next_due() const {
+  const std::uint64_t before = due_ - due_ % plan_.burst;
+  const auto offset = std::chrono::duration<double>(static_cast<double>(before) / plan_.rate);
+  return begin_ + std::chrono::duration_cast<Duration>(offset);
+}
+
 void HttpLoad::send_due(MonoTime at) {
   while (is_sending()) {
-    const auto offset = std::chrono::duration<double>(static_cast<double>(due_) / plan_.rate);
-    const MonoTime due = begin_ + std::chrono::duration_cast<Duration>(offset);
+    const MonoTime due = next_due();
     if (due > at) {
       return;
     }
@@ -112,8 +117,8 @@ void HttpLoad::send_due(MonoTime at) {
       late_.push_back(due);
       continue;
     }
-    Caller& caller = *idle_.back();
-    idle_.pop_back();
+    Caller& caller = *idle_.front();
+    idle_.pop_front();
     start(caller, due);
   }
 }
@@ -135,9 +140,12 @@ void HttpLoad::take(Caller& caller, const HttpMessage& answer) {
   caller.is_busy = false;
   --busy_;
   const int status = status_of(answer);
-  if (status != plan_.expected_status) {
+  const bool counts = caller.is_measured && phase_ == Phase::kMeasuring;
+  if (status == kTooManyRequests && plan_.may_be_refused) {
+    outcome_.refused += counts ? 1 : 0;
+  } else if (status != plan_.expected_status) {
     note_error(fmt::format("{} {}", answer.start_line, answer.body));
-  } else if (caller.is_measured && phase_ == Phase::kMeasuring) {
+  } else if (counts) {
     ++outcome_.answers;
     outcome_.latency.record(at - caller.due);
   }

@@ -25,7 +25,11 @@ struct LoadPlan {
   std::uint64_t most = 0;
   /// Requests per second; 0 sends the next one of a connection when the one before was answered.
   double rate = 0;
+  /// So many of them are due at a time, and none until it is the next ones' turn.
+  std::uint64_t burst = 1;
   int expected_status = 200;
+  /// 429 is no error, and counted apart.
+  bool may_be_refused = false;
   /// The measured process.
   int pid = 0;
 };
@@ -34,6 +38,7 @@ struct LoadOutcome {
   /// From the moment when a request was to be sent, so that a stalled server is not spared.
   Histogram latency;
   std::uint64_t answers = 0;
+  std::uint64_t refused = 0;
   std::uint64_t errors = 0;
   /// The first unexpected answer, to be shown.
   std::string first_error;
@@ -66,6 +71,8 @@ class HttpLoad {
   void begin_measuring(MonoTime at);
   void end_measuring(MonoTime at);
   void send_due(MonoTime at);
+  /// When the next request is due.
+  MonoTime next_due() const;
   void start(Caller& caller, MonoTime due);
   void take(Caller& caller, const HttpMessage& answer);
   bool is_sending() const;
@@ -80,7 +87,8 @@ class HttpLoad {
   std::uint64_t due_ = 0;
   std::size_t busy_ = 0;
   std::vector<std::unique_ptr<Caller>> callers_;
-  std::vector<Caller*> idle_;
+  /// In turn: nginx closes a connection after a thousand requests.
+  std::deque<Caller*> idle_;
   std::deque<MonoTime> late_;
   LoadOutcome outcome_;
 };

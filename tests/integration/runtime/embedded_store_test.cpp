@@ -95,6 +95,38 @@ TEST_F(EmbeddedStoreTest, WritesWhatComesDuringACommitTogether) {
   EXPECT_EQ(offload_.runs - before, 2);
 }
 
+TEST_F(EmbeddedStoreTest, LetsAnotherTenantWaitForFewOfItsReads) {
+  EmbeddedStore other(folder_.path("other.db"), FencingToken{1}, offload_);
+  ASSERT_THAT(open(other), IsOk());
+  int answered = 0;
+  int before_the_other = -1;
+
+  for (int i = 0; i < 50; ++i) {
+    store_.list_sessions({}, [&](const Result<SessionPage>&) { ++answered; });
+  }
+  other.list_sessions({}, [&](const Result<SessionPage>&) { before_the_other = answered; });
+  loop_.settle();
+
+  EXPECT_EQ(before_the_other, 2);
+  EXPECT_EQ(answered, 50);
+}
+
+TEST_F(EmbeddedStoreTest, AnswersTheReadsThatWaitBeforeItCloses) {
+  int answered = 0;
+  int answered_at_close = -1;
+
+  for (int i = 0; i < 50; ++i) {
+    store_.list_sessions({}, [&](const Result<SessionPage>& page) {
+      EXPECT_THAT(page, IsOk());
+      ++answered;
+    });
+  }
+  store_.close([&] { answered_at_close = answered; });
+  loop_.settle();
+
+  EXPECT_EQ(answered_at_close, 50);
+}
+
 TEST_F(EmbeddedStoreTest, FailsEverythingBehindAFailedCommitUntilItIsOpenedAgain) {
   commit(store_, a_batch(1));
   loop_.settle();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "tests/integration/runtime/byte_peer.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
 
@@ -115,6 +116,72 @@ TEST_F(TrafficTest, OnlySoManyRequestsAreAnsweredAtATimeAndThePlaceIsGivenBack) 
   EXPECT_EQ(count(answers, 201) + count(answers, 429), 50);
   EXPECT_EQ(acme_.host->load().counters->in_flight, (std::array<std::size_t, kTraffics>{}));
   EXPECT_EQ(world_.create_session(acme_).status, 201);
+}
+
+/// Two tenants of one process, whose stores share a helper thread.
+class NeighboursTest : public TrafficTest {
+ protected:
+  using Peers = std::vector<std::unique_ptr<BytePeer>>;
+
+  static std::string list_of(const std::string& tenant) {
+    return "GET /api/sessions HTTP/1.1\r\nHost: x\r\nX-API-Key: " + tenant + "-staff\r\n\r\n";
+  }
+  /// So many connections that are served.
+  Peers connect(const RuntimeFixture::Served& served, std::size_t count) {
+    Peers peers;
+    for (std::size_t i = 0; i < count; ++i) {
+      peers.push_back(std::make_unique<BytePeer>(world_.reactor(), served.port));
+      peers.back()->send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+      EXPECT_TRUE(world_.run_until([&peers] { return peers.back()->has_head(); }));
+    }
+    return peers;
+  }
+  static std::uint64_t answered(const RuntimeFixture::Served& served, int status) {
+    const auto& requests = served.host->load().counters->requests;
+    const auto found = requests.find({"/api/sessions", status});
+    return found == requests.end() ? 0 : found->second;
+  }
+};
+
+TEST_F(NeighboursTest, ATenantFarBeyondItsLimitsHoldsUpNoOther) {
+  constexpr std::size_t kCallers = 120;
+  constexpr std::size_t kRequestsOfEach = 10;
+  constexpr std::uint64_t kQuietRequests = 20;
+  // Answers that the flood may have before one of the others: some turns of the loop, with two
+  // reads each. With all its reads in the queue of the helper thread it had two hundred.
+  constexpr std::uint64_t kMostBefore = 20;
+  open({{"concurrent_sessions", 3},
+        {"requests_in_flight", 50},
+        {"api_requests", 400},
+        {"api_requests_per_key", 400}});
+  world_.limits = R"({"concurrent_sessions":3})";
+  RuntimeFixture::Served other = *world_.open("other");
+  const Peers flood = connect(acme_, kCallers);
+  const Peers quiet = connect(other, 1);
+
+  for (const auto& caller : flood) {
+    for (std::size_t i = 0; i < kRequestsOfEach; ++i) {
+      caller->send(list_of("acme"));
+    }
+  }
+  std::uint64_t most_before = 0;
+  for (std::uint64_t i = 1; i <= kQuietRequests; ++i) {
+    const std::uint64_t before = answered(acme_, 200);
+    quiet[0]->send(list_of("other"));
+    ASSERT_TRUE(world_.run_until([&] { return answered(other, 200) == i; }));
+    most_before = std::max(most_before, answered(acme_, 200) - before);
+  }
+  EXPECT_TRUE(world_.run_until([this] {
+    return answered(acme_, 200) + answered(acme_, 429) == kCallers * kRequestsOfEach;
+  }));
+
+  RecordProperty("most_before", static_cast<int>(most_before));
+  EXPECT_LE(most_before, kMostBefore);
+  EXPECT_EQ(answered(other, 429), 0U);
+  // More than its share at once, and what comes in again within the time of the test.
+  EXPECT_GE(answered(acme_, 429), kCallers * kRequestsOfEach - 800);
+  EXPECT_GT(acme_.host->load().counters->refusals.at({"api", "in_flight"}), 0U);
+  world_.close(other);
 }
 
 }  // namespace
