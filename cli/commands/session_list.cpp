@@ -16,6 +16,7 @@ constexpr std::uint32_t kMostSessions = 200;
 
 struct Options {
   std::string tenant;
+  std::string status;
   std::string after;
   std::string created_after;
   std::string created_before;
@@ -44,8 +45,8 @@ ListView sessions_view() {
 Result<ExitCode> list_sessions(CommandContext& context, const Options& options) {
   std::string target = fmt::format("/v1/sessions?limit={}", options.limit);
   for (const auto& [name, value] :
-       {std::pair("tenant", &options.tenant), std::pair("after", &options.after),
-        std::pair("created_after", &options.created_after),
+       {std::pair("tenant", &options.tenant), std::pair("status", &options.status),
+        std::pair("after", &options.after), std::pair("created_after", &options.created_after),
         std::pair("created_before", &options.created_before)}) {
     if (!value->empty()) {
       target += fmt::format("&{}={}", name, percent_encoded(*value));
@@ -59,6 +60,9 @@ Result<ExitCode> list_sessions(CommandContext& context, const Options& options) 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--tenant", options->tenant, "only sessions of this tenant")->type_name("TENANT");
+  app.add_option("--status", options->status,
+                 "only sessions that are initializing, ready, active, completed or failed")
+      ->type_name("STATUS");
   app.add_option("--created-after", options->created_after,
                  "only sessions created then or later, such as 2026-11-25T22:15:00Z")
       ->type_name("TIME");
@@ -79,7 +83,9 @@ CommandBody declare(CLI::App& app) {
 
 Command session_list_command() {
   return {"session list", "List sessions, newest first",
-          "  voicectl session list\n  voicectl session list --tenant mario-pizza -o wide", declare};
+          "  voicectl session list\n  voicectl session list --tenant mario-pizza -o wide\n"
+          "  voicectl session list --status active",
+          declare};
 }
 
 }  // namespace voicectl

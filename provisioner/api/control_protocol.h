@@ -136,7 +136,7 @@
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
 ///   DELETE /v1/retired/<slug>  {"tenant","forgotten"}: forgets what the registry knows of a
 ///                         deleted tenant but its events; false if there is one of that name
-///   GET    /v1/sessions?tenant=&limit=&after=&created_after=&created_before=
+///   GET    /v1/sessions?tenant=&status=&limit=&after=&created_after=&created_before=
 ///                         {"sessions":[{...}],"problems":["..."],"next"?}, newest first; `next` is
 ///                         there if there are more, and is the `after` of the next page
 ///   GET    /v1/sessions/<id>             {"session":{...},"events":[...]}

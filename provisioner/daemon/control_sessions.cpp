@@ -51,7 +51,7 @@ void ControlServer::list_sessions(const Call& call) {
   if (wanted != call.request.query.end()) {
     question["tenant"] = wanted->second;
   }
-  for (const char* bound : {"after", "created_after", "created_before"}) {
+  for (const char* bound : {"status", "after", "created_after", "created_before"}) {
     if (const auto given = call.request.query.find(bound); given != call.request.query.end()) {
       question[bound] = given->second;
     }

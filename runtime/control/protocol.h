@@ -65,9 +65,9 @@ inline constexpr std::string_view kReceive = "receive";
 /// {"admin"?}: one `listener` message per tenant, each {"tenant","generation","token"} with its two
 /// descriptors, and if `admin` one {"admin":true} with that port's; then `ok` {"count"} (tenants).
 inline constexpr std::string_view kRegain = "regain";
-/// {"tenant"?,"after"?,"limit"?,"created_after"?,"created_before"?}: sessions, newest first, paged;
-/// times as in RFC 3339. Answer {"sessions":[{...,"cursor"}],"next"?}: each with the `after` of
-/// those behind it; `next` is there if there are more.
+/// {"tenant"?,"status"?,"after"?,"limit"?,"created_after"?,"created_before"?}: sessions, newest
+/// first, paged; times as in RFC 3339. Answer {"sessions":[{...,"cursor"}],"next"?}: each with the
+/// `after` of those behind it; `next` is there if there are more.
 inline constexpr std::string_view kListSessions = "list_sessions";
 /// {"session"}: one session with its events. Answer {"session":{...},"events":[...]}.
 inline constexpr std::string_view kShowSession = "show_session";

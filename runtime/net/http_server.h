@@ -64,6 +64,11 @@ class WebSocket {
   /// Sends a close frame and ends once the peer answered, or after five seconds.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   virtual bool is_open() const = 0;
+  /// Bytes that were queued and have not left yet.
+  virtual std::size_t unsent() const = 0;
+  /// Runs once, in a later turn, when nothing is unsent any more: how fast the peer reads is then
+  /// how fast somebody sends. A task that waits at its end is dropped, and a later one replaces it.
+  virtual void on_drained(std::function<void()> task) = 0;
   /// What Handlers::note or `kept_note` says has changed for another reason than a message or an
   /// end.
   virtual void note_changed() {}

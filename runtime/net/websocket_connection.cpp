@@ -162,6 +162,9 @@ void WebSocketConnection::pump() {
   if (wire_) {
     wire_->flush();
   }
+  if (on_drained_ && unsent() == 0) {
+    on_written();
+  }
   note_change();
   if (is_outermost) {
     is_changing_ = false;
@@ -234,6 +237,23 @@ void WebSocketConnection::send_frame(Opcode opcode, std::string_view payload) {
   if (is_outermost) {
     is_changing_ = false;
     settle();
+  }
+}
+
+void WebSocketConnection::on_drained(std::function<void()> task) {
+  if (phase_ != Phase::kOpen) {
+    return;
+  }
+  on_drained_ = std::make_unique<std::function<void()>>(std::move(task));
+  if (unsent() == 0) {
+    on_written();
+  }
+}
+
+void WebSocketConnection::on_written() {
+  const auto task = std::exchange(on_drained_, nullptr);
+  if (task && phase_ == Phase::kOpen) {
+    host_->reactor().post(std::move(*task));
   }
 }
 
@@ -325,50 +345,8 @@ void WebSocketConnection::send_ping() {
   }
 }
 
-ConnectionState WebSocketConnection::state() const {
-  ConnectionState state;
-  WebSocketCodecState codec = codec_.state();
-  state.is_websocket = true;
-  state.unread = std::move(codec.unread);
-  state.unsent = wire_->unsent();
-  state.tag = tag_;
-  state.fragment_opcode = static_cast<std::uint8_t>(codec.fragment_opcode);
-  state.fragments = std::move(codec.fragments);
-  state.close_sent = phase_ == Phase::kClosing;
-  state.sent_code = sent_code_;
-  state.unanswered_pings = unanswered_pings_;
-  state.control_frames = control_frames_;
-  state.counted_since = counted_since_;
-  state.note = handlers_ && handlers_->note ? handlers_->note() : std::string();
-  state.deadline = DeadlineLanes::deadline_of(*this);
-  return state;
-}
-
-UniqueFd WebSocketConnection::let_go() {
-  const auto self = shared_from_this();
-  phase_ = Phase::kEnded;
-  is_told_ = true;
-  UniqueFd socket;
-  space_.leave();
-  if (const auto wire = std::exchange(wire_, nullptr)) {
-    socket = wire->release();
-  }
-  if (const auto handlers = std::exchange(handlers_, nullptr); handlers && handlers->on_moved) {
-    handlers->on_moved();
-  }
-  leave_host_if_done();
-  return socket;
-}
-
-void WebSocketConnection::abandon() {
-  phase_ = Phase::kEnded;
-  is_told_ = true;
-  handlers_.reset();
-  drop_wire();
-  host_.reset();
-}
-
 void WebSocketConnection::drop_wire() {
+  on_drained_ = nullptr;
   DeadlineLanes::disarm(*this);
   space_.leave();
   if (const auto wire = std::exchange(wire_, nullptr)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class WebSocketConnection final : public WebSocket,
   void send_text(std::string_view text) override;
   void close(std::uint16_t code, std::string_view reason) override;
   bool is_open() const override { return phase_ == Phase::kOpen; }
+  std::size_t unsent() const override { return wire_ ? wire_->unsent_size() : 0; }
+  void on_drained(std::function<void()> task) override;
   void note_changed() override { note_change(); }
 
   bool is_websocket() const override { return true; }
@@ -76,7 +79,7 @@ class WebSocketConnection final : public WebSocket,
   void on_bytes(std::string_view bytes) override;
   void on_end() override;
   void on_broken() override;
-  void on_written() override {}
+  void on_written() override;
   void on_unsent_changed() override { note_change(); }
 
   /// Begins to change what is kept, unless that goes on already; true if it did not.
@@ -120,6 +123,8 @@ class WebSocketConnection final : public WebSocket,
   std::uint16_t sent_code_ = close_code::kBroken;
   std::string tag_;
   std::shared_ptr<Handlers> handlers_;
+  /// Seldom there, and then only for a time.
+  std::unique_ptr<std::function<void()>> on_drained_;
   parking::ParkingSpace space_;
 };
 

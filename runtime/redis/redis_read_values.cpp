@@ -71,21 +71,6 @@ std::vector<std::string> texts_of(const RedisReply& list) {
   return texts;
 }
 
-std::optional<PagePlace> parse_page_cursor(const std::string& cursor) {
-  const std::size_t point = cursor.find('.');
-  std::int64_t at = 0;
-  const auto [end, problem] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), at);
-  if (problem != std::errc() || point == std::string::npos || end != cursor.data() + point) {
-    return std::nullopt;
-  }
-  return PagePlace{WallTime(std::chrono::milliseconds(at)), cursor.substr(point + 1)};
-}
-
-Error bad_cursor() {
-  return {ErrorCode::kInvalidArgument,
-          "cannot list sessions: 'after' must be the 'next' of an earlier answer"};
-}
-
 ScoreRange range_of(const SessionQuery& query, const std::optional<PagePlace>& place) {
   ScoreRange range{"(0", "+inf", "-inf"};
   if (query.created_after) {
@@ -94,10 +79,10 @@ ScoreRange range_of(const SessionQuery& query, const std::optional<PagePlace>& p
   if (query.created_before) {
     range.below = "(" + redis_time(*query.created_before);
   }
-  if (place && (!query.created_before || place->created_at < *query.created_before)) {
-    const std::string at = redis_time(place->created_at);
+  if (place && (!query.created_before || place->at < *query.created_before)) {
+    const std::string at = redis_time(place->at);
     range.below = "(" + at;
-    range.same_time = query.created_after && place->created_at < *query.created_after ? "(0" : at;
+    range.same_time = query.created_after && place->at < *query.created_after ? "(0" : at;
   }
   return range;
 }
@@ -107,7 +92,7 @@ std::vector<std::string> ids_behind(const std::vector<RedisReply>& lists,
   std::vector<std::string> ids;
   if (place) {
     for (const RedisReply& same_time : lists[0].elements) {
-      if (same_time.text < place->session) {
+      if (same_time.text < place->id) {
         ids.push_back(same_time.text);
       }
     }

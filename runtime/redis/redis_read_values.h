@@ -42,14 +42,6 @@ Result<std::vector<T>> values_of(const RedisReply& list) {
 
 std::vector<std::string> texts_of(const RedisReply& list);
 
-/// The place of a session in the order newest first.
-struct PagePlace {
-  WallTime created_at;
-  std::string session;
-};
-/// What `page_cursor` made; nullopt if it is none.
-std::optional<PagePlace> parse_page_cursor(const std::string& cursor);
-Error bad_cursor();
 /// Scores between which a page lies: those equal to `same_time`, and those from `below` down to
 /// `least`. "(1" and the like when there can be none.
 struct ScoreRange {

@@ -77,8 +77,9 @@ void RedisReads::list_sessions(const SessionQuery& query, Completion<SessionPage
   const auto place = parse_page_cursor(query.after);
   if (!query.after.empty() && !place) {
     // Asked all the same: an answer never comes before `list_sessions` returns.
-    ask_for<SessionPage>(RedisCommands().add({"PING"}), std::move(done),
-                         [](const Replies&) -> Result<SessionPage> { return bad_cursor(); });
+    ask_for<SessionPage>(
+        RedisCommands().add({"PING"}), std::move(done),
+        [](const Replies&) -> Result<SessionPage> { return bad_page_cursor("sessions"); });
     return;
   }
   const std::string key =
@@ -192,20 +193,42 @@ void RedisReads::find_outbox(std::uint64_t id, Completion<std::optional<OutboxEn
 
 struct RedisReads::RecordScan {
   RecordQuery query;
-  std::vector<KeptRecord> found;
-  std::uint64_t offset = 0;
+  std::optional<PagePlace> behind;
   Completion<std::vector<KeptRecord>> done;
+  std::vector<KeptRecord> found = {};
+  std::uint64_t offset = 0;
+
+  /// Takes what fits of the next records.
+  void take(std::vector<KeptRecord> records) {
+    for (KeptRecord& kept : records) {
+      const bool is_behind = !behind || kept.at < behind->at || kept.record.id < behind->id;
+      const bool is_wanted = !query.kind || kept.record.kind == *query.kind;
+      if (is_behind && is_wanted && found.size() < query.limit) {
+        found.push_back(std::move(kept));
+      }
+    }
+  }
 };
 
 void RedisReads::list_records(const RecordQuery& query, Completion<std::vector<KeptRecord>> done) {
-  scan_records(std::make_shared<RecordScan>(RecordScan{query, {}, 0, std::move(done)}));
+  std::optional<PagePlace> behind = parse_page_cursor(query.after);
+  if (!query.after.empty() && !behind) {
+    ask_for<std::vector<KeptRecord>>(RedisCommands().add({"PING"}), std::move(done),
+                                     [](const Replies&) -> Result<std::vector<KeptRecord>> {
+                                       return bad_page_cursor("records");
+                                     });
+    return;
+  }
+  scan_records(std::make_shared<RecordScan>(RecordScan{query, std::move(behind), std::move(done)}));
 }
 
 void RedisReads::scan_records(const std::shared_ptr<RecordScan>& scan) {
   const std::uint32_t step =
       scan->query.kind ? kScanStep : std::min(kScanStep, std::max(scan->query.limit, 1U));
   RedisCommands commands;
-  commands.add({"ZREVRANGEBYSCORE", keys_.records_by_time(), "+inf", redis_time(scan->query.since),
+  // From the place's own millisecond on: what is before it there is left out below.
+  commands.add({"ZREVRANGEBYSCORE", keys_.records_by_time(),
+                scan->behind ? redis_time(scan->behind->at) : "+inf", redis_time(scan->query.since),
                 "LIMIT", limit_text(scan->offset), limit_text(step)});
   ask(std::move(commands), [this, scan, step](const Result<Replies>& replies) {
     if (replies.has_error()) {
@@ -221,12 +244,7 @@ void RedisReads::scan_records(const std::shared_ptr<RecordScan>& scan) {
             scan->done(records.error());
             return;
           }
-          for (KeptRecord& kept : *records) {
-            const bool fits = !scan->query.kind || kept.record.kind == *scan->query.kind;
-            if (fits && scan->found.size() < scan->query.limit) {
-              scan->found.push_back(std::move(kept));
-            }
-          }
+          scan->take(std::move(*records));
           if (is_last || scan->found.size() >= scan->query.limit) {
             scan->done(std::move(scan->found));
           } else {

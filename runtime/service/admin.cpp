@@ -41,19 +41,38 @@ Admin::Admin(Deps deps, UniqueFd listener)
   server_.serve(std::move(listener));
 }
 
+std::span<const Admin::Route> Admin::routes() {
+  static constexpr Route kRoutes[] = {
+      {"GET", "/health", &Admin::health},
+      {"GET", "/metrics", &Admin::metrics},
+  };
+  return kRoutes;
+}
+
 HttpResponse Admin::answer(const HttpRequest& request) const {
-  if (request.method != "GET") {
-    return error_response(405, "method_not_allowed", "cannot do that here; allowed: GET");
+  std::string_view allowed;
+  for (const Route& route : routes()) {
+    if (route.path != request.path) {
+      continue;
+    }
+    if (route.method == request.method) {
+      return (this->*route.answer)();
+    }
+    allowed = route.method;
   }
-  if (request.path == "/health") {
-    return health();
+  if (allowed.empty()) {
+    return error_response(404, "not_found", "cannot find anything at that path");
   }
-  if (request.path == "/metrics") {
-    return {200,
-            {{"Content-Type", "text/plain; version=0.0.4"}},
-            render_metrics(deps_.look(Look::kAll), deps_.hand_overs, measure_process())};
-  }
-  return error_response(404, "not_found", "cannot find anything at that path");
+  HttpResponse response = error_response(405, "method_not_allowed",
+                                         "cannot do that here; allowed: " + std::string(allowed));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+HttpResponse Admin::metrics() const {
+  return {200,
+          {{"Content-Type", "text/plain; version=0.0.4"}},
+          render_metrics(deps_.look(Look::kAll), deps_.hand_overs, measure_process())};
 }
 
 HttpResponse Admin::health() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -21,6 +23,7 @@ namespace voicectl::runtime {
 ///   GET /health    {"status":"ok","instance":...,"tenants":n,"sessions":n}
 ///   GET /metrics   Prometheus text
 ///
+/// Everything else is refused: nothing changes through it.
 /// THREADS: loop thread only.
 class Admin {
  public:
@@ -37,9 +40,18 @@ class Admin {
   /// REQUIRES: all outlive it. OWNS: `listener`.
   Admin(Deps deps, UniqueFd listener);
 
+  struct Route {
+    std::string_view method;
+    std::string_view path;
+    HttpResponse (Admin::*answer)() const;
+  };
+  /// Everything that it answers to.
+  static std::span<const Route> routes();
+
  private:
   HttpResponse answer(const HttpRequest& request) const;
   HttpResponse health() const;
+  HttpResponse metrics() const;
   ProcessMetrics measure_process() const;
 
   Deps deps_;

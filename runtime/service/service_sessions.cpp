@@ -64,6 +64,29 @@ std::string render_session(const Session& session, std::vector<SessionEvent> eve
   }
 }
 
+Result<SessionQuery> query_of(const Json& body) {
+  SessionQuery query;
+  query.after = string_or(body, "after", "");
+  query.limit = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(integer_or(body, "limit", kDefaultPage), 1, kMaxPage));
+  if (const std::string status = string_or(body, "status", ""); !status.empty()) {
+    query.status = session_status_named(status);
+    if (!query.status) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot list sessions: '{}' is no status; allowed are initializing, "
+                               "ready, active, completed and failed",
+                               status));
+    }
+  }
+  for (const auto& [name, bound] : {std::pair("created_after", &query.created_after),
+                                    std::pair("created_before", &query.created_before)}) {
+    if (const std::string text = string_or(body, name, ""); !text.empty()) {
+      VC_TRY(*bound, ultravox::parse_timestamp(text));
+    }
+  }
+  return query;
+}
+
 }  // namespace
 
 /// One page over several tenants, on its way.
@@ -119,6 +142,11 @@ struct Service::Page {
 };
 
 void Service::list_sessions(const ControlRequest& request, const Json& body) {
+  const Result<SessionQuery> query = query_of(body);
+  if (query.has_error()) {
+    request.refuse(query.error());
+    return;
+  }
   std::vector<TenantHost*> hosts;
   if (body.contains("tenant")) {
     const Result<Place*> place = find_place(body);
@@ -138,25 +166,10 @@ void Service::list_sessions(const ControlRequest& request, const Json& body) {
     request.answer(control::reply::kOk, R"({"sessions":[]})");
     return;
   }
-  SessionQuery query;
-  query.after = string_or(body, "after", "");
-  query.limit = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(integer_or(body, "limit", kDefaultPage), 1, kMaxPage));
-  for (const auto& [name, bound] : {std::pair("created_after", &query.created_after),
-                                    std::pair("created_before", &query.created_before)}) {
-    if (const std::string text = string_or(body, name, ""); !text.empty()) {
-      const Result<WallTime> at = ultravox::parse_timestamp(text);
-      if (at.has_error()) {
-        request.refuse(at.error());
-        return;
-      }
-      *bound = *at;
-    }
-  }
   const auto page =
-      std::make_shared<Page>(Page{request, query.limit, hosts.size(), {}, false, std::nullopt});
+      std::make_shared<Page>(Page{request, query->limit, hosts.size(), {}, false, std::nullopt});
   for (TenantHost* host : hosts) {
-    host->store().list_sessions(query,
+    host->store().list_sessions(*query,
                                 [page](const Result<SessionPage>& part) { page->add(part); });
   }
 }

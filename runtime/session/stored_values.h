@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/result.h"
 #include "runtime/backend/backend.h"
 #include "runtime/session/session.h"
 
@@ -65,7 +66,22 @@ struct RecordQuery {
   WallTime since{};
   /// Newest first.
   std::uint32_t limit = 50;
+  /// `record_cursor` of the last record of the page before; empty begins with the newest.
+  std::string after = {};
 };
+
+/// Where a page begins in a list that is newest first: behind this one.
+struct PagePlace {
+  WallTime at;
+  std::string id;
+  friend bool operator==(const PagePlace&, const PagePlace&) = default;
+};
+/// "<milliseconds>.<id>", and back; nullopt for anything else.
+std::string page_cursor(const PagePlace& place);
+std::optional<PagePlace> parse_page_cursor(const std::string& cursor);
+/// What a list says to a cursor that is none.
+Error bad_page_cursor(std::string_view list);
+std::string record_cursor(const KeptRecord& kept);
 
 /// A webhook as it came, so that nothing that was acknowledged is lost.
 struct InboxEntry {

@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <charconv>
 #include <limits>
 
 #include "runtime/session/database_files.h"
@@ -25,21 +24,10 @@ std::int64_t as_signed(std::uint64_t number) {
   return static_cast<std::int64_t>(number);
 }
 
-/// The place that a cursor names; nullopt if it is none of ours.
-std::optional<std::pair<std::int64_t, std::string>> place_of(const std::string& cursor) {
-  const std::size_t point = cursor.find('.');
-  std::int64_t at = 0;
-  const auto [end, problem] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), at);
-  if (problem != std::errc() || point == std::string::npos || end != cursor.data() + point) {
-    return std::nullopt;
-  }
-  return std::pair(at, cursor.substr(point + 1));
-}
-
 }  // namespace
 
 std::string page_cursor(const Session& session) {
-  return fmt::format("{}.{}", stored_time(session.created_at), session.session.str());
+  return page_cursor(PagePlace{session.created_at, session.session.str()});
 }
 
 Result<TenantDatabase> TenantDatabase::open(const std::string& path, FencingToken token) {
@@ -182,10 +170,9 @@ Result<std::vector<Session>> TenantDatabase::read_sessions(SqliteStatement& stat
 }
 
 Result<SessionPage> TenantDatabase::list_sessions(const SessionQuery& query) {
-  const auto place = place_of(query.after);
+  const auto place = parse_page_cursor(query.after);
   if (!query.after.empty() && !place) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot list sessions: 'after' must be the 'next' of an earlier answer");
+    return bad_page_cursor("sessions");
   }
   std::string sql = "SELECT document FROM sessions WHERE (?1 = '' OR status = ?1)";
   sql += query.created_after ? " AND created_at >= ?5" : "";
@@ -196,7 +183,7 @@ Result<SessionPage> TenantDatabase::list_sessions(const SessionQuery& query) {
   statement.bind(1, query.status ? name_of(*query.status) : std::string_view());
   statement.bind(2, static_cast<std::int64_t>(query.limit) + 1);
   if (place) {
-    statement.bind(3, place->first).bind(4, place->second);
+    statement.bind(3, stored_time(place->at)).bind(4, place->id);
   }
   if (query.created_after) {
     statement.bind(5, stored_time(*query.created_after));

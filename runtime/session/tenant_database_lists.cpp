@@ -87,12 +87,21 @@ Result<std::optional<OutboxEntry>> TenantDatabase::find_outbox(std::uint64_t id)
 }
 
 Result<std::vector<KeptRecord>> TenantDatabase::list_records(const RecordQuery& query) {
-  VC_TRY(SqliteStatement statement, database_.prepare(std::string(kRecordColumns) +
-                                                      "WHERE (?1 = '' OR kind = ?1) AND at >= ?2 "
-                                                      "ORDER BY at DESC, id DESC LIMIT ?3"));
+  const auto place = parse_page_cursor(query.after);
+  if (!query.after.empty() && !place) {
+    return bad_page_cursor("records");
+  }
+  std::string sql(kRecordColumns);
+  sql += "WHERE (?1 = '' OR kind = ?1) AND at >= ?2";
+  sql += place ? " AND (at, id) < (?4, ?5)" : "";
+  sql += " ORDER BY at DESC, id DESC LIMIT ?3";
+  VC_TRY(SqliteStatement statement, database_.prepare(sql));
   statement.bind(1, query.kind ? name_of(*query.kind) : std::string_view())
       .bind(2, stored_time(query.since))
       .bind(3, static_cast<std::int64_t>(query.limit));
+  if (place) {
+    statement.bind(4, stored_time(place->at)).bind(5, place->id);
+  }
   return rows_of<KeptRecord>(statement, kept_record_of);
 }
 

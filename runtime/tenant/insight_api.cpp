@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -52,6 +53,7 @@ Result<RecordQuery> parse_record_query(const HttpRequest& request) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("cannot list records: 'limit' must be 1 to {}", kMaxRecords));
   }
+  query.after = parameter_or(request, "after", "");
   return query;
 }
 
@@ -102,9 +104,12 @@ std::string render_analytics(const Analytics& analytics,
                         {"tool_calls", analytics.tool_calls}});
 }
 
-std::string render_records(const std::vector<KeptRecord>& records) {
+/// A page of at most `limit`, of a list that has more if it is longer than that.
+std::string render_records(const std::vector<KeptRecord>& records, std::size_t limit) {
   Json list = Json::array();
-  for (const KeptRecord& kept : records) {
+  const std::size_t shown = std::min(records.size(), limit);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const KeptRecord& kept = records[i];
     Result<Json> data = parse_json(kept.record.data);
     const bool bare = kept.record.external_id.empty();
     list.push_back({{"id", kept.record.id},
@@ -114,7 +119,10 @@ std::string render_records(const std::vector<KeptRecord>& records) {
                     {"external_id", bare ? Json(nullptr) : Json(kept.record.external_id)},
                     {"data", data.has_value() ? std::move(*data) : Json::object()}});
   }
-  return dump_json(Json{{"records", std::move(list)}});
+  const bool has_more = records.size() > shown;
+  return dump_json(
+      Json{{"records", std::move(list)},
+           {"next", has_more ? Json(record_cursor(records[shown - 1])) : Json(nullptr)}});
 }
 
 }  // namespace
@@ -190,15 +198,18 @@ void InsightApi::show_analytics(const std::shared_ptr<Exchange>& exchange) {
 }
 
 void InsightApi::list_records(const std::shared_ptr<Exchange>& exchange) {
-  const Result<RecordQuery> query = parse_record_query(exchange->request());
+  Result<RecordQuery> query = parse_record_query(exchange->request());
   if (query.has_error()) {
     exchange->refuse(query.error());
     return;
   }
-  scope_.store.list_records(*query, [exchange](const Result<std::vector<KeptRecord>>& records) {
-    records.has_error() ? exchange->refuse(records.error())
-                        : exchange->answer(json_response(200, render_records(*records)));
-  });
+  // One more than is shown tells whether there is another page.
+  const std::size_t limit = query->limit++;
+  scope_.store.list_records(
+      std::move(*query), [exchange, limit](const Result<std::vector<KeptRecord>>& records) {
+        records.has_error() ? exchange->refuse(records.error())
+                            : exchange->answer(json_response(200, render_records(*records, limit)));
+      });
 }
 
 }  // namespace voicectl::runtime

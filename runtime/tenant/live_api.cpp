@@ -15,8 +15,12 @@
 namespace voicectl::runtime {
 namespace {
 
-/// Events read from the store at a time, so that a long replay does not hold up other work on it.
-constexpr std::uint32_t kReplayPage = 500;
+/// The fewest that are read at a time while a reader takes little at once.
+constexpr std::uint32_t kLeastPage = 16;
+
+/// Unsent bytes with which a replay waits until they are read. Far less than what may wait for a
+/// slow reader, so that a healthy one is not taken for that, however much it missed.
+constexpr std::size_t kMostUnread = std::size_t{256} * 1024;
 
 /// Clients have nothing to say; some beat like a heart all the same.
 constexpr Rate kMostTexts{60, std::chrono::seconds(10)};
@@ -308,11 +312,11 @@ void LiveApi::replay(const FollowerPtr& follower) {
     }
   };
   if (follower->tenant_sent) {
-    scope_.store.read_tenant_events(*follower->tenant_sent, kReplayPage, then);
+    scope_.store.read_tenant_events(*follower->tenant_sent, follower->page, then);
   } else if (follower->session) {
-    scope_.store.read_session_events(*follower->session, follower->sent, kReplayPage, then);
+    scope_.store.read_session_events(*follower->session, follower->sent, follower->page, then);
   } else {
-    scope_.store.read_tenant_events(follower->sent, kReplayPage, then);
+    scope_.store.read_tenant_events(follower->sent, follower->page, then);
   }
 }
 
@@ -338,24 +342,32 @@ void LiveApi::take_page(const FollowerPtr& follower,
     reload(follower, "too_old");
     return;
   }
-  for (const SessionEvent& event : *page) {
-    if (!follower->session) {
-      follower->send(event.tenant_seq, render_for_staff(event));
-      continue;
-    }
-    if (follower->tenant_sent) {
-      follower->tenant_sent = event.tenant_seq;
-    }
-    if (event.session == *follower->session) {
-      follower->send(event.seq, render_for_session(event));
-    }
+  std::size_t sent = 0;
+  while (sent < page->size() && follower->socket->unsent() <= kMostUnread) {
+    follower->send_again((*page)[sent++]);
   }
+  const bool is_all = sent == page->size() && page->size() < follower->page;
+  follower->page = std::clamp(static_cast<std::uint32_t>(2 * sent), kLeastPage, kReplayPage);
   follower->socket->note_changed();
-  if (page->size() < kReplayPage) {
+  if (is_all && follower->waiting_bytes() <= kMostUnread) {
     go_live(follower);
-  } else {
-    replay(follower);
+    return;
   }
+  if (is_all) {
+    // As much happened meanwhile: it is in the store, and is read from there like the rest.
+    follower->waiting.clear();
+  }
+  replay_when_read(follower);
+}
+
+void LiveApi::replay_when_read(const FollowerPtr& follower) {
+  follower->socket->on_drained(
+      [this, weak = std::weak_ptr(follower), alive = std::weak_ptr(self_)] {
+        const FollowerPtr one = weak.lock();
+        if (!alive.expired() && one != nullptr && one->socket->is_open()) {
+          replay(one);
+        }
+      });
 }
 
 }  // namespace voicectl::runtime

@@ -37,7 +37,7 @@ class LiveApi {
   void follow_session(const std::shared_ptr<Exchange>& exchange, const Session& session);
   void follow_tenant(const std::shared_ptr<Exchange>& exchange);
 
-  /// Most events that are sent again. They must fit into what may wait for a slow reader.
+  /// Most events that are sent again.
   static constexpr std::uint64_t kMostReplayed = 2000;
 
   /// WebSockets of one session at a time: a customer's pages, and staff who look in.
@@ -96,6 +96,8 @@ class LiveApi {
   void reload(const FollowerPtr& follower, std::string_view reason);
   void replay(const FollowerPtr& follower);
   void take_page(const FollowerPtr& follower, const Result<std::vector<SessionEvent>>& page);
+  /// Goes on when the peer has read what was sent.
+  void replay_when_read(const FollowerPtr& follower);
   /// Whether events between what it was sent and the page are gone.
   bool has_gap(const Follower& follower, const std::vector<SessionEvent>& page) const;
 

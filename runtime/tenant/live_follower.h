@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/session/session_event.h"
 #include "runtime/tenant/live_api.h"
 #include "runtime/tenant/token_bucket.h"
 
@@ -20,6 +21,9 @@ inline constexpr std::string_view kSessionTag = "session/";
 inline constexpr std::string_view kStaffTag = "staff";
 
 inline constexpr std::uint16_t kTryAgainLater = 1013;
+
+/// Events read from the store at a time, so that a long replay does not hold up other work on it.
+inline constexpr std::uint32_t kReplayPage = 500;
 
 /// Live events that may wait behind a replay.
 inline constexpr std::size_t kMostWaiting = 2000;
@@ -43,6 +47,9 @@ struct LiveApi::Follower {
   /// The last event when it came: the replay must reach it.
   std::uint64_t last = 0;
   bool replaying = true;
+  /// How many events are read next: few more than it takes at a time, so that little is read in
+  /// vain.
+  std::uint32_t page = kReplayPage;
   /// While it is replayed from a number of the tenant on, since nobody knows that of its session:
   /// the last one that was looked at.
   std::optional<std::uint64_t> tenant_sent;
@@ -65,6 +72,28 @@ struct LiveApi::Follower {
       sent = seq;
       socket->send_text(text);
     }
+  }
+
+  /// One that it missed.
+  void send_again(const SessionEvent& event) {
+    if (!session) {
+      send(event.tenant_seq, render_for_staff(event));
+      return;
+    }
+    if (tenant_sent) {
+      tenant_sent = event.tenant_seq;
+    }
+    if (event.session == *session) {
+      send(event.seq, render_for_session(event));
+    }
+  }
+
+  std::size_t waiting_bytes() const {
+    std::size_t bytes = 0;
+    for (const auto& [seq, text] : waiting) {
+      bytes += seq > sent ? text.size() : 0;
+    }
+    return bytes;
   }
 
   void take(std::uint64_t seq, const std::string& text) {

@@ -47,7 +47,8 @@ bool is_allowed_origin(const TenantConfig& config, std::string_view origin) {
 HttpResponse preflight_answer(std::string_view methods) {
   return {204,
           {{"Access-Control-Allow-Methods", std::string(methods)},
-           {"Access-Control-Allow-Headers", "Authorization, Content-Type, X-API-Key, X-Request-Id"},
+           {"Access-Control-Allow-Headers",
+            "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id"},
            // What browsers keep it for at most differs; two hours is the least of their caps.
            {"Access-Control-Max-Age", "7200"}},
           {}};

@@ -17,6 +17,8 @@ constexpr Route kRoutes[] = {
     {"GET", "/ws/staff", Operation::kFollowTenant, Access::kStaffKey},
     {"POST", "/webhook/{tenant}/ultravox", Operation::kTakeCallEvent, Access::kSignature},
     {"POST", "/webhook/{tenant}/order-update", Operation::kTakeRecordUpdate, Access::kSignature},
+    // As sites have it that were set up for the platform before: the host names the tenant.
+    {"POST", "/webhook/order-update", Operation::kTakeRecordUpdate, Access::kSignature},
     {"POST", "/webhook/{tenant}/tools/{tool}", Operation::kRunTool, Access::kToolToken},
 };
 

@@ -167,6 +167,7 @@ bool TenantHost::Inner::records_may_come() const {
 std::shared_ptr<ultravox::UltravoxClient> TenantHost::Inner::make_client() const {
   ultravox::UltravoxOptions options;
   options.endpoint = config->ultravox.endpoint;
+  options.timeout = deps.ultravox_timeout;
   // No file is for the stand-in, which asks for no key.
   options.api_key = config->ultravox.api_key_file.empty()
                         ? ultravox::fixed_api_key(Secret())

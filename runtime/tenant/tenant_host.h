@@ -46,6 +46,8 @@ struct TenantDeps {
   parking::ParkingLot* parking = nullptr;
   /// Counts processor time; null: nobody does.
   WorkMeter* meter = nullptr;
+  /// How long Ultravox may take for an answer.
+  Duration ultravox_timeout = std::chrono::seconds(10);
 };
 
 /// What became of the WebSockets of a process that died.

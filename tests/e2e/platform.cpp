@@ -44,6 +44,14 @@ void Platform::set_pool_size(int size) {
   write_file();
 }
 
+void Platform::set_ultravox_key(const std::string& key) {
+  ultravox_key_file_ = folder_.path() + "/ultravox.key";
+  std::ofstream(ultravox_key_file_) << key << "\n";
+  std::filesystem::permissions(
+      ultravox_key_file_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  write_file();
+}
+
 std::string Platform::write_file(const std::string& extra) const {
   const std::string path = folder_.path() + "/platform.yaml";
   std::ofstream file(path);
@@ -53,7 +61,7 @@ platform:
   edge: {{ mode: {}, address: 127.0.0.1, http_port: {}, https_port: {} }}
   ports: {{ range: "{}-{}" }}
   pool: {{ size: {} }}
-  ultravox: {{ endpoint: "http://127.0.0.1:{}/api" }}
+  ultravox: {{ endpoint: "http://127.0.0.1:{}/api"{} }}
 {}
 tenants:
   - slug: mario-pizza
@@ -82,7 +90,9 @@ tenants:
     support_categories_file: qastco/support-categories.yaml
 {})",
                       edge_mode_, http_port_, https_port_, first_port_, first_port_ + ports_ - 1,
-                      pool_size_, standin_port_, platform_line_, extra);
+                      pool_size_, standin_port_,
+                      ultravox_key_file_.empty() ? "" : ", api_key_file: " + ultravox_key_file_,
+                      platform_line_, extra);
   return path;
 }
 

@@ -41,6 +41,8 @@ class Platform {
   void set_pool_size(int size);
   /// From now on the platform's file has this line of YAML in its `platform`.
   void set_platform_line(std::string line);
+  /// The key that the platform has at Ultravox, and its stand-in asks for.
+  void set_ultravox_key(const std::string& key);
   /// Writes the platform's file with `extra` YAML added to its tenants; returns its path.
   std::string write_file(const std::string& extra = "") const;
   /// A restaurant of two lines of menu, as YAML of one tenant.
@@ -71,6 +73,7 @@ class Platform {
  private:
   TempDir folder_;
   std::string platform_line_;
+  std::string ultravox_key_file_;
   std::string edge_mode_ = "dynamic";
   int pool_size_ = 1;
   int http_port_ = free_port();

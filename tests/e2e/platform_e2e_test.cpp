@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "tests/e2e/edge_socket.h"
 #include "tests/e2e/platform.h"
 
 namespace voicectl::e2e {
@@ -21,6 +23,29 @@ using ::testing::IsSupersetOf;
 
 class PlatformE2e : public ::testing::Test {
  protected:
+  /// Makes a session, and follows it as its customer's page does; its token.
+  std::string follow_new_session(const std::string& key) const {
+    const std::string host = "mario-pizza.qastco.com";
+    const std::string body = R"({"customer_name":"Ann"})";
+    EdgeSocket creation(platform.http_port(), "POST /api/sessions HTTP/1.1\r\nHost: " + host +
+                                                  "\r\nX-API-Key: " + key +
+                                                  "\r\nConnection: close\r\nContent-Length: " +
+                                                  std::to_string(body.size()) + "\r\n\r\n" + body);
+    const std::string& answer = creation.read_all();
+    const json made =
+        json::parse(answer.substr(std::min(answer.find('{'), answer.size())), nullptr, false);
+    if (!made.is_object()) {
+      ADD_FAILURE() << answer;
+      return "";
+    }
+    const std::string token = made.value("token", "");
+    EdgeSocket socket(
+        platform.http_port(),
+        upgrade_request(host, "/ws/sessions/" + made.value("session_id", "") + "?token=" + token));
+    EXPECT_TRUE(socket.wait_for("session.ready")) << socket.received();
+    return token;
+  }
+
   Platform platform;
 };
 
@@ -258,6 +283,8 @@ std::string shown_by_proc(int pid) {
 }
 
 TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
+  const std::string ultravox_key = "canary-of-ultravox-0123456789";
+  platform.set_ultravox_key(ultravox_key);
   platform.up();
   const std::string key_file = platform.key_file("mario-pizza", "widget");
   const std::string key = [&] {
@@ -268,8 +295,10 @@ TEST_F(PlatformE2e, SecretsAreInNoLogAndNoCommandLine) {
   ASSERT_GT(key.size(), 20U);
   std::ifstream kept(platform.workspace() + "/state/tenants/mario-pizza/secrets.json");
   const json made = json::parse(kept);
+  const std::string token = follow_new_session(key);
+  ASSERT_GT(token.size(), 20U);
   const std::vector<std::string> secrets = {key, made.at("webhook_secrets").at(0),
-                                            made.at("tool_secret")};
+                                            made.at("tool_secret"), ultravox_key, token};
   platform.call("mario-pizza");
 
   std::size_t files = 0;

@@ -9,7 +9,10 @@
 #include "base/crypto.h"
 #include "runtime/tenant/auth.h"
 #include "runtime/tenant/routes.h"
+#include "runtime/ultravox/events.h"
+#include "runtime/webhook/record_updates.h"
 #include "runtime/webhook/tools.h"
+#include "tests/integration/runtime/erpnext_server.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
 
@@ -17,41 +20,61 @@ namespace voicectl::runtime {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr const char* kOrder = R"({"customer_name":"Ann","order_type":"Takeaway",)"
-                               R"("items":[{"item_name":"margherita pizza","quantity":2}]})";
+                               R"("items":[{"item_name":"Margherita","quantity":2}]})";
+constexpr const char* kEvent = R"({"event":"call.joined","call":{"callId":"call-1"}})";
+constexpr const char* kUpdate =
+    R"({"name":"DOC-00009","status":"Ready","modified":"2026-12-01 09:00:00.000009"})";
 
 /// Whom a route lets in besides those whom every row keeps out. A route without a row fails.
 struct Row {
-  Operation operation;
+  std::string_view method;
+  std::string_view pattern;
   /// The highest scope of a key of the tenant itself that is too low; empty: keys do not matter.
   std::string_view too_low;
   enum class Door { kOpen, kKey, kToken, kProof } door;
+  /// What its own gets there.
+  int opened;
 };
 constexpr Row kRows[] = {
-    {Operation::kShowHealth, "", Row::Door::kOpen},
-    {Operation::kCreateSession, "", Row::Door::kKey},
-    {Operation::kListSessions, "widget", Row::Door::kKey},
-    {Operation::kShowSession, "widget", Row::Door::kToken},
-    {Operation::kEndSession, "widget", Row::Door::kKey},
-    {Operation::kShowUsage, "staff", Row::Door::kKey},
-    {Operation::kShowAnalytics, "widget", Row::Door::kKey},
-    {Operation::kListRecords, "widget", Row::Door::kKey},
-    {Operation::kFollowSession, "widget", Row::Door::kToken},
-    {Operation::kFollowTenant, "widget", Row::Door::kKey},
-    {Operation::kTakeCallEvent, "admin", Row::Door::kProof},
-    {Operation::kTakeRecordUpdate, "admin", Row::Door::kProof},
-    {Operation::kRunTool, "admin", Row::Door::kProof},
+    {"GET", "/health", "", Row::Door::kOpen, 200},
+    {"POST", "/api/sessions", "", Row::Door::kKey, 201},
+    {"GET", "/api/sessions", "widget", Row::Door::kKey, 200},
+    {"GET", "/api/sessions/{session}", "widget", Row::Door::kToken, 200},
+    {"DELETE", "/api/sessions/{session}", "widget", Row::Door::kKey, 200},
+    {"GET", "/api/usage", "staff", Row::Door::kKey, 200},
+    {"GET", "/api/analytics", "widget", Row::Door::kKey, 200},
+    {"GET", "/api/records", "widget", Row::Door::kKey, 200},
+    {"GET", "/ws/sessions/{session}", "widget", Row::Door::kToken, 101},
+    {"GET", "/ws/staff", "widget", Row::Door::kKey, 101},
+    {"POST", "/webhook/{tenant}/ultravox", "admin", Row::Door::kProof, 204},
+    {"POST", "/webhook/{tenant}/order-update", "admin", Row::Door::kProof, 204},
+    {"POST", "/webhook/order-update", "admin", Row::Door::kProof, 204},
+    {"POST", "/webhook/{tenant}/tools/{tool}", "admin", Row::Door::kProof, 200},
 };
 
 const Row* find_row(const Route& route) {
   for (const Row& row : kRows) {
-    if (row.operation == route.operation) {
+    if (row.method == route.method && row.pattern == route.pattern) {
       return &row;
     }
   }
   return nullptr;
+}
+
+/// The lowest scope that is not too low.
+std::string_view scope_for(const Row& row) {
+  if (row.too_low.empty()) {
+    return "widget";
+  }
+  return row.too_low == "widget" ? "staff" : "admin";
+}
+
+bool is_websocket(const Route& route) {
+  return route.pattern.starts_with("/ws/");
 }
 
 std::string path_of(const Route& route, const std::string& tenant, const std::string& session) {
@@ -69,8 +92,9 @@ std::string path_of(const Route& route, const std::string& tenant, const std::st
 class AccessMatrixTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    acme_ = std::move(*world_.open("acme"));
-    other_ = std::move(*world_.open("other"));
+    world_.limits = R"({"concurrent_sessions":100})";
+    open("acme", acme_);
+    open("other", other_);
     const HttpResponse ended = world_.create_session(acme_);
     world_.send(acme_, "DELETE", "/api/sessions/" + member(ended.body, "session_id"), "",
                 {{"X-API-Key", "acme-admin"}});
@@ -91,6 +115,20 @@ class AccessMatrixTest : public ::testing::Test {
     world_.close(acme_);
     world_.close(other_);
   }
+
+  /// Each has a site with a secret of its own.
+  void open(const std::string& slug, RuntimeFixture::Served& served) {
+    ASSERT_THAT(
+        files_.replace_atomically(folder_.path(slug),
+                                  "key:secret\nwebhook " + site_secret(slug) + "\n", kPrivateFile),
+        IsOk());
+    world_.backend = dump_json(Json{{"kind", "erpnext"},
+                                    {"url", erpnext_.url},
+                                    {"company", slug},
+                                    {"credentials_file", folder_.path(slug)}});
+    served = *world_.open(slug);
+  }
+  static std::string site_secret(const std::string& slug) { return "site-secret-of-" + slug; }
 
   static Json key(const std::string& id) {
     return {{"id", id}, {"sha256", sha256_hex("acme-" + id)}, {"scope", id}};
@@ -120,15 +158,51 @@ class AccessMatrixTest : public ::testing::Test {
     return world_.send(acme_, std::string(route.method), path, kOrder, std::move(headers));
   }
 
+  /// What `slug`'s own would send to a route that asks for proof.
+  std::pair<std::string, HttpHeaders> proven(const Route& route,
+                                             const std::string& slug,
+                                             const std::string& session) {
+    HttpHeaders headers = {{"X-Forwarded-For", "203.0.113." + std::to_string(++asked_)}};
+    if (route.operation == Operation::kTakeCallEvent) {
+      const std::string now = format_wall_time(world_.clock.now());
+      headers.emplace_back(ultravox::kTimestampHeader, now);
+      headers.emplace_back(ultravox::kSignatureHeader,
+                           ultravox::sign_event(RuntimeFixture::webhook_secret(slug), kEvent, now));
+      return {kEvent, headers};
+    }
+    if (route.operation == Operation::kTakeRecordUpdate) {
+      headers.emplace_back(kErpnextSignatureHeader, hmac_sha256_base64(site_secret(slug), kUpdate));
+      return {kUpdate, headers};
+    }
+    const Secret secret = RuntimeFixture::tool_secret(slug);
+    headers.emplace_back(kSessionHeader, session);
+    headers.emplace_back(kToolTokenHeader,
+                         make_tool_token(secret, *SessionId::parse(session)).reveal());
+    return {kOrder, headers};
+  }
+  HttpResponse prove(const Route& route,
+                     const std::string& tenant,
+                     const std::string& signer,
+                     const std::string& session) {
+    auto [body, headers] = proven(route, signer, session);
+    return world_.send(acme_, std::string(route.method), path_of(route, tenant, session), body,
+                       std::move(headers));
+  }
+
   /// The status line of an upgrade there.
-  std::string upgrade(const std::string& path, const std::string& credential) {
-    WebSocketClient client(world_.reactor(), acme_.port, path + "?token=" + credential);
+  std::string upgrade(const std::string& path,
+                      const std::string& credential,
+                      const std::string& origin = "") {
+    WebSocketClient client(world_.reactor(), acme_.port, path + "?token=" + credential, origin);
     EXPECT_TRUE(world_.run_until([&client] { return !client.status_line().empty(); }));
     return client.status_line();
   }
 
   int asked_ = 0;
   RuntimeFixture world_;
+  TempDir folder_;
+  PosixFileSystem files_;
+  ErpnextServer erpnext_{world_.reactor()};
   RuntimeFixture::Served acme_;
   RuntimeFixture::Served other_;
   std::string session_;
@@ -173,7 +247,7 @@ TEST_F(AccessMatrixTest, LetsNoStrangerIn) {
 TEST_F(AccessMatrixTest, LetsNoStrangersWebSocketIn) {
   for (const Route& route : all_routes()) {
     const std::string path = path_of(route, "acme", session_);
-    if (route.method != "GET" || !path.starts_with("/ws/")) {
+    if (!is_websocket(route)) {
       continue;
     }
     for (const std::string& credential : strangers()) {
@@ -202,12 +276,73 @@ TEST_F(AccessMatrixTest, TellsNobodyWhatIsThere) {
   }
 }
 
+TEST_F(AccessMatrixTest, TakesNoProofThatIsAnotherTenants) {
+  for (const Route& route : all_routes()) {
+    ASSERT_NE(find_row(route), nullptr) << route.pattern;
+    if (find_row(route)->door != Row::Door::kProof) {
+      continue;
+    }
+    // Over this tenant's session, and as it was made for the other's.
+    for (const std::string& session : {session_, foreign_session_}) {
+      EXPECT_EQ(prove(route, "acme", "other", session).status, 401) << route.pattern;
+    }
+    EXPECT_EQ(prove(route, "acme", "acme", foreign_session_).status,
+              route.operation == Operation::kRunTool ? 401 : 204)
+        << route.pattern;
+    if (route.pattern.find("{tenant}") != std::string_view::npos) {
+      EXPECT_EQ(prove(route, "other", "acme", session_).status, 404) << route.pattern;
+      EXPECT_EQ(prove(route, "other", "other", foreign_session_).status, 404) << route.pattern;
+    }
+  }
+  EXPECT_THAT(erpnext_.site.documents("Voice Restaurant Order"), IsEmpty());
+}
+
 TEST_F(AccessMatrixTest, ADoorThatIsShutOpensToItsOwn) {
+  for (const Route& route : all_routes()) {
+    ASSERT_NE(find_row(route), nullptr) << route.pattern;
+    const Row& row = *find_row(route);
+    // One for each row: some end it.
+    const HttpResponse made = world_.create_session(acme_);
+    const std::string session = member(made.body, "session_id");
+    const std::string path = path_of(route, "acme", session);
+    std::vector<std::string> credentials = {
+        row.door == Row::Door::kOpen ? "" : "acme-" + std::string(scope_for(row))};
+    if (row.door == Row::Door::kToken) {
+      credentials.push_back(member(made.body, "token"));
+    }
+    for (const std::string& credential : credentials) {
+      if (is_websocket(route)) {
+        EXPECT_THAT(upgrade(path, credential), HasSubstr(" 101 ")) << route.pattern;
+        continue;
+      }
+      const HttpResponse answer = row.door == Row::Door::kProof
+                                      ? prove(route, "acme", "acme", session)
+                                      : ask(route, path, credential);
+      EXPECT_EQ(answer.status, row.opened) << route.pattern << ": " << answer.body;
+    }
+  }
+  EXPECT_THAT(erpnext_.site.documents("Voice Restaurant Order"), SizeIs(1));
+}
+
+TEST_F(AccessMatrixTest, AStaffKeyOpensTheSessionsOfItsOwnTenantAlone) {
   const HttpHeaders staff = {{"X-API-Key", "acme-staff"}};
+
   EXPECT_EQ(world_.send(acme_, "GET", "/api/sessions/" + session_, "", staff).status, 200);
   EXPECT_EQ(world_.send(acme_, "GET", "/api/sessions/" + foreign_session_, "", staff).status, 404);
-  EXPECT_EQ(world_.run_tool(acme_, session_, kOrder).status, 200);
-  EXPECT_EQ(world_.run_tool(acme_, foreign_session_, kOrder).status, 401);
+}
+
+TEST_F(AccessMatrixTest, KeepsWebSocketsOfForeignPagesOut) {
+  for (const Route& route : all_routes()) {
+    if (!is_websocket(route)) {
+      continue;
+    }
+    const std::string path = path_of(route, "acme", session_);
+    EXPECT_THAT(upgrade(path, "acme-staff", "https://acme.qastco.com"), HasSubstr(" 101 "));
+    for (const char* foreign : {"https://other.qastco.com", "null", "https://evil.example"}) {
+      EXPECT_THAT(upgrade(path, "acme-staff", foreign), HasSubstr(" 403 ")) << path << foreign;
+    }
+  }
+  EXPECT_TRUE(world_.run_until([this] { return acme_.host->load().websockets == 0; }));
 }
 
 TEST_F(AccessMatrixTest, KeepsPagesOfForeignOriginsOut) {
@@ -225,6 +360,8 @@ TEST_F(AccessMatrixTest, KeepsPagesOfForeignOriginsOut) {
   const HttpResponse before = with_origin("OPTIONS", "https://acme.qastco.com");
   EXPECT_EQ(before.status, 204);
   EXPECT_EQ(find_header(before.headers, "Access-Control-Allow-Methods"), "POST, GET");
+  EXPECT_EQ(find_header(before.headers, "Access-Control-Allow-Headers"),
+            "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id");
   for (const char* foreign : {"https://other.qastco.com", "null", "https://evil.example"}) {
     for (const char* method : {"GET", "OPTIONS"}) {
       const HttpResponse answer = with_origin(method, foreign);

@@ -57,6 +57,17 @@ class ErpnextTest : public ::testing::Test {
                        {{"X-Frappe-Webhook-Signature", hmac_sha256_base64(secret, body)}});
   }
 
+  std::vector<OutboxEntry> dead_entries() {
+    std::optional<std::vector<OutboxEntry>> dead;
+    acme_.host->store().list_outbox({OutboxEntry::State::kDead, 0, 10},
+                                    [&dead](const Result<std::vector<OutboxEntry>>& listed) {
+                                      dead =
+                                          listed.has_value() ? *listed : std::vector<OutboxEntry>();
+                                    });
+    EXPECT_TRUE(world_.run_until([&dead] { return dead.has_value(); }));
+    return dead.value_or(std::vector<OutboxEntry>());
+  }
+
   std::size_t count_of(const WebSocketClient& client, const std::string& type) {
     return static_cast<std::size_t>(
         std::count_if(client.texts().begin(), client.texts().end(),
@@ -137,6 +148,29 @@ TEST_F(ErpnextTest, KeepsTheSessionsRecordInErpnext) {
   EXPECT_EQ(document.at("session_id"), session_);
   EXPECT_EQ(document.at("status"), "completed");
   EXPECT_EQ(document.at("company"), "Acme");
+}
+
+TEST_F(ErpnextTest, ASiteWithoutAFieldOfTheSessionIsNamedAndNotAskedForEver) {
+  ErpnextStandIn::Options lacking = ErpnextStandIn::usual_site();
+  lacking.doctypes["Voice Session"].erase("summary");
+  erpnext_.site = ErpnextStandIn(lacking);
+  ASSERT_EQ(world_.post_event(acme_, "call.joined", "call-1", session_).status, 204);
+  ASSERT_EQ(world_.post_event(acme_, "call.ended", "call-1", session_).status, 204);
+
+  std::vector<OutboxEntry> dead;
+  EXPECT_TRUE(world_.run_until([&] { return !(dead = dead_entries()).empty(); }));
+
+  ASSERT_THAT(dead, SizeIs(1));
+  EXPECT_EQ(dead[0].session, session_);
+  EXPECT_THAT(dead[0].last_error, HasSubstr("cannot keep 'summary' of a session"));
+  EXPECT_THAT(dead[0].last_error, HasSubstr("no such field"));
+  // An administrator adds it, and an operator retries.
+  erpnext_.site = ErpnextStandIn(ErpnextStandIn::usual_site());
+  acme_.host->outbox().retry(dead[0].id, [](const Result<OutboxEntry>&) {});
+  EXPECT_TRUE(world_.run_until([this] {
+    const auto& documents = erpnext_.site.documents("Voice Session");
+    return !documents.empty() && documents[0].contains("summary");
+  }));
 }
 
 TEST_F(ErpnextTest, PassesErpnextsNewsOnToCustomerAndStaffOnce) {

@@ -106,11 +106,11 @@ TEST_F(FloodTest, TheSameEventFiftyTimesTogetherHasOneEffect) {
                            session_ + R"("}}})";
   const std::string timestamp = format_wall_time(world_.clock.now());
 
-  const std::vector<HttpResponse> answers =
-      world_.send_at_once(acme_, 50, "POST", "/webhook/acme/ultravox", body,
-                          {{std::string(ultravox::kTimestampHeader), timestamp},
-                           {std::string(ultravox::kSignatureHeader),
-                            ultravox::sign_event(Secret("webhook-secret"), body, timestamp)}});
+  const std::vector<HttpResponse> answers = world_.send_at_once(
+      acme_, 50, "POST", "/webhook/acme/ultravox", body,
+      {{std::string(ultravox::kTimestampHeader), timestamp},
+       {std::string(ultravox::kSignatureHeader),
+        ultravox::sign_event(RuntimeFixture::webhook_secret("acme"), body, timestamp)}});
 
   EXPECT_EQ(count(answers, 204), 50);
   EXPECT_TRUE(world_.run_until([&] { return count_of(staff, "session.completed") >= 1; }));
@@ -125,13 +125,14 @@ TEST_F(FloodTest, AReplayOutsideTheWindowIsRefused) {
   const std::string body = R"({"event":"call.ended","call":{"callId":"call-1"}})";
   const std::string timestamp = format_wall_time(world_.clock.now() - std::chrono::seconds(61));
 
-  EXPECT_EQ(world_
-                .send(acme_, "POST", "/webhook/acme/ultravox", body,
-                      {{std::string(ultravox::kTimestampHeader), timestamp},
-                       {std::string(ultravox::kSignatureHeader),
-                        ultravox::sign_event(Secret("webhook-secret"), body, timestamp)}})
-                .status,
-            401);
+  EXPECT_EQ(
+      world_
+          .send(acme_, "POST", "/webhook/acme/ultravox", body,
+                {{std::string(ultravox::kTimestampHeader), timestamp},
+                 {std::string(ultravox::kSignatureHeader),
+                  ultravox::sign_event(RuntimeFixture::webhook_secret("acme"), body, timestamp)}})
+          .status,
+      401);
 }
 
 TEST_F(FloodTest, OnlySoManyWebSocketsFollowOneSession) {

@@ -152,6 +152,7 @@ class LiveMessagesTest : public ::testing::Test {
 
   RuntimeFixture world_;
   RuntimeFixture::Served acme_;
+  std::size_t joined_ = 0;
 };
 
 TEST_F(LiveMessagesTest, AreAsTheSchemaSays) {
@@ -253,6 +254,49 @@ TEST_F(LiveMessagesTest, ASessionWhoseEventsOutlivedTheirTimeMeansToReload) {
   EXPECT_EQ(first_texts("/ws/staff?after=1&token=acme-staff", 1).front(),
             R"({"type":"stream.reload","reason":"too_old"})");
   EXPECT_EQ(member(first_texts(live(young, "&after=0"), 1).front(), "type"), "session.created");
+}
+
+TEST_F(LiveMessagesTest, AReplayIsAsFastAsItIsReadHoweverMuchWasMissed) {
+  const std::string session = member(world_.create_session(acme_).body, "session_id");
+  world_.close(acme_);
+  // More than sockets take without being read, in what one page of the store has.
+  constexpr std::size_t kMissed = 450;
+  {
+    auto database = SqliteDatabase::open(world_.data_folder("acme") + "/tenant.db");
+    ASSERT_THAT(database, IsOk());
+    auto more = database->prepare(
+        "WITH RECURSIVE n(i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) "
+        "INSERT INTO events (tenant_seq, session, seq, type, at, data) SELECT i, ?1, i, "
+        "'call.joined', 0, json_object('call_id', hex(zeroblob(16000))) FROM n");
+    ASSERT_THAT(more, IsOk());
+    more->bind(1, session).bind(2, std::int64_t{kMissed});
+    ASSERT_THAT(more->run(), IsOk());
+    auto last =
+        database->prepare("UPDATE sessions SET document = json_set(document, '$.last_seq', ?1)");
+    ASSERT_THAT(last, IsOk());
+    last->bind(1, std::int64_t{kMissed});
+    ASSERT_THAT(last->run(), IsOk());
+  }
+  acme_ = std::move(*world_.open("acme", FencingToken{2}));
+  for (const std::string& path :
+       {std::string("/ws/staff?after=0&token=acme-staff"), live(session, "&after=0")}) {
+    WebSocketClient client(world_.reactor(), acme_.port, path);
+    ASSERT_TRUE(world_.run_until([&] { return !client.texts().empty(); }));
+    // What happens meanwhile comes behind.
+    const std::size_t all = kMissed + ++joined_;
+    const std::string call = "call-1";
+    world_.post_event(acme_, joined_ == 1 ? "call.started" : "call.joined", call, session);
+
+    EXPECT_TRUE(
+        world_.run_until([&] { return client.texts().size() >= all || client.close_code() != 0; }));
+
+    EXPECT_EQ(client.close_code(), 0) << client.close_reason();
+    ASSERT_EQ(client.texts().size(), all);
+    for (std::size_t i = 0; i < all; ++i) {
+      const std::string begin = R"({"seq":)" + std::to_string(i + 1) + ",";
+      ASSERT_TRUE(client.texts()[i].starts_with(begin)) << path << client.texts()[i].substr(0, 40);
+    }
+  }
 }
 
 }  // namespace

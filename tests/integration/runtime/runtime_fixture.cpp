@@ -19,9 +19,6 @@
 namespace voicectl::runtime {
 namespace {
 
-const Secret kToolSecret("tool-secret");
-const Secret kWebhookSecret("webhook-secret");
-
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -43,13 +40,16 @@ FreePort bind_free_port() {
   return {std::move(listener), ntohs(address.sin_port)};
 }
 
-WebSocketClient::WebSocketClient(AsioReactor& reactor, std::uint16_t port, const std::string& path)
+WebSocketClient::WebSocketClient(AsioReactor& reactor,
+                                 std::uint16_t port,
+                                 const std::string& path,
+                                 const std::string& origin)
     : reactor_(reactor), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const sockaddr_in address = loopback(port);
   const std::string request = fmt::format(
       "GET {} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      path);
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{}\r\n",
+      path, origin.empty() ? "" : "Origin: " + origin + "\r\n");
   VC_CHECK(
       ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0,
       "the listener's backlog takes the connection");
@@ -138,15 +138,31 @@ std::string ScriptedUltravox::endpoint() const {
   return fmt::format("http://127.0.0.1:{}/api", port_);
 }
 
+HttpResponse ScriptedUltravox::new_call() {
+  ++made_;
+  const std::string body =
+      fmt::format(R"({{"callId":"call-{}","joinUrl":"wss://voice.example/{}"}})", made_, made_);
+  HttpResponse response = json_response(status, status == 201 ? body : R"({"detail":"no"})");
+  response.headers.emplace_back("Retry-After", "7");
+  return response;
+}
+
+void ScriptedUltravox::speak() {
+  holds_calls = false;
+  for (const std::shared_ptr<Responder>& responder : std::exchange(held_, {})) {
+    responder->send(new_call());
+  }
+}
+
 void ScriptedUltravox::answer(const HttpRequest& request,
                               const std::shared_ptr<Responder>& responder) {
   if (request.path == "/api/calls") {
     calls.push_back(request.body);
-    const std::string body = fmt::format(
-        R"({{"callId":"call-{}","joinUrl":"wss://voice.example/{}"}})", calls.size(), calls.size());
-    HttpResponse response = json_response(status, status == 201 ? body : R"({"detail":"no"})");
-    response.headers.emplace_back("Retry-After", "7");
-    responder->send(std::move(response));
+    if (holds_calls) {
+      held_.push_back(responder);
+    } else {
+      responder->send(new_call());
+    }
   } else if (is_mute) {
     unanswered_.push_back(responder);
   } else if (request.path.ends_with("/send_data_message")) {
@@ -172,8 +188,19 @@ RuntimeFixture::RuntimeFixture()
 
 RuntimeFixture::~RuntimeFixture() = default;
 
+Secret RuntimeFixture::webhook_secret(const std::string& slug) {
+  return Secret("webhook-secret-of-" + slug);
+}
+
+Secret RuntimeFixture::tool_secret(const std::string& slug) {
+  return Secret("tool-secret-of-" + slug);
+}
+
 TenantDeps RuntimeFixture::deps() {
-  return {loop_.reactor(), clock, random_, files_, http_, *InstanceId::parse("shared-0"), parking};
+  TenantDeps deps{loop_.reactor(), clock, random_, files_, http_, *InstanceId::parse("shared-0"),
+                  parking};
+  deps.ultravox_timeout = ultravox_timeout;
+  return deps;
 }
 
 void RuntimeFixture::write_config(const std::string& slug) {
@@ -195,15 +222,15 @@ void RuntimeFixture::write_config(const std::string& slug) {
       {"limits", Json::parse(limits)},
       {"backend", Json::parse(backend)},
       {"menu", {{{"name", "Margherita Pizza"}, {"price", "18.99"}, {"prep_time", 15}}}}};
-  const Json document = {
-      {"apiVersion", "voicectl/v1"},
-      {"kind", "TenantConfig"},
-      {"generation", 1},
-      {"platform", platform},
-      {"secrets",
-       {{"webhook_secrets", {kWebhookSecret.reveal()}}, {"tool_secret", kToolSecret.reveal()}}},
-      {"keys_file", keys_path(slug)},
-      {"tenant", tenant}};
+  const Json document = {{"apiVersion", "voicectl/v1"},
+                         {"kind", "TenantConfig"},
+                         {"generation", 1},
+                         {"platform", platform},
+                         {"secrets",
+                          {{"webhook_secrets", {webhook_secret(slug).reveal()}},
+                           {"tool_secret", tool_secret(slug).reveal()}}},
+                         {"keys_file", keys_path(slug)},
+                         {"tenant", tenant}};
   write_keys(slug, keys);
   VC_CHECK(files_.replace_atomically(folder_.path("key"), "api-key", kPrivateFile).has_value() &&
                files_.replace_atomically(config_path(slug), dump_json(document), kPrivateFile)
@@ -274,19 +301,28 @@ std::vector<HttpResponse> RuntimeFixture::send_at_once(const Served& served,
                                                        const std::string& body,
                                                        const HttpHeaders& headers) {
   std::vector<HttpResponse> answers;
+  HttpCall call;
+  call.method = method;
+  call.url = path;
+  call.headers = headers;
+  call.body = body;
+  begin(served, count, call, answers);
+  VC_CHECK(run_until([&] { return answers.size() == count; }), "all answers come in time");
+  return answers;
+}
+
+void RuntimeFixture::begin(const Served& served,
+                           std::size_t count,
+                           const HttpCall& call,
+                           std::vector<HttpResponse>& answers) {
   for (std::size_t i = 0; i < count; ++i) {
-    HttpCall call;
-    call.method = method;
-    call.url = fmt::format("http://127.0.0.1:{}{}", served.port, path);
-    call.headers = headers;
-    call.body = body;
-    http_.send(std::move(call), [&answers](Result<HttpResponse> response) {
+    HttpCall one = call;
+    one.url = fmt::format("http://127.0.0.1:{}{}", served.port, call.url);
+    http_.send(std::move(one), [&answers](Result<HttpResponse> response) {
       answers.push_back(response.has_error() ? HttpResponse{0, {}, response.error().text()}
                                              : std::move(*response));
     });
   }
-  VC_CHECK(run_until([&] { return answers.size() == count; }), "all answers come in time");
-  return answers;
 }
 
 HttpResponse RuntimeFixture::create_session(const Served& served, const std::string& request_id) {
@@ -314,7 +350,7 @@ HttpResponse RuntimeFixture::run_tool(std::uint16_t port,
   VC_CHECK(id.has_value(), "the test names a session");
   HttpHeaders headers = {
       {std::string(kSessionHeader), session},
-      {std::string(kToolTokenHeader), make_tool_token(kToolSecret, *id).reveal()}};
+      {std::string(kToolTokenHeader), make_tool_token(tool_secret(tenant), *id).reveal()}};
   if (!request_id.empty()) {
     headers.emplace_back("X-Request-Id", request_id);
   }
@@ -329,10 +365,11 @@ HttpResponse RuntimeFixture::post_event(const Served& served,
       R"({{"event":"{}","call":{{"callId":"{}","endReason":"hangup","metadata":{{"session_id":"{}"}}}}}})",
       event, call_id, session);
   const std::string timestamp = format_wall_time(clock.now());
-  return send(served, "POST", "/webhook/" + served.host->config().tenant.str() + "/ultravox", body,
+  const std::string tenant = served.host->config().tenant.str();
+  return send(served, "POST", "/webhook/" + tenant + "/ultravox", body,
               {{std::string(ultravox::kTimestampHeader), timestamp},
                {std::string(ultravox::kSignatureHeader),
-                ultravox::sign_event(kWebhookSecret, body, timestamp)}});
+                ultravox::sign_event(webhook_secret(tenant), body, timestamp)}});
 }
 
 std::string member(const std::string& json, const std::string& key) {

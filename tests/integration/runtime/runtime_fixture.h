@@ -12,6 +12,7 @@
 #include "base/os/posix_file_system.h"
 #include "base/os/posix_listener_factory.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "runtime/net/http_client.h"
 #include "runtime/net/http_server.h"
 #include "runtime/tenant/tenant_host.h"
@@ -32,8 +33,12 @@ FreePort bind_free_port();
 /// server's codec is not tested with itself.
 class WebSocketClient {
  public:
-  /// Connects and reads in the background of the loop. REQUIRES: `reactor` outlives it.
-  WebSocketClient(AsioReactor& reactor, std::uint16_t port, const std::string& path);
+  /// Connects and reads in the background of the loop; an origin is what a browser's page has.
+  /// REQUIRES: `reactor` outlives it.
+  WebSocketClient(AsioReactor& reactor,
+                  std::uint16_t port,
+                  const std::string& path,
+                  const std::string& origin = "");
   ~WebSocketClient();
 
   /// Bytes of frames, masked as the test made them.
@@ -77,6 +82,11 @@ class ScriptedUltravox {
   std::vector<std::string> hung_up;
   /// Requests about calls that are there get no answer.
   bool is_mute = false;
+  /// Requests for a call wait until it speaks.
+  bool holds_calls = false;
+  std::size_t held() const { return held_.size(); }
+  /// Answers the requests for a call that wait.
+  void speak();
   /// Members of a call that is asked for, beside its id.
   std::string call_members =
       R"("ended":"2026-11-23T09:10:00Z","summary":"They spoke about pizza.")";
@@ -92,7 +102,11 @@ class ScriptedUltravox {
  private:
   void answer(const HttpRequest& request, const std::shared_ptr<Responder>& responder);
 
+  HttpResponse new_call();
+
   std::vector<std::shared_ptr<Responder>> unanswered_;
+  std::vector<std::shared_ptr<Responder>> held_;
+  std::size_t made_ = 0;
 
   std::uint16_t port_ = 0;
   HttpServer server_;
@@ -142,6 +156,12 @@ class RuntimeFixture {
                                          const std::string& path,
                                          const std::string& body,
                                          const HttpHeaders& headers);
+  /// The same, without a wait; the call's URL is the path. Answers are added as they come.
+  /// REQUIRES: it outlives them.
+  void begin(const Served& served,
+             std::size_t count,
+             const HttpCall& call,
+             std::vector<HttpResponse>& answers);
   HttpResponse create_session(const Served& served, const std::string& request_id = "");
   /// Of a tenant that is served at that port by whomever.
   HttpResponse run_tool(std::uint16_t port,
@@ -158,6 +178,10 @@ class RuntimeFixture {
                           const std::string& call_id,
                           const std::string& session);
 
+  /// What signs the events of a tenant's calls, and what its tools' tokens are made of.
+  static Secret webhook_secret(const std::string& slug);
+  static Secret tool_secret(const std::string& slug);
+
   std::string config_path(const std::string& slug) const { return folder_.path(slug + ".json"); }
   std::string keys_path(const std::string& slug) const { return folder_.path(slug + ".keys.json"); }
   std::string data_folder(const std::string& slug) const { return folder_.path(slug); }
@@ -169,6 +193,8 @@ class RuntimeFixture {
   FixedWallClock clock;
   /// Where WebSockets of the tenants that are opened from now on are kept; null: nowhere.
   parking::ParkingLot* parking = nullptr;
+  /// Of the tenants that are opened from now on.
+  Duration ultravox_timeout = std::chrono::seconds(10);
   /// The tenants' `backend`, as JSON.
   std::string backend = R"({"kind":"builtin"})";
   /// Networks in which backends may be; absent: anywhere.

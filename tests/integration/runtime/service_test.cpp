@@ -324,6 +324,38 @@ TEST_F(ServiceTest, ShowsAndEndsSessions) {
       ErrorCode::kNotFound);
 }
 
+TEST_F(ServiceTest, ListsTheSessionsOfOneStatus) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 1);
+  std::vector<std::string> sessions;
+  for (int i = 0; i < 2; ++i) {
+    sessions.push_back(
+        member(world_
+                   .send(port_.number, "POST", "/api/sessions", R"({"customer_name":"Ann"})",
+                         {{"X-API-Key", "acme-widget"}})
+                   .body,
+               "session_id"));
+  }
+  daemon.ask(control::request::kEndSession, {{"session", sessions[0]}, {"reason", "test"}});
+  const auto listed = [&](const char* status) {
+    std::vector<std::string> found;
+    const control::Message answer =
+        daemon.ask(control::request::kListSessions, {{"status", status}});
+    const Json page = Json::parse(answer.body);
+    for (const Json& one : page.at("sessions")) {
+      found.push_back(one.at("session_id"));
+    }
+    return found;
+  };
+
+  EXPECT_THAT(listed("completed"), ::testing::ElementsAre(sessions[0]));
+  EXPECT_THAT(listed("ready"), ::testing::ElementsAre(sessions[1]));
+  EXPECT_THAT(listed("failed"), IsEmpty());
+  EXPECT_EQ(code_of(daemon.ask(control::request::kListSessions, {{"status", "done"}})),
+            ErrorCode::kInvalidArgument);
+}
+
 TEST_F(ServiceTest, ClosesItsTenantsWhenItStops) {
   Daemon daemon(world_, control_path());
   daemon.ask(control::request::kHello, hello(1));

@@ -199,43 +199,6 @@ TEST_F(TenantHostTest, RefusesAnIdempotencyKeyThatComesWithAnotherBody) {
   EXPECT_THAT(world_.ultravox.calls, SizeIs(1));
 }
 
-TEST_F(TenantHostTest, ListsTheSessionsOfASpanOfTime) {
-  ASSERT_EQ(world_.create_session(acme_).status, 201);
-  const std::string now = format_wall_time(world_.clock.now());
-  const auto list = [this](const std::string& query) {
-    return world_.send(acme_, "GET", "/api/sessions?" + query, "", {{"X-API-Key", "acme-staff"}});
-  };
-
-  EXPECT_THAT(list("created_after=" + now).body, HasSubstr("session_id"));
-  EXPECT_THAT(list("created_before=" + now).body, HasSubstr(R"("sessions":[])"));
-  EXPECT_EQ(list("created_after=yesterday").status, 400);
-  EXPECT_EQ(list("created_before=2026-11-25T10:00:00%2B01:00").status, 200);
-}
-
-TEST_F(TenantHostTest, TellsWhatTheSessionsCameTo) {
-  const HttpResponse created = world_.create_session(acme_);
-  const std::string session = member(created.body, "session_id");
-  const std::string order = member(world_.run_tool(acme_, session, kOrder).body, "order_id");
-  const auto get = [&](const std::string& path, const std::string& key) {
-    return world_.send(acme_, "GET", path, "", {{"X-API-Key", key}});
-  };
-
-  const HttpResponse usage = get("/api/usage", "acme-admin");
-  const HttpResponse analytics = get("/api/analytics?period=week", "acme-staff");
-  const HttpResponse records = get("/api/records?kind=order", "acme-staff");
-
-  EXPECT_THAT(usage.body, HasSubstr(R"("sessions":1)"));
-  EXPECT_THAT(usage.body, HasSubstr(R"("tool_calls":1)"));
-  EXPECT_THAT(analytics.body, HasSubstr(R"("by_outcome":{"order.created":1})"));
-  EXPECT_THAT(analytics.body, HasSubstr(R"("success_rate":null)"));
-  EXPECT_THAT(records.body, HasSubstr(order));
-  EXPECT_EQ(get("/api/usage", "acme-staff").status, 403);
-  for (const char* path : {"/api/usage?month=11", "/api/analytics?period=year",
-                           "/api/records?kind=x", "/api/records?limit=0"}) {
-    EXPECT_EQ(get(path, "acme-admin").status, 400) << path;
-  }
-}
-
 TEST_F(TenantHostTest, NumbersEventsWithoutGapsAcrossAKill) {
   const HttpResponse created = world_.create_session(acme_);
   const std::string session = member(created.body, "session_id");

@@ -109,11 +109,24 @@ TEST_F(TrafficTest, StrangersCannotUseUpTheShareOfThoseWhoAreKnown) {
 TEST_F(TrafficTest, OnlySoManyRequestsAreAnsweredAtATimeAndThePlaceIsGivenBack) {
   open({{"concurrent_sessions", 100}, {"requests_in_flight", 5}});
 
-  const std::vector<HttpResponse> answers = world_.send_at_once(
-      acme_, 50, "POST", "/api/sessions", kCustomer, {{"X-API-Key", "acme-widget"}});
+  world_.ultravox.holds_calls = true;
+  HttpCall creation;
+  creation.method = "POST";
+  creation.url = "/api/sessions";
+  creation.headers = {{"X-API-Key", "acme-widget"}};
+  creation.body = kCustomer;
+  std::vector<HttpResponse> answers;
 
-  EXPECT_GE(count(answers, 201), 5);
-  EXPECT_EQ(count(answers, 201) + count(answers, 429), 50);
+  world_.begin(acme_, 50, creation, answers);
+
+  // Five are being answered for as long as Ultravox is silent, and all others are turned away.
+  ASSERT_TRUE(
+      world_.run_until([&] { return answers.size() >= 45 && world_.ultravox.held() == 5; }));
+  EXPECT_EQ(count(answers, 429), 45);
+  EXPECT_EQ(acme_.host->load().counters->refusals.at({"api", "in_flight"}), 45U);
+  world_.ultravox.speak();
+  ASSERT_TRUE(world_.run_until([&] { return answers.size() == 50; }));
+  EXPECT_EQ(count(answers, 201), 5);
   EXPECT_EQ(acme_.host->load().counters->in_flight, (std::array<std::size_t, kTraffics>{}));
   EXPECT_EQ(world_.create_session(acme_).status, 201);
 }

@@ -89,6 +89,55 @@ TEST_P(SessionStoreContract, ListsRecordsAndFindsThemByBothOfTheirNames) {
   EXPECT_FALSE(unknown->has_value());
 }
 
+TEST_P(SessionStoreContract, PagesRecordsWithoutLeavingOneOutOrShowingOneTwice) {
+  const auto at = [this](int milliseconds, std::vector<BusinessRecord> records) {
+    StoreBatch batch = with(a_session(1));
+    batch.at = now_ + std::chrono::milliseconds(milliseconds);
+    batch.records = std::move(records);
+    return commit(*store_, std::move(batch));
+  };
+  using Kind = BusinessRecord::Kind;
+  // Five of one moment, and some before and after it.
+  ASSERT_THAT(
+      at(1, {{Kind::kOrder, "order-a", std::nullopt}, {Kind::kTicket, "ticket-a", std::nullopt}}),
+      IsOk());
+  ASSERT_THAT(at(2, {{Kind::kOrder, "order-b", std::nullopt},
+                     {Kind::kOrder, "order-c", std::nullopt},
+                     {Kind::kTicket, "ticket-b", std::nullopt},
+                     {Kind::kOrder, "order-d", std::nullopt},
+                     {Kind::kTicket, "ticket-c", std::nullopt}}),
+              IsOk());
+  ASSERT_THAT(at(3, {{Kind::kOrder, "order-e", std::nullopt}}), IsOk());
+  const auto seen = [this](std::optional<Kind> kind, std::uint32_t limit) {
+    std::vector<std::string> ids;
+    RecordQuery query{kind, now_, limit};
+    while (true) {
+      const auto page = outcome_of<std::vector<KeptRecord>>(
+          [&](Completion<std::vector<KeptRecord>> done) { store_->list_records(query, done); });
+      for (const KeptRecord& kept : *page) {
+        ids.push_back(kept.record.id);
+      }
+      if (page->empty()) {
+        return ids;
+      }
+      query.after = record_cursor(page->back());
+    }
+  };
+  const std::vector<std::string> all = {"order-e", "ticket-c", "ticket-b", "order-d",
+                                        "order-c", "order-b",  "ticket-a", "order-a"};
+  const std::vector<std::string> orders = {"order-e", "order-d", "order-c", "order-b", "order-a"};
+
+  for (const std::uint32_t limit : {1U, 2U, 3U, 50U}) {
+    EXPECT_EQ(seen(std::nullopt, limit), all) << limit;
+    EXPECT_EQ(seen(Kind::kOrder, limit), orders) << limit;
+  }
+  const auto refused =
+      outcome_of<std::vector<KeptRecord>>([&](Completion<std::vector<KeptRecord>> done) {
+        store_->list_records({std::nullopt, now_, 2, "x'; DROP TABLE records"}, done);
+      });
+  EXPECT_THAT(refused, FailsWith(ErrorCode::kInvalidArgument));
+}
+
 TEST_P(SessionStoreContract, RemembersCustomers) {
   StoreBatch batch = with(a_session(1));
   batch.customers = {{"4366012345", "Jane", now_, now_, 1, "{}"}};

@@ -249,9 +249,16 @@ void FakeSessionStore::find_outbox(std::uint64_t id, Completion<std::optional<Ou
 }
 
 void FakeSessionStore::list_records(RecordQuery query, Completion<std::vector<KeptRecord>> done) {
+  const auto place = parse_page_cursor(query.after);
+  if (!query.after.empty() && !place) {
+    answer<std::vector<KeptRecord>>(std::move(done), bad_page_cursor("records"));
+    return;
+  }
   std::vector<KeptRecord> records;
   for (const auto& [id, kept] : disk_.records) {
-    if (kept.at >= query.since && (!query.kind || kept.record.kind == *query.kind)) {
+    const bool is_on_page =
+        !place || std::pair(kept.at, kept.record.id) < std::pair(place->at, place->id);
+    if (is_on_page && kept.at >= query.since && (!query.kind || kept.record.kind == *query.kind)) {
       records.push_back(kept);
     }
   }

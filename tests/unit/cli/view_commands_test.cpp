@@ -340,6 +340,15 @@ TEST_F(ViewCommandsTest, SessionsAreAskedForByTenantAndNumber) {
   EXPECT_EQ(run({"session", "list", "--limit", "201"}), ExitCode::kUsage);
 }
 
+TEST_F(ViewCommandsTest, SessionsAreAskedForByStatus) {
+  daemon_.answer("GET /v1/sessions?limit=50&status=active",
+                 Json{{"sessions", {{{"session_id", "acme_1"}, {"status", "active"}}}}});
+
+  EXPECT_EQ(run({"session", "list", "--status", "active", "-o", "name"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(), "session/acme_1\n");
+}
+
 TEST_F(ViewCommandsTest, SessionsGoOnBehindACursorInEveryFormat) {
   const Json first = {{"session_id", "acme_2"}, {"created_at", "2026"}};
   daemon_.answer("GET /v1/sessions?limit=1",

@@ -90,6 +90,23 @@ TEST_P(HttpClientTest, TakesAConnectionOfItsOwnIfItIsToBeClosed) {
   EXPECT_EQ(echo_.server().connections(), 1U) << "the one that was kept was used again";
 }
 
+TEST_P(HttpClientTest, ForgetsTheCookiesThatItIsGiven) {
+  const auto given = call(get("/cookie"));
+  ASSERT_TRUE(given.has_value());
+  ASSERT_EQ(find_header(given->headers, "Set-Cookie"), "sid=Guest; path=/");
+
+  // On the connection that brought it, and on one of its own.
+  for (const bool is_alone : {false, true}) {
+    HttpCall next = get("/next");
+    if (is_alone) {
+      next.headers = {{"Connection", "close"}};
+    }
+    ASSERT_TRUE(call(next).has_value());
+    EXPECT_EQ(echo_.last_request->path, "/next");
+    EXPECT_EQ(echo_.last_request->header("Cookie"), std::nullopt);
+  }
+}
+
 TEST_P(HttpClientTest, RunsManyCallsAtOnce) {
   int answered = 0;
   for (int i = 0; i < 200; ++i) {

@@ -128,6 +128,10 @@ void RawPeer::dribble(std::string_view bytes) {
   }
 }
 
+void RawPeer::read_again() {
+  watch();
+}
+
 void RawPeer::stop_reading() {
   unwatch();
 }
@@ -186,6 +190,9 @@ void EchoServer::on_request(HttpRequest request, std::shared_ptr<Responder> resp
   }
   HttpResponse response;
   response.body = request.path + (request.body.empty() ? "" : ":" + request.body);
+  if (request.path == "/cookie") {
+    response.headers.emplace_back("Set-Cookie", "sid=Guest; path=/");
+  }
   if (request.path == "/long") {
     response.body = std::string(8U << 20, 'x') + "end";
   }

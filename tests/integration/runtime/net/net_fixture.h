@@ -57,6 +57,7 @@ class RawPeer {
   std::string take_received() { return std::exchange(received_, std::string()); }
   bool has_ended() const { return has_ended_; }
   void stop_reading();
+  void read_again();
   void shut_sending();
   /// Closes with a reset instead of an orderly end.
   void reset();

@@ -185,6 +185,66 @@ TEST_F(WebSocketTest, LetsGoOfAPeerThatDoesNotRead) {
   EXPECT_TRUE(loop_.run_until([&] { return echo.server().connections() == 0; }));
 }
 
+TEST_F(WebSocketTest, TellsASlowPeerThatReadsAgainWhyItIsClosed) {
+  ConnectionLimits limits;
+  limits.unsent_bytes = 64 * 1024;
+  EchoServer echo(loop_, limits);
+  RawPeer peer(loop_, echo.port());
+  peer.send(upgrade_request());
+  ASSERT_TRUE(peer.wait_for("\r\n\r\n"));
+  peer.stop_reading();
+  std::size_t sent = 0;
+  while (sent < 1000 && echo.last_websocket->is_open()) {
+    echo.last_websocket->send_text(std::string(60 * 1024, 'x'));
+    ++sent;
+  }
+  ASSERT_FALSE(echo.last_websocket->is_open());
+  peer.take_received();
+
+  peer.read_again();
+
+  ASSERT_TRUE(peer.wait_for_end());
+  const std::string reason = "the peer does not read";
+  const std::string close =
+      std::string("\x88") + static_cast<char>(2 + reason.size()) + std::string("\x03\xf5") + reason;
+  // All that was queued before, and then the end: 1013 is 0x03f5.
+  EXPECT_EQ(peer.received().size(), sent * (60 * 1024 + 4) + close.size());
+  EXPECT_TRUE(peer.received().ends_with(close));
+  EXPECT_TRUE(loop_.run_until([&] { return echo.server().connections() == 0; }));
+}
+
+TEST_F(WebSocketTest, TellsWhenWhatWasSentHasLeft) {
+  EchoServer echo(loop_);
+  RawPeer peer(loop_, echo.port());
+  peer.send(upgrade_request());
+  ASSERT_TRUE(peer.wait_for("\r\n\r\n"));
+  peer.stop_reading();
+  while (echo.last_websocket->unsent() == 0) {
+    echo.last_websocket->send_text(std::string(60 * 1024, 'x'));
+  }
+  int replaced = 0;
+  int drained = 0;
+  echo.last_websocket->on_drained([&] { ++replaced; });
+  echo.last_websocket->on_drained([&] { ++drained; });
+  loop_.settle();
+  EXPECT_EQ(drained, 0);
+
+  peer.read_again();
+
+  ASSERT_TRUE(loop_.run_until([&] { return drained == 1; }));
+  EXPECT_EQ(echo.last_websocket->unsent(), 0U);
+  // With nothing unsent it is a turn away.
+  echo.last_websocket->on_drained([&] { ++drained; });
+  EXPECT_EQ(drained, 1);
+  ASSERT_TRUE(loop_.run_until([&] { return drained == 2; }));
+  // Not behind its end.
+  echo.last_websocket->close(1000, "");
+  echo.last_websocket->on_drained([&] { ++drained; });
+  loop_.settle();
+  EXPECT_EQ(drained, 2);
+  EXPECT_EQ(replaced, 0);
+}
+
 TEST_F(WebSocketTest, RefusesABadUpgradeWithTheVersionItSpeaks) {
   EchoServer echo(loop_);
   RawPeer peer(loop_, echo.port());

@@ -5,57 +5,13 @@
 
 #include "tests/support/fake_file_system.h"
 #include "tests/support/matchers.h"
+#include "tests/support/zone_file.h"
 
 namespace voicectl::runtime {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-
-void put(std::string& out, std::uint64_t number, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) {
-    out += static_cast<char>((number >> (8 * i)) & 0xffU);
-  }
-}
-
-std::string header(std::uint32_t times, std::uint32_t types, std::uint32_t chars) {
-  std::string out = "TZif2" + std::string(15, '\0');
-  for (const std::uint32_t count : {0U, 0U, 0U, times, types, chars}) {
-    put(out, count, 4);
-  }
-  return out;
-}
-
-struct ZoneChange {
-  std::int64_t at;
-  int type;
-};
-
-/// A zone file with the given offsets (in seconds) and changes; the first block is empty.
-std::string zone_file(const std::vector<int>& offsets, const std::vector<ZoneChange>& changes) {
-  std::string out = header(0, 1, 1) + std::string(7, '\0');
-  out += header(static_cast<std::uint32_t>(changes.size()),
-                static_cast<std::uint32_t>(offsets.size()), 1);
-  for (const ZoneChange& change : changes) {
-    put(out, static_cast<std::uint64_t>(change.at), 8);
-  }
-  for (const ZoneChange& change : changes) {
-    out += static_cast<char>(change.type);
-  }
-  for (const int offset : offsets) {
-    put(out, static_cast<std::uint32_t>(offset), 4);
-    out += std::string(2, '\0');
-  }
-  return out + '\0';
-}
-
-/// 2026-03-29 and 2026-10-25, 01:00 UTC: the changes of Central Europe.
-constexpr std::int64_t kSpring = 1'774'746'000;
-constexpr std::int64_t kAutumn = 1'792'890'000;
-
-TimeZone central_europe() {
-  return *TimeZone::parse(zone_file({3600, 7200}, {{kSpring, 1}, {kAutumn, 0}}));
-}
 
 LocalTime local(int month, int day, int hour, int minute) {
   return std::chrono::local_days(std::chrono::year(2026) /

@@ -6,12 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "runtime/ultravox/wire.h"
+#include "runtime/webhook/direct_tools.h"
 #include "runtime/webhook/tool_parameters.h"
 
 namespace voicectl::runtime {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 const SessionId kSession = *SessionId::parse("mario-pizza_0123456789abcdef");
@@ -37,6 +40,22 @@ TEST(ToolsTest, HaveSchemasThatAreJson) {
       EXPECT_TRUE(parse_json(schema_of(parameter)).has_value()) << tool.name << parameter.name;
       EXPECT_FALSE(parameter.question.empty()) << tool.name << parameter.name;
     }
+  }
+}
+
+TEST(ToolsTest, AreNeverRunBeforeTheirTime) {
+  // All of them change something; a precomputable tool may be run and its result thrown away.
+  for (const BusinessType type :
+       {BusinessType::kRestaurant, BusinessType::kAppointment, BusinessType::kSupport}) {
+    ultravox::CallRequest request;
+    request.tools = make_call_tools(type, "http://x", kSession, Secret("t"));
+    for (ultravox::UltravoxTool& tool : make_direct_tools(type, {}, kSession, Secret("k:s"))) {
+      request.tools.push_back(std::move(tool));
+    }
+    EXPECT_THAT(request.tools, SizeIs(2));
+    const std::string sent = ultravox::render_call_request(request);
+    EXPECT_THAT(sent, HasSubstr("modelToolName"));
+    EXPECT_THAT(sent, Not(HasSubstr("precomputable")));
   }
 }
 

@@ -110,6 +110,69 @@ TEST_F(ErpnextBackendTest, SendsTokenAndCompanyAndNoCookie) {
   EXPECT_EQ(site_.documents("Voice Restaurant Order")[1].at("company"), "Mario's Pizza Palace");
 }
 
+TEST_F(ErpnextBackendTest, NamesTheSiteInEveryRequestWhereTheAddressDoesNot) {
+  ErpnextStandIn::Options options = ErpnextStandIn::usual_site();
+  options.site = "mario.example.com";
+  site_ = ErpnextStandIn(options);
+  EXPECT_TRUE(place(an_order()).has_error());
+  EXPECT_FALSE(find_header(calls_.back().headers, "X-Frappe-Site-Name"));
+  calls_.clear();
+  ErpnextSettings named = a_site();
+  named.site = "mario.example.com";
+  client_.reconfigure(named, [] { return Result<Secret>(Secret("key:secret")); });
+  OrderRequest again = an_order();
+  again.mark.repetition = Repetition::kPossible;
+
+  const Result<OrderOutcome> outcome = place(again);
+
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().text();
+  EXPECT_TRUE(std::holds_alternative<PlacedOrder>(*outcome));
+  // The look and the order.
+  ASSERT_THAT(calls_, SizeIs(2));
+  for (const HttpCall& call : calls_) {
+    EXPECT_EQ(find_header(call.headers, "X-Frappe-Site-Name"), "mario.example.com") << call.url;
+  }
+}
+
+TEST_F(ErpnextBackendTest, ChangesTheDocumentOfTheAddressWhateverNameIsAmongTheChanges) {
+  ASSERT_TRUE(place(an_order("vt-1")).has_value());
+  ASSERT_TRUE(place(an_order("vt-2")).has_value());
+  bool is_done = false;
+
+  client_.update("Voice Restaurant Order", "DOC-00001",
+                 {{"name", "DOC-00002"}, {"status", "Ready"}},
+                 [&is_done](const Result<ErpnextAnswer>& answer) { is_done = answer.has_value(); });
+  loop_.settle();
+
+  EXPECT_TRUE(is_done);
+  EXPECT_EQ(calls_.back().method, "PUT");
+  EXPECT_THAT(calls_.back().url, HasSubstr("/Voice%20Restaurant%20Order/DOC-00001"));
+  const Json sent = Json::parse(calls_.back().body);
+  EXPECT_FALSE(sent.contains("name"));
+  EXPECT_EQ(sent.at("company"), "Mario's Pizza Palace");
+  const std::vector<Json>& documents = site_.documents("Voice Restaurant Order");
+  EXPECT_EQ(documents[0].at("status"), "Ready");
+  EXPECT_EQ(documents[0].at("name"), "DOC-00001");
+  EXPECT_EQ(documents[1].at("status"), "Placed");
+}
+
+TEST_F(ErpnextBackendTest, TakesAnItemThatTheSiteDoesNotKnowForARefusal) {
+  // A POST whose item or customer is not there is a 404: the site loads it.
+  site_.before = [](const HttpRequest&) {
+    return ErpnextStandIn::failure(404, "DoesNotExistError", "Item <b>Margherita</b> not found");
+  };
+  const Result<OrderOutcome> outcome = place(an_order());
+  site_.before = [](const HttpRequest&) {
+    return ErpnextStandIn::failure(404, "DoesNotExistError");
+  };
+  const Result<OrderOutcome> wordless = place(an_order("vt-2"));
+
+  ASSERT_TRUE(outcome.has_value()) << "nothing to be tried again";
+  EXPECT_EQ(std::get<Refusal>(*outcome).message, "Item Margherita not found");
+  ASSERT_TRUE(wordless.has_value());
+  EXPECT_THAT(std::get<Refusal>(*wordless).message, HasSubstr("not possible"));
+}
+
 TEST_F(ErpnextBackendTest, TakesADuplicateForTheSuccessThatItIs) {
   ASSERT_TRUE(place(an_order()).has_value());
 
