@@ -130,6 +130,13 @@ TenantHost::Inner::Inner(
                return make_instruction_marks(config->tool_secret, session);
              }}),
       news({store, book, outbox, [this] { return records_may_come(); }}),
+      poll({deps.reactor, deps.clock, deps.random, store, book, news,
+            [this] { return erp.has_site(); },
+            [this](const std::string& doctype,
+                   const std::vector<std::string>& names,
+                   Completion<ErpnextAnswer> done) {
+              erp.read_documents(doctype, names, std::move(done));
+            }}),
       events(scope, erp),
       sessions(scope, erp),
       watch(scope, sessions, events, {}),
