@@ -34,7 +34,7 @@ void signature(std::string_view bytes) {
     is_ours = is_ours || claimed.find(right) != std::string_view::npos;
     const Status own = runtime::verify_signature(secrets, {bytes, timestamp, right}, kNow);
     const Status forged =
-        runtime::verify_signature({Secret("another")}, {bytes, timestamp, right}, kNow);
+        runtime::verify_signature(std::vector{Secret("another")}, {bytes, timestamp, right}, kNow);
     VC_CHECK(forged.has_error(), "another secret's signature is refused");
     if (own.has_value()) {
       const std::string altered = std::string(bytes) + "x";
