@@ -5,6 +5,7 @@
 #include <array>
 
 #include "provisioner/daemon/edge_watch.h"
+#include "provisioner/daemon/outbox_watch.h"
 
 namespace voicectl {
 namespace {
@@ -27,6 +28,7 @@ class MonitorText {
 
   std::string render() {
     tell_tenants();
+    tell_dead_effects();
     tell_work_of_tenants();
     tell_instances();
     tell_processes();
@@ -129,6 +131,17 @@ class MonitorText {
                });
   }
 
+  void tell_dead_effects() {
+    if (figures_.outboxes == nullptr) {
+      return;
+    }
+    out_.begin("voicectl_tenant_outbox_dead", kGauge,
+               "Effects on other systems that were given up and wait for an operator.");
+    for (const auto& [tenant, load] : figures_.monitor.tenants()) {
+      out_.sample({{"tenant", tenant.str()}}, number(figures_.outboxes->dead_of(tenant)));
+    }
+  }
+
   void tell_work_of_tenants() {
     using Load = ObservedTenantLoad;
     per_tenant("voicectl_tenant_requests_total", kCounter, "Answered requests.",
@@ -180,8 +193,8 @@ class MonitorText {
                  [](const Load& load) {
                    return load.usage ? std::optional(number(load.usage->threads)) : std::nullopt;
                  });
-    per_instance("voicectl_instance_open_fds", kGauge, "Open descriptors of the process, counted once a minute.",
-                 [](const Load& load) {
+    per_instance("voicectl_instance_open_fds", kGauge,
+                 "Open descriptors of the process, counted once a minute.", [](const Load& load) {
                    return load.usage && load.usage->descriptors
                               ? std::optional(number(*load.usage->descriptors))
                               : std::nullopt;

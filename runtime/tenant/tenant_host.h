@@ -46,6 +46,8 @@ struct TenantDeps {
   parking::ParkingLot* parking = nullptr;
   /// Counts processor time; null: nobody does.
   WorkMeter* meter = nullptr;
+  /// Learns of effects that were given up. May be empty.
+  std::function<void(const TenantId& tenant, const OutboxEntry& entry)> on_dead_effect{};
 };
 
 /// What became of the WebSockets of a process that died.
@@ -99,6 +101,7 @@ struct TenantLoad {
   std::optional<Duration> processor_time{};
   HttpServer::Bytes bytes{};
   TenantMemory memory{};
+  DeadEffects dead{};
 };
 
 /// More numbers: what is owed to other systems, and how they answer. Costs a look at every effect
