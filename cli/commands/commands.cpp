@@ -13,6 +13,7 @@ std::vector<Group> command_groups() {
       {"lock", "Show who is changing the platform, and take the lock away"},
       {"tenant", "Create, show, move and delete tenants"},
       {"tenant key", "Create, list, rotate and revoke a tenant's API keys"},
+      {"tenant secret", "Replace the secret that a tenant's webhooks are signed with"},
       {"session", "List, show, end and migrate live sessions"},
       {"outbox", "See, retry and drop what is owed to other systems"},
   };
@@ -74,6 +75,7 @@ std::vector<Command> all_commands() {
       tenant_key_list_command(),
       tenant_key_rotate_command(),
       tenant_key_revoke_command(),
+      tenant_secret_rotate_command(),
       session_list_command(),
       session_show_command(),
       session_end_command(),

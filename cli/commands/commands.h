@@ -79,6 +79,7 @@ Command tenant_key_create_command();
 Command tenant_key_list_command();
 Command tenant_key_rotate_command();
 Command tenant_key_revoke_command();
+Command tenant_secret_rotate_command();
 
 // Sessions.
 Command session_list_command();

@@ -136,6 +136,9 @@
 ///   DELETE /v1/tenants/<slug>/keys/<id>  {"id"}; answered when what it had opened is closed
 ///   DELETE /v1/retired/<slug>  {"tenant","forgotten"}: forgets what the registry knows of a
 ///                         deleted tenant but its events; false if there is one of that name
+///   POST   /v1/tenants/<slug>/secrets/rotate  {"overlap": seconds} -> {"tenant","accepted_until"}:
+///                         calls that are made from now on have another webhook secret; what was
+///                         signed with the former ones is accepted until then
 ///   GET    /v1/sessions?tenant=&status=&limit=&after=&created_after=&created_before=
 ///                         {"sessions":[{...}],"problems":["..."],"next"?}, newest first; `next` is
 ///                         there if there are more, and is the `after` of the next page

@@ -191,11 +191,7 @@ void TenantActions::deliver_config(const RecordedTenant& tenant, Completion<void
 
 void TenantActions::perform(const InstallKey& action, OnActionDone done) {
   if (action.tenant) {
-    const Result<RecordedTenant> tenant = require_tenant(deps_.recorded, *action.tenant);
-    // Its instance reads the file for its requests.
-    const Status taken =
-        tenant.has_error() ? Status(tenant.error()) : deps_.files.install_credentials(tenant->spec);
-    done(ActionOutcome{taken, {}});
+    install_secrets(*action.tenant, std::move(done));
     return;
   }
   const Result<PlatformSpec> platform = this->platform();
@@ -203,6 +199,45 @@ void TenantActions::perform(const InstallKey& action, OnActionDone done) {
   const Status installed =
       platform.has_error() ? Status(platform.error()) : deps_.files.install_ultravox_key(*platform);
   done(ActionOutcome{installed, {}});
+}
+
+void TenantActions::install_secrets(const TenantId& name, OnActionDone done) {
+  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, name);
+  // Its instance reads the file for its requests.
+  const Status installed =
+      tenant.has_error() ? Status(tenant.error()) : deps_.files.install_credentials(tenant->spec);
+  const Result<bool> written =
+      installed.has_error() ? Result<bool>(installed.error()) : write_rotated(*tenant);
+  if (written.has_error() || !*written) {
+    done(ActionOutcome{written.has_error() ? Status(written.error()) : ok_status(), {}});
+    return;
+  }
+  ++tenant->generation.value;
+  const auto telling = std::make_shared<Telling>();
+  telling->done = std::move(done);
+  telling->outcome.status = ok_status();
+  telling->outcome.change.put_tenants.push_back(*tenant);
+  if (tenant->placement) {
+    ++telling->waiting;
+    deps_.instances.reconfigure(
+        *tenant->placement, name, tenant->generation, deps_.files.paths().tenant_config(name),
+        [telling, name](const Status& taken) { telling->take(name, taken); });
+  }
+  telling->finish_one();
+}
+
+Result<bool> TenantActions::write_rotated(const RecordedTenant& tenant) {
+  if (!tenant.has_data) {
+    return false;
+  }
+  VC_TRY(const bool is_rotated, deps_.files.has_undelivered_secrets(tenant));
+  if (!is_rotated) {
+    return false;
+  }
+  VC_TRY(const PlatformSpec platform, this->platform());
+  VC_TRY(const TenantFiles::Written written,
+         deps_.files.refresh_config(tenant.spec, platform, tenant.generation, deps_.keys));
+  return written == TenantFiles::Written::kAnew;
 }
 
 void TenantActions::perform(const CreateTenant& action, OnActionDone done) {
@@ -297,80 +332,6 @@ void TenantActions::perform(const RecordWish& action, OnActionDone done) {
       action.reason ? std::optional(PromotionWish{*action.reason, deps_.wall.now()}) : std::nullopt;
   RecordedChange change;
   change.put_tenants.push_back(*std::move(tenant));
-  done(ActionOutcome{ok_status(), std::move(change)});
-}
-
-Result<std::vector<ApiKeyRecord>> TenantActions::take_import(const RecordedTenant& tenant,
-                                                             const PlatformSpec& platform) {
-  VC_TRY(deps_.files.adopt_import(tenant.spec, platform.store.kind, deps_.wall.now()));
-  VC_TRY(std::vector<ApiKeyRecord> keys,
-         deps_.files.read_keys(tenant.spec.tenant, deps_.wall.now()));
-  for (ApiKeyRecord& key : keys) {
-    const auto known =
-        std::find_if(deps_.keys.begin(), deps_.keys.end(), [&key](const ApiKeyRecord& one) {
-          return one.tenant == key.tenant && one.key_id == key.key_id;
-        });
-    // An earlier try has taken it, and it may have been revoked since.
-    if (known != deps_.keys.end()) {
-      key = *known;
-    } else {
-      deps_.keys.push_back(key);
-    }
-  }
-  return keys;
-}
-
-void TenantActions::perform(const PrepareTenantData& action, OnActionDone done) {
-  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
-  const Result<PlatformSpec> platform = this->platform();
-  if (tenant.has_error() || platform.has_error()) {
-    done(failed(tenant.has_error() ? tenant.error() : platform.error()));
-    return;
-  }
-  const Result<std::vector<ApiKeyRecord>> keys = prepare(*tenant, *platform, action.generation);
-  if (keys.has_error()) {
-    done(failed(keys.error()));
-    return;
-  }
-  tenant->has_data = true;
-  tenant->generation = action.generation;
-  RecordedChange change;
-  change.put_tenants.push_back(*tenant);
-  change.put_api_keys = *keys;
-  done(ActionOutcome{ok_status(), std::move(change)});
-}
-
-Result<std::vector<ApiKeyRecord>> TenantActions::prepare(const RecordedTenant& tenant,
-                                                         const PlatformSpec& platform,
-                                                         Generation generation) {
-  std::vector<ApiKeyRecord> keys;
-  if (tenant.has_data) {
-    // What its instance did not take is written anew. A folder that is gone is not: it would be an
-    // empty one, with secrets that its agents do not have.
-    VC_TRY(deps_.files.write_config(tenant.spec, platform, generation, deps_.keys));
-    return keys;
-  }
-  if (!tenant.spec.import_id.empty()) {
-    VC_TRY(keys, take_import(tenant, platform));
-  }
-  VC_TRY(deps_.files.prepare(tenant.spec, platform, generation, deps_.keys));
-  return keys;
-}
-
-void TenantActions::perform(const RetireTenantData& action, OnActionDone done) {
-  Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.tenant);
-  if (tenant.has_error()) {
-    done(failed(tenant.error()));
-    return;
-  }
-  if (const Status retired = deps_.files.retire(action.tenant, deps_.wall.now());
-      retired.has_error()) {
-    done(failed(retired.error()));
-    return;
-  }
-  tenant->has_data = false;
-  RecordedChange change;
-  change.put_tenants.push_back(*tenant);
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 

@@ -48,6 +48,11 @@ class TenantActions {
 
  private:
   Result<PlatformSpec> platform() const;
+  /// What others gave it and what was rotated, to where its instance reads it.
+  void install_secrets(const TenantId& name, OnActionDone done);
+  /// Writes the configuration with the next generation if secrets were rotated that it does not
+  /// say. Whether it did.
+  Result<bool> write_rotated(const RecordedTenant& tenant);
   /// Makes the import that `tenant` names its folder, and its keys keys of ours.
   Result<std::vector<ApiKeyRecord>> take_import(const RecordedTenant& tenant,
                                                 const PlatformSpec& platform);

@@ -18,6 +18,9 @@
 
 namespace voicectl {
 
+/// Webhook secrets that a tenant may have at one time: each webhook is held against all of them.
+inline constexpr std::size_t kMostWebhookSecrets = 8;
+
 /// The folder of each tenant: what its instance reads and where it keeps its data.
 ///
 /// config.json carries secrets (webhook secrets) and is 0600, like the folder's other files; where
@@ -84,6 +87,15 @@ class TenantFiles {
   /// Writes the file with the hashes of its keys, if it says something else. Revoked keys are not
   /// in it; those with an end are, with that end.
   Result<Written> write_keys(const TenantId& tenant, const std::vector<ApiKeyRecord>& keys);
+
+  /// Draws a new webhook secret. The others are accepted until `overlap` is over, if they did not
+  /// end before; those that have ended go. On disk when it returns; the configuration is to be
+  /// written after it. When the last of the others ends.
+  /// ERRORS: kNotFound as restore(); kResourceExhausted with kMostWebhookSecrets secrets.
+  Result<WallTime> rotate_webhook_secret(const TenantId& tenant, WallTime now, Duration overlap);
+  /// Whether the configuration file says something else than secrets.json, or is of another
+  /// generation than the recorded one, where secrets have been rotated. ERRORS: as restore().
+  Result<bool> has_undelivered_secrets(const RecordedTenant& tenant);
 
   /// Whether that came of the tenant's own files and sources, and not of the machine or the
   /// platform: its runtime owns the folder, so what it puts there must hold up nobody else.

@@ -303,6 +303,7 @@ Status ReconcileLoop::run_single(const Action& action, std::string reason, Compl
         executor_busy_ = false;
         const bool is_done = outcome.failed + outcome.skipped == outcome.unrecorded;
         done(is_done ? ok_status() : Status(Error(ErrorCode::kInternal, *error)));
+        delivery_.begin();
         tell_idle();
       });
   return ok_status();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes of the control API about tenants' API keys.
+// Routes of the control API about tenants' API keys and webhook secrets.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -58,7 +58,7 @@ Result<std::chrono::seconds> overlap_of(const HttpRequest& request) {
   VC_TRY(const Json body, object_of(request));
   VC_TRY(const std::optional<std::chrono::seconds> overlap, seconds_of(body, "overlap"));
   if (!overlap) {
-    return Error(ErrorCode::kInvalidArgument, "cannot rotate a key: 'overlap' is missing");
+    return Error(ErrorCode::kInvalidArgument, "cannot rotate this: 'overlap' is missing");
   }
   return *overlap;
 }
@@ -95,6 +95,23 @@ void ControlServer::rotate_key(const Call& call) {
   }
   deps_.keys.rotate(*tenant, call.captures[1], *overlap,
                     [this, call](const Result<NewApiKey>& made) { answer_new_key(call, made); });
+}
+
+void ControlServer::rotate_secret(const Call& call) {
+  const Result<TenantId> tenant = TenantId::parse(call.captures[0]);
+  const Result<std::chrono::seconds> overlap = overlap_of(call.request);
+  if (tenant.has_error() || overlap.has_error()) {
+    refuse(call, tenant.has_error() ? tenant.error() : overlap.error());
+    return;
+  }
+  deps_.secrets.rotate(
+      *tenant, *overlap, [this, call, name = *tenant](const Result<WallTime>& ends) {
+        if (ends.has_error()) {
+          refuse(call, ends.error());
+        } else {
+          answer(call, {{"tenant", name.str()}, {"accepted_until", format_wall_time(*ends)}});
+        }
+      });
 }
 
 void ControlServer::list_keys(const Call& call) {

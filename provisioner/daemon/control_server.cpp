@@ -106,6 +106,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/tenants/*/keys", &ControlServer::list_keys},
       {"DELETE", "/v1/tenants/*/keys/*", &ControlServer::revoke_key, "key.revoke"},
       {"POST", "/v1/tenants/*/keys/*/rotate", &ControlServer::rotate_key, "key.rotate"},
+      {"POST", "/v1/tenants/*/secrets/rotate", &ControlServer::rotate_secret, "secret.rotate"},
       {"GET", "/v1/sessions", &ControlServer::list_sessions},
       {"POST", "/v1/sessions/migrate", &ControlServer::migrate_sessions, "session.migrate",
        DryRun::kYes},

@@ -18,6 +18,7 @@
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/status_view.h"
 #include "provisioner/daemon/upgrade_driver.h"
+#include "provisioner/daemon/webhook_secrets.h"
 #include "provisioner/plan/ownership.h"
 #include "provisioner/plan/pool_moves.h"
 #include "runtime/net/http_server.h"
@@ -37,6 +38,7 @@ class ControlServer {
     RegistryQueue& registry;
     InstanceManager& instances;
     ApiKeys& keys;
+    WebhookSecretRotation& secrets;
     EventLog& events;
     UpgradeDriver& upgrade;
     const InstanceMonitor& monitor;
@@ -105,6 +107,7 @@ class ControlServer {
   void rotate_key(const Call& call);
   void list_keys(const Call& call);
   void revoke_key(const Call& call);
+  void rotate_secret(const Call& call);
   void answer_new_key(const Call& call, const Result<NewApiKey>& made);
 
   // control_routes.cpp

@@ -148,6 +148,8 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});
+  secrets_ = std::make_unique<WebhookSecretRotation>(WebhookSecretRotation::Deps{
+      seams_.reactor, recorded_, *loop_, files_, events_, seams_.wall});
   upgrade_ = std::make_unique<UpgradeDriver>(UpgradeDriver::Deps{
       seams_.reactor, *loop_, recorded_, *instances_, programs_, seams_.probe, events_, seams_.wall,
       options_.paths, options_.launch.program, seams_.installed_fingerprint});
@@ -293,6 +295,7 @@ Status Daemon::start(std::function<void()> done) {
 void Daemon::start_loop(const std::function<void()>& done) {
   loop_->start(std::move(open_intents_), [this, done] {
     keys_->publish_all();
+    secrets_->finish_all();
     upgrade_->resume();
     drift_->begin();
     done();

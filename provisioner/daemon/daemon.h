@@ -28,6 +28,7 @@
 #include "provisioner/daemon/hook_runner.h"
 #include "provisioner/daemon/reconcile_loop.h"
 #include "provisioner/daemon/upgrade_driver.h"
+#include "provisioner/daemon/webhook_secrets.h"
 #include "provisioner/instances/instance_manager.h"
 #include "provisioner/registry/registry.h"
 
@@ -124,6 +125,7 @@ class Daemon {
   RegistryQueue& registry() { return registry_; }
   EventLog& events() { return events_; }
   ApiKeys& keys() { return *keys_; }
+  WebhookSecretRotation& secrets() { return *secrets_; }
   EdgeProxy& edge() { return seams_.edge; }
   UpgradeDriver& upgrade() { return *upgrade_; }
   ApplyLock& lock() { return *lock_; }
@@ -184,6 +186,7 @@ class Daemon {
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<ReconcileLoop> loop_;
   std::unique_ptr<ApiKeys> keys_;
+  std::unique_ptr<WebhookSecretRotation> secrets_;
   std::unique_ptr<UpgradeDriver> upgrade_;
   std::unique_ptr<ApplyLock> lock_;
   HandOverMetrics hand_overs_;

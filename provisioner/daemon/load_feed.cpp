@@ -43,6 +43,9 @@ void LoadFeed::sample() {
 }
 
 void LoadFeed::take(const InstanceView& instance, InstanceStats told) {
+  if (deps_.on_told) {
+    deps_.on_told(told);
+  }
   InstanceReport report{instance.instance, {}, std::move(told.tenants), told.loop_lag};
   report.kind = instance.kind;
   if (instance.process) {

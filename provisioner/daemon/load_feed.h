@@ -67,6 +67,8 @@ class LoadFeed {
     std::function<void()> on_round;
     /// Called with what an instance told, when the monitor has it. May be empty.
     std::function<void(const InstanceReport&)> on_report = {};
+    /// Called with what an instance told, before anything is made of it. May be empty.
+    std::function<void(const InstanceStats&)> on_told = {};
   };
   /// REQUIRES: all outlive it.
   explicit LoadFeed(Deps deps);

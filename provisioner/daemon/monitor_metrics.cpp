@@ -5,6 +5,7 @@
 #include <array>
 
 #include "provisioner/daemon/edge_watch.h"
+#include "provisioner/daemon/outbox_watch.h"
 
 namespace voicectl {
 namespace {
@@ -27,6 +28,7 @@ class MonitorText {
 
   std::string render() {
     tell_tenants();
+    tell_dead_effects();
     tell_work_of_tenants();
     tell_instances();
     tell_processes();
@@ -127,6 +129,17 @@ class MonitorText {
                  return load.stats.memory ? std::optional(number(load.stats.memory->count))
                                           : std::nullopt;
                });
+  }
+
+  void tell_dead_effects() {
+    if (figures_.outboxes == nullptr) {
+      return;
+    }
+    out_.begin("voicectl_tenant_outbox_dead", kGauge,
+               "Effects on other systems that were given up and wait for an operator.");
+    for (const auto& [tenant, load] : figures_.monitor.tenants()) {
+      out_.sample({{"tenant", tenant.str()}}, number(figures_.outboxes->dead_of(tenant)));
+    }
   }
 
   void tell_work_of_tenants() {

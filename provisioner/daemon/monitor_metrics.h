@@ -20,6 +20,7 @@
 namespace voicectl {
 
 class EdgeWatch;
+class OutboxWatch;
 
 /// What came of the monitor's moves since the daemon began.
 struct MoveCounts {
@@ -47,6 +48,8 @@ struct MonitorFigures {
   MoveCounts moves{};
   /// Null: nobody asks through the edge.
   const EdgeWatch* edge = nullptr;
+  /// Null: nobody hears of them.
+  const OutboxWatch* outboxes = nullptr;
   /// Of the machine, and of the daemon itself.
   HostUsage host{};
   std::optional<ProcessUsage> own{};

@@ -334,7 +334,8 @@ Result<std::unique_ptr<RealHost>> RealHost::open(AsioReactor& reactor,
       [raw] { return raw->host_source.sample(); }});
   inner->control = std::make_unique<ControlServer>(ControlServer::Deps{
       reactor, inner->daemon->loop(), inner->daemon->recorded(), inner->daemon->registry(),
-      inner->daemon->instances(), inner->daemon->keys(), inner->daemon->events(),
+      inner->daemon->instances(), inner->daemon->keys(), inner->daemon->secrets(),
+      inner->daemon->events(),
       inner->daemon->upgrade(), inner->watch->monitor(), inner->daemon->lock(),
       [raw] { return raw->daemon->metrics() + raw->watch->metrics(); }, inner->daemon->drift(),
       *inner->status, inner->wall, inner->options.paths, inner->registry->identity(), ::geteuid(),

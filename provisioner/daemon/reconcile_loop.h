@@ -177,6 +177,8 @@ class ReconcileLoop {
   /// What an instance said when it did not take a tenant's newest configuration; empty: nothing
   /// yet.
   std::string why_outdated(const TenantId& tenant) const { return delivery_.reason_of(tenant); }
+  /// Whether its instance is ready and has another configuration than the recorded one.
+  bool is_outdated(const TenantId& tenant) const { return delivery_.outdated().contains(tenant); }
   const KeyWatch& keys() const { return keys_; }
   const RolloutDriver& rollout() const { return rollout_; }
 

@@ -54,6 +54,12 @@ TenantStats stats_of(const TenantId& name, const Json& tenant) {
   return out;
 }
 
+DeadEffects dead_of(const Json& told) {
+  constexpr std::size_t kLongestKind = 100;
+  return {count_of(told, "count"), count_of(told, "entry"),
+          string_or(told, "kind", "").substr(0, kLongestKind), count_of(told, "given_up")};
+}
+
 Result<Json> page_of(const std::string& text) {
   VC_TRY(const Json page, parse_json(text));
   if (!page.is_object() || !page.contains("tenants") || !page["tenants"].is_array()) {
@@ -105,6 +111,9 @@ void StatsPages::take_tenant(const Json& told) {
       name.has_value() && (told_.tenants.empty() || told_.tenants.back().tenant < *name);
   if (is_in_order && is_its_own_(*name)) {
     told_.tenants.push_back(stats_of(*name, told));
+    if (told.contains("outbox_dead") && told["outbox_dead"].is_object()) {
+      told_.dead.emplace(*name, dead_of(told["outbox_dead"]));
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,11 +26,23 @@ struct OpenConnections {
 /// As an instance's answer to control::request::kStats says; what it does not say is nothing.
 OpenConnections open_connections(const std::string& stats, const TenantId& tenant);
 
+/// Effects of a tenant on other systems that were given up and wait for an operator.
+struct DeadEffects {
+  std::uint64_t count = 0;
+  /// The newest of them.
+  std::uint64_t entry = 0;
+  std::string kind;
+  /// How many were given up since its instance has it.
+  std::uint64_t given_up = 0;
+};
+
 /// What an instance tells of itself and its tenants.
 struct InstanceStats {
   /// In the order of their names.
   std::vector<TenantStats> tenants;
   std::optional<LatencyHistogram> loop_lag{};
+  /// Of tenants that have some.
+  std::map<TenantId, DeadEffects> dead{};
 };
 
 /// What an instance tells, put together from the pages of its answer. Nothing that

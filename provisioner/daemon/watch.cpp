@@ -12,6 +12,7 @@ Watch::Watch(Deps deps)
                   deps_.daemon.wall()}),
       history_({deps_.reactor, deps_.daemon.wall(), deps_.daemon.registry(), monitor_,
                 deps_.daemon.recorded(), deps_.daemon.log(), deps_.host}),
+      outboxes_({deps_.daemon.registry(), deps_.daemon.events()}),
       load_({deps_.reactor, deps_.daemon.instances(), deps_.processes, monitor_,
              [this] {
                promotion_.consider();
@@ -20,7 +21,8 @@ Watch::Watch(Deps deps)
              [this](const InstanceReport& report) {
                history_.hear(report);
                liveness_.note_answer(report.instance);
-             }}),
+             },
+             [this](const InstanceStats& told) { outboxes_.hear(told); }}),
       liveness_({deps_.reactor, deps_.daemon.instances(), deps_.daemon.recorded(),
                  deps_.daemon.events()}),
       edge_({deps_.reactor, deps_.daemon.recorded(), deps_.probe, deps_.daemon.events(),
@@ -44,6 +46,7 @@ std::string Watch::metrics() const {
        .failed_samples = load_.failures(),
        .moves = promotion_.counts(),
        .edge = &edge_,
+       .outboxes = &outboxes_,
        .host = deps_.host.sample(),
        .own = self ? deps_.processes.sample({*self}).front() : std::nullopt,
        .version = deps_.version,

@@ -13,6 +13,7 @@
 #include "provisioner/daemon/liveness_watch.h"
 #include "provisioner/daemon/load_feed.h"
 #include "provisioner/daemon/load_historian.h"
+#include "provisioner/daemon/outbox_watch.h"
 #include "provisioner/daemon/promotion_driver.h"
 
 namespace voicectl {
@@ -56,6 +57,7 @@ class Watch {
   InstanceMonitor monitor_;
   PromotionDriver promotion_;
   LoadHistorian history_;
+  OutboxWatch outboxes_;
   LoadFeed load_;
   LivenessWatch liveness_;
   EdgeWatch edge_;

@@ -21,8 +21,8 @@ namespace voicectl {
 struct SetPlatform {
   PlatformSpec platform;
 };
-/// Copy a key that has changed to where the instances read it: the tenant's credentials at its
-/// ERPNext, or the platform's Ultravox key.
+/// Bring a key that has changed to where the instances read it: the tenant's credentials at its
+/// ERPNext and its webhook secrets, if they were rotated, or the platform's Ultravox key.
 struct InstallKey {
   std::optional<TenantId> tenant{};
 };

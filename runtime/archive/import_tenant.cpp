@@ -195,7 +195,12 @@ Result<Json> choose_secrets(const ArchiveDeps& deps, const std::string& text) {
   }
   Json hooks = Json::array();
   for (const Json& secret : (*given)["webhook_secrets"]) {
-    if (!secret.is_string() || secret.get<std::string>().size() < 16) {
+    // One that was rotated has an end.
+    const bool is_old = secret.is_object() && secret.contains("accepted_until_ms");
+    const std::string value = is_old               ? string_or(secret, "secret", "")
+                              : secret.is_string() ? secret.get<std::string>()
+                                                   : "";
+    if (value.size() < 16) {
       return bad("its secrets are not of our form");
     }
     hooks.push_back(secret);

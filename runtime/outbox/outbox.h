@@ -51,6 +51,16 @@ struct SideFigures {
   std::uint64_t given_up = 0;
 };
 
+/// Effects of a tenant that were given up and wait for an operator.
+struct DeadEffects {
+  std::uint64_t count = 0;
+  /// The highest number among them, and the kind of that one; 0: there is none.
+  std::uint64_t newest = 0;
+  std::string kind;
+  /// How many were given up since the tenant was opened here.
+  std::uint64_t given_up = 0;
+};
+
 /// Delivers what was decided: effects on other systems, at least once each, with one idempotency
 /// key per effect.
 ///
@@ -70,6 +80,9 @@ class Outbox {
     Random& random;
     SessionStore& store;
     SessionBook& book;
+    /// Learns of every entry that is given up, once that is durable: nobody else would. May be
+    /// empty.
+    std::function<void(const OutboxEntry& entry)> on_dead{};
   };
 
   /// REQUIRES: what `deps` refers to outlives it.
@@ -109,6 +122,8 @@ class Outbox {
   /// Whether an entry with that key was given up and is still there.
   bool is_dead(std::string_view idempotency_key) const;
   const OutboxCounts& counts() const { return counts_; }
+  /// Cheap, however many wait.
+  DeadEffects dead() const;
   /// Goes on counting where another process ended.
   void count_from(const OutboxCounts& counts,
                   std::map<std::string, SideFigures, std::less<>> sides) {
@@ -156,6 +171,7 @@ class Outbox {
   struct DeadEntry {
     std::string key;
     std::string side;
+    std::string kind;
   };
 
   static DeliveryLine::Kind kind_of(const OutboxEntry& entry);

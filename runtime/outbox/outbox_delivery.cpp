@@ -203,6 +203,9 @@ void Outbox::conclude(Lane& lane, DeliveryOutcome delivery, std::optional<Durati
            const OutboxEntry& settled = by_id_.at(id)->items.front().entry;
            if (settled.state == OutboxEntry::State::kDead) {
              note_dead(settled);
+             if (deps_.on_dead) {
+               deps_.on_dead(settled);
+             }
            }
            finish(id, again);
            if (afterwards) {

@@ -149,7 +149,8 @@ void Outbox::find_dead(std::uint64_t after) {
 void Outbox::note_dead(const OutboxEntry& entry) {
   const Deliverer* const deliverer = deliverer_of(entry);
   dead_[entry.id] = {entry.idempotency_key,
-                     deliverer == nullptr ? std::string() : std::string(deliverer->target())};
+                     deliverer == nullptr ? std::string() : std::string(deliverer->target()),
+                     entry.kind};
   dead_keys_.insert(entry.idempotency_key);
 }
 
@@ -163,6 +164,15 @@ void Outbox::forget_dead(std::uint64_t id) {
 
 bool Outbox::is_dead(std::string_view idempotency_key) const {
   return dead_keys_.find(idempotency_key) != dead_keys_.end();
+}
+
+DeadEffects Outbox::dead() const {
+  DeadEffects out{.count = dead_.size(), .newest = 0, .kind = "", .given_up = counts_.given_up};
+  if (!dead_.empty()) {
+    out.newest = dead_.rbegin()->first;
+    out.kind = dead_.rbegin()->second.kind;
+  }
+  return out;
 }
 
 std::vector<SideFigures> Outbox::figures() const {

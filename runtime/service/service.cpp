@@ -71,6 +71,12 @@ Service::Service(
   for (std::size_t i = 0; i < kOffloads; ++i) {
     offloads_.push_back(std::make_unique<ThreadOffload>(deps_.reactor));
   }
+  deps_.on_dead_effect = [this](const TenantId& tenant, const OutboxEntry& entry) {
+    log_.error("outbox.dead", {{"tenant", tenant},
+                               {"entry", entry.id},
+                               {"kind", entry.kind},
+                               {"attempts", entry.attempts}});
+  };
 }
 
 Service::~Service() = default;

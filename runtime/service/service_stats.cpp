@@ -49,6 +49,12 @@ Json sample_of(const std::string& tenant, const TenantLoad& load) {
     one["cpu_us"] =
         std::chrono::duration_cast<std::chrono::microseconds>(*load.processor_time).count();
   }
+  if (load.dead.count > 0) {
+    one["outbox_dead"] = {{"count", load.dead.count},
+                          {"entry", load.dead.newest},
+                          {"kind", load.dead.kind},
+                          {"given_up", load.dead.given_up}};
+  }
   one["in_flight"] = load.counters->requests_in_progress;
   one["memory"] = load.memory.total();
   return one;

@@ -123,7 +123,7 @@ ultravox::CallRequest make_call_request(const TenantConfig& config,
   request.greeting = config.voice.greeting;
   request.tools = make_call_tools(config.business.type, webhook + "/tools", session.session,
                                   make_tool_token(config.tool_secret, session.session));
-  const ultravox::Callback callback{webhook + "/ultravox", {config.webhook_secrets.front()}};
+  const ultravox::Callback callback{webhook + "/ultravox", {config.webhook_secrets.newest()}};
   request.callbacks = {callback, callback, callback};
   request.metadata = {{"session_id", session.session.str()}, {"tenant", config.tenant.str()}};
   request.medium = medium;

@@ -77,18 +77,38 @@ Result<std::vector<ApiKey>> read_keys(const Json& document, std::string_view mem
   return out;
 }
 
-Status read_secrets(const Json& secrets, TenantConfig& config) {
-  const auto webhook = secrets.find("webhook_secrets");
-  if (webhook != secrets.end() && webhook->is_array()) {
-    for (const Json& secret : *webhook) {
-      if (secret.is_string() && !secret.get_ref<const std::string&>().empty()) {
-        config.webhook_secrets.emplace_back(secret.get<std::string>());
-      }
+/// Each is a text or, where it was rotated, {"secret","accepted_until_ms"}.
+WebhookSecrets read_webhook_secrets(const Json& secrets) {
+  std::vector<std::pair<WallTime, std::string>> found;
+  const Json list = secrets.value("webhook_secrets", Json());
+  for (const Json& entry : list.is_array() ? list : Json::array()) {
+    const bool is_old = entry.is_object();
+    const std::string secret = is_old              ? string_or(entry, "secret", "")
+                               : entry.is_string() ? entry.get<std::string>()
+                                                   : "";
+    if (!secret.empty()) {
+      // Whatever cannot be read as a time has passed long ago.
+      const std::chrono::milliseconds end(integer_or(entry, "accepted_until_ms", 0));
+      found.emplace_back(is_old ? WallTime(end) : WallTime::max(), secret);
     }
   }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  WebhookSecrets out;
+  for (auto& [end, secret] : found) {
+    out.all.emplace_back(std::move(secret));
+    out.ends.push_back(end);
+  }
+  return out;
+}
+
+Status read_secrets(const Json& secrets, TenantConfig& config) {
+  config.webhook_secrets = read_webhook_secrets(secrets);
   config.tool_secret = Secret(string_or(secrets, "tool_secret", ""));
   // An empty key would let anybody sign.
-  if (config.webhook_secrets.empty() || config.tool_secret.empty()) {
+  const WebhookSecrets& webhook = config.webhook_secrets;
+  const bool has_newest = !webhook.all.empty() && webhook.ends.front() == WallTime::max();
+  if (!has_newest || config.tool_secret.empty()) {
     return bad_config("'secrets' needs webhook_secrets and tool_secret");
   }
   return ok_status();
@@ -208,6 +228,12 @@ void read_voice(const Json& voice, TenantConfig& config) {
 }
 
 }  // namespace
+
+std::span<const Secret> WebhookSecrets::at(WallTime now) const {
+  const auto ended =
+      std::find_if(ends.begin(), ends.end(), [now](const WallTime end) { return end <= now; });
+  return std::span(all).first(static_cast<std::size_t>(ended - ends.begin()));
+}
 
 TrafficLimits default_traffic(std::uint32_t concurrent_sessions) {
   const auto of_sessions = [concurrent_sessions](std::uint32_t each, std::uint32_t least) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,19 @@ struct StoreSettings {
   friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
 
+/// What Ultravox signs its webhooks with: each call with the secret that was the newest when it was
+/// made.
+struct WebhookSecrets {
+  /// Newest first. The first has no end; not empty.
+  std::vector<Secret> all;
+  /// From then on the secret of that place is none; in descending order.
+  std::vector<WallTime> ends;
+
+  const Secret& newest() const { return all.front(); }
+  /// Those that are accepted at `now`.
+  std::span<const Secret> at(WallTime now) const;
+};
+
 /// Everything that an instance is told about a tenant, checked.
 struct TenantConfig {
   explicit TenantConfig(TenantId id) : tenant(std::move(id)) {}
@@ -109,8 +123,7 @@ struct TenantConfig {
   /// Address under which Ultravox reaches us, without a slash at the end.
   std::string webhook_base;
   UltravoxSettings ultravox;
-  /// The first signs what we ask for; all are accepted. Not empty.
-  std::vector<Secret> webhook_secrets;
+  WebhookSecrets webhook_secrets;
   /// Not empty.
   Secret tool_secret;
   /// The file that the keys are read from, again and again; empty: they stand in the configuration.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/os/file_system.h"
@@ -56,6 +57,13 @@ class ErpSide {
     client_.count_from(figures);
   }
   void add_to(Outbox& outbox);
+  bool has_site() const { return config_.kind == BackendKind::kErpnext; }
+  /// What the site has of these documents: a JSON array.
+  void read_documents(const std::string& doctype,
+                      const std::vector<std::string>& names,
+                      ErpnextClient::OnAnswer done) {
+    client_.read(doctype, names, std::move(done));
+  }
   /// The effects that a session's end, or news of it, have here; none without an ERPNext.
   std::vector<NewEffect> on_session_news(const Session& session, std::string_view occasion) const;
   /// The secrets that sign ERPNext's webhooks now, read from their file. ERRORS: kUnavailable.

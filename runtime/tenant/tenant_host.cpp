@@ -107,7 +107,12 @@ TenantHost::Inner::Inner(
               notice(error);
             },
             [this](const StoreContents& contents) { adopt_store(contents); }}),
-      outbox({deps.reactor, deps.clock, deps.random, store, book}),
+      outbox({deps.reactor, deps.clock, deps.random, store, book,
+              [this](const OutboxEntry& entry) {
+                if (deps.on_dead_effect) {
+                  deps.on_dead_effect(config->tenant, entry);
+                }
+              }}),
       memory([this](const StoredResponse& stored) { return render_stored(*config, stored); }),
       backend(config->business, loaded.zone, {}, deps.clock, deps.random),
       erp({deps.reactor, deps.clock, book, outbox, deps.http, deps.files,
@@ -130,6 +135,13 @@ TenantHost::Inner::Inner(
                return make_instruction_marks(config->tool_secret, session);
              }}),
       news({store, book, outbox, [this] { return records_may_come(); }}),
+      poll({deps.reactor, deps.clock, deps.random, store, book, news,
+            [this] { return erp.has_site(); },
+            [this](const std::string& doctype,
+                   const std::vector<std::string>& names,
+                   Completion<ErpnextAnswer> done) {
+              erp.read_documents(doctype, names, std::move(done));
+            }}),
       events(scope, erp),
       sessions(scope, erp),
       watch(scope, sessions, events, {}),
@@ -438,7 +450,8 @@ TenantLoad TenantHost::load() const {
            .sessions = inner_->book.table().bytes(),
            .connections = inner_->server.memory(),
            .answers = inner_->memory.bytes(),
-           .database = inner_->store.memory().count}};
+           .database = inner_->store.memory().count},
+          inner_->outbox.dead()};
 }
 
 LatencyHistogram TenantHost::take_latency() {

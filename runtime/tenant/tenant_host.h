@@ -48,6 +48,8 @@ struct TenantDeps {
   WorkMeter* meter = nullptr;
   /// How long Ultravox may take for an answer.
   Duration ultravox_timeout = std::chrono::seconds(10);
+  /// Learns of effects that were given up. May be empty.
+  std::function<void(const TenantId& tenant, const OutboxEntry& entry)> on_dead_effect{};
 };
 
 /// What became of the WebSockets of a process that died.
@@ -101,6 +103,7 @@ struct TenantLoad {
   std::optional<Duration> processor_time{};
   HttpServer::Bytes bytes{};
   TenantMemory memory{};
+  DeadEffects dead{};
 };
 
 /// More numbers: what is owed to other systems, and how they answer. Costs a look at every effect

@@ -21,6 +21,7 @@
 #include "runtime/tenant/tenant_scope.h"
 #include "runtime/tenant/webhook_api.h"
 #include "runtime/webhook/call_deliverer.h"
+#include "runtime/webhook/record_poll.h"
 
 /// For tenant_host.cpp and tenant_handover.cpp only.
 namespace voicectl::runtime {
@@ -92,6 +93,7 @@ struct TenantHost::Inner {
   TenantScope scope;
   CallDeliverer calls;
   RecordNews news;
+  RecordPoll poll;
   /// Replaced clients whose requests may still be under way.
   std::vector<std::shared_ptr<ultravox::UltravoxClient>> old_clients;
   CallEvents events;

@@ -66,11 +66,12 @@ void WebhookApi::take_call_event(const std::shared_ptr<Exchange>& exchange) {
     return;
   }
   const HttpRequest& request = exchange->request();
+  const WallTime now = scope_.clock.now();
   const Status verified =
-      verify_signature(scope_.config->webhook_secrets,
+      verify_signature(scope_.config->webhook_secrets.at(now),
                        {request.body, request.header(ultravox::kTimestampHeader).value_or(""),
                         request.header(ultravox::kSignatureHeader).value_or("")},
-                       scope_.clock.now());
+                       now);
   note_proof(scope_, *exchange, verified.has_error() ? Proof::kWrong : Proof::kRight);
   if (verified.has_error()) {
     exchange->refuse(401, "unauthorized", "cannot accept the webhook: it is not signed by us");

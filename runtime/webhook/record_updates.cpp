@@ -82,14 +82,16 @@ Result<RecordUpdate> parse_record_update(std::string_view text) {
   return update;
 }
 
-bool is_news(const KeptRecord& kept, const RecordUpdate& update) {
+bool says_otherwise(const KeptRecord& kept, const RecordUpdate& update) {
   const Json data = data_of(kept);
-  if (!update.modified.empty()) {
-    return update.modified > string_or(data, "modified", "");
-  }
   const bool same_time =
       !update.estimated_time || integer_or(data, "estimated_time", -1) == *update.estimated_time;
   return string_or(data, "status", "") != update.status || !same_time;
+}
+
+bool is_news(const KeptRecord& kept, const RecordUpdate& update) {
+  return update.modified.empty() ? says_otherwise(kept, update)
+                                 : update.modified > string_or(data_of(kept), "modified", "");
 }
 
 Change change_for(const KeptRecord& kept, const RecordUpdate& update, const Session& session) {

@@ -39,6 +39,9 @@ struct RecordUpdate {
 /// ERRORS: kInvalidArgument.
 Result<RecordUpdate> parse_record_update(std::string_view body);
 
+/// Whether the record says something else than the update: nobody wants to hear the same again.
+bool says_otherwise(const KeptRecord& kept, const RecordUpdate& update);
+
 /// Whether the record does not know it yet: what is older than what it knows is no news, in
 /// whatever order they come.
 bool is_news(const KeptRecord& kept, const RecordUpdate& update);

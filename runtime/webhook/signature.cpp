@@ -2,6 +2,7 @@
 #include "runtime/webhook/signature.h"
 
 #include <string>
+#include <vector>
 
 #include "base/crypto.h"
 #include "runtime/ultravox/timestamp.h"
@@ -36,7 +37,7 @@ Error refuse(std::string_view why) {
 
 }  // namespace
 
-Status verify_signature(const std::vector<Secret>& secrets,
+Status verify_signature(std::span<const Secret> secrets,
                         const SignedMessage& message,
                         WallTime now) {
   if (message.timestamp.empty() || message.signatures.empty()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -26,7 +26,7 @@ struct SignedMessage {
 ///
 /// The signature is the hexadecimal HMAC-SHA256 of the body followed by the timestamp's text.
 /// ERRORS: kPermissionDenied; which part was wrong is told only to the log, never to the sender.
-Status verify_signature(const std::vector<Secret>& secrets,
+Status verify_signature(std::span<const Secret> secrets,
                         const SignedMessage& message,
                         WallTime now);
 

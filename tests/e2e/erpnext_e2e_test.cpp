@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 #include <optional>
 
@@ -40,6 +41,30 @@ class ErpnextE2e : public ::testing::Test {
     return show.out;
   }
 
+  /// As /dev/faults takes it: "mute", "off".
+  void set_fault(const std::string& word) const {
+    const Finished set = run({"/usr/bin/curl", "-sf", "-d", json{{"status", word}}.dump(),
+                              fmt::format("http://127.0.0.1:{}/dev/faults", site_port)});
+    EXPECT_EQ(set.code, 0) << set.out << set.err;
+  }
+  /// How many orders are at the site.
+  std::size_t orders_at_site() const {
+    const Finished told =
+        run({"/usr/bin/curl", "-sf", fmt::format("http://127.0.0.1:{}/dev/documents", site_port)});
+    const json documents = json::parse(told.out, nullptr, false);
+    return documents.is_object() ? documents.value("Voice Restaurant Order", json()).size() : 0;
+  }
+  /// How often the session says it.
+  std::size_t told_in(const std::string& session, const std::string& event) const {
+    const std::string text = platform.voicectl({"session", "show", session, "-o", "json"}).out;
+    const std::string wanted = "\"" + event + "\"";
+    std::size_t count = 0;
+    for (std::size_t at = text.find(wanted); at != text.npos; at = text.find(wanted, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+
   Platform platform;
   int site_port = free_port();
   std::optional<Running> site;
@@ -65,6 +90,31 @@ TEST_F(ErpnextE2e, LearnsOfOrdersThatTheAgentPlacedAtTheSiteItself) {
   const Finished leaked =
       run({"grep", "-rlE", "own-canary|tool-canary|hook-canary", platform.workspace() + "/log"});
   EXPECT_NE(leaked.code, 0) << leaked.out;
+}
+
+TEST_F(ErpnextE2e, AnInstanceThatIsKilledBetweenTheSitesWriteAndOurNoteOfItOrdersOnce) {
+  constexpr int kMostLooks = 3000;
+  platform.write_file(restaurant("luigi", "served"));
+  platform.up();
+  for (std::size_t round = 1; round <= 3; ++round) {
+    // The site does what it is asked, and nobody learns of it.
+    set_fault("mute");
+    const std::string session = platform.call("luigi").value("session_id", "");
+    for (int i = 0; i < kMostLooks && orders_at_site() < round; ++i) {
+    }
+    ASSERT_EQ(orders_at_site(), round);
+    ASSERT_EQ(told_in(session, "order.created"), 0U);
+
+    const int pid = platform.pid_of_instance("shared-0");
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    ASSERT_TRUE(wait_for_end(pid));
+    set_fault("off");
+    for (int i = 0; i < kMostLooks && told_in(session, "order.created") == 0; ++i) {
+    }
+
+    EXPECT_EQ(told_in(session, "order.created"), 1U);
+    EXPECT_EQ(orders_at_site(), round);
+  }
 }
 
 TEST_F(ErpnextE2e, IsRefusedByNameWhereThePlatformAllowsNoSuchAddress) {

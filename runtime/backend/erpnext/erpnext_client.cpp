@@ -175,6 +175,17 @@ void ErpnextClient::find(const std::string& doctype,
        "", std::move(done));
 }
 
+void ErpnextClient::read(const std::string& doctype,
+                         const std::vector<std::string>& names,
+                         OnAnswer done) {
+  const Json filters = {{"name", "in", names}, {"company", "=", settings_.company}};
+  send("GET",
+       fmt::format("/api/resource/{}?filters={}&fields={}&limit_page_length={}",
+                   url_escaped(doctype), url_escaped(dump_json(filters)), url_escaped(R"(["*"])"),
+                   names.size()),
+       "", std::move(done));
+}
+
 void ErpnextClient::send(std::string method,
                          const std::string& path,
                          std::string body,

@@ -68,6 +68,10 @@ class ErpnextClient {
             const std::string& value,
             OnAnswer done);
 
+  /// Those of these documents of the company that are there: a JSON array. REQUIRES: few names, all
+  /// go into the address.
+  void read(const std::string& doctype, const std::vector<std::string>& names, OnAnswer done);
+
   /// How long the site still asks to be left alone; zero if it does not.
   Duration quiet_for() const;
   const ErpnextFigures& figures() const { return figures_; }

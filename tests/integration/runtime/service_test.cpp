@@ -4,12 +4,12 @@
 #include <fmt/core.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "runtime/control/protocol.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
-#include "tests/support/silent_sink.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -62,6 +62,13 @@ class Daemon {
   bool gone_ = false;
 };
 
+class LineSink final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
+
+  std::vector<std::string> lines;
+};
+
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
@@ -97,7 +104,7 @@ class ServiceTest : public ::testing::Test {
 
   TempDir folder_;
   RuntimeFixture world_;
-  SilentSink sink_;
+  LineSink sink_;
   Log log_{sink_, world_.clock};
   UniqueFd unix_listener_;
   FreePort port_ = bind_free_port();
@@ -210,6 +217,14 @@ TEST_F(ServiceTest, ShowsRetriesAndDropsWhatATenantOwes) {
     return Json::parse(listed).at("entries").size() == 2;
   }));
   EXPECT_THAT(listed, HasSubstr("ultravox.hang_up"));
+  EXPECT_THAT(daemon.ask(control::request::kStats, {{"sample", true}}).body,
+              HasSubstr(R"("outbox_dead":{"count":2,"entry":2,"given_up":2,)"
+                        R"("kind":"ultravox.hang_up"})"));
+  EXPECT_EQ(std::count_if(sink_.lines.begin(), sink_.lines.end(),
+                          [](const std::string& line) {
+                            return line.find("outbox.dead tenant=acme") != line.npos;
+                          }),
+            2);
   const Json first = {{"tenant", "acme"}, {"entry", 1}};
   EXPECT_THAT(daemon.ask(control::request::kShowOutbox, first).body,
               HasSubstr(R"("payload":{"call_id":"call-1"})"));

@@ -186,6 +186,22 @@ TEST_F(TenantCommandsTest, AnOverlapThatIsNoLengthIsRefused) {
   EXPECT_EQ(run({"tenant", "key", "create", "acme", "--expires", "-1"}), ExitCode::kUsage);
 }
 
+TEST_F(TenantCommandsTest, ARotatedSecretIsNotShownButWhenTheFormerOnesEnd) {
+  daemon_.answer("POST /v1/tenants/acme/secrets/rotate",
+                 Json{{"tenant", "acme"}, {"accepted_until", "2026-11-22T09:30:00.000Z"}});
+
+  EXPECT_EQ(run({"tenant", "secret", "rotate", "acme", "--overlap", "2h"}), ExitCode::kOk);
+
+  EXPECT_EQ(out(),
+            "New calls of acme have another webhook secret. What was signed with the former one is "
+            "accepted until 2026-11-22T09:30:00.000Z.\n");
+  EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/secrets/rotate")["overlap"], 7200);
+  EXPECT_EQ(run({"tenant", "secret", "rotate", "acme", "-o", "json"}), ExitCode::kOk);
+  EXPECT_EQ(daemon_.body_of("POST /v1/tenants/acme/secrets/rotate")["overlap"], 24 * 3600);
+  EXPECT_THAT(out(), HasSubstr(R"("accepted_until": "2026-11-22T09:30:00.000Z")"));
+  EXPECT_EQ(run({"tenant", "secret", "rotate", "acme", "--overlap", "soon"}), ExitCode::kUsage);
+}
+
 TEST_F(TenantCommandsTest, AKeyIsMadeWithAnEnd) {
   daemon_.answer("POST /v1/tenants/acme/keys",
                  Json{{"id", "k1"}, {"scope", "widget"}, {"key", "vck_x"}, {"expires_at", "2027"}});

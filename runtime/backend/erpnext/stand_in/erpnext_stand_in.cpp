@@ -4,6 +4,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -50,6 +52,24 @@ Json ticket_of(const Json& parameters) {
   document["priority"] = parameters.value("priority", "Medium");
   document["expected_resolution_minutes"] = 240;
   return document;
+}
+
+/// [field, "=", text] or [field, "in", [text, ...]].
+bool fits_filter(const Json& document, const Json& filter) {
+  const std::string value = string_or(document, filter.at(0).get<std::string>(), "");
+  const Json& wanted = filter.at(2);
+  return wanted.is_array() ? std::find(wanted.begin(), wanted.end(), Json(value)) != wanted.end()
+                           : wanted == Json(value);
+}
+
+/// Frappe gives 20 unless told otherwise, and all for 0.
+std::size_t limit_of(const HttpRequest& request) {
+  const auto given = request.query.find("limit_page_length");
+  std::size_t limit = 20;
+  if (given != request.query.end()) {
+    (void)std::from_chars(given->second.data(), given->second.data() + given->second.size(), limit);
+  }
+  return limit == 0 ? SIZE_MAX : limit;
 }
 
 }  // namespace
@@ -285,19 +305,20 @@ HttpResponse ErpnextStandIn::list(const std::string& doctype, const HttpRequest&
   if (filters.has_error() || !filters->is_array()) {
     return failure(500, "JSONDecodeError");
   }
+  const std::size_t limit = limit_of(request);
   Json found = Json::array();
   for (const Json& filter : *filters) {
-    if (options_.doctypes.at(doctype).count(filter.at(0).get<std::string>()) == 0) {
+    const std::string field = filter.at(0).get<std::string>();
+    if (field != "name" && options_.doctypes.at(doctype).count(field) == 0) {
       return failure(417, "DataError", "Field not permitted in query");
     }
   }
   for (const Json& document : documents_[doctype]) {
     bool fits = true;
     for (const Json& filter : *filters) {
-      fits = fits && string_or(document, filter.at(0).get<std::string>(), "") ==
-                         filter.at(2).get<std::string>();
+      fits = fits && fits_filter(document, filter);
     }
-    if (fits) {
+    if (fits && found.size() < limit) {
       found.push_back(document);
     }
   }

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "runtime/redis/redis_store.h"
 #include "runtime/session/embedded_store.h"
+#include "tests/integration/runtime/data/tenant_turns.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -17,12 +18,28 @@ namespace {
 /// Turns that are decided before the first of them is acknowledged: they share commits.
 constexpr std::uint64_t kUnderWay = 4;
 
-/// One turn: a session, its event, an effect to be delivered, and the turn before it delivered.
-StoreBatch batch_of(std::uint64_t turn) {
+/// The session of a turn, as it is after a later one.
+Session session_of(std::uint64_t of, std::uint64_t turn) {
   const TenantId tenant = *TenantId::parse("acme");
-  Session session(make_session_id(tenant, "0123456789ab" + std::to_string(100000 + turn)), tenant);
-  session.created_at = WallTime(std::chrono::milliseconds(1'800'000'000'000 + turn));
+  Session session(make_session_id(tenant, "0123456789ab" + std::to_string(100000 + of)), tenant);
+  session.created_at = turns::kBegin + std::chrono::milliseconds(of);
   session.last_seq = 1;
+  if (of < turn) {
+    session.status = SessionStatus::kCompleted;
+    session.end_time = turns::kBegin + std::chrono::milliseconds(of + 1);
+    session.duration = turns::duration_of(of);
+    session.tool_calls = turns::tool_calls_of(of);
+  }
+  if (of + 1 < turn) {
+    session.billed_duration = turns::billed_of(of);
+  }
+  return session;
+}
+
+/// One turn: a session, its event, an effect to be delivered, the turn before it delivered, and the
+/// usage of the two sessions before it.
+StoreBatch batch_of(std::uint64_t turn) {
+  const Session session = session_of(turn, turn);
   StoreBatch batch;
   batch.at = session.created_at;
   batch.events = {{session.session, 1, turn, "session.created", batch.at, "{}"}};
@@ -36,7 +53,9 @@ StoreBatch batch_of(std::uint64_t turn) {
   if (turn > 1) {
     batch.outbox_done = {turn - 1};
   }
-  batch.sessions.push_back(std::move(session));
+  for (std::uint64_t of = turn > 2 ? turn - 2 : 1; of <= turn; ++of) {
+    batch.sessions.push_back(session_of(of, turn));
+  }
   return batch;
 }
 
@@ -45,16 +64,15 @@ class Writer {
   Writer(AsioReactor& reactor, SessionStore& store) : reactor_(reactor), store_(store) {}
 
   void begin() {
-    store_.open(WallTime(std::chrono::milliseconds(1'800'000'000'000)),
-                [this](const Result<StoreContents>& contents) {
-                  if (contents.has_error()) {
-                    give_up(contents.error());
-                    return;
-                  }
-                  for (std::uint64_t i = 0; i < kUnderWay; ++i) {
-                    decide();
-                  }
-                });
+    store_.open(turns::kBegin, [this](const Result<StoreContents>& contents) {
+      if (contents.has_error()) {
+        give_up(contents.error());
+        return;
+      }
+      for (std::uint64_t i = 0; i < kUnderWay; ++i) {
+        decide();
+      }
+    });
   }
   int exit_code() const { return exit_code_; }
 

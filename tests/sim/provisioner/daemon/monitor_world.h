@@ -35,9 +35,12 @@ class MonitorSim : public DaemonWorld {
     watch_ = std::make_unique<SimWatch>(daemon());
     watch_->watch.feed().start();
   }
-  void restart_daemon() {
+  void kill_daemon_and_watch() {
     watch_.reset();
     kill_daemon();
+  }
+  void restart_daemon() {
+    kill_daemon_and_watch();
     start_daemon();
     watch();
   }

@@ -47,9 +47,6 @@ class SimulatedTenant {
   std::vector<std::string> event_types() const;
   Session session() const { return disk.sessions.begin()->second; }
 
- private:
-  void transport(const HttpCall& call, const Completion<HttpResponse>& done);
-
   struct Process {
     explicit Process(SimulatedTenant& tenant);
     SimReactorView loop;
@@ -63,9 +60,10 @@ class SimulatedTenant {
     SessionArchive archive;
     ToolDispatch dispatch;
   };
-
- public:
   std::optional<Process> process_;
+
+ private:
+  void transport(const HttpCall& call, const Completion<HttpResponse>& done);
 };
 
 }  // namespace voicectl::runtime

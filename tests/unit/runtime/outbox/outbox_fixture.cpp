@@ -48,7 +48,9 @@ OutboxTest::Process::Process(OutboxTest& test)
       book({loop, test.clock_, test.random_, store, hub, *InstanceId::parse("shared-0")},
            {[this](const Error&, std::optional<Duration>) { outbox->stop(); },
             [this](const StoreContents& contents) { outbox->resume(contents); }}) {
-  outbox.emplace(Outbox::Deps{loop, test.clock_, test.random_, store, book});
+  outbox.emplace(
+      Outbox::Deps{loop, test.clock_, test.random_, store, book,
+                   [&test](const OutboxEntry& entry) { test.told_dead_.push_back(entry.id); }});
   outbox->add("erp.", test.side_);
   outbox->add("uv.", test.other_side_);
 }

@@ -90,6 +90,8 @@ class OutboxTest : public ::testing::Test {
   };
   std::optional<Process> process_;
   std::vector<Status> outcomes_;
+  /// Of whom somebody was told that they are dead.
+  std::vector<std::uint64_t> told_dead_;
 };
 
 }  // namespace voicectl::runtime

@@ -161,6 +161,38 @@ TEST_F(OutboxTest, GivesUpAtOnceWhatWillNeverSucceed) {
   EXPECT_EQ(process_->outbox->pending(), 0U);
 }
 
+TEST_F(OutboxTest, TellsOfADeadOneOnceAndCountsThoseThatAreThere) {
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kRefused); };
+  decide("a");
+  decide("b", "", "erp.other");
+  world_.advance(1h);
+
+  EXPECT_THAT(told_dead_, ElementsAre(1, 2));
+  DeadEffects dead = process_->outbox->dead();
+  EXPECT_EQ(dead.count, 2U);
+  EXPECT_EQ(dead.newest, 2U);
+  EXPECT_EQ(dead.kind, "erp.other");
+  EXPECT_EQ(dead.given_up, 2U);
+  kill();
+  start();
+  dead = process_->outbox->dead();
+  EXPECT_EQ(dead.count, 2U);
+  EXPECT_EQ(dead.given_up, 0U);
+  EXPECT_THAT(told_dead_, ElementsAre(1, 2)) << "told of what was known before";
+}
+
+TEST_F(OutboxTest, TellsNobodyOfADeathThatIsNotOnDisk) {
+  side_.answer = [](const OutboxEntry&) { return failed(Verdict::kRefused); };
+  side_.takes = 1s;
+  decide("a");
+  world_.settle();
+  process_->store.fail_next_commit(Error(ErrorCode::kUnavailable, "cannot write"));
+  world_.advance(1s);
+
+  EXPECT_THAT(told_dead_, IsEmpty());
+  EXPECT_EQ(process_->outbox->dead().count, 0U);
+}
+
 TEST_F(OutboxTest, LetsTheNextOfASessionPassADeadOne) {
   side_.answer = [](const OutboxEntry& entry) {
     return entry.idempotency_key == "1" ? failed(Verdict::kRefused) : DeliveryOutcome{};

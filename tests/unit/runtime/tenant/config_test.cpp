@@ -110,7 +110,7 @@ TEST(TenantConfigTest, ReadsWhatTheDaemonWrites) {
   EXPECT_EQ(config->tenant.str(), "acme");
   EXPECT_EQ(config->generation.value, 7U);
   EXPECT_EQ(config->base_url, "https://acme.qastco.com:8443");
-  EXPECT_THAT(config->webhook_secrets, SizeIs(2));
+  EXPECT_THAT(config->webhook_secrets.all, SizeIs(2));
   EXPECT_EQ(config->limits.concurrent, 3U);
   EXPECT_EQ(config->limits.per_month, 100U);
   EXPECT_EQ(config->limits.duration, std::chrono::seconds(60));
@@ -170,6 +170,32 @@ TEST(TenantConfigTest, RefusesToRunWithoutSecrets) {
 
     EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument)) << secrets;
   }
+}
+
+TEST(TenantConfigTest, ASecretThatWasRotatedIsAcceptedUntilItsEnd) {
+  Json document = a_document();
+  document["secrets"]["webhook_secrets"] = *parse_json(R"([{"secret":"gone"},
+      {"secret":"oldest","accepted_until_ms":1000}, "new",
+      {"secret":"old","accepted_until_ms":2000}, {"accepted_until_ms":9000}, 7])");
+  const auto at = [](int ms) { return WallTime(std::chrono::milliseconds(ms)); };
+
+  const Result<TenantConfig> config = parse(document);
+
+  ASSERT_THAT(config, IsOk());
+  const WebhookSecrets& secrets = config->webhook_secrets;
+  EXPECT_EQ(secrets.newest().reveal(), "new");
+  EXPECT_THAT(secrets.at(at(999)), SizeIs(3));
+  EXPECT_THAT(secrets.at(at(1000)), SizeIs(2));
+  EXPECT_EQ(secrets.at(at(1999)).back().reveal(), "old");
+  EXPECT_THAT(secrets.at(at(2000)), SizeIs(1));
+}
+
+TEST(TenantConfigTest, SecretsThatAllHaveAnEndAreNone) {
+  Json document = a_document();
+  document["secrets"]["webhook_secrets"] =
+      *parse_json(R"([{"secret":"old","accepted_until_ms":9000000000000}])");
+
+  EXPECT_THAT(parse(document), FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST(TenantConfigTest, RefusesWhatItCannotMean) {

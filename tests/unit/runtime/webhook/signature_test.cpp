@@ -49,7 +49,7 @@ TEST(SignatureTest, RefusesAChangedBody) {
 }
 
 TEST(SignatureTest, RefusesOtherSecrets) {
-  EXPECT_THAT(verify_signature({Secret("x")}, {kBody, kTimestamp, kSignature}, at({})),
+  EXPECT_THAT(verify_signature(std::vector{Secret("x")}, {kBody, kTimestamp, kSignature}, at({})),
               FailsWith(ErrorCode::kPermissionDenied));
   EXPECT_THAT(verify_signature({}, {kBody, kTimestamp, kSignature}, at({})),
               FailsWith(ErrorCode::kPermissionDenied));
