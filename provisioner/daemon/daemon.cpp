@@ -148,8 +148,8 @@ Daemon::Daemon(const DaemonSeams& seams, DaemonOptions options, LoadedState load
   keys_ = std::make_unique<ApiKeys>(ApiKeys::Deps{seams_.reactor, registry_, recorded_, *loop_,
                                                   files_, *instances_, events_, seams_.random,
                                                   seams_.wall, key_records_});
-  secrets_ = std::make_unique<WebhookSecretRotation>(WebhookSecretRotation::Deps{
-      seams_.reactor, recorded_, *loop_, files_, events_, seams_.wall});
+  secrets_ = std::make_unique<WebhookSecretRotation>(
+      WebhookSecretRotation::Deps{seams_.reactor, recorded_, *loop_, files_, events_, seams_.wall});
   upgrade_ = std::make_unique<UpgradeDriver>(UpgradeDriver::Deps{
       seams_.reactor, *loop_, recorded_, *instances_, programs_, seams_.probe, events_, seams_.wall,
       options_.paths, options_.launch.program, seams_.installed_fingerprint});

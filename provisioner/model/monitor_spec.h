@@ -41,8 +41,8 @@ struct LoadMarks {
   std::optional<ExtraMarks> p99_ms{};
   /// Requests that are being answered at a time.
   std::optional<ExtraMarks> in_flight{};
-  /// How long a tenant must be busy before it is promoted: longer than a burst of callers. 0: at the
-  /// first sample at a mark.
+  /// How long a tenant must be busy before it is promoted: longer than a burst of callers. 0: at
+  /// the first sample at a mark.
   std::chrono::seconds high_dwell{60};
   friend bool operator==(const LoadMarks&, const LoadMarks&) = default;
 };

@@ -44,8 +44,8 @@ DesiredState held_back(const DesiredState& desired,
 /// Of `held` those whose making had been begun: there is nothing yet that could be kept as it is.
 std::set<TenantId> begun_among(const std::set<TenantId>& held, const Snapshot& snapshot);
 
-/// `forecast`, which is of all tenants side by side, when they go in so many batches: with the pauses
-/// between them, and with what is not known of the rest.
+/// `forecast`, which is of all tenants side by side, when they go in so many batches: with the
+/// pauses between them, and with what is not known of the rest.
 EffectForecast rolled_out(EffectForecast forecast, std::size_t batches, const RolloutSpec& spec);
 
 /// As render_plan_json(), with how it is rolled out.

@@ -92,8 +92,8 @@ inline constexpr std::string_view kPing = "ping";
 /// "in_flight" (requests being answered), "events_total" (passed on), "memory" (bytes held, as far
 /// as that can be said), "latency" (of requests since the last sample: [bucket, count, ...], see
 /// base/latency_histogram.h), "outbox_dead" {"count","entry","kind","given_up"} if effects wait for
-/// an operator (the newest, and how many were given up here), and on the first page beside "tenants" with "loop_lag", how late the
-/// loop was since the last sample.
+/// an operator (the newest, and how many were given up here), and on the first page beside
+/// "tenants" with "loop_lag", how late the loop was since the last sample.
 inline constexpr std::string_view kStats = "stats";
 /// {}: close everything and exit 0 within the grace of the daemon. Answered before it begins.
 inline constexpr std::string_view kStop = "stop";

@@ -23,7 +23,8 @@ class DemoE2e : public ::testing::Test {
  protected:
   /// The demo ends what it has started, unless it is ended itself.
   void TearDown() override {
-    (void)run({bin() + "/voicectl", "down", "--workspace", workspace(), "--purge", "--yes"});
+    (void)run({bin() + "/voicectl", "down", "--workspace", workspace(), "--purge", "--yes",
+               "--confirm=ws"});
   }
   static std::string bin() { return VOICECTL_BIN; }
   static std::string source(const std::string& path) {

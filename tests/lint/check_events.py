@@ -6,7 +6,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-RECORDED = re.compile(r'events_?(?:\(\))?\.add\(\s*"([a-z_]+\.[a-z_]+)"')
+RECORDED = re.compile(r'(?:events_?(?:\(\))?\.|^ *)add\(\s*"([a-z_]+\.[a-z_]+)"', re.MULTILINE)
 EDGE = re.compile(r'return "(edge\.[a-z_]+)"')
 # Names that are put together of two parts.
 COMPOSED = {"monitor.would_": {"monitor.would_promote", "monitor.would_demote"}}

@@ -4,8 +4,8 @@
 // message that it sends on a message socket, after each that it receives there, and before and
 // after each flush of a file. They are counted while the file VOICECTL_TEST_ARMED names is there.
 // If VOICECTL_TEST_DISK names a folder where an ext4 is mounted, that loses its power first.
-#include <fcntl.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>

@@ -131,8 +131,7 @@ TEST_F(PowerLossTest, TheRegistryLosesNothingAtAnyFlushOfItsFile) {
     Child writer({"/usr/bin/env", "LD_PRELOAD=" VOICECTL_DIE_AT,
                   "ASAN_OPTIONS=verify_asan_link_order=0", "VOICECTL_TEST_ARMED=" + image_,
                   "VOICECTL_TEST_DISK=" + mount_point_,
-                  "VOICECTL_TEST_DIE_AT=" + std::to_string(point), VOICECTL_REGISTRY_WRITER,
-                  path});
+                  "VOICECTL_TEST_DIE_AT=" + std::to_string(point), VOICECTL_REGISTRY_WRITER, path});
     last = read_turns(writer, INT64_MAX);
     ASSERT_EQ(writer.wait(), 128 + SIGKILL);
     ASSERT_NO_FATAL_FAILURE(restart_machine());

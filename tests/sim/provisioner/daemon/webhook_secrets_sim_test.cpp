@@ -195,7 +195,8 @@ TEST_F(WebhookSecretsSim, AnInstanceThatDoesNotObeyGetsItLaterAndSoIsTold) {
   const Result<WallTime> refused = rotate();
 
   EXPECT_THAT(refused, FailsWith(ErrorCode::kUnavailable));
-  EXPECT_THAT(refused.error().text(), HasSubstr("cannot use the new webhook secret of 'alpha' yet"));
+  EXPECT_THAT(refused.error().text(),
+              HasSubstr("cannot use the new webhook secret of 'alpha' yet"));
   EXPECT_EQ(taken_.newest().reveal(), former);
   pass(5s);
   refuses_ = false;

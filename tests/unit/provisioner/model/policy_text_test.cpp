@@ -59,7 +59,8 @@ TEST(PolicyTextTest, KeepsSomeMemoryForThePoolUnlessToldOtherwise) {
     return parse_policy({"policy.yaml", text}).value().reserve;
   };
   EXPECT_EQ(reserve("monitor: {mode: on}"), (PoolReserve{Bytes{256U << 20}, MilliCpu{0}}));
-  EXPECT_EQ(reserve("monitor: {reserve: {cpu: 500}}"), (PoolReserve{Bytes{256U << 20}, MilliCpu{500}}));
+  EXPECT_EQ(reserve("monitor: {reserve: {cpu: 500}}"),
+            (PoolReserve{Bytes{256U << 20}, MilliCpu{500}}));
   EXPECT_EQ(reserve("monitor: {reserve: {memory_mib: 0}}"), (PoolReserve{Bytes{0}, MilliCpu{0}}));
   EXPECT_THAT(problem("monitor: {reserve: {memory_mib: -1}}"), HasSubstr("memory_mib"));
   EXPECT_THAT(problem("monitor: {reserve: {memory: 5}}"), HasSubstr("memory_mib"));
