@@ -64,7 +64,8 @@ struct SimWatch {
                        0,
                        [this] { return watch.load(); },
                        [this] { return watch.liveness().missed(); },
-                       watch.edge()})
+                       watch.edge(),
+                       [] { return HostUsage{}; }})
         .status();
   }
   SimWatch(const SimWatch&) = delete;
