@@ -57,7 +57,7 @@ class ErpnextE2e : public ::testing::Test {
   /// How often the session says it.
   std::size_t told_in(const std::string& session, const std::string& event) const {
     const std::string text = platform.voicectl({"session", "show", session, "-o", "json"}).out;
-    const std::string wanted = "\"" + event + "\"";
+    const std::string wanted = "\"type\": \"" + event + "\"";
     std::size_t count = 0;
     for (std::size_t at = text.find(wanted); at != text.npos; at = text.find(wanted, at + 1)) {
       ++count;
@@ -112,7 +112,8 @@ TEST_F(ErpnextE2e, AnInstanceThatIsKilledBetweenTheSitesWriteAndOurNoteOfItOrder
     for (int i = 0; i < kMostLooks && told_in(session, "order.created") == 0; ++i) {
     }
 
-    EXPECT_EQ(told_in(session, "order.created"), 1U);
+    EXPECT_EQ(told_in(session, "order.created"), 1U)
+        << platform.voicectl({"session", "show", session, "-o", "json"}).out;
     EXPECT_EQ(orders_at_site(), round);
   }
 }

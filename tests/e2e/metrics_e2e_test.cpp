@@ -195,7 +195,7 @@ TEST_F(MetricsE2e, TheRealExpositionIsGoodAndHasAllThatRulesAndDashboardAskFor) 
   ASSERT_TRUE(platform.call("mario-pizza").is_object());
   // Decided once everybody was seen: the round after the next look.
   Running watching({Platform::bin("voicectl"), "--socket", platform.run_folder() + "/control.sock",
-                    "policy", "record", platform.path("load"), "--interval", "5s", "--for", "6s"});
+                    "policy", "record", platform.path("load"), "--interval", "5s", "--for", "11s"});
   ASSERT_EQ(watching.finish().code, 0);
 
   const std::string metrics = platform.voicectl({"metrics"}).out;
