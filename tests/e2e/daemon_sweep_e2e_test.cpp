@@ -143,7 +143,8 @@ class DaemonSweepE2e : public CallersE2e {
   /// Of those that run now, all that serve `tenant`.
   std::vector<std::string> owners_now(const std::string& tenant) const {
     std::vector<std::string> out;
-    for (const json& one : platform.voicectl_json({"ps"})["instances"]) {
+    const json seen = platform.voicectl_json({"ps"});
+    for (const json& one : seen["instances"]) {
       const std::string metrics = metrics_at(one.value("port", 0));
       if (metrics.find(fmt::format("voicectl_connections{{tenant=\"{}\"}}", tenant)) !=
           std::string::npos) {
@@ -285,7 +286,8 @@ TEST_F(DaemonSweepE2e, ADaemonThatDiesAnywhereInAnUpgradeEndsWithOneProgram) {
   };
   scenario.check = [&] {
     std::set<std::string> programs;
-    for (const json& one : platform.voicectl_json({"ps"})["instances"]) {
+    const json seen = platform.voicectl_json({"ps"});
+    for (const json& one : seen["instances"]) {
       std::error_code problem;
       programs.insert(
           std::filesystem::read_symlink(fmt::format("/proc/{}/exe", one.value("pid", -1)), problem)

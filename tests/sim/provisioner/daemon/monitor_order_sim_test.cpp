@@ -130,14 +130,15 @@ TEST_F(MonitorSim, LeavesThePoolWhatIsKeptForIt) {
   apply(a_platform());
   host().usage.memory_free = Bytes{100 << 20};
   machine.sim.advance(60s);
-  EXPECT_EQ(host().looks, 0U) << "nobody is busy";
+  const std::size_t idle = host().looks;
+  EXPECT_LE(idle, 5U) << "once a minute for its history, and never for anybody who is not busy";
 
   set_sessions("alpha", 25);
   machine.sim.advance(180s);
   EXPECT_THAT(holders("alpha"), ElementsAre(HasSubstr("shared-")));
   EXPECT_EQ(rule_of("alpha"), PromotionRule::kReserve);
-  EXPECT_GT(host().looks, 10U);
-  EXPECT_LE(host().looks, 30U) << "once a round, since the dwell was over";
+  EXPECT_GT(host().looks, idle + 10);
+  EXPECT_LE(host().looks, idle + 33) << "once a round, since the dwell was over";
   EXPECT_THAT(metrics(), HasSubstr("voicectl_monitor_decisions{rule=\"reserve\"} 1\n"));
 
   host().usage.memory_free = Bytes{1 << 30};
@@ -175,24 +176,24 @@ class CooldownSim : public MonitorSim {
 };
 
 TEST_F(CooldownSim, GoesOnInTheNextDaemonAfterAPromotion) {
-  restart_daemon();
+  restart_daemon();  // which takes a minute
 
-  machine.sim.advance(540s);
+  machine.sim.advance(480s);
   EXPECT_THAT(holders("alpha"), ElementsAre("dedicated-alpha"));
   EXPECT_EQ(rule_of("alpha"), PromotionRule::kCooldown);
-  machine.sim.advance(60s);
+  machine.sim.advance(90s);
   EXPECT_THAT(holders("alpha"), ElementsAre(HasSubstr("shared-")));
 }
 
 TEST_F(CooldownSim, GoesOnInTheNextDaemonAfterADemotion) {
-  machine.sim.advance(620s);
+  machine.sim.advance(640s);
   ASSERT_THAT(holders("alpha"), ElementsAre(HasSubstr("shared-")));
   set_sessions("alpha", 25);
-  restart_daemon();
+  restart_daemon();  // which takes a minute
 
-  machine.sim.advance(540s);
+  machine.sim.advance(480s);
   EXPECT_THAT(holders("alpha"), ElementsAre(HasSubstr("shared-")));
-  machine.sim.advance(80s);
+  machine.sim.advance(140s);
   EXPECT_THAT(holders("alpha"), ElementsAre("dedicated-alpha"));
 }
 
