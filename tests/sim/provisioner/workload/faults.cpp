@@ -60,12 +60,11 @@ void World::crash_in_hand_over(const Op& op) {
 void World::lose_power(RunFolder run) {
   kill_daemon();
   loss_.reset();
-  for (const auto& [name, instance] : stored().instances) {
-    if (machine_.instances.is_running(name.str())) {
-      machine_.instances.crash(name.str());
-    }
-  }
   machine_.holder.crash();
+  // Whether it is recorded or not.
+  for (const ProcessIdentity& who : machine_.processes.running()) {
+    machine_.processes.end(who, FakeProcesses::killed_by(SIGKILL));
+  }
   machine_.sim.settle();
   machine_.processes.reboot();
   machine_.edge.served.reset();
