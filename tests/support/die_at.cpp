@@ -5,16 +5,15 @@
 // after each flush of a file. They are counted while the file VOICECTL_TEST_ARMED names is there.
 // If VOICECTL_TEST_DISK names a folder where an ext4 is mounted, that loses its power first.
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
+
+#include "tests/support/power/ext4_shutdown.h"
 
 namespace {
 
@@ -25,24 +24,17 @@ Function real(const char* name) {
   return reinterpret_cast<Function>(::dlsym(RTLD_NEXT, name));
 }
 
-void cut_power() {
-  static const char* const disk = ::getenv("VOICECTL_TEST_DISK");
-  const int folder = disk == nullptr ? -1 : ::open(disk, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    constexpr auto kShutdown = _IOR('X', 125, std::uint32_t);
-    std::uint32_t no_log_flush = 2;
-    (void)::ioctl(folder, kShutdown, &no_log_flush);  // whether it works, another test shows
-  }
-}
-
 void pass_point() {
   static const char* const armed = ::getenv("VOICECTL_TEST_ARMED");
   static const char* const wanted = ::getenv("VOICECTL_TEST_DIE_AT");
+  static const char* const disk = ::getenv("VOICECTL_TEST_DISK");
   if (armed == nullptr || wanted == nullptr || ::access(armed, F_OK) != 0) {
     return;
   }
   if (++passed == ::atol(wanted)) {
-    cut_power();
+    if (disk != nullptr) {
+      (void)voicectl::cut_power_of(disk);  // the test looks whether it is gone
+    }
     ::kill(::getpid(), SIGKILL);
     // Nothing of this thread follows, whenever the signal comes.
     while (true) {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/power/power_loss.h"
 
-#include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdint>
-
 #include "tests/support/power/child.h"
+#include "tests/support/power/ext4_shutdown.h"
 
 namespace voicectl {
 
@@ -37,13 +34,7 @@ void PowerLossTest::unmount() {
 }
 
 void PowerLossTest::cut_power() {
-  const int fd = ::open(mount_point_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  ASSERT_GE(fd, 0);
-  constexpr auto kShutdown = _IOR('X', 125, std::uint32_t);
-  std::uint32_t no_log_flush = 2;
-  const int outcome = ::ioctl(fd, kShutdown, &no_log_flush);
-  ::close(fd);
-  if (outcome != 0) {
+  if (!cut_power_of(mount_point_.c_str())) {
     GTEST_SKIP() << "SKIPPED: this kernel's ext4 cannot be shut down";
   }
 }
