@@ -44,14 +44,13 @@ Status require_instance(DaemonClient& daemon, const std::string& name) {
 Status show_preview(CommandContext& context,
                     DaemonClient& daemon,
                     const std::string& target,
-                    Json request,
+                    const Json& request,
                     const Options& options) {
   const bool is_json = options.format == OutputFormat::kJson;
   if (is_json && !options.is_dry_run) {
     return ok_status();
   }
-  request["dry_run"] = true;
-  VC_TRY(const Json shown, daemon.call("POST", target, dump_json(request)));
+  VC_TRY(const Json shown, daemon.call("POST", target + "/preview", dump_json(request)));
   const Json plan = shown.value("plan", Json::object());
   context.console.out << (is_json ? dump_json(plan) + "\n"
                                   : print_plan(plan, context.console.out_palette, Reasons::kHide));

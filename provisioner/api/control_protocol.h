@@ -38,6 +38,8 @@
 ///                         that were watched (docs/reference/usage-history.schema.json), as for
 ///                         tenants; 404 for one that is not there and was not in that time
 ///   GET    /v1/host/load?step_s=&since_ms=&until_ms=  the same of the whole machine
+///   POST   /v1/instances/<name>/restart/preview  {"parallel"?} -> {"plan"}: what the next would
+///                         do. Not a word in that one, which an older daemon would not know
 ///   POST   /v1/instances/<name>/restart  {"who","parallel"?,"lock"?} -> stream like apply's:
 ///   another
 ///                         instance is started beside it, gets its tenants with their connections,

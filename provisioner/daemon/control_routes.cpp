@@ -198,73 +198,84 @@ Result<OwnedState> ControlServer::wanted_state(const Json& body) {
   return out;
 }
 
-void ControlServer::restart_instance(const Call& call) {
-  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  const Result<InstanceId> instance = InstanceId::parse(call.captures[0]);
-  if (body.has_error() || instance.has_error()) {
-    refuse(call, body.has_error() ? body.error() : instance.error());
-    return;
-  }
+struct ControlServer::Replacement {
+  InstanceId instance;
+  std::size_t moves_at_once = kActionsInFlight;
+  Json body;
+};
+
+Result<ControlServer::Replacement> ControlServer::replacement_in(const Call& call) const {
+  VC_TRY(const Json body, parse_json(call.request.body, kRequestBudget));
+  VC_TRY(const InstanceId instance, InstanceId::parse(call.captures[0]));
   const std::int64_t parallel =
-      integer_or(*body, "parallel", static_cast<std::int64_t>(kActionsInFlight));
+      integer_or(body, "parallel", static_cast<std::int64_t>(kActionsInFlight));
   if (parallel < 1 || parallel > static_cast<std::int64_t>(kActionsInFlight)) {
-    refuse(call, Error(ErrorCode::kInvalidArgument,
-                       fmt::format("cannot move {} tenants at one time: 1 to {} are possible",
-                                   parallel, kActionsInFlight)));
-    return;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot move {} tenants at one time: 1 to {} are possible", parallel,
+                             kActionsInFlight));
   }
   if (!deps_.loop.desired()) {
-    refuse(call,
-           Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet"));
-    return;
+    return Error(ErrorCode::kConflict, "cannot replace an instance: nothing was applied yet");
   }
   if (const std::size_t held = deps_.loop.rollout().held().size(); held > 0) {
-    refuse(call, Error(ErrorCode::kConflict,
-                       fmt::format("cannot replace an instance: a rollout was stopped before {} "
-                                   "tenant{} had their turn; run 'voicectl apply' again first",
-                                   held, held == 1 ? "" : "s")));
+    return Error(ErrorCode::kConflict,
+                 fmt::format("cannot replace an instance: a rollout was stopped before {} "
+                             "tenant{} had their turn; run 'voicectl apply' again first",
+                             held, held == 1 ? "" : "s"));
+  }
+  if (deps_.recorded.find_instance(instance) == nullptr) {
+    return Error(
+        ErrorCode::kNotFound,
+        fmt::format("cannot replace instance '{}': there is none of that name", instance.str()));
+  }
+  return Replacement{instance, static_cast<std::size_t>(parallel), body};
+}
+
+void ControlServer::preview_restart(const Call& call) {
+  const Result<Replacement> wanted = replacement_in(call);
+  if (wanted.has_error()) {
+    refuse(call, wanted.error());
     return;
   }
-  if (deps_.recorded.find_instance(*instance) == nullptr) {
-    refuse(call, Error(ErrorCode::kNotFound,
-                       fmt::format("cannot replace instance '{}': there is none of that name",
-                                   instance->str())));
+  const auto preview = deps_.loop.preview_of_replacing(wanted->instance, wanted->moves_at_once);
+  if (preview.has_error()) {
+    refuse(call, preview.error());
     return;
   }
-  if (flag_in(*body, "dry_run")) {
-    const auto preview =
-        deps_.loop.preview_of_replacing(*instance, static_cast<std::size_t>(parallel));
-    if (preview.has_error()) {
-      refuse(call, preview.error());
-    } else {
-      call.responder->send(json_response(
-          200,
-          fmt::format(R"({{"plan":{}}})", render_plan_json(preview->plan, preview->forecast))));
-    }
+  call.responder->send(json_response(
+      200, fmt::format(R"({{"plan":{}}})", render_plan_json(preview->plan, preview->forecast))));
+}
+
+void ControlServer::restart_instance(const Call& call) {
+  const Result<Replacement> wanted = replacement_in(call);
+  if (wanted.has_error()) {
+    refuse(call, wanted.error());
     return;
   }
-  const Result<LockedRun> run = begin_run(*body, "instance restart " + instance->str());
+  const Result<LockedRun> run =
+      begin_run(wanted->body, "instance restart " + wanted->instance.str());
   if (run.has_error()) {
     refuse(call, run.error());
     return;
   }
-  const std::string who = one_line(string_or(*body, "who", "unknown"), kLongestWho);
-  const Status begun = deps_.loop.run_single(
-      RetireInstance{*instance}, "asked by " + who,
-      [this, call, run = *run, body = at_once(*body), parallel](const Status& noted) {
-        // What is recorded now is carried out by the next apply, whoever
-        // begins it.
-        if (noted.has_error()) {
-          abandon(run);
-          refuse(call, noted.error());
-          return;
-        }
-        stream_apply(call, run, OwnedState{*deps_.loop.desired()}, body,
-                     "it is recorded that the instance "
-                     "is to be replaced, which the next "
-                     "apply or hourly look does",
-                     static_cast<std::size_t>(parallel));
-      });
+  const std::string who = one_line(string_or(wanted->body, "who", "unknown"), kLongestWho);
+  const Status begun =
+      deps_.loop.run_single(RetireInstance{wanted->instance}, "asked by " + who,
+                            [this, call, run = *run, body = at_once(wanted->body),
+                             moves_at_once = wanted->moves_at_once](const Status& noted) {
+                              // What is recorded now is carried out by the next apply, whoever
+                              // begins it.
+                              if (noted.has_error()) {
+                                abandon(run);
+                                refuse(call, noted.error());
+                                return;
+                              }
+                              stream_apply(call, run, OwnedState{*deps_.loop.desired()}, body,
+                                           "it is recorded that the instance "
+                                           "is to be replaced, which the next "
+                                           "apply or hourly look does",
+                                           moves_at_once);
+                            });
   if (begun.has_error()) {
     abandon(*run);
     refuse(call, begun.error());

@@ -73,6 +73,7 @@ const std::vector<ControlServer::Route>& ControlServer::routes() {
       {"GET", "/v1/instances/*/load", &ControlServer::show_instance_load},
       {"GET", "/v1/host/load", &ControlServer::show_host_load},
       {"POST", "/v1/instances/*/restart", &ControlServer::restart_instance, "instance.restart"},
+      {"POST", "/v1/instances/*/restart/preview", &ControlServer::preview_restart},
       {"GET", "/v1/tenants", &ControlServer::list_tenants},
       {"GET", "/v1/tenants/*", &ControlServer::show_tenant},
       {"GET", "/v1/tenants/*/wait", &ControlServer::wait_for_tenant},

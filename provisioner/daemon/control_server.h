@@ -122,6 +122,10 @@ class ControlServer {
   void apply(const Call& call);
   void stop(const Call& call);
   void restart_instance(const Call& call);
+  void preview_restart(const Call& call);
+  /// An instance that is to be replaced, and how.
+  struct Replacement;
+  Result<Replacement> replacement_in(const Call& call) const;
   /// `if_refused` says what has been done all the same.
   void stream_apply(const Call& call,
                     const LockedRun& run,

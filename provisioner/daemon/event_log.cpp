@@ -10,10 +10,11 @@ namespace {
 
 constexpr Duration kRetryPause = std::chrono::seconds(5);
 
-/// Whether the registry may take later what it did not take now: a disk that is full gets room. A
-/// newer daemon's registry never takes anything of ours again.
+/// Whether the registry may take later what it did not take now: a disk that is full gets room. For
+/// any other reason it never takes these, and those behind them must not wait for that.
 bool can_be_tried_again(const Error& why) {
-  return why.code() != ErrorCode::kFenced && why.code() != ErrorCode::kInvalidArgument;
+  return why.code() == ErrorCode::kResourceExhausted || why.code() == ErrorCode::kUnavailable ||
+         why.code() == ErrorCode::kTimeout || why.code() == ErrorCode::kPermissionDenied;
 }
 
 }  // namespace
@@ -21,6 +22,7 @@ bool can_be_tried_again(const Error& why) {
 EventLog::~EventLog() {
   if (retry_) {
     reactor_.cancel(*retry_);
+    log_.error("events.lost", {{"reason", "the daemon ends"}, {"count", waiting_.size()}});
   }
 }
 

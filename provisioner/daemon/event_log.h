@@ -24,7 +24,7 @@ enum class FollowerId : std::uint64_t {};
 inline constexpr std::size_t kMostEventsWaiting = 10'000;
 
 /// What happened, for `voicectl events`: numbered by the registry, durable before it is shown. What
-/// the registry does not take is tried again until it does.
+/// the registry does not take for want of room is tried again until it does, or the daemon ends.
 ///
 /// THREADS: loop thread only.
 class EventLog {

@@ -95,7 +95,8 @@ void LivenessWatch::note_heard(const InstanceId& instance, Pulse& pulse) {
 bool LivenessWatch::is_running(const InstanceId& instance, const ProcessIdentity& process) const {
   const std::vector<InstanceView> views = deps_.instances.observe();
   return std::any_of(views.begin(), views.end(), [&](const InstanceView& view) {
-    return view.instance == instance && view.process == process;
+    return view.instance == instance && view.process == process &&
+           view.state == InstanceState::kReady;
   });
 }
 

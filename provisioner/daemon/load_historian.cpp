@@ -2,9 +2,12 @@
 #include "provisioner/daemon/load_historian.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "provisioner/plan/instance_names.h"
 
 namespace voicectl {
 namespace {
@@ -95,17 +98,6 @@ std::optional<UsageRow> LoadHistorian::host_row(Duration passed) {
     row[UsageMeasure::kLoad] = static_cast<std::uint64_t>(now.load->front() * 1000);
   }
   return row == UsageRow{} ? std::nullopt : std::optional(row);
-}
-
-std::vector<UsageRow> LoadHistorian::usage_of(const Minute& minute) {
-  std::vector<UsageRow> out;
-  for (const auto& [instance, row] : minute.usage) {
-    out.push_back(row);
-  }
-  if (minute.host) {
-    out.push_back(*minute.host);
-  }
-  return out;
 }
 
 void LoadHistorian::add(const ObservedTenantLoad& seen, const LatencyHistogram& latency) {
@@ -204,6 +196,26 @@ std::vector<LoadRow> LoadHistorian::rows_of(const Minute& minute) const {
     }
   }
   return rows;
+}
+
+std::vector<UsageRow> LoadHistorian::usage_of(const Minute& minute) const {
+  std::set<std::string> tails;
+  for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
+    if (recorded.created_at < minute.at + std::chrono::minutes(1)) {
+      tails.insert(dedicated_tail(tenant));
+    }
+  }
+  std::vector<UsageRow> out;
+  for (const auto& [instance, row] : minute.usage) {
+    const std::optional<std::string> tail = dedicated_tail(instance);
+    if (!tail || tails.contains(*tail)) {
+      out.push_back(row);
+    }
+  }
+  if (minute.host) {
+    out.push_back(*minute.host);
+  }
+  return out;
 }
 
 void LoadHistorian::write() {

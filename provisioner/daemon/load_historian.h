@@ -66,7 +66,6 @@ class LoadHistorian {
     std::map<InstanceId, UsageRow> usage{};
     std::optional<UsageRow> host{};
   };
-  static std::vector<UsageRow> usage_of(const Minute& minute);
 
   bool is_off() const;
   void add(const ObservedTenantLoad& seen, const LatencyHistogram& latency);
@@ -77,6 +76,8 @@ class LoadHistorian {
   void end_minute(MonoTime now);
   /// Of the tenants that are still there.
   std::vector<LoadRow> rows_of(const Minute& minute) const;
+  /// Not of the instance of a tenant that is gone: what tells of it was deleted.
+  std::vector<UsageRow> usage_of(const Minute& minute) const;
   void drop_old(MonoTime now);
 
   Deps deps_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "base/json.h"
@@ -10,13 +11,10 @@
 namespace voicectl {
 namespace {
 
-/// The newest entry that was told of; 0: none.
-std::uint64_t entry_in(const Result<std::vector<EventRecord>>& told) {
-  const Result<Json> detail = told.has_value() && !told->empty() ? parse_json(told->front().detail)
-                                                                 : Result<Json>(Json::object());
-  const std::int64_t entry = detail.has_value() ? integer_or(*detail, "entry", 0) : 0;
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry));
-}
+/// Events of earlier daemons that are looked at: whatever is older was told of longer ago than
+/// anybody asks.
+constexpr std::size_t kRecalledDeaths = 10'000;
+constexpr std::string_view kTenantKind = "tenant/";
 
 }  // namespace
 
@@ -28,51 +26,72 @@ void OutboxWatch::hear(const InstanceStats& told) {
     if (dead != told.dead.end()) {
       take(stats.tenant, dead->second);
     } else if (const auto known = known_.find(stats.tenant); known != known_.end()) {
-      known->second.last.count = 0;
+      // Whoever has it next counts from the beginning what is given up.
+      known->second.count = 0;
+      known->second.given_up = 0;
     }
   }
 }
 
 std::uint64_t OutboxWatch::dead_of(const TenantId& tenant) const {
   const auto known = known_.find(tenant);
-  return known == known_.end() ? 0 : known->second.last.count;
+  return known == known_.end() ? 0 : known->second.count;
 }
 
 void OutboxWatch::take(const TenantId& tenant, const DeadEffects& dead) {
-  const auto [entry, is_new] = known_.try_emplace(tenant);
-  Known& known = entry->second;
+  if (recall_ != Recall::kDone) {
+    recall();  // it is heard again with the next sample
+    return;
+  }
+  const auto [entry, is_new] = known_.try_emplace(tenant, DeadEffects{});
+  DeadEffects& last = entry->second;
   if (is_new) {
-    look_up(tenant, dead);
-  } else if (known.is_looked_up) {
-    // One that was retried and given up again has its old number. An instance that has just got
-    // the tenant counts from the beginning.
-    const bool is_news = dead.entry > known.last.entry ||
-                         (dead.given_up != known.last.given_up && dead.given_up > 0);
-    const std::uint64_t newest = std::max(dead.entry, known.last.entry);
-    known.last = dead;
-    known.last.entry = newest;
-    if (is_news) {
-      tell(tenant, dead);
-    }
+    last.entry = std::exchange(told_before_[tenant], 0);
+    last.given_up = dead.given_up;
+  }
+  // One that was retried and given up again has its old number. An instance that has just got the
+  // tenant counts from the beginning.
+  const bool is_news =
+      dead.entry > last.entry || (dead.given_up != last.given_up && dead.given_up > 0);
+  const std::uint64_t newest = std::max(dead.entry, last.entry);
+  last = dead;
+  last.entry = newest;
+  if (is_news) {
+    tell(tenant, dead);
   }
 }
 
-void OutboxWatch::look_up(const TenantId& tenant, const DeadEffects& dead) {
+void OutboxWatch::recall() {
+  if (std::exchange(recall_, Recall::kAsked) == Recall::kAsked) {
+    return;
+  }
   deps_.registry.run<std::vector<EventRecord>>(
-      [subject = "tenant/" + tenant.str()](Registry& registry) {
-        return registry.latest_events(subject, "outbox.dead", 1);
+      [](Registry& registry) {
+        return registry.latest_events_named("outbox.dead", kRecalledDeaths);
       },
-      [this, tenant, dead,
-       alive = std::weak_ptr(self_)](const Result<std::vector<EventRecord>>& told) {
+      [this, alive = std::weak_ptr(self_)](const Result<std::vector<EventRecord>>& told) {
         if (alive.expired()) {
           return;
         }
-        Known& known = known_[tenant];
-        known = {true, dead};
-        if (dead.entry > entry_in(told)) {
-          tell(tenant, dead);
+        // What cannot be read now is asked for again with the next sample.
+        recall_ = told.has_error() ? Recall::kDue : Recall::kDone;
+        if (told.has_value()) {
+          take_recalled(*told);
         }
       });
+}
+
+void OutboxWatch::take_recalled(const std::vector<EventRecord>& told) {
+  for (const EventRecord& event : told) {
+    const Result<TenantId> tenant =
+        TenantId::parse(event.subject.substr(std::min(event.subject.size(), kTenantKind.size())));
+    const Result<Json> detail = parse_json(event.detail);
+    if (tenant.has_value() && detail.has_value()) {
+      // The newest come first.
+      told_before_.try_emplace(*tenant, static_cast<std::uint64_t>(std::max<std::int64_t>(
+                                            0, integer_or(*detail, "entry", 0))));
+    }
+  }
 }
 
 void OutboxWatch::tell(const TenantId& tenant, const DeadEffects& dead) {

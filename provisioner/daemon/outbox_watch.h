@@ -29,17 +29,19 @@ class OutboxWatch {
   std::uint64_t dead_of(const TenantId& tenant) const;
 
  private:
-  struct Known {
-    /// What earlier daemons have told is being looked up.
-    bool is_looked_up = false;
-    DeadEffects last;
-  };
   void take(const TenantId& tenant, const DeadEffects& dead);
-  void look_up(const TenantId& tenant, const DeadEffects& dead);
+  /// What earlier daemons have told is looked up once, for all tenants.
+  void recall();
+  void take_recalled(const std::vector<EventRecord>& told);
   void tell(const TenantId& tenant, const DeadEffects& dead);
 
   Deps deps_;
-  std::map<TenantId, Known> known_;
+  enum class Recall { kDue, kAsked, kDone };
+  Recall recall_ = Recall::kDue;
+  /// The newest entry of which an earlier daemon has told.
+  std::map<TenantId, std::uint64_t> told_before_;
+  /// As last told.
+  std::map<TenantId, DeadEffects> known_;
   /// Dies with it, so that what comes later is dropped.
   std::shared_ptr<OutboxWatch*> self_;
 };

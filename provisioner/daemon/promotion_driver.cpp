@@ -55,12 +55,12 @@ void PromotionDriver::consider() {
   if (!platform) {
     return;
   }
+  deps_.monitor.set_policy(platform->monitor);
+  deps_.monitor.note_pool(deps_.reactor.now(), deps_.recorded.snapshot());
   if (recall_ != Recall::kDone) {
     recall();
     return;
   }
-  deps_.monitor.set_policy(platform->monitor);
-  deps_.monitor.note_pool(deps_.reactor.now(), deps_.recorded.snapshot());
   if (platform->monitor.mode == PromotionMode::kOn) {
     act();
   } else {
@@ -76,7 +76,10 @@ void PromotionDriver::recall() {
       [](Registry& registry) {
         return registry.latest_events_named("monitor.demotes", kRecalledDemotions);
       },
-      [this](const Result<std::vector<EventRecord>>& demotions) {
+      [this, alive = std::weak_ptr(self_)](const Result<std::vector<EventRecord>>& demotions) {
+        if (alive.expired()) {
+          return;
+        }
         // What cannot be read now is asked for again in the next round.
         recall_ = demotions.has_error() ? Recall::kDue : Recall::kDone;
         if (demotions.has_value()) {

@@ -40,7 +40,8 @@ class PromotionDriver {
     const WallClock& wall;
   };
   /// REQUIRES: all outlive it.
-  explicit PromotionDriver(Deps deps) : deps_(deps) {}
+  explicit PromotionDriver(Deps deps)
+      : deps_(deps), self_(std::make_shared<PromotionDriver*>(this)) {}
 
   /// Decides with what was seen so far. Called once for each round of samples. The first thing it
   /// does is to look up who was moved by the daemon before: their cooldowns go on.
@@ -76,6 +77,8 @@ class PromotionDriver {
   Deps deps_;
   enum class Recall { kDue, kAsked, kDone };
   Recall recall_ = Recall::kDue;
+  /// Dies with it, so that what comes later is dropped.
+  std::shared_ptr<PromotionDriver*> self_;
   std::optional<std::pair<MonoTime, HostRoom>> room_;
   bool is_moving_ = false;
   /// When the move under way was decided.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/backoff.h"
 #include "base/json.h"
 #include "provisioner/daemon/key_watch.h"
 
@@ -50,7 +51,7 @@ void WebhookSecretRotation::rotate(const TenantId& tenant,
   deliver(tenant, [this, tenant, ends = *ends, done](const Status& delivered) {
     const Status taken = delivered.has_error() ? delivered : is_taken(tenant);
     if (delivered.has_error()) {
-      try_again(tenant);
+      try_again(tenant, 1);
     }
     if (taken.has_error()) {
       done(Error(ErrorCode::kUnavailable,
@@ -71,15 +72,21 @@ void WebhookSecretRotation::deliver(const TenantId& tenant, Completion<void> don
   }
 }
 
-void WebhookSecretRotation::try_again(const TenantId& tenant) {
-  deps_.reactor.call_after(kKeyInterval, [this, tenant, alive = std::weak_ptr(self_)] {
-    if (!alive.expired()) {
-      finish(tenant);
-    }
-  });
+void WebhookSecretRotation::try_again(const TenantId& tenant, int failures) {
+  // One that was rotated again meanwhile is waited for already.
+  if (!waiting_.insert(tenant).second) {
+    return;
+  }
+  deps_.reactor.call_after(backoff_without_jitter(kKeyWait, failures),
+                           [this, tenant, failures, alive = std::weak_ptr(self_)] {
+                             if (!alive.expired()) {
+                               waiting_.erase(tenant);
+                               finish(tenant, failures);
+                             }
+                           });
 }
 
-void WebhookSecretRotation::finish(const TenantId& tenant) {
+void WebhookSecretRotation::finish(const TenantId& tenant, int failures) {
   const RecordedTenant* const recorded = deps_.recorded.find_tenant(tenant);
   if (recorded == nullptr || !recorded->has_data || deps_.loop.is_stopping()) {
     return;
@@ -88,9 +95,11 @@ void WebhookSecretRotation::finish(const TenantId& tenant) {
   if (is_open.has_value() && !*is_open) {
     return;
   }
-  deliver(tenant, [this, tenant](const Status& delivered) {
+  deliver(tenant, [this, tenant, failures](const Status& delivered) {
     if (delivered.has_error()) {
-      try_again(tenant);
+      // Another apply in its way says nothing of how long it takes.
+      const bool was_tried = delivered.error().code() != ErrorCode::kConflict;
+      try_again(tenant, was_tried ? failures + 1 : failures);
     }
   });
 }
@@ -105,7 +114,7 @@ void WebhookSecretRotation::finish_all() {
       // Not from within the end of what runs; and one after the other.
       deps_.loop.when_idle([this, name = tenant, alive = std::weak_ptr(self_)] {
         if (!alive.expired()) {
-          finish(name);
+          finish(name, 0);
         }
       });
     }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 
 #include "base/clock.h"
 #include "base/os/reactor.h"
@@ -50,12 +51,15 @@ class WebhookSecretRotation {
  private:
   Status check(const TenantId& tenant, std::chrono::seconds overlap) const;
   void deliver(const TenantId& tenant, Completion<void> done);
-  void try_again(const TenantId& tenant);
-  void finish(const TenantId& tenant);
+  /// Later, and later each time (kKeyWait).
+  void try_again(const TenantId& tenant, int failures);
+  void finish(const TenantId& tenant, int failures);
   /// Whether its instance has its newest configuration.
   Status is_taken(const TenantId& tenant) const;
 
   Deps deps_;
+  /// Those whose next try is on its way.
+  std::set<TenantId> waiting_;
   /// Dies with it, so that what comes later is dropped.
   std::shared_ptr<WebhookSecretRotation*> self_;
 };

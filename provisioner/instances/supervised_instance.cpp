@@ -218,6 +218,7 @@ void SupervisedInstance::abandon(InstanceEvent event, const Error& why) {
 void SupervisedInstance::take_exit(const ProcessExit& exit) {
   const Error why = fault_.value_or(describe_end(exit));
   process_.reset();
+  is_unkillable_ = false;
   last_exit_ = exit;
   end_doubt();
   cancel_timers();

@@ -231,6 +231,8 @@ class SupervisedInstance {
   std::uint64_t incarnation_ = 0;
   /// The newest of any.
   std::uint64_t incarnations_ = 0;
+  /// Its process outlived SIGKILL, and `last_error_` says so: nobody knows when that ends.
+  bool is_unkillable_ = false;
   /// Where the present process listens.
   ControlSocket socket_ = ControlSocket::kFirst;
   UniqueFd admin_listener_;

@@ -279,6 +279,9 @@ void SupervisedInstance::reclaim(const TenantId& tenant,
   if (has_nothing) {
     return supervision_.answer<void>(std::move(done), ok_status());
   }
+  if (is_unkillable_) {
+    return supervision_.answer<void>(std::move(done), *last_error_);
+  }
   if (state_ == InstanceState::kHung || doubt_ == Doubt::kReplace) {
     // It would not answer. Soon it does, or is gone.
     waiting_reclaims_.push_back({tenant, token, std::move(done)});

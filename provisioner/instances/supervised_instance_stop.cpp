@@ -88,6 +88,7 @@ void SupervisedInstance::on_kill_overdue() {
                               quoted(), process_ ? process_->pid : 0,
                               format_duration(supervision_.settings.times.kill)));
   last_error_ = why;
+  is_unkillable_ = true;
   answer_starters(why);
   answer_stoppers(why);
   answer_reclaims(why);  // it may have what it was to let go of
@@ -124,7 +125,7 @@ void SupervisedInstance::answer_stoppers(const Status& result) {
 }
 
 void SupervisedInstance::detach(const Error& why) {
-  ++incarnation_;
+  incarnation_ = ++incarnations_;
   cancel_timers();
   answer_starters(why);
   answer_stoppers(why);

@@ -21,6 +21,15 @@ std::string columns() {
   return out;
 }
 
+/// A place for each of them in a statement.
+std::string places() {
+  std::string out;
+  for (std::size_t i = 0; i < kFirstMeasure + kUsageMeasures; ++i) {
+    out += ",?";
+  }
+  return out;
+}
+
 /// How a subject is called in its column.
 std::string text_of(const UsageSubject& subject) {
   return subject ? subject->str() : "";
@@ -66,8 +75,8 @@ Status add_usage_rows(SqliteDatabase& database,
              fmt::format("SELECT {} FROM usage_rows WHERE number = ? AND subject = ?", columns())));
   VC_TRY(SqliteStatement put,
          database.prepare(fmt::format("INSERT OR REPLACE INTO usage_rows (number, subject, {}) "
-                                      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                                      columns())));
+                                      "VALUES (?,?{})",
+                                      columns(), places())));
   for (const UsageRow& row : rows) {
     VC_TRY(const bool is_known, find.bind(1, number).bind(2, text_of(row.subject)).step());
     UsageRow sum = is_known ? row_of(find, 0, row.subject) : UsageRow{row.subject};

@@ -194,9 +194,14 @@ Result<Json> choose_secrets(const ArchiveDeps& deps, const std::string& text) {
     return bad("its secrets are not of our form");
   }
   Json hooks = Json::array();
+  bool has_endless = false;
   for (const Json& secret : (*given)["webhook_secrets"]) {
     // One that was rotated has an end.
     const bool is_old = secret.is_object() && secret.contains("accepted_until_ms");
+    if (is_old && !secret["accepted_until_ms"].is_number_integer()) {
+      return bad("its secrets are not of our form");
+    }
+    has_endless = has_endless || !is_old;
     const std::string value = is_old               ? string_or(secret, "secret", "")
                               : secret.is_string() ? secret.get<std::string>()
                                                    : "";
@@ -205,7 +210,11 @@ Result<Json> choose_secrets(const ArchiveDeps& deps, const std::string& text) {
     }
     hooks.push_back(secret);
   }
-  secrets["webhook_secrets"] = hooks.empty() ? secrets["webhook_secrets"] : hooks;
+  if (!has_endless) {
+    // Calls that are made from now on need one without an end.
+    hooks.insert(hooks.begin(), secrets["webhook_secrets"][0]);
+  }
+  secrets["webhook_secrets"] = std::move(hooks);
   secrets["tool_secret"] = string_or(*given, "tool_secret", "");
   return secrets;
 }

@@ -353,10 +353,8 @@ void LiveApi::take_page(const FollowerPtr& follower,
     go_live(follower);
     return;
   }
-  if (is_all) {
-    // As much happened meanwhile: it is in the store, and is read from there like the rest.
-    follower->waiting.clear();
-  }
+  // What happened meanwhile is in the store, and is read from there like the rest.
+  follower->waiting.clear();
   replay_when_read(follower);
 }
 

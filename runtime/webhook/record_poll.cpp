@@ -33,6 +33,13 @@ const std::string& name_at_site(const BusinessRecord& record) {
   return record.external_id.empty() ? record.id : record.external_id;
 }
 
+/// Whether it is no better asked for anything else now: away, in need of quiet, or a key that opens
+/// nothing.
+bool concerns_the_site(ErpnextVerdict verdict) {
+  return verdict == ErpnextVerdict::kBusy || verdict == ErpnextVerdict::kAway ||
+         verdict == ErpnextVerdict::kHiccup || verdict == ErpnextVerdict::kUnauthorized;
+}
+
 std::string doctype_of(BusinessRecord::Kind kind) {
   switch (kind) {
     case BusinessRecord::Kind::kOrder:
@@ -64,6 +71,7 @@ void RecordPoll::look_later(Duration wait) {
 }
 
 void RecordPoll::give_up() {
+  filling_.clear();
   pages_.clear();
   updates_.clear();
   look_later(kInterval);
@@ -74,8 +82,13 @@ void RecordPoll::look() {
     give_up();
     return;
   }
+  open_ = 0;
+  list_behind("");
+}
+
+void RecordPoll::list_behind(const std::string& place) {
   deps_.store.list_records(
-      {std::nullopt, deps_.clock.now() - kFollowed, kMostRecords},
+      {std::nullopt, deps_.clock.now() - kFollowed, kListed, place},
       [this, alive = std::weak_ptr(self_)](const Result<std::vector<KeptRecord>>& found) {
         if (alive.expired()) {
           return;
@@ -85,26 +98,31 @@ void RecordPoll::look() {
           return;
         }
         divide(*found);
+        // What is over may be any number, and hides none that is not.
+        if (found->size() == kListed && open_ < kMostRecords) {
+          list_behind(record_cursor(found->back()));
+          return;
+        }
+        for (auto& [kind, page] : std::exchange(filling_, {})) {
+          pages_.push_back(std::move(page));
+        }
         ask_next();
       });
 }
 
 void RecordPoll::divide(const std::vector<KeptRecord>& records) {
-  std::map<BusinessRecord::Kind, Page> open;
   for (const KeptRecord& kept : records) {
-    if (is_over(kept.record)) {
+    if (is_over(kept.record) || open_ == kMostRecords) {
       continue;
     }
+    ++open_;
     const BusinessRecord::Kind kind = kept.record.kind;
-    Page& page = open.try_emplace(kind, Page{kind, {}}).first->second;
+    Page& page = filling_.try_emplace(kind, Page{kind, {}}).first->second;
     page.records.emplace(name_at_site(kept.record), kept);
     if (page.records.size() == kPage) {
       pages_.push_back(std::move(page));
-      open.erase(kind);
+      filling_.erase(kind);
     }
-  }
-  for (auto& [kind, page] : open) {
-    pages_.push_back(std::move(page));
   }
 }
 
@@ -128,10 +146,12 @@ void RecordPoll::ask_next() {
 }
 
 void RecordPoll::compare(const Page& page, const Result<ErpnextAnswer>& answer) {
-  const bool has_list = answer.has_value() && answer->verdict == ErpnextVerdict::kOk &&
-                        answer->content && answer->content->is_array();
-  if (!has_list) {
-    give_up();  // away, or in need of quiet
+  if (answer.has_error() || concerns_the_site(answer->verdict)) {
+    give_up();
+    return;
+  }
+  if (answer->verdict != ErpnextVerdict::kOk || !answer->content || !answer->content->is_array()) {
+    ask_next();  // a "no" to these says nothing of the others
     return;
   }
   for (const Json& document : *answer->content) {

@@ -38,8 +38,11 @@ class RecordPoll {
   static constexpr Duration kSpread = std::chrono::minutes(1);
   /// Records in one request, whose address their names are in.
   static constexpr std::size_t kPage = 50;
-  /// Of a tenant, the newest; and how long after its last news a record is asked for.
-  static constexpr std::uint32_t kMostRecords = 500;
+  /// Of a tenant, the newest that are not over; and how long after its last news a record is asked
+  /// for.
+  static constexpr std::size_t kMostRecords = 500;
+  /// Records that are read from the store at one time, whatever their state.
+  static constexpr std::uint32_t kListed = 500;
   static constexpr std::chrono::hours kFollowed{30 * 24};
 
   struct Deps {
@@ -76,6 +79,8 @@ class RecordPoll {
 
   void look_later(Duration wait);
   void look();
+  /// `place` is a record_cursor(); empty begins with the newest.
+  void list_behind(const std::string& place);
   void divide(const std::vector<KeptRecord>& records);
   void ask_next();
   void compare(const Page& page, const Result<ErpnextAnswer>& answer);
@@ -86,6 +91,9 @@ class RecordPoll {
 
   Deps deps_;
   TimerId timer_{};
+  /// Of this look: open records so far, and pages that have room for more.
+  std::size_t open_ = 0;
+  std::map<BusinessRecord::Kind, Page> filling_;
   std::deque<Page> pages_;
   std::deque<RecordUpdate> updates_;
   std::uint64_t found_ = 0;

@@ -6,11 +6,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "runtime/ultravox/timestamp.h"
 #include "tests/e2e/callers.h"
 
 namespace voicectl::e2e {
@@ -21,22 +21,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// As "2026-11-27T05:47:25.123Z" says; the hours of one day are enough here.
-std::int64_t millis_of(const std::string& at) {
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-  int milli = 0;
-  EXPECT_EQ(
-      std::sscanf(at.c_str() + at.find('T'), "T%d:%d:%d.%dZ", &hour, &minute, &second, &milli), 4)
-      << at;
-  return ((hour * 60 + minute) * 60 + second) * 1000LL + milli;
+std::int64_t millis_of(WallTime at) {
+  return at.time_since_epoch().count();
 }
 
-std::int64_t now_of_day() {
-  const auto now = std::chrono::system_clock::now();
-  const auto day = std::chrono::floor<std::chrono::days>(now);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now - day).count();
+/// As an event has it.
+std::int64_t millis_of(const std::string& at) {
+  const Result<WallTime> parsed = ultravox::parse_timestamp(at);
+  EXPECT_TRUE(parsed.has_value()) << at;
+  return parsed.has_value() ? millis_of(*parsed) : 0;
 }
 
 /// In milliseconds.
@@ -105,7 +98,8 @@ TEST_F(LivenessE2e, AnInstanceThatStandsStillIsReplacedAndItsWebSocketsGoOn) {
   const int pid = platform.pid_of_instance("shared-0");
   ASSERT_GT(pid, 0);
 
-  const std::int64_t stopped_at = now_of_day();
+  const std::int64_t stopped_at =
+      millis_of(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
   ASSERT_EQ(::kill(pid, SIGSTOP), 0);
 
   ASSERT_TRUE(events.wait_for_out("instance.silent"));

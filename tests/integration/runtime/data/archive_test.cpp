@@ -126,6 +126,24 @@ TEST_F(ArchiveTest, ARotatedSecretComesBackWithTheEndOfTheFormerOne) {
   EXPECT_EQ(parse_json(kept).value()["webhook_secrets"], secrets["webhook_secrets"]);
 }
 
+TEST_F(ArchiveTest, SecretsThatAllHaveAnEndGetOneThatHasNone) {
+  fill("acme", 1);
+  const std::string path = tenant_folder("acme") + "/secrets.json";
+  Json secrets = *parse_json(*files_.read(path, 4096).value());
+  const Json ended = {{"secret", std::string(40, 'o')}, {"accepted_until_ms", 7}};
+  secrets["webhook_secrets"] = Json::array({ended});
+  ASSERT_THAT(files_.replace_atomically(path, dump_json(secrets), kPrivateFile), IsOk());
+  ASSERT_THAT(export_to("acme", "with.tar.zst", path), IsOk());
+
+  ASSERT_THAT(import_tenant(deps_, import_of("with.tar.zst")), IsOk());
+
+  const std::string kept = *files_.read(folder_.path("stage/secrets.json"), 4096).value();
+  const Json hooks = parse_json(kept).value()["webhook_secrets"];
+  ASSERT_EQ(hooks.size(), 2U);
+  EXPECT_TRUE(hooks[0].is_string());
+  EXPECT_EQ(hooks[1], ended);
+}
+
 TEST_F(ArchiveTest, KeysComeBackUnderTheSameNameWithScopesAndEnds) {
   fill("acme", 3);
   const std::string ended(64, 'e');

@@ -86,6 +86,16 @@ TEST_F(OutboxWatchSim, OneThatIsRetriedAndGivenUpAgainIsToldAgain) {
   EXPECT_THAT(told_of(), ElementsAre("alpha 7", "alpha 7"));
 }
 
+TEST_F(OutboxWatchSim, SoItIsIfAnotherProcessGivesItUpWhichCountsFromTheBeginning) {
+  give_up("alpha", 1, 7, 1);
+  dead_.clear();
+  machine.sim.advance(11s);
+
+  give_up("alpha", 1, 7, 1);
+
+  EXPECT_THAT(told_of(), ElementsAre("alpha 7", "alpha 7"));
+}
+
 TEST_F(OutboxWatchSim, WhatWasToldIsNotToldAgainAfterARestartOfInstanceOrDaemon) {
   give_up("alpha", 2, 9, 2);
 

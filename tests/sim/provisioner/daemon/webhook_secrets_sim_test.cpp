@@ -208,6 +208,25 @@ TEST_F(WebhookSecretsSim, AnInstanceThatDoesNotObeyGetsItLaterAndSoIsTold) {
   expect_settled();
 }
 
+TEST_F(WebhookSecretsSim, HoweverOftenItIsRotatedOneTryIsOnItsWayAndLaterEachTime) {
+  machine.has_registry_faults = true;
+  kill_daemon();
+  start_daemon();
+  const auto calls_of_an_hour = [this] {
+    const std::size_t before = daemon().plan.calls();
+    machine.sim.advance(1h);
+    return daemon().plan.calls() - before;
+  };
+  machine.registry->failure = Error(ErrorCode::kResourceExhausted, "cannot write: disk full");
+  EXPECT_THAT(rotate(), FailsWith(ErrorCode::kUnavailable));
+  const std::size_t first_hour = calls_of_an_hour();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_THAT(rotate(), FailsWith(ErrorCode::kUnavailable));
+  }
+
+  EXPECT_LT(calls_of_an_hour(), first_hour);
+}
+
 TEST_F(WebhookSecretsSim, WhatCouldNotBeJournaledIsTriedAgain) {
   pass(1s);
   const std::string former = newest_in(kSecrets);

@@ -258,6 +258,28 @@ TEST_F(InstanceStandbyTest, WhoTakesATenantFromItWaitsUntilItIsGone) {
   EXPECT_THAT(machine.instances.holders(a_tenant("mario-pizza")), IsEmpty());
 }
 
+TEST_F(InstanceStandbyTest, NobodyWaitsForAProcessThatNothingEnds) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza");
+  const ProcessIdentity old = *machine.instances.identity("shared-0");
+  machine.processes.immortal.insert(old.pid);
+  doubt("shared-0");
+  machine.sim.advance(1s);
+  give_up("shared-0");
+  reclaim("shared-0", "mario-pizza", 2);
+  machine.sim.advance(60s);
+  ASSERT_TRUE(reclaimed_);
+  EXPECT_THAT(*reclaimed_, FailsWith(ErrorCode::kTimeout));
+
+  reclaimed_.reset();
+  reclaim("shared-0", "mario-pizza", 3);
+  machine.sim.settle();
+
+  ASSERT_TRUE(reclaimed_);
+  EXPECT_THAT(*reclaimed_, FailsWith(ErrorCode::kTimeout));
+  machine.processes.immortal.clear();
+}
+
 TEST_F(InstanceStandbyTest, IsEndedWithTheInstance) {
   start_ready("shared-0");
   lend("shared-0", "mario-pizza");

@@ -63,8 +63,7 @@ struct Played {
 ///   configuration  what an instance is told to read is what it finds there
 ///   liveness       an instance that answers nothing is ended
 ///   dwell          a tenant that is promoted was busy, one that is demoted was quiet, for the
-///   whole
-///                  dwell, as far as the monitor could see
+///                  whole dwell, as far as the monitor could see
 ///   cooldown, budget   the monitor waits before it moves a tenant back, also if it is another
 ///                  daemon's by then, and keeps to its number
 ///   file           the daemon that is back knows the file that was last accepted

@@ -160,6 +160,47 @@ TEST_F(RecordPollSim, ManyAreAskedForAFewAtATime) {
   EXPECT_EQ(lists_asked(), (made + RecordPoll::kPage - 1) / RecordPoll::kPage);
 }
 
+TEST_F(RecordPollSim, AnyNumberThatIsOverHidesNoneThatIsNot) {
+  tenant.order("r1");
+  tenant.world.advance(1s);
+  const KeptRecord open = tenant.disk.records.at("DOC-00001");
+  Json data = *parse_json(open.record.data);
+  data["status"] = "Delivered";
+  for (std::size_t i = 0; i < RecordPoll::kListed + 7; ++i) {
+    KeptRecord over = open;
+    over.record.id = "over-" + std::to_string(i);
+    over.record.external_id = over.record.id;
+    over.record.data = dump_json(data);
+    over.at = open.at + 1s;
+    tenant.disk.records.emplace(over.record.id, over);
+  }
+
+  change("DOC-00001", "Ready");
+  tenant.world.advance(kALook);
+
+  EXPECT_THAT(told(), ElementsAre("DOC-00001 Ready"));
+}
+
+TEST_F(RecordPollSim, ANoToSomeIsNoneToTheOthers) {
+  tenant.order("r1");
+  tenant.world.advance(1s);
+  KeptRecord visit = tenant.disk.records.at("DOC-00001");
+  visit.record.kind = BusinessRecord::Kind::kAppointment;
+  visit.record.id = "DOC-00002";
+  visit.record.external_id = "DOC-00002";
+  tenant.disk.records.emplace(visit.record.id, visit);
+  tenant.site.before = [](const HttpRequest& request) {
+    return request.path.find("Restaurant") == std::string::npos
+               ? std::nullopt
+               : std::optional(ErpnextStandIn::failure(403, "PermissionError"));
+  };
+
+  tenant.world.advance(kALook);
+
+  const auto& requests = tenant.site.requests;
+  EXPECT_EQ(std::count(requests.begin(), requests.end(), "GET /api/resource/Voice Appointment"), 1);
+}
+
 TEST_F(RecordPollSim, ASiteThatIsAwayIsAskedAgainAtTheNextLook) {
   tenant.order("r1");
   tenant.world.advance(1s);

@@ -4,17 +4,25 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/registry/memory_registry.h"
-#include "tests/support/silent_sink.h"
 #include "tests/support/sim_reactor.h"
 
 namespace voicectl {
 namespace {
 
 using namespace std::chrono_literals;  // NOLINT(google-build-using-namespace): tests speak of time
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
+
+class Lines final : public LogSink {
+ public:
+  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
 
 class EventLogTest : public ::testing::Test {
  protected:
@@ -29,7 +37,7 @@ class EventLogTest : public ::testing::Test {
   std::shared_ptr<RegistryStore> store_ = std::make_shared<RegistryStore>();
   std::unique_ptr<Registry> registry_ = open_memory_registry(store_);
   RegistryQueue queue_{*registry_, offload_};
-  SilentSink sink_;
+  Lines sink_;
   SimWallClock wall_{sim_};
   Log log_{sink_, wall_};
   EventLog events_{sim_, queue_, wall_, log_};
@@ -78,6 +86,17 @@ TEST_F(EventLogTest, WhatTheRegistryRefusesForGoodKeepsNothingBack) {
   sim_.settle();
 
   EXPECT_THAT(told_, ElementsAre(Pair(1, "even"), Pair(2, "events.lost")));
+}
+
+TEST_F(EventLogTest, WhatWaitsWhenTheDaemonEndsIsTold) {
+  {
+    EventLog ending(sim_, queue_, wall_, log_);
+    fail_with(ErrorCode::kResourceExhausted);
+    ending.add("late", "daemon");
+    sim_.settle();
+  }
+
+  EXPECT_THAT(sink_.lines, Contains(AllOf(HasSubstr("events.lost"), HasSubstr("count=1"))));
 }
 
 TEST_F(EventLogTest, ADaemonThatANewerOneReplacedTriesNoMore) {

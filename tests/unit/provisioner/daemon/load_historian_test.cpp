@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "provisioner/plan/instance_names.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
 #include "tests/support/registry/memory_registry.h"
@@ -340,6 +341,21 @@ TEST_F(LoadHistorianTest, WhatWaitsToBeWrittenIsOfTheTenantThatWasDeleted) {
   EXPECT_EQ(minutes()[0].row, std::nullopt);
   EXPECT_EQ(minutes()[0].watched, 60s) << "that it was watched is as true as before";
   EXPECT_EQ(minutes()[1].row, std::nullopt);
+}
+
+TEST_F(LoadHistorianTest, WhatTheInstanceOfADeletedTenantUsedIsNotWrittenAnyMore) {
+  home = dedicated_instance_name(acme.tenant, 1);
+  process = ProcessUsage{100s, Bytes{1}, 1, std::nullopt};
+  store->failure = Error(ErrorCode::kResourceExhausted, "cannot write: the disk is full");
+  busy_rounds(14, 1s);
+  make_acme_again();
+  home = *InstanceId::parse("shared-0");
+  store->failure.reset();
+  busy_rounds(12, 1s);
+
+  ASSERT_THAT(usage_of(dedicated_instance_name(acme.tenant, 1)), SizeIs(2));
+  EXPECT_EQ(usage_of(dedicated_instance_name(acme.tenant, 1))[0].row, std::nullopt);
+  EXPECT_NE(usage_of(home)[1].row, std::nullopt) << "the others' is";
 }
 
 TEST_F(LoadHistorianTest, DropsWhatIsKeptNoLongerAlsoWhileTheMonitorIsOff) {
