@@ -215,6 +215,8 @@ void RuntimeFixture::write_config(const std::string& slug) {
   if (backend_networks) {
     platform["backend_networks"] = *backend_networks;
   }
+  const Json store =
+      redis_url.empty() ? Json{{"kind", "embedded"}} : Json{{"kind", "redis"}, {"url", redis_url}};
   const Json tenant = {
       {"slug", slug},
       {"name", slug},
@@ -226,9 +228,11 @@ void RuntimeFixture::write_config(const std::string& slug) {
                          {"kind", "TenantConfig"},
                          {"generation", 1},
                          {"platform", platform},
+                         {"store", store},
                          {"secrets",
                           {{"webhook_secrets", {webhook_secret(slug).reveal()}},
-                           {"tool_secret", tool_secret(slug).reveal()}}},
+                           {"tool_secret", tool_secret(slug).reveal()},
+                           {"store_owner", "owner-of-" + slug}}},
                          {"keys_file", keys_path(slug)},
                          {"tenant", tenant}};
   write_keys(slug, keys);

@@ -199,6 +199,8 @@ class RuntimeFixture {
   std::string backend = R"({"kind":"builtin"})";
   /// Networks in which backends may be; absent: anywhere.
   std::optional<std::vector<std::string>> backend_networks;
+  /// Of the Redis server that keeps the tenants' sessions; empty: the embedded store does.
+  std::string redis_url;
   /// `limits` of the tenants that are opened from now on: a JSON object.
   std::string limits = R"({"concurrent_sessions":3})";
 

@@ -12,6 +12,7 @@
 #include "runtime/ultravox/events.h"
 #include "tests/integration/runtime/runtime_fixture.h"
 #include "tests/support/matchers.h"
+#include "tests/support/redis/redis_server.h"
 
 namespace voicectl::runtime {
 namespace {
@@ -141,6 +142,23 @@ TEST_F(WebhooksTest, AreNotAcknowledgedWhileTheyCannotBeKept) {
   EXPECT_EQ(world_.post_event(acme_, "call.joined", "call-1", session_).status, 204);
   EXPECT_THAT(staff.texts(), SizeIs(1));
   EXPECT_THAT(inbox(), Contains(Pair("call-1 call.joined", HasSubstr(session_))));
+}
+
+TEST_F(WebhooksTest, AStoreThatIsFullIsSaidToBe) {
+  const RedisServer server;
+  RealLoop loop;
+  RedisConsole console(loop, server);
+  world_.redis_url = server.url();
+  RuntimeFixture::Served beta = *world_.open("beta");
+  const std::string session = member(world_.create_session(beta).body, "session_id");
+  console.ask({"CONFIG", "SET", "maxmemory", "1"});
+
+  EXPECT_EQ(world_.post_event(beta, "call.joined", "call-1", session).status, 507);
+
+  console.ask({"CONFIG", "SET", "maxmemory", "0"});
+  ASSERT_TRUE(world_.run_until([&] { return world_.send(beta, "GET", "/health").status == 200; }));
+  EXPECT_EQ(world_.post_event(beta, "call.joined", "call-1", session).status, 204);
+  world_.close(beta);
 }
 
 TEST_F(WebhooksTest, AreNotAcknowledgedByWhoeverHasLostTheStore) {

@@ -126,6 +126,28 @@ TEST_F(RecordPollSim, AProcessThatBeginsLearnsWhatTheOneBeforeHasMissed) {
   EXPECT_THAT(told(), ElementsAre("DOC-00001 Ready"));
 }
 
+TEST_F(RecordPollSim, WhatCouldNotBeKeptIsToldOnceItCan) {
+  tenant.order("r1");
+  tenant.world.advance(1s);
+  change("DOC-00001", "Ready");
+  tenant.process_->store.fail_next_commit(
+      Error(ErrorCode::kResourceExhausted, "cannot write: disk full"));
+  tenant.world.advance(kALook);
+  ASSERT_EQ(lists_asked(), 1U);
+  EXPECT_THAT(told(), IsEmpty());
+  EXPECT_EQ(watched->poll.found(), 0U);
+
+  // Whose store has failed is opened anew.
+  watched.reset();
+  tenant.kill();
+  tenant.start();
+  tenant.world.settle();
+  watch();
+  tenant.world.advance(kALook);
+
+  EXPECT_THAT(told(), ElementsAre("DOC-00001 Ready"));
+}
+
 TEST_F(RecordPollSim, NothingIsAskedWhileNothingIsOpen) {
   tenant.world.advance(3 * kALook);
   EXPECT_THAT(tenant.site.requests, IsEmpty());
