@@ -9,6 +9,7 @@
 
 #include "runtime/control/protocol.h"
 #include "tests/integration/runtime/runtime_fixture.h"
+#include "tests/support/keeping_sink.h"
 #include "tests/support/matchers.h"
 
 namespace voicectl::runtime {
@@ -62,13 +63,6 @@ class Daemon {
   bool gone_ = false;
 };
 
-class LineSink final : public LogSink {
- public:
-  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-
-  std::vector<std::string> lines;
-};
-
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
@@ -104,7 +98,7 @@ class ServiceTest : public ::testing::Test {
 
   TempDir folder_;
   RuntimeFixture world_;
-  LineSink sink_;
+  KeepingSink sink_;
   Log log_{sink_, world_.clock};
   UniqueFd unix_listener_;
   FreePort port_ = bind_free_port();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/support/fixed_clock.h"
+#include "tests/support/keeping_sink.h"
 #include "tests/support/matchers.h"
 #include "tests/support/random_seed.h"
 
@@ -15,12 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
-
-class ListSink final : public LogSink {
- public:
-  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-  std::vector<std::string> lines;
-};
 
 std::string rendered(std::string_view value) {
   return render_log_line("event", {{"field", value}});
@@ -81,7 +76,7 @@ TEST(LogTest, ShowsErrorsWithTheirContext) {
 }
 
 TEST(LogTest, PutsTimeAndLevelFirst) {
-  ListSink sink;
+  KeepingSink sink;
   const FixedWallClock clock;
   const Log log(sink, clock);
 
@@ -93,7 +88,7 @@ TEST(LogTest, PutsTimeAndLevelFirst) {
 }
 
 TEST(LogTest, DropsWhatIsBelowItsThreshold) {
-  ListSink sink;
+  KeepingSink sink;
   const FixedWallClock clock;
   const Log log(sink, clock, LogLevel::kWarn);
 

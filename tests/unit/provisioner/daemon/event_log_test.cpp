@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/support/keeping_sink.h"
 #include "tests/support/registry/memory_registry.h"
 #include "tests/support/sim_reactor.h"
 
@@ -18,12 +19,6 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
 
-class Lines final : public LogSink {
- public:
-  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-  std::vector<std::string> lines;
-};
-
 class EventLogTest : public ::testing::Test {
  protected:
   EventLogTest() {
@@ -37,7 +32,7 @@ class EventLogTest : public ::testing::Test {
   std::shared_ptr<RegistryStore> store_ = std::make_shared<RegistryStore>();
   std::unique_ptr<Registry> registry_ = open_memory_registry(store_);
   RegistryQueue queue_{*registry_, offload_};
-  Lines sink_;
+  KeepingSink sink_;
   SimWallClock wall_{sim_};
   Log log_{sink_, wall_};
   EventLog events_{sim_, queue_, wall_, log_};

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "provisioner/plan/instance_names.h"
+#include "tests/support/keeping_sink.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
 #include "tests/support/registry/memory_registry.h"
@@ -21,13 +22,6 @@ using ::testing::SizeIs;
 constexpr WallTime kBegin = SimWallClock::kStart;
 constexpr WallTime kLongAgo{0ms};
 constexpr WallTime kFar{std::chrono::milliseconds(4'102'444'800'000)};
-
-/// Keeps what is logged.
-class KeepingSink final : public LogSink {
- public:
-  void write(LogLevel, std::string_view line) override { lines.emplace_back(line); }
-  std::vector<std::string> lines;
-};
 
 /// A machine that is told what it does.
 class ToldHost final : public HostSource {
