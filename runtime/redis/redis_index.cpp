@@ -6,14 +6,6 @@
 #include "runtime/redis/redis_values.h"
 
 namespace voicectl::runtime {
-namespace {
-
-/// Sessions that are remembered after their end. More than end in the time in which something may
-/// still come for them, less than what would be felt: about 200 bytes each.
-constexpr std::size_t kMostKnown = 20'000;
-
-}  // namespace
-
 void RedisIndex::reset(WallTime opened) {
   *this = RedisIndex();
   all_known_since_ = opened;
@@ -43,7 +35,7 @@ void RedisIndex::learn_absent(const SessionId& id) {
 }
 
 void RedisIndex::trim() {
-  if (sessions_.size() < kMostKnown) {
+  if (sessions_.size() < trim_at_) {
     return;
   }
   std::erase_if(sessions_, [this](const auto& entry) {
@@ -55,6 +47,9 @@ void RedisIndex::trim() {
     }
     return is_over;
   });
+  // Those that live stay: with as many again to come first, looking through them costs little for
+  // each however many there are.
+  trim_at_ = std::max(kMostKnown, 2 * sessions_.size());
 }
 
 std::vector<SessionId> RedisIndex::live() const {
