@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 
 #include <array>
+#include <memory>
 
 #include "base/check.h"
 
@@ -25,6 +27,48 @@ std::string to_hex(const unsigned char* bytes, std::size_t count) {
     out[2 * i + 1] = kDigits[bytes[i] & 15];
   }
   return out;
+}
+
+using Sha256Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+/// Algorithms looked up and memory taken once a thread, which takes longer than a short message.
+class HmacSha256 {
+ public:
+  HmacSha256() {
+    std::array<char, 8> digest = {"SHA256"};
+    const std::array<OSSL_PARAM, 2> parameters = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+        OSSL_PARAM_construct_end()};
+    EVP_MAC* const mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+    context_.reset(EVP_MAC_CTX_new(mac));
+    EVP_MAC_free(mac);  // the context has its own share
+    VC_CHECK(EVP_MAC_CTX_set_params(context_.get(), parameters.data()) == 1,
+             "HMAC with SHA-256 is built in");
+  }
+
+  Sha256Digest sign(std::string_view key, std::string_view message) {
+    // Without a pointer the key before would be used again.
+    const std::string_view some_key = key.empty() ? std::string_view("") : key;
+    Sha256Digest digest{};
+    std::size_t length = 0;
+    VC_CHECK(EVP_MAC_init(context_.get(), bytes_of(some_key), some_key.size(), nullptr) == 1 &&
+                 EVP_MAC_update(context_.get(), bytes_of(message), message.size()) == 1 &&
+                 EVP_MAC_final(context_.get(), digest.data(), &length, digest.size()) == 1 &&
+                 length == digest.size(),
+             "any key signs any message");
+    return digest;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MAC_CTX, Free> context_;
+};
+
+Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
+  thread_local HmacSha256 signer;
+  return signer.sign(key, message);
 }
 
 }  // namespace
@@ -63,20 +107,15 @@ std::string Sha256::hex() {
 }
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
-       digest.data(), &length);
-  return to_hex(digest.data(), length);
+  const Sha256Digest digest = hmac_sha256(key, message);
+  return to_hex(digest.data(), digest.size());
 }
 
 std::string hmac_sha256_base64(std::string_view key, std::string_view message) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
-       digest.data(), &length);
+  const Sha256Digest digest = hmac_sha256(key, message);
   std::array<unsigned char, 48> encoded{};  // 32 bytes become 44 characters and a zero
-  const int characters = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(length));
+  const int characters =
+      EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
   return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(characters)};
 }
 
