@@ -56,7 +56,11 @@ Result<TenantWriters> TenantWriters::prepare(SqliteDatabase& database) {
                           "tool_calls = excluded.tool_calls"));
   VC_TRY(SqliteStatement event, database.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"));
   VC_TRY(SqliteStatement record,
-         database.prepare("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+         database.prepare("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                          "ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, "
+                          "session = excluded.session, at = excluded.at, data = excluded.data, "
+                          "external_id = excluded.external_id, start_at = excluded.start_at, "
+                          "end_at = excluded.end_at, staff = excluded.staff"));
   VC_TRY(SqliteStatement inbox,
          database.prepare("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?)"));
   // Not OR REPLACE: a second entry with one idempotency key would silently take the first's place.

@@ -403,7 +403,7 @@ class Report:
                            ">= 5,000", value >= 5000, {"voice-runtime": f"{value:,.0f}"})
         flushes = self.figures("flushes", "per_call")
         if flushes:
-            self.table.note("fsyncs per durable call", f"{flushes['durable']:.3f}")
+            self.table.note("fsyncs per durable call", f"{flushes['durable']:.4f}")
 
     def render(self):
         self.rates("tools", "tool calls",
@@ -426,20 +426,27 @@ def scenarios(options):
     }
 
 
-def count_flushes(bench, durable):
-    """fsyncs and fdatasyncs of a load that strace watches, and therefore slows down."""
-    if shutil.which("strace") is None:
-        say("  flushes are not counted: strace is not installed")
-        return None
-    told = bench.folder / "flushes"
+def flushes_of(bench, durable, calls):
+    """fsyncs and fdatasyncs of a load of so many calls, which makes its sessions first."""
+    told = bench.folder / f"flushes-{calls}"
     watcher = bench.run_child(["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", told,
                                "-p", durable.pid], on_core(OTHER_CORE))
-    figures = bench.load(durable, "tools", "--warm-up", "0", "--seconds", "3", "--connections",
+    figures = bench.load(durable, "tools", "--warm-up", "0", "--seconds", "60", "--calls", calls, "--connections",
                          DURABLE_CONNECTIONS)
     watcher.send_signal(signal.SIGINT)
     watcher.wait(15)
-    count = sum(1 for line in told.read_text().splitlines() if "sync(" in line)
-    return {"per_call": count / max(1, figures["answers"])}
+    return sum(1 for line in told.read_text().splitlines() if "sync(" in line), figures["answers"]
+
+
+def count_flushes(bench, durable):
+    """Per call, while strace watches and slows them down: of two loads that differ in their calls alone, so that what the
+    sessions take falls out."""
+    if shutil.which("strace") is None:
+        say("  flushes are not counted: strace is not installed")
+        return None
+    few, few_calls = flushes_of(bench, durable, 2_000)
+    more, more_calls = flushes_of(bench, durable, 12_000)
+    return {"per_call": (more - few) / max(1, more_calls - few_calls)}
 
 
 def warm_up(bench, subjects):
