@@ -4,7 +4,7 @@
 
     runtime_bench.py BIN [--rounds N] [--seconds S] [--only WORD,...] [--json FILE]
 
-Servers run on core 0; load, the played Ultravox and ERPNext, and Redis on core 1. Rounds are
+Servers run on core 0, but for the one of the durable calls, which may use all; load, the played Ultravox and ERPNext, and Redis on core 1. Rounds are
 interleaved and medians are shown; a ratio is the median of what each round has in itself. A tenant of voice-runtime whose
 sessions were made in a round is deleted after it, because live sessions are kept in memory and peers keep none. `/cpu s` counts per second of processor time that the server used,
 which other programs on the machine disturb less than they disturb the clock.
@@ -103,8 +103,9 @@ class Subject:
 class Platform:
     """A voicectld with its instance."""
 
-    def __init__(self, bench, folder):
-        self.bench, self.folder, self.pid = bench, folder, None
+    def __init__(self, bench, folder, cores):
+        """Its instance may use these cores."""
+        self.bench, self.folder, self.cores, self.pid = bench, folder, cores, None
         with open(folder / "daemon.log", "w", encoding="utf-8") as log:
             self.daemon = bench.run_child(
                 [bench.binaries / "voicectld", "--state", folder / "state", "--run", folder / "run",
@@ -145,7 +146,7 @@ class Platform:
             self.end()
             return False
         for task in os.listdir(f"/proc/{self.pid}/task"):
-            os.sched_setaffinity(int(task), {SERVER_CORE})
+            os.sched_setaffinity(int(task), self.cores)
         return True
 
     def subject(self, name, slug):
@@ -215,7 +216,7 @@ class Bench:
         told = json.loads(line)
         return Subject(name, told["port"], told["pid"], TENANT, self.key_file, flavour)
 
-    def start_platform(self, name, ports, store, backend, slugs):
+    def start_platform(self, name, ports, store, backend, slugs, cores=frozenset({SERVER_CORE})):
         """A daemon with one instance; None if this version refuses such a platform."""
         folder = self.folder / name
         for part in ("state", "run", "log"):
@@ -230,7 +231,7 @@ class Bench:
         text = PLATFORM.format(fakes=self.fakes, ports=ports, store=stores[store])
         text += "".join(RESTAURANT.format(slug=slug, backend=backends[backend]) for slug in slugs)
         (folder / "platform.yaml").write_text(text)
-        platform = Platform(self, folder)
+        platform = Platform(self, folder, cores)
         return platform if platform.apply() else None
 
     def start_runtime(self, rounds):
@@ -251,7 +252,9 @@ class Bench:
             platform.end()
         else:
             raise SystemExit("cannot start the runtime in any configuration")
-        durable = self.start_platform("d", "24000-24999", "embedded", "builtin", [DURABLE])
+        # Nobody is compared with it, so it has what an instance has on a host: its loop, and a thread that waits for the disk.
+        durable = self.start_platform("d", "24000-24999", "embedded", "builtin", [DURABLE],
+                                      cores=os.sched_getaffinity(0))
         return [subjects[0], durable.subject("durable", DURABLE), *subjects[1:],
                 f"{store} store, {backend} backend"]
 

@@ -18,8 +18,6 @@ constexpr std::size_t kMaxOffers = 3;
 struct Folded {
   std::string name;
   std::vector<std::string> keywords;
-  /// How the name and the keywords sound.
-  std::vector<std::string> sounds;
 };
 
 /// Shortest name whose sound says enough: "coke" and "cake" are one sound and two things.
@@ -57,22 +55,30 @@ bool holds_words(std::string_view text, std::string_view words) {
          (" " + std::string(text) + " ").find(" " + std::string(words) + " ") != std::string::npos;
 }
 
-/// The things with the best (highest, above zero) score.
+/// The one thing with the best (highest, above zero) score; none if several share it.
 template <typename Score>
-std::vector<std::size_t> best_of(const std::vector<Folded>& things, const Score& score) {
-  std::vector<std::size_t> best;
-  std::size_t highest = 1;
+std::optional<std::size_t> best_of(const std::vector<Folded>& things, const Score& score) {
+  std::optional<std::size_t> best;
+  std::size_t highest = 0;
   for (std::size_t i = 0; i < things.size(); ++i) {
     const std::size_t points = score(things[i]);
     if (points > highest) {
-      best.clear();
+      best = i;
       highest = points;
-    }
-    if (points == highest) {
-      best.push_back(i);
+    } else if (points == highest) {
+      best.reset();
     }
   }
   return best;
+}
+
+std::size_t named_points(const std::string& spoken, const Folded& thing) {
+  return thing.name == spoken ? 1 : 0;
+}
+
+std::size_t keyword_points(const std::string& spoken, const Folded& thing) {
+  const auto& words = thing.keywords;
+  return std::find(words.begin(), words.end(), spoken) != words.end() ? 1 : 0;
 }
 
 std::size_t contained_length(const std::string& spoken, const Folded& thing) {
@@ -117,11 +123,14 @@ std::vector<std::string> sounds_within(const std::string& spoken) {
 /// Length of the longest name or keyword that sounds like a part of what was said.
 std::size_t heard_length(const std::vector<std::string>& heard, const Folded& thing) {
   std::size_t longest = 0;
-  for (const std::string& sound : thing.sounds) {
+  const auto listen_for = [&](const std::string& text) {
+    const std::string sound = text.size() < kMinHeard ? "" : sound_key(text);
     if (std::find(heard.begin(), heard.end(), sound) != heard.end()) {
       longest = std::max(longest, sound.size());
     }
-  }
+  };
+  listen_for(thing.name);
+  std::for_each(thing.keywords.begin(), thing.keywords.end(), listen_for);
   return longest;
 }
 
@@ -131,7 +140,7 @@ std::size_t shared_words(const std::string& spoken, const Folded& thing) {
   while (at < spoken.size()) {
     const std::size_t end = std::min(spoken.find(' ', at), spoken.size());
     const std::string word = spoken.substr(at, end - at);
-    shared += word.size() > 2 && contained_length(thing.name, {word, {}, {}}) > 0 ? 1 : 0;
+    shared += word.size() > 2 && contained_length(thing.name, {word, {}}) > 0 ? 1 : 0;
     at = end + 1;
   }
   return shared;
@@ -155,24 +164,29 @@ std::vector<std::string> offers(const std::string& spoken,
   return names;
 }
 
-void add_sound(Folded& thing, const std::string& text) {
-  if (text.size() >= kMinHeard) {
-    thing.sounds.push_back(sound_key(text));
-  }
-}
-
 std::vector<Folded> fold_all(const std::vector<Sayable>& things) {
   std::vector<Folded> folded;
+  folded.reserve(things.size());
   for (const Sayable& thing : things) {
-    Folded one{fold_spoken(thing.name), {}, {}};
+    Folded& one = folded.emplace_back(Folded{fold_spoken(thing.name), {}});
     for (const std::string& keyword : thing.keywords) {
       one.keywords.push_back(fold_spoken(keyword));
-      add_sound(one, one.keywords.back());
     }
-    add_sound(one, one.name);
-    folded.push_back(std::move(one));
   }
   return folded;
+}
+
+/// As `match_spoken` decides. Each way is tried only after those before it: most callers say a name
+/// as it is, and listening costs more than all the others.
+std::optional<std::size_t> meant(const std::string& spoken, const std::vector<Folded>& folded) {
+  for (const auto points : {named_points, keyword_points, contained_length, near_miss_points}) {
+    const auto best = best_of(folded, [&](const Folded& thing) { return points(spoken, thing); });
+    if (best) {
+      return best;
+    }
+  }
+  const std::vector<std::string> heard = sounds_within(spoken);
+  return best_of(folded, [&](const Folded& thing) { return heard_length(heard, thing); });
 }
 
 }  // namespace
@@ -202,25 +216,8 @@ std::string fold_spoken(std::string_view text) {
 SpokenMatch match_spoken(std::string_view said, const std::vector<Sayable>& things) {
   const std::string spoken = fold_spoken(said.substr(0, kMaxCompared));
   const std::vector<Folded> folded = fold_all(things);
-  const auto by_name = best_of(
-      folded, [&](const Folded& thing) -> std::size_t { return thing.name == spoken ? 1 : 0; });
-  const auto by_keyword = best_of(folded, [&](const Folded& thing) -> std::size_t {
-    const auto& words = thing.keywords;
-    return std::find(words.begin(), words.end(), spoken) != words.end() ? 1 : 0;
-  });
-  const auto within =
-      best_of(folded, [&](const Folded& thing) { return contained_length(spoken, thing); });
-  const auto near =
-      best_of(folded, [&](const Folded& thing) { return near_miss_points(spoken, thing); });
-  const std::vector<std::string> heard = sounds_within(spoken);
-  const auto by_sound =
-      best_of(folded, [&](const Folded& thing) { return heard_length(heard, thing); });
-  if (!spoken.empty()) {
-    for (const auto& found : {by_name, by_keyword, within, near, by_sound}) {
-      if (found.size() == 1) {
-        return {found.front(), {}};
-      }
-    }
+  if (const auto found = spoken.empty() ? std::nullopt : meant(spoken, folded)) {
+    return {found, {}};
   }
   return {std::nullopt, offers(spoken, things, folded)};
 }
