@@ -58,6 +58,8 @@ struct Preparation {
   std::vector<Limit> limits;
   std::optional<UserIds> user;
   const char* folder = nullptr;
+  int niceness = 0;
+  std::string niceness_text;
   int first_free_number = 3;  ///< above every number that the child gets
   int report = -1;
   int gate = -1;  ///< reading end of what it waits at; none: it need not wait
@@ -92,6 +94,8 @@ Preparation prepare(const LaunchSpec& spec, const UniqueFd& null, const UniqueFd
   }
   ready.user = spec.user;
   ready.folder = spec.working_directory.c_str();
+  ready.niceness = spec.niceness;
+  ready.niceness_text = std::to_string(spec.niceness);
   ready.report = report.get();
   return ready;
 }
@@ -157,6 +161,24 @@ void limit_resources(const Preparation& ready) {
   }
 }
 
+/// Where the kernel divides time among sessions first (autogroups), the number has to be said of
+/// the session too: among others' processes it counts for nothing there.
+void step_back(const Preparation& ready) {
+  if (ready.niceness == 0) {
+    return;
+  }
+  const int present = ::getpriority(PRIO_PROCESS, 0);
+  if (ready.niceness > present && ::setpriority(PRIO_PROCESS, 0, ready.niceness) != 0) {
+    give_up(ready, Step::kLimitResources);
+  }
+  const int group = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+  if (group >= 0) {
+    // Refused now and then to whoever is not root (EAGAIN): then it is as much as the others.
+    (void)!::write(group, ready.niceness_text.data(), ready.niceness_text.size());
+    ::close(group);
+  }
+}
+
 void change_user(const Preparation& ready) {
   if (!ready.user) {
     return;
@@ -189,6 +211,7 @@ void wait_at_gate(const Preparation& ready) {
   (void)::setsid();  // cannot fail: a fresh child leads no group
   place_descriptors(ready);
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL);  // cannot fail with these arguments
+  step_back(ready);
   limit_resources(ready);  // may raise limits, so before the right to do so is gone
   change_user(ready);
   if (::chdir(ready.folder) != 0) {

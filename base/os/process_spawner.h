@@ -55,6 +55,9 @@ struct LaunchSpec {
   std::optional<std::uint64_t> max_descriptors;
   /// Most address space (RLIMIT_AS); less where the host allows less.
   std::optional<Bytes> max_address_space;
+  /// How far it steps back for others when processor time is short, from 0 (not at all) to 19; what
+  /// we have ourselves is its least (sched(7), "The nice value").
+  int niceness = 0;
   /// Called when the process exists and before the program runs in it, to note who it will be. If
   /// it fails, or we die in it, the program never runs: so nothing runs that is noted nowhere. May
   /// be empty.

@@ -113,6 +113,11 @@ int run(int argc, char** argv) {
   app.add_option("--holder", options.holder, "program of the holder; default beside --runtime");
   app.add_option("--control", options.control, "control socket; default <run>/control.sock");
   app.add_option("--instance-user", options.instance_user, "user of the instances (root only)");
+  app.add_option("--dedicated-nice", options.dedicated_niceness,
+                 "how far instances of one tenant step back for the pool when processor time is "
+                 "short, 0 to 19")
+      ->check(CLI::Range(0, 19).description(""))
+      ->option_text("N");
   app.add_option("--edge-user", options.edge_user, "user of nginx's workers (root only)");
   app.add_flag("--plain-http", options.plain_http, "serve tenants on the http port too");
   app.add_option("--log-file", log_file, "its own log, rotated; default: standard error");

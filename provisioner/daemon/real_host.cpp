@@ -183,6 +183,7 @@ DaemonOptions RealHost::Inner::daemon_options() const {
   // A turn of the loop gives back dozens of blocks of one size, of which glibc would keep seven.
   out.launch.environment = {{"GLIBC_TUNABLES", "glibc.malloc.tcache_count=200"}};
   out.launch.user = users.instances;
+  out.launch.dedicated_niceness = options.dedicated_niceness;
   out.own_uid = ::geteuid();
   out.own_pid = ::getpid();
   out.edge.folders = EdgeFolders{options.paths.run, options.paths.log};

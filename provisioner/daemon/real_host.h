@@ -34,6 +34,9 @@ struct HostOptions {
   std::string control;
   std::string instance_user;
   std::string edge_user;
+  /// Of instances that one tenant has for itself: about a ninth of what the pool gets, as one
+  /// tenant of ten.
+  int dedicated_niceness = 10;
   bool plain_http = false;
   LogLevel log_level = LogLevel::kInfo;
 };

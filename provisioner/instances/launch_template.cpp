@@ -7,6 +7,7 @@ namespace voicectl {
 
 LaunchSpec make_launch_spec(const LaunchTemplate& launch,
                             const InstanceId& instance,
+                            InstanceKind kind,
                             const InstanceDescriptors& descriptors) {
   LaunchSpec spec;
   spec.argv = {launch.program, "--instance", instance.str()};
@@ -18,6 +19,7 @@ LaunchSpec make_launch_spec(const LaunchTemplate& launch,
   spec.user = launch.user;
   spec.max_descriptors = launch.max_descriptors;
   spec.max_address_space = launch.max_address_space;
+  spec.niceness = kind == InstanceKind::kDedicated ? launch.dedicated_niceness : 0;
   return spec;
 }
 

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/os/process_spawner.h"
 #include "base/units.h"
+#include "provisioner/model/snapshot.h"
 
 namespace voicectl {
 
@@ -26,6 +27,8 @@ struct LaunchTemplate {
   /// Two listeners a tenant, two descriptors a connection, and room for files.
   std::uint64_t max_descriptors = 65'536;
   std::optional<Bytes> max_address_space;
+  /// LaunchSpec::niceness of an instance that one tenant has for itself.
+  int dedicated_niceness = 0;
 };
 
 /// Which of its two sockets a process is spoken with at: the one that replaces another while that
@@ -71,6 +74,7 @@ struct InstanceDescriptors {
 
 LaunchSpec make_launch_spec(const LaunchTemplate& launch,
                             const InstanceId& instance,
+                            InstanceKind kind,
                             const InstanceDescriptors& descriptors);
 
 }  // namespace voicectl

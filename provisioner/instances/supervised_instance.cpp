@@ -151,7 +151,7 @@ LaunchSpec SupervisedInstance::launch_spec(
   if (!options_.program.empty()) {
     launch.program = options_.program;
   }
-  LaunchSpec spec = make_launch_spec(launch, options_.instance, descriptors);
+  LaunchSpec spec = make_launch_spec(launch, options_.instance, options_.kind, descriptors);
   spec.before_run = std::move(note);
   return spec;
 }

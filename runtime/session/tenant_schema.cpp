@@ -83,10 +83,10 @@ CREATE INDEX sessions_by_call ON sessions (call_id);
                                        {4, R"sql(
 CREATE INDEX inbox_by_time ON inbox (at);
 )sql"},
-                                       // With row numbers, as above: rows stand in the order in which
-                                       // they come, many to a page, and only their names are spread.
-                                       // Half of the pages that a group of orders changed were of this
-                                       // table.
+                                       // With row numbers, as above: rows stand in the order in
+                                       // which they come, many to a page, and only their names are
+                                       // spread. Half of the pages that a group of orders changed
+                                       // were of this table.
                                        {5, R"sql(
 CREATE TABLE new_records (
   id TEXT NOT NULL PRIMARY KEY, kind TEXT NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL,

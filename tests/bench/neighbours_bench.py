@@ -53,7 +53,7 @@ platform:
   ultravox: {{ endpoint: "http://127.0.0.1:{standin}/api" }}
 tenants:
 """
-TENANT = """  - {{ slug: {slug}, name: Bench, business_type: restaurant, plan: enterprise,
+TENANT = """  - {{ slug: {slug}, name: Bench, business_type: restaurant, plan: enterprise, tier: {tier},
       limits: {limits},
       menu: [ {{ name: Margherita Pizza, price: "18.99" }} ] }}
 """
@@ -83,7 +83,8 @@ class Platform:
         text = PLATFORM.format(monitor=monitor, **self.ports)
         for slug in self.slugs:
             limits = {"concurrent_sessions": 100000, **(noisy_limits if slug == NOISY else NO_LIMIT)}
-            text += TENANT.format(slug=slug, limits=json.dumps(limits))
+            # What the nine have done before must not promote one of them.
+            text += TENANT.format(slug=slug, limits=json.dumps(limits), tier="auto" if slug == NOISY else "pooled")
         self.file.write_text(text)
 
     def apply(self, monitor, noisy_limits=NO_LIMIT):

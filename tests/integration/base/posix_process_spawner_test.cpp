@@ -178,6 +178,16 @@ TEST_F(PosixProcessSpawnerTest, LimitsDescriptorsAndMemory) {
   EXPECT_EQ(found.at("space"), std::to_string(1ULL << 30));
 }
 
+TEST_F(PosixProcessSpawnerTest, StepsBackAsFarAsIsAskedAndNeverForward) {
+  const int ours = ::getpriority(PRIO_PROCESS, 0);
+  for (const int asked : {0, 19}) {
+    LaunchSpec spec = scripted({"report"});
+    spec.niceness = asked;
+
+    EXPECT_EQ(report_of(spec).at("niceness"), std::to_string(std::max(ours, asked)));
+  }
+}
+
 TEST_F(PosixProcessSpawnerTest, LimitsToWhatTheHostAllows) {
   LaunchSpec spec = scripted({"report"});
   spec.max_descriptors = 1ULL << 40;

@@ -81,7 +81,8 @@ std::string report() {
       << "user=" << ::getuid() << ':' << ::geteuid() << ':' << ::getgid() << ':' << ::getegid()
       << ':' << ::getgroups(0, nullptr) << '\n'
       << "files=" << files.rlim_cur << ':' << files.rlim_max << '\n'
-      << "space=" << space.rlim_cur << '\n';
+      << "space=" << space.rlim_cur << '\n'
+      << "niceness=" << ::getpriority(PRIO_PROCESS, 0) << '\n';
   for (char** variable = environ; *variable != nullptr; ++variable) {
     out << "environment=" << *variable << '\n';
   }

@@ -34,6 +34,12 @@ class MigrationTest : public DataFixture {
                       .bind(5, to_stored_text(session))
                       .run(),
                   IsOk());
+      ASSERT_THAT(old.run("INSERT INTO inbox VALUES ('" + session.ultravox_call_id +
+                          "', 'call.ended', 1, '{}')"),
+                  IsOk());
+      ASSERT_THAT(old.run("INSERT INTO requests VALUES ('" + session.session.str() +
+                          "', 201, '{}', " + std::to_string(at) + ")"),
+                  IsOk());
       ASSERT_THAT(old.run("INSERT INTO orders VALUES ('" + session.ultravox_call_id + "', '" +
                           session.session.str() + "', 1, '{}')"),
                   IsOk());
@@ -64,6 +70,9 @@ TEST_F(MigrationTest, OneThatIsKilledAtAnyWriteGoesOnAtTheNextOpening) {
     const auto orders = opened->list_records({BusinessRecord::Kind::kOrder, WallTime{}, 1000});
     ASSERT_THAT(orders, IsOk());
     EXPECT_EQ(orders->size(), kSessions) << "killed at write " << nth;
+    const auto contents = opened->load(WallTime{});
+    ASSERT_THAT(contents, IsOk());
+    EXPECT_EQ(contents->responses.size(), kSessions) << "killed at write " << nth;
     SqliteDatabase file = SqliteDatabase::open(copy).value();
     const auto found = check_tenant_database(file, *TenantId::parse("acme"), FenceRow::kOne);
     ASSERT_THAT(found, IsOk());
@@ -104,6 +113,7 @@ TEST_F(MigrationTest, AnArchiveOfEverySchemaCanBeTakenOver) {
   const auto rows = rows_of(folder_.path("stage/tenant.db"));
   EXPECT_EQ(rows.at("records").size(), kSessions);
   EXPECT_EQ(rows.at("usage").size(), kSessions);
+  EXPECT_EQ(rows.at("inbox").size(), kSessions);
 }
 
 }  // namespace

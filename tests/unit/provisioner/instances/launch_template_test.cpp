@@ -17,7 +17,8 @@ TEST(LaunchTemplateTest, NamesTheInstanceBeforeTheCommonArguments) {
   launch.program = "/usr/lib/voicectl/voice-runtime";
   launch.arguments = {"--log-level", "debug"};
 
-  const LaunchSpec spec = make_launch_spec(launch, *InstanceId::parse("shared-0"), {7, 8, 9});
+  const LaunchSpec spec =
+      make_launch_spec(launch, *InstanceId::parse("shared-0"), InstanceKind::kShared, {7, 8, 9});
 
   EXPECT_THAT(spec.argv, ElementsAre("/usr/lib/voicectl/voice-runtime", "--instance", "shared-0",
                                      "--log-level", "debug"));
@@ -25,7 +26,8 @@ TEST(LaunchTemplateTest, NamesTheInstanceBeforeTheCommonArguments) {
 
 TEST(LaunchTemplateTest, GrantsLogControlAndAdminUnderTheirNumbers) {
   const LaunchSpec spec =
-      make_launch_spec({}, *InstanceId::parse("shared-0"), {.control = 7, .admin = 8, .log = 9});
+      make_launch_spec({}, *InstanceId::parse("shared-0"), InstanceKind::kShared,
+                       {.control = 7, .admin = 8, .log = 9});
 
   std::map<int, int> granted;
   for (const FdGrant& grant : spec.descriptors) {
@@ -41,12 +43,22 @@ TEST(LaunchTemplateTest, PassesLimitsUserAndEnvironmentOn) {
   launch.max_descriptors = 4096;
   launch.max_address_space = Bytes{1ULL << 30};
 
-  const LaunchSpec spec = make_launch_spec(launch, *InstanceId::parse("shared-0"), {7, 8, 9});
+  const LaunchSpec spec =
+      make_launch_spec(launch, *InstanceId::parse("shared-0"), InstanceKind::kShared, {7, 8, 9});
 
   EXPECT_EQ(spec.environment.at("TZ"), "UTC");
   EXPECT_EQ(spec.user->uid, 990U);
   EXPECT_EQ(spec.max_descriptors, 4096U);
   EXPECT_EQ(spec.max_address_space, Bytes{1ULL << 30});
+}
+
+TEST(LaunchTemplateTest, OnlyAnInstanceOfOneTenantStepsBack) {
+  LaunchTemplate launch;
+  launch.dedicated_niceness = 7;
+  const InstanceId name = *InstanceId::parse("dedicated-a");
+
+  EXPECT_EQ(make_launch_spec(launch, name, InstanceKind::kDedicated, {7, 8, 9}).niceness, 7);
+  EXPECT_EQ(make_launch_spec(launch, name, InstanceKind::kShared, {7, 8, 9}).niceness, 0);
 }
 
 TEST(ProcessFileTest, ReadsWhatItWrote) {
