@@ -10,7 +10,7 @@ namespace {
 
 /// Everything that voicectl has a use for. A directive that runs code, reads other files or
 /// rewrites requests is not here, and what is not here is not rendered.
-constexpr std::array<std::string_view, 70> kKnownDirectives = {
+constexpr std::array<std::string_view, 71> kKnownDirectives = {
     "access_log",
     "add_header",
     "alias",
@@ -78,6 +78,7 @@ constexpr std::array<std::string_view, 70> kKnownDirectives = {
     "user",
     "uwsgi_temp_path",
     "worker_connections",
+    "worker_priority",
     "worker_processes",
     "worker_rlimit_nofile",
     "worker_shutdown_timeout",

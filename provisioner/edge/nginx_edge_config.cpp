@@ -55,6 +55,8 @@ NginxTree process_directives(NginxBuilder& b, const EdgeConfig& config) {
     out.push_back(b.say("user", {config.user->name, config.user->group}));
     out.push_back(NginxBuilder::say(
         "worker_rlimit_nofile", {NginxArgument::number(config.connections_per_process + 64ULL)}));
+    // Everybody's requests pass here: none of them is to wait behind one tenant's work.
+    out.push_back(b.say("worker_priority", {"-5"}));
   }
   const std::string processes = config.processes ? std::to_string(*config.processes) : "auto";
   append(out,
