@@ -12,8 +12,9 @@ namespace {
 constexpr int kMany = 20'000;
 
 Session session_number(int number, SessionStatus status) {
-  Session session(SessionId::parse("acme_" + std::to_string(1'000'000 + number)).value(),
-                  TenantId::parse("acme").value());
+  Session session(
+      SessionId::parse("acme_" + std::to_string(1'000'000'000'000'000'000 + number)).value(),
+      TenantId::parse("acme").value());
   session.status = status;
   session.created_at = WallTime(std::chrono::milliseconds(number));
   return session;
