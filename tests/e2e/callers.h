@@ -51,8 +51,11 @@ class CallersE2e : public ::testing::Test {
     const Finished finished = platform.voicectl(std::move(words));
     EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
   }
-  void promote() const { expect_ok({"tenant", "promote", "busy", "--yes"}); }
-  void demote() const { expect_ok({"tenant", "demote", "busy", "--yes"}); }
+  /// A daemon that was killed may still be carrying out what it had begun.
+  void promote() const {
+    expect_ok({"tenant", "promote", "busy", "--yes", "--lock-timeout", "60s"});
+  }
+  void demote() const { expect_ok({"tenant", "demote", "busy", "--yes", "--lock-timeout", "60s"}); }
 
   /// Nobody noticed anything.
   static void expect_whole(const Finished& finished, std::size_t connections) {

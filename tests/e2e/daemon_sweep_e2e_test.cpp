@@ -221,8 +221,10 @@ TEST_F(DaemonSweepE2e, ADaemonThatDiesAtAnyPointOfAHandOverLeavesOneOwner) {
 TEST_F(DaemonSweepE2e, ADaemonThatDiesAnywhereInACreationOrADeletionBringsItToItsEnd) {
   const std::string with = file_with("with.yaml", Platform::small_restaurant("extra"));
   const std::string without = file_with("without.yaml", "");
-  const auto create = [&] { expect_ok({"apply", "-f", with, "--yes"}); };
-  const auto remove = [&] { expect_ok({"apply", "-f", without, "--yes", "--allow-delete=1"}); };
+  const auto create = [&] { expect_ok({"apply", "-f", with, "--yes", "--lock-timeout", "60s"}); };
+  const auto remove = [&] {
+    expect_ok({"apply", "-f", without, "--yes", "--allow-delete=1", "--lock-timeout", "60s"});
+  };
   int created = 0;
   int deleted = 0;
 
