@@ -18,11 +18,6 @@ std::string instance_name(const LaunchSpec& spec) {
   return flag == spec.argv.end() || flag + 1 == spec.argv.end() ? "" : *(flag + 1);
 }
 
-/// Without what marks a second process.
-std::string given_name(const std::string& name) {
-  return name.ends_with('+') ? name.substr(0, name.size() - 1) : name;
-}
-
 Json fields_of(const control::Message& question) {
   const Result<Json> fields = parse_json(question.body);
   VC_CHECK(!fields.has_error(), "the daemon asks in JSON");
@@ -58,6 +53,10 @@ FakeInstances::FakeInstances(Reactor& reactor,
   };
 }
 
+std::string FakeInstances::given_name(const std::string& name) {
+  return name.ends_with('+') ? name.substr(0, name.size() - 1) : name;
+}
+
 InstanceScript& FakeInstances::script_of_running(const std::string& name) {
   return running_.at(name).script;
 }
@@ -78,6 +77,7 @@ void FakeInstances::begin(const LaunchSpec& spec, const ProcessIdentity& who) {
                     : of_program != programs_.end() ? of_program->second
                                                     : default_script_;
   instance.control_path = address.substr(5);
+  hide_others_at(instance.control_path);
   const InstanceScript script = instance.script;
   running_.insert_or_assign(name, std::move(instance));
   (void)observer_.adopt(who, [this, who](const ProcessExit&) { forget(who); });
@@ -95,12 +95,24 @@ void FakeInstances::forget(const ProcessIdentity& who) {
     return;
   }
   const std::string path = running_.at(*name).control_path;
+  const bool is_hidden = running_.at(*name).is_hidden;
   running_.erase(*name);
-  hub_.stop_listening(path);
-  hub_.drop(path);
+  if (!is_hidden) {
+    hub_.stop_listening(path);
+    hub_.drop(path);
+  }
   if (auto next = running_.extract(*name + "+")) {
     next.key() = *name;
     running_.insert(std::move(next));
+  }
+}
+
+void FakeInstances::hide_others_at(const std::string& path) {
+  for (auto& [name, instance] : running_) {
+    if (instance.control_path == path) {
+      instance.is_hidden = true;
+      hub_.stop_listening(path);
+    }
   }
 }
 
@@ -110,7 +122,7 @@ void FakeInstances::end_later(const std::string& name, Duration wait, ProcessExi
 
 void FakeInstances::listen(const ProcessIdentity& who) {
   const std::optional<std::string> starting = name_of_process(who);
-  if (!starting) {
+  if (!starting || running_.at(*starting).is_hidden) {
     return;
   }
   hub_.listen(running_.at(*starting).control_path, [this, who](std::unique_ptr<FdChannel> channel) {

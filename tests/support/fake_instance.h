@@ -130,6 +130,9 @@ class FakeInstances {
   int starts(const std::string& name) const;
   /// Names of running instances that hold the tenant.
   std::vector<std::string> holders(const TenantId& tenant) const;
+  /// The name that it was started with: a second process of it, which is listed as `name+` as long
+  /// as the first runs, is the same instance.
+  static std::string given_name(const std::string& name);
   /// nullptr if it does not hold the tenant.
   const Lent* find(const std::string& name, const TenantId& tenant) const;
   /// Whether it holds the tenant and accepts for it at the socket that lies at `path` now, and at
@@ -170,6 +173,8 @@ class FakeInstances {
     ProcessIdentity who;
     InstanceScript script;
     std::string control_path;
+    /// Another socket was bound at its path: nobody reaches its own any more.
+    bool is_hidden = false;
     std::unique_ptr<FdChannel> channel;
     /// Grows with each daemon that connects: an answer goes to the one who asked, or to nobody.
     std::uint64_t connection = 0;
@@ -181,6 +186,7 @@ class FakeInstances {
 
   void begin(const LaunchSpec& spec, const ProcessIdentity& who);
   void forget(const ProcessIdentity& who);
+  void hide_others_at(const std::string& path);
   void end_later(const std::string& name, Duration wait, ProcessExit how);
   void listen(const ProcessIdentity& who);
   void take(const std::string& name, const std::string& text, std::vector<UniqueFd> descriptors);

@@ -31,7 +31,7 @@ struct Options {
 };
 
 /// As the tests play it, once it lies in stories/.
-void save(const Options& options, const Failure& failure, const Story& shortest) {
+void save(const Options& options, const Failure& failure, const Story& story) {
   if (options.stories.empty()) {
     return;
   }
@@ -39,7 +39,7 @@ void save(const Options& options, const Failure& failure, const Story& shortest)
       fmt::format("{}/{}-{}.story", options.stories, failure.played.law, failure.seed);
   std::ofstream file(path);
   file << fmt::format("# seed {}: {}\n{}", failure.seed, *failure.played.violation,
-                      render_story(shortest));
+                      render_story(story));
   fmt::print("{} {}\n", file.flush() ? "written to" : "cannot write", path);
 }
 
@@ -49,10 +49,10 @@ void tell(const Options& options, const Failure& failure) {
   fmt::print("seed {}: law '{}' broken after {} operations and {} calls: {}\n", failure.seed,
              played.law, played.ops, played.calls, *played.violation);
   std::fflush(stdout);
-  if (!options.shrinks) {
-    return;
-  }
   const Story story = story_of(options.seeds, failure.seed);
+  if (!options.shrinks) {
+    return save(options, failure, story);
+  }
   const Story shortest = shrink(story, played.law);
   const Played again = play(shortest);
   save(options, failure, shortest);
@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--go-on", options.goes_on, "play all seeds, also when one has broken a law");
   app.add_flag("!--no-shrink", options.shrinks, "do not look for the shortest story");
-  app.add_option("--save", options.stories, "folder that gets the shortest stories")
+  app.add_option("--save", options.stories, "folder that gets the stories that broke a law")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);
   app.add_flag("--forecasts", options.lists_forecasts,
