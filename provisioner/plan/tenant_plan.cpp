@@ -190,9 +190,9 @@ void TenantPlan::remove(const RecordedTenant& recorded) {
   if (recorded.has_listener || recorded.port) {
     then(ReleaseListener{tenant});
   }
-  if (recorded.has_data) {
-    then(RetireTenantData{tenant});
-  }
+  // Also where none is recorded: whoever began to prepare it may have failed in the middle, and what
+  // is left must neither stay nor become another tenant's of that name.
+  then(RetireTenantData{tenant});
   then(DeleteTenant{tenant});
 }
 
