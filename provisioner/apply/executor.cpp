@@ -18,6 +18,15 @@ enum class Stage { kWaiting, kOpening, kPerforming, kClosing, kDone, kFailed, kS
 /// How a move is told of that was made with its connections.
 constexpr std::string_view kMovedPhase = "moved";
 
+/// The tenant that the action gives to an instance, or takes from one.
+const TenantId* placed_by(const Action& action) {
+  if (const auto* lend = std::get_if<LendListener>(&action)) {
+    return &lend->tenant;
+  }
+  const auto* reclaim = std::get_if<ReclaimListener>(&action);
+  return reclaim == nullptr ? nullptr : &reclaim->tenant;
+}
+
 struct Progress {
   Stage stage = Stage::kWaiting;
   std::int64_t journal_number = 0;
@@ -44,6 +53,8 @@ struct Executor::Run {
   OnFinished on_finished;
   StepOrder order{std::vector<Step>{}};
   std::vector<Progress> steps;
+  /// Tenants of steps under way that change where they are.
+  std::multiset<TenantId> placing;
   std::vector<std::pair<std::size_t, ClosedAction>> finished;
   std::vector<std::size_t> closing;
   bool is_closing = false;
@@ -58,6 +69,18 @@ struct Executor::Run {
   std::size_t unrecorded = 0;
 
   bool is_undo(std::size_t step) const { return step >= planned; }
+  void begin_placing(std::size_t step) {
+    if (const TenantId* const tenant = placed_by(plan.steps[step].action)) {
+      placing.insert(*tenant);
+    }
+  }
+  void end_placing(std::size_t step) {
+    const TenantId* const tenant = placed_by(plan.steps[step].action);
+    if (const auto one = tenant == nullptr ? placing.end() : placing.find(*tenant);
+        one != placing.end()) {
+      placing.erase(one);
+    }
+  }
 };
 
 Executor::Executor(Deps deps) : deps_(std::move(deps)) {}
@@ -88,6 +111,10 @@ void Executor::cancel(const Error& why) {
   if (run_ != nullptr) {
     halt(why);
   }
+}
+
+bool Executor::is_placing(const TenantId& tenant) const {
+  return run_ != nullptr && run_->placing.contains(tenant);
 }
 
 bool Executor::has_begun(const std::vector<std::size_t>& steps) const {
@@ -150,6 +177,7 @@ void Executor::open(const std::vector<std::size_t>& ready) {
   for (const std::size_t i : ready) {
     const Step& step = run_->plan.steps[i];
     run_->steps[i].stage = Stage::kOpening;
+    run_->begin_placing(i);
     run_->steps[i].since = deps_.reactor.now();
     JournalEntry entry;
     entry.plan_id = run_->plan.id;
@@ -166,6 +194,7 @@ void Executor::open(const std::vector<std::size_t>& ready) {
                        for (std::size_t i = 0; i < ready.size(); ++i) {
                          if (numbers.has_error()) {
                            run_->steps[ready[i]].stage = Stage::kFailed;
+                           run_->end_placing(ready[i]);
                            run_->order.end(ready[i], StepOrder::End::kFailed);
                            report(ready[i], api::StepState::kFailed, numbers.error().text());
                          } else {
@@ -263,6 +292,7 @@ void Executor::closed(const std::vector<ClosedAction>& batch,
       progress.error = progress.error.empty() ? run_->halted->text() : progress.error;
     }
     progress.stage = progress.error.empty() ? Stage::kDone : Stage::kFailed;
+    run_->end_placing(steps[i]);
     run_->has_broken = run_->has_broken || progress.stage == Stage::kFailed;
     run_->order.end(
         steps[i], progress.stage == Stage::kDone ? StepOrder::End::kDone : StepOrder::End::kFailed);

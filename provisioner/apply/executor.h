@@ -81,6 +81,9 @@ class Executor {
   /// Takes what was found to be so and could not be recorded as if it were recorded, and records it
   /// as what an earlier run could not. `entry` is `closed` in the journal, where it is not yet.
   void believe(ClosedAction closed, std::optional<JournalEntry> entry = std::nullopt);
+  /// Whether a step is under way, or being recorded, that gives the tenant to an instance or takes
+  /// it from one: where it belongs is not known before that.
+  bool is_placing(const TenantId& tenant) const;
   /// Whether something that is believed is not recorded.
   bool has_unrecorded() const { return !unrecorded_.empty(); }
 

@@ -282,9 +282,16 @@ Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
     VC_TRY(options_.written->forget(paths().tenant_folder(tenant) + "/"));
   }
   VC_TRY(files_.make_directory(paths().state + "/retired", kPrivateDirectory));
-  return files_.move(
-      paths().tenant_folder(tenant),
-      fmt::format("{}/retired/{}-{}", paths().state, tenant.str(), now.time_since_epoch().count()));
+  VC_TRY(files_.move(paths().tenant_folder(tenant),
+                     fmt::format("{}/retired/{}-{}", paths().state, tenant.str(),
+                                 now.time_since_epoch().count())));
+  // Nobody would look for it any more: a disk that only says that it is done must not leave it.
+  VC_TRY(const std::vector<std::string> left, files_.list(paths().state + "/tenants"));
+  return std::find(left.begin(), left.end(), tenant.str()) == left.end()
+             ? ok_status()
+             : Error(ErrorCode::kInternal,
+                     fmt::format("cannot set the folder of tenant '{}' aside: it is still there",
+                                 tenant.str()));
 }
 
 Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {

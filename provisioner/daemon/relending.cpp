@@ -21,8 +21,24 @@ void Relending::lend(const Target& target) {
     return;  // the plan binds it first, then lends it
   }
   under_way_.insert_or_assign(target.tenant, target.series);
+  if (deps_.is_placing(target.tenant)) {
+    return lend_when_placed(target);
+  }
   deps_.placement.lend_again(*deps_.recorded.find_tenant(target.tenant),
                              [this, target](const Status& lent) { take_outcome(target, lent); });
+}
+
+void Relending::lend_when_placed(const Target& target) {
+  deps_.reactor.call_after(kPlacingWait, [this, target] {
+    if (series_[target.tenant] != target.series) {
+      return;
+    }
+    if (is_missing(target)) {
+      lend(target);
+    } else {
+      under_way_.erase(target.tenant);
+    }
+  });
 }
 
 void Relending::take_outcome(const Target& target, const Status& lent) {

@@ -31,9 +31,15 @@ class Relending {
     InstanceManager& instances;
     ListenerBank& bank;
     EventLog& events;
-    /// An apply may be moving the same tenants: meanwhile nothing is tried.
+    /// An apply may be moving the same tenants: meanwhile nothing is tried again.
     std::function<bool()> is_applying;
+    /// The tenant is on its way to another instance, or from one: it is not lent before it is known
+    /// where it belongs. Another would have it, too.
+    std::function<bool(const TenantId&)> is_placing;
   };
+
+  /// Waits for a tenant to arrive.
+  static constexpr Duration kPlacingWait = std::chrono::milliseconds(100);
 
   /// Waits between tries with one tenant.
   static constexpr BackoffPolicy kWait{.first = std::chrono::seconds(2),
@@ -69,6 +75,7 @@ class Relending {
   };
 
   void lend(const Target& target);
+  void lend_when_placed(const Target& target);
   void take_outcome(const Target& target, const Status& lent);
   void wait(const Target& target, Duration length);
   void try_again(const Target& target);

@@ -174,9 +174,8 @@ void HolderStore::lose() {
 
 void HolderStore::replace(const std::string& why) {
   cancel_timer();
-  if (channel_ && !process_) {
-    // Who it is was lost: it can be asked to go, and does so when it is able to.
-    (void)channel_->send_now(holder::kStop);
+  if (!process_) {
+    dismiss();
   }
   channel_.reset();
   waiting_.clear();
@@ -194,6 +193,17 @@ void HolderStore::replace(const std::string& why) {
   end_process();
   answer_open();
   start_later();
+}
+
+void HolderStore::dismiss() {
+  if (channel_ && channel_->send_now(holder::kStop).has_value()) {
+    return;
+  }
+  // Only the connection may have ended: then it would keep its socket, and no other could start.
+  const Result<std::unique_ptr<FdChannel>> again = deps_.channels.connect(socket_path());
+  if (again.has_value() && (*again)->peer_uid() == options_.own_uid) {
+    (void)(*again)->send_now(holder::kStop);
+  }
 }
 
 void HolderStore::start_later() {

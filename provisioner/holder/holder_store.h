@@ -102,6 +102,8 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   /// It is gone or useless: ends what is left of it, and starts another.
   void replace(const std::string& why);
   void start();
+  /// Asks whoever has the socket to go: who it is was lost, so that it cannot be ended.
+  void dismiss();
   void start_later();
   /// Sends one end of a new pair of sockets there; the other one is for somebody else.
   Result<UniqueFd> send_end(const std::string& text);

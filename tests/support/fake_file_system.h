@@ -48,6 +48,7 @@ class FakeFileSystem final : public FileSystem {
   /// From now on every call that writes fails with kResourceExhausted, until `free_space`.
   void fill_disk() { is_full_ = true; }
   void free_space() { is_full_ = false; }
+  bool is_full() const { return is_full_; }
 
   /// What is at `path`; nullptr if nothing is.
   const Entry* find(const std::string& path) const;

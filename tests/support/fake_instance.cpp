@@ -199,6 +199,25 @@ std::vector<std::string> FakeInstances::holders(const TenantId& tenant) const {
   return out;
 }
 
+Result<std::uint64_t> FakeInstances::call(const TenantId& tenant,
+                                          const std::string& path,
+                                          const std::string& session,
+                                          std::uint64_t number) {
+  std::vector<Tenant*> there;
+  for (auto& [name, instance] : running_) {
+    const auto held = instance.tenants.find(tenant);
+    if (held != instance.tenants.end() && !instance.script.is_mute && !held->second.is_quiet &&
+        held->second.store && network_.leads_to(path, held->second.unix_listener.get())) {
+      there.push_back(&held->second);
+    }
+  }
+  if (there.empty()) {
+    return Error(ErrorCode::kUnavailable, "cannot answer: nobody serves the tenant now");
+  }
+  // Who shares a listener shares its callers.
+  return there[++calls_ % there.size()]->store->add(session, number);
+}
+
 const FakeInstances::Lent* FakeInstances::find(const std::string& name,
                                                const TenantId& tenant) const {
   const auto instance = running_.find(name);
@@ -315,9 +334,10 @@ Result<std::string> FakeInstances::lend(Instance& instance,
   Lent lent{Generation{number(fields, "generation")},  FencingToken{number(fields, "token")},
             string_or(fields, "config", ""),           string_or(fields, "data", ""),
             network_.address_of(descriptors[0].get()), network_.address_of(descriptors[1].get())};
+  VC_TRY(FakeTenantStore store, FakeTenantStore::open(network_.files(), lent.data, lent.token));
   instance.tokens.hold(tenant);
-  instance.tenants.insert_or_assign(
-      tenant, Tenant{std::move(lent), std::move(descriptors[0]), std::move(descriptors[1])});
+  instance.tenants.insert_or_assign(tenant, Tenant{std::move(lent), std::move(descriptors[0]),
+                                                   std::move(descriptors[1]), std::move(store)});
   return std::string("{}");
 }
 

@@ -22,6 +22,7 @@
 #include "tests/support/fake_fd_channel.h"
 #include "tests/support/fake_listener_factory.h"
 #include "tests/support/fake_process_spawner.h"
+#include "tests/support/fake_tenant_store.h"
 
 namespace voicectl {
 
@@ -141,6 +142,13 @@ class FakeInstances {
                   const TenantId& tenant,
                   const std::string& path,
                   Port port) const;
+  /// A caller comes to the tenant's socket at `path` and adds event `number` to a session.
+  /// Returns how many it has then.
+  /// ERRORS: kUnavailable: nobody answers now; as FakeTenantStore::add().
+  Result<std::uint64_t> call(const TenantId& tenant,
+                             const std::string& path,
+                             const std::string& session,
+                             std::uint64_t number);
   /// What the running instance of that name was started with; empty if none runs.
   std::string program_of(const std::string& name) const;
 
@@ -149,6 +157,9 @@ class FakeInstances {
     Lent lent;
     UniqueFd unix_listener;
     UniqueFd tcp_listener;
+    std::optional<FakeTenantStore> store = std::nullopt;
+    /// Callers wait: it is being handed over.
+    bool is_quiet = false;
   };
   /// One side of a hand-over, and where its answer goes.
   struct Side {
@@ -218,6 +229,8 @@ class FakeInstances {
   void take_hand_over(const std::string& name,
                       const control::Message& question,
                       std::vector<UniqueFd> descriptors);
+  /// The source serves callers again, under the token that the store knows by now.
+  void take_up_again(Tenant& tenant);
   Status join_hand_over(const std::string& name,
                         Instance& instance,
                         const control::Message& question,
@@ -242,6 +255,7 @@ class FakeInstances {
   std::map<std::string, InstanceScript> programs_;
   std::map<std::string, Instance> running_;
   std::map<std::string, int> starts_;
+  std::size_t calls_ = 0;
   std::map<TenantId, HandOver> hand_overs_;
 };
 

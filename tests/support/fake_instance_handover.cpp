@@ -92,7 +92,17 @@ void FakeInstances::advance_hand_over(const TenantId& tenant) {
     return end_hand_over(tenant);
   }
   ++hand_over.step;
-  if (hand_over.step == static_cast<int>(HandOverStep::kTaken)) {
+  if (hand_over.step == static_cast<int>(HandOverStep::kQuiet)) {
+    find_side(hand_over.source)->tenants.at(tenant).is_quiet = true;
+  } else if (hand_over.step == static_cast<int>(HandOverStep::kOpened)) {
+    Result<FakeTenantStore> opened =
+        FakeTenantStore::open(network_.files(), hand_over.received->lent.data, hand_over.token);
+    if (opened.has_error()) {
+      hand_over.unfit = opened.error();
+      return end_hand_over(tenant);
+    }
+    hand_over.received->store = std::move(*opened);
+  } else if (hand_over.step == static_cast<int>(HandOverStep::kTaken)) {
     find_side(hand_over.target)->tenants.insert_or_assign(tenant, std::move(*hand_over.received));
     find_side(hand_over.source)->tenants.erase(tenant);
     find_side(hand_over.source)->tokens.release(tenant);
@@ -132,6 +142,7 @@ void FakeInstances::end_hand_over(const TenantId& tenant) {
       if (hand_over.step >= static_cast<int>(HandOverStep::kQuiet)) {
         lent.token = hand_over.back;
         (void)source->tokens.admit(tenant, hand_over.back);  // it is above what was met
+        take_up_again(source->tenants.at(tenant));
       }
       report.token = lent.token;
     }
@@ -142,6 +153,16 @@ void FakeInstances::end_hand_over(const TenantId& tenant) {
       target->tokens.release(tenant);
     }
     reply(*hand_over.target, is_taken ? Result<std::string>("{}") : Result<std::string>(gone()));
+  }
+}
+
+void FakeInstances::take_up_again(Tenant& tenant) {
+  tenant.is_quiet = false;
+  Result<FakeTenantStore> opened =
+      FakeTenantStore::open(network_.files(), tenant.lent.data, tenant.lent.token);
+  tenant.store.reset();
+  if (opened.has_value()) {
+    tenant.store = std::move(*opened);
   }
 }
 

@@ -68,6 +68,20 @@ bool FakeNetwork::is_reachable(const std::string& path) {
          (foreign_paths_.contains(path) || is_held(path));
 }
 
+bool FakeNetwork::leads_to(const std::string& path, int descriptor) {
+  if (!is_reachable(path)) {
+    return false;
+  }
+  const Listener* newest = nullptr;
+  for (const auto& [inode, listener] : listeners_) {
+    if (listener.address == address_of_path(path) && !listener.is_stopped &&
+        (newest == nullptr || listener.bind > newest->bind)) {
+      newest = &listener;
+    }
+  }
+  return newest != nullptr && newest->inode == number_of(descriptor);
+}
+
 std::optional<std::uint64_t> FakeNetwork::number_of(int descriptor) {
   struct stat info {};
   if (::fstat(descriptor, &info) != 0) {
@@ -115,7 +129,7 @@ Result<UniqueFd> FakeNetwork::bind(SocketKind kind, const std::string& address) 
     return Error(ErrorCode::kResourceExhausted,
                  fmt::format("cannot bind '{}': out of descriptors", address));
   }
-  Listener listener{kind, address, UniqueFd(ends[0]), 0};
+  Listener listener{kind, address, UniqueFd(ends[0]), 0, binds_.size()};
   UniqueFd descriptor(ends[1]);
   listener.inode = number_of(descriptor.get()).value_or(0);
   listeners_.insert_or_assign(listener.inode, std::move(listener));

@@ -23,6 +23,8 @@ class FakeNetwork {
 
   /// OWNS nothing: `files` must outlive it.
   explicit FakeNetwork(FakeFileSystem& files) : files_(files) {}
+  /// The disk that its sockets lie on.
+  FakeFileSystem& files() { return files_; }
 
   /// Another program takes the port, or lets it go.
   void occupy(Port port) { foreign_ports_.insert(port); }
@@ -37,6 +39,10 @@ class FakeNetwork {
   bool is_held(const std::string& path);
   /// Whether a connection to the path would reach a listener: it is held and its file is there.
   bool is_reachable(const std::string& path);
+
+  /// Whether a connection to the path arrives at the listener behind `descriptor`, or a duplicate
+  /// of it: a socket that was bound there later takes them.
+  bool leads_to(const std::string& path, int descriptor);
 
   /// Where the listener behind `descriptor` (or a duplicate of it) is bound, as describe() says;
   /// empty if it is none of ours.
@@ -60,6 +66,8 @@ class FakeNetwork {
     std::string address;
     UniqueFd probe;  ///< reads end of file once nobody holds the other end
     std::uint64_t inode = 0;
+    /// Which bind it came of.
+    std::size_t bind = 0;
     bool is_stopped = false;
   };
 

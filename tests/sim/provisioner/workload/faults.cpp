@@ -17,6 +17,9 @@ FakeInstances::Loss World::deliver(const std::string& name, const control::Messa
   if (loss_ && !is_small_talk && loss_->first-- == 0) {
     loss = std::exchange(loss_, std::nullopt)->second;
   }
+  if (!is_small_talk) {
+    clients_.act(desired_);
+  }
   if (loss != FakeInstances::Loss::kQuestion) {
     witness_.see_question(name, question);
   }
@@ -37,24 +40,24 @@ void World::freeze_holder(Duration length) {
   machine_.sim.call_after(length, [this] { machine_.holder.thaw(); });
 }
 
-void World::crash_in_hand_over(const Op& op) {
-  machine_.instances.on_hand_over_step = [this, op](FakeInstances::HandOverStep step,
-                                                    const std::string& source,
-                                                    const std::string& target) {
-    if (static_cast<int>(step) != op.a) {
-      return;
-    }
-    if (op.b == 0 || op.b == 2) {
-      machine_.instances.crash(source, FakeProcesses::killed_by(SIGKILL));
-    }
-    if ((op.b == 1 || op.b == 2) && machine_.instances.is_running(target)) {
-      machine_.instances.crash(target, FakeProcesses::killed_by(SIGKILL));
-    }
-    if (op.b == 3 && daemon_ != nullptr) {
-      restart_at_ = now();  // killed between two turns: the loop must not end under its own feet
-      daemon_->plan.kill();
-    }
-  };
+void World::see_hand_over(FakeInstances::HandOverStep step,
+                          const std::string& source,
+                          const std::string& target) {
+  clients_.act(desired_);
+  if (!hand_over_fault_ || static_cast<int>(step) != hand_over_fault_->a) {
+    return;
+  }
+  const int who = hand_over_fault_->b;
+  if (who == 0 || who == 2) {
+    machine_.instances.crash(source, FakeProcesses::killed_by(SIGKILL));
+  }
+  if ((who == 1 || who == 2) && machine_.instances.is_running(target)) {
+    machine_.instances.crash(target, FakeProcesses::killed_by(SIGKILL));
+  }
+  if (who == 3 && daemon_ != nullptr) {
+    restart_at_ = now();  // killed between two turns: the loop must not end under its own feet
+    daemon_->plan.kill();
+  }
 }
 
 void World::lose_power(RunFolder run) {

@@ -108,6 +108,9 @@ void World::check_always() {
   if (const std::optional<Broken>& seen = witness_.broken()) {
     broken(seen->law, seen->what);
   }
+  if (const std::optional<Broken>& seen = clients_.broken()) {
+    broken(seen->law, seen->what);
+  }
   for (const auto& [name, tenant] : stored().tenants) {
     const std::vector<std::string> holders = machine_.instances.holders(name);
     if (holders.size() > 1) {

@@ -15,6 +15,7 @@ void Totals::add(const Played& played) {
   daemons_ += played.daemons;
   hand_overs_ += played.hand_overs;
   promotions_ += played.promotions;
+  acknowledged_ += played.acknowledged;
   for (const auto& [deed, count] : played.faults) {
     faults_[deed] += count;
   }
@@ -65,8 +66,9 @@ std::string Totals::str(std::size_t failures) const {
              "{}: {} stories\n"
              "steps: {} operations, {} calls into the world; {} daemons, {} hand-overs, {} "
              "promotions by the monitor\n"
+             "callers: {} events of sessions acknowledged\n"
              "simulated hours: {:.1f}\n",
-             verdict, stories_, ops_, calls_, daemons_, hand_overs_, promotions_,
+             verdict, stories_, ops_, calls_, daemons_, hand_overs_, promotions_, acknowledged_,
              std::chrono::duration<double, std::ratio<3600>>(simulated_).count()) +
          fault_text() + forecast_text();
 }

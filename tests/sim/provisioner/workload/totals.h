@@ -28,6 +28,7 @@ class Totals {
   std::size_t daemons_ = 0;
   std::size_t hand_overs_ = 0;
   std::size_t promotions_ = 0;
+  std::size_t acknowledged_ = 0;
   std::map<Deed, std::size_t> faults_;
   std::size_t forecasts_ = 0;
   std::size_t wrong_forecasts_ = 0;

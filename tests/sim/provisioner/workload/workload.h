@@ -33,6 +33,8 @@ struct Played {
   std::size_t daemons = 0;
   std::size_t hand_overs = 0;
   std::size_t promotions = 0;
+  /// Events of sessions that callers were told are kept.
+  std::size_t acknowledged = 0;
   /// Plans that were carried out whole, and those of them whose forecast counted otherwise.
   std::size_t forecasts = 0;
   std::vector<WrongForecast> wrong_forecasts;
@@ -51,6 +53,7 @@ struct Played {
 ///
 /// Held at every simulated second, at every record and at every question to an instance:
 ///   holders        no tenant is held by two instances
+///   acknowledged   what callers were told is kept is there, and nothing twice, whoever answers
 ///   ports          no port is that of two, or goes to another before it was given back
 ///   growth         epoch, generation and each tenant's token only grow
 ///   token          whoever gets a tenant gets a token above all that others served it with
@@ -60,7 +63,8 @@ struct Played {
 ///                  accepts on it
 ///   quarantine     a port that was given back stays away for as long as was promised
 ///   listener       what the holder was given stays open as long as it runs
-///   configuration  what an instance is told to read is what it finds there
+///   configuration  what an instance is told to read is what it finds there, or a newer one that is
+///                  on its way to it
 ///   liveness       an instance that answers nothing is ended
 ///   dwell          a tenant that is promoted was busy, one that is demoted was quiet, for the
 ///                  whole dwell, as far as the monitor could see

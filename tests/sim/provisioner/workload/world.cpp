@@ -41,6 +41,9 @@ World::World() {
                                           const control::Message& question) {
     return deliver(name, question);
   };
+  machine_.instances.on_hand_over_step =
+      [this](FakeInstances::HandOverStep step, const std::string& source,
+             const std::string& target) { see_hand_over(step, source, target); };
   start_daemon();
 }
 
@@ -107,6 +110,9 @@ void World::advance(Duration length) {
       guarded([this] { start_daemon(); });
     }
     guarded([this] { machine_.sim.advance(seconds(1)); });
+    if (!is_resting_ || (now() - began_) % minutes(1) == Duration::zero()) {
+      clients_.act(desired_);
+    }
     check_always();
   }
 }
@@ -127,7 +133,8 @@ void World::apply() {
   const Status begun = daemon_->daemon->loop().apply(
       {asked, std::nullopt, "operator"},
       {[this, asked](const Plan&) { accepted_ = {asked}; }, [](const api::StepProgress&) {},
-       [](const api::ApplyOutcome&) {}});
+       [this](const api::ApplyOutcome& outcome) { has_apply_failed_ = outcome.failed > 0; }});
+  has_apply_failed_ = has_apply_failed_ || begun.has_error();
   if (begun.has_value()) {
     accepted_.emplace_back(asked);
   }
@@ -150,6 +157,7 @@ void World::edit(const Op& op) {
               [](const TenantSpec& a, const TenantSpec& b) { return a.tenant < b.tenant; });
   } else if (op.deed == Deed::kDelete && found != tenants.end()) {
     tenants.erase(found);
+    clients_.see_deletion(tenant);
   } else if (op.deed == Deed::kEdit && found != tenants.end()) {
     found->menu.front().price.cents += 10;
   } else if (op.deed == Deed::kTier && found != tenants.end()) {
@@ -245,7 +253,7 @@ const std::map<Deed, World::Act>& World::acts() {
          w.kill_daemon();
          w.restart_at_ = w.now() + kPause;
        }},
-      {Deed::kHandOver, &World::crash_in_hand_over},
+      {Deed::kHandOver, [](World& w, const Op& op) { w.hand_over_fault_ = op; }},
       {Deed::kHolder, [](World& w, const Op&) { w.machine_.holder.crash(); }},
       {Deed::kReboot,
        [](World& w, const Op& op) {
@@ -282,7 +290,7 @@ void World::heal_and_rest() {
   vacate_ports();
   set_disk_full(false);
   set_start(std::chrono::milliseconds(50));
-  machine_.instances.on_hand_over_step = {};
+  hand_over_fault_.reset();
   loss_.reset();
   machine_.holder.thaw();
   for (auto& [tenant, sessions] : machine_.instances.sessions) {
@@ -306,8 +314,16 @@ void World::heal_and_rest() {
   restart_at_ = now();
   advance(minutes(5));
   apply();
+  is_resting_ = true;
+  advance(kRest / 3);
+  if (has_apply_failed_ && witness_.has_seen_lie()) {
+    // What a write that lied has left behind stood in the way, and is found by now.
+    apply();
+  }
   advance(kRest);
   check_rest();
+  clients_.judge_rest(desired_);
+  check_always();
 }
 
 void World::fill(Played& played) const {
@@ -315,6 +331,7 @@ void World::fill(Played& played) const {
   played.daemons = daemons_;
   played.simulated = now() - began_;
   played.forecasts = forecasts_;
+  played.acknowledged = clients_.acknowledged();
   played.wrong_forecasts = wrong_forecasts_;
   played.time_ratios = time_ratios_;
   std::string all;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/sim/provisioner/daemon/sim_watch.h"
+#include "tests/sim/provisioner/workload/clients.h"
 #include "tests/sim/provisioner/workload/witness.h"
 #include "tests/sim/provisioner/workload/workload.h"
 
@@ -58,7 +59,9 @@ class World {
   void move(const Op& op);
   void restart(const Op& op);
   void upgrade(const Op& op);
-  void crash_in_hand_over(const Op& op);
+  void see_hand_over(FakeInstances::HandOverStep step,
+                     const std::string& source,
+                     const std::string& target);
   enum class RunFolder { kStays, kIsEmptied };
   void lose_power(RunFolder run);
   void touch(const Op& op);
@@ -83,6 +86,9 @@ class World {
 
   SimMachine machine_;
   Witness witness_{machine_};
+  Clients clients_{machine_};
+  /// Nothing is done to it any more: little happens, and callers look in from time to time.
+  bool is_resting_ = false;
   std::unique_ptr<SimDaemon> daemon_;
   std::unique_ptr<SimWatch> watch_;
   std::optional<MonoTime> restart_at_;
@@ -102,6 +108,10 @@ class World {
   std::optional<std::pair<int, FakeInstances::Loss>> loss_;
   /// Numbers below those of processes that daemons start.
   int last_stray_ = 100;
+  /// Who dies at which step of hand-overs.
+  std::optional<Op> hand_over_fault_;
+  /// Of the last apply: something of it failed.
+  bool has_apply_failed_ = false;
   std::int64_t last_forecast_ = 0;
   std::size_t forecasts_ = 0;
   std::vector<WrongForecast> wrong_forecasts_;
