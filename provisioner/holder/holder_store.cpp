@@ -218,6 +218,9 @@ void HolderStore::start() {
   if (begun.has_error()) {
     handlers_.on_error(begun.error().with_context("starting the holder of descriptors"));
     end_process();
+    if (begun.error().code() == ErrorCode::kAlreadyExists) {
+      dismiss();  // one that could not be ended is still there
+    }
     return start_later();
   }
   // The first start of all has nothing to put yet; then this puts nothing.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/instances/process_file.h"
 
+#include <fmt/core.h>
+
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/json.h"
 
@@ -38,6 +41,16 @@ std::string render_process_file(const ProcessFile& file) {
                     {"start_ticks", file.process.start_ticks},
                     {"boot_id", file.process.boot_id},
                     {"socket", name_of(file.socket)}});
+}
+
+Status write_process_file(FileSystem& files, const std::string& path, const ProcessFile& file) {
+  const std::string text = render_process_file(file);
+  VC_TRY(files.replace_atomically(path, text, kPrivateFile));
+  VC_TRY(const std::optional<std::string> written, files.read(path, kMaxProcessFile));
+  return written == text
+             ? ok_status()
+             : Error(ErrorCode::kCorrupt,
+                     fmt::format("cannot write '{}': what was written is not there", path));
 }
 
 Result<ProcessFile> parse_process_file(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/os/file_system.h"
 #include "base/os/process_spawner.h"
 #include "base/result.h"
 #include "base/units.h"
@@ -25,6 +26,11 @@ struct ProcessFile {
 inline constexpr std::size_t kMaxProcessFile = 4096;
 
 std::string render_process_file(const ProcessFile& file);
+
+/// Writes the file, durably and for its owner alone, and reads it again: an instance that another
+/// daemon does not know by it would run on for nobody, with what it was lent.
+/// ERRORS: as FileSystem::replace_atomically(); kCorrupt if something else stands there afterwards.
+Status write_process_file(FileSystem& files, const std::string& path, const ProcessFile& file);
 
 /// ERRORS: kCorrupt.
 Result<ProcessFile> parse_process_file(std::string_view text);

@@ -173,9 +173,9 @@ void SupervisedInstance::take_exit_of(std::uint64_t incarnation, const ProcessEx
 }
 
 Status SupervisedInstance::write_process_file(const ProcessIdentity& who, ControlSocket socket) {
-  return supervision_.deps.files.replace_atomically(
-      supervision_.settings.paths.process_file(options_.instance),
-      render_process_file(ProcessFile{options_.admin_port, who, socket}), kPrivateFile);
+  return voicectl::write_process_file(supervision_.deps.files,
+                                      supervision_.settings.paths.process_file(options_.instance),
+                                      ProcessFile{options_.admin_port, who, socket});
 }
 
 void SupervisedInstance::become_ready(const std::string& hello_body) {

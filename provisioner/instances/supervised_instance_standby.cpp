@@ -88,9 +88,8 @@ Status SupervisedInstance::spawn_standby() {
     return control_listener.error().with_context(what);
   }
   const auto note = [&](const ProcessIdentity& who) {
-    return deps.files.replace_atomically(
-        file, render_process_file(ProcessFile{options_.admin_port, who, next.socket}),
-        kPrivateFile);
+    return voicectl::write_process_file(deps.files, file,
+                                        ProcessFile{options_.admin_port, who, next.socket});
   };
   const Result<ProcessIdentity> spawned =
       run(launch_spec(*control_listener, note), next.incarnation);
