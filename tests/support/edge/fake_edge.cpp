@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/edge/fake_edge.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace voicectl {
+
+std::optional<std::string> FakeEdgeState::socket_of(const TenantId& tenant) const {
+  if (served && served->mode == EdgeMode::kStatic) {
+    const bool is_known = std::any_of(served->tenants.begin(), served->tenants.end(),
+                                      [&](const EdgeTenant& one) { return one.tenant == tenant; });
+    return is_known ? std::optional(served->folders.run + "/tenants/" + tenant.str() + ".sock")
+                    : std::nullopt;
+  }
+  const auto published = sockets.find(tenant);
+  return published == sockets.end() ? std::nullopt : std::optional(published->second);
+}
 
 FakeEdgeProxy::FakeEdgeProxy(FakeEdgeState& state, Reactor& reactor, OnEvent on_event)
     : state_(state), reactor_(reactor), on_event_(std::move(on_event)) {}

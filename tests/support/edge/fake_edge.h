@@ -21,6 +21,8 @@ struct FakeEdgeState {
   std::map<TenantId, std::string> sockets;
   /// Every change of a route, oldest first: "publish acme acme.voice.test", "withdraw acme".
   std::vector<std::string> history;
+  /// Where callers of the tenant get to; nullopt if it is not known to them.
+  std::optional<std::string> socket_of(const TenantId& tenant) const;
   int starts = 0;
   /// Reloads so far, under whichever daemon.
   std::uint64_t reloads = 0;

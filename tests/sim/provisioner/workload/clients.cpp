@@ -82,12 +82,12 @@ Clients::Session& Clients::choose(Client& client) {
 std::optional<std::uint64_t> Clients::ask(const TenantId& tenant,
                                           const Session& session,
                                           std::uint64_t number) {
-  const auto route = machine_.edge.sockets.find(tenant);
-  if (route == machine_.edge.sockets.end()) {
+  const std::optional<std::string> socket = machine_.edge.socket_of(tenant);
+  if (!socket) {
     return std::nullopt;
   }
   const Result<std::uint64_t> events =
-      machine_.instances.call(tenant, route->second, session.name, number);
+      machine_.instances.call(tenant, *socket, session.name, number);
   return events.has_value() ? std::optional(*events) : std::nullopt;
 }
 

@@ -159,7 +159,7 @@ void World::check_tenant(const TenantId& name, const RecordedTenant& tenant) {
     broken("served",
            fmt::format("{} does not accept where callers of {} come", holders.front(), name.str()));
   }
-  if (!machine_.edge.sockets.contains(name)) {
+  if (machine_.edge.socket_of(name) != path) {
     broken("served", fmt::format("the edge does not know {}", name.str()));
   }
 }

@@ -55,6 +55,10 @@ constexpr std::array<Entry, kDeeds> kEntries = {{
     {Deed::kTouch, "touch", 4, 7, 5, true},
     {Deed::kFailLate, "fail_late", 4, 60, 2, true},
     {Deed::kLie, "lie", 2, 60, 0, true},
+    {Deed::kEdge, "edge", 1, 1, 0},
+    {Deed::kRollout, "rollout", 2, 3, 8},
+    {Deed::kHook, "hook", 2, 3, 0},
+    {Deed::kLock, "lock", 3, 40, 1},
 }};
 
 const Entry& entry_of(Deed deed) {

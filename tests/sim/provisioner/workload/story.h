@@ -53,8 +53,14 @@ enum class Deed {
   kFailLate,  ///< its a-th call from now is done and says that it failed; b: with which error
   kLie,       ///< the next call behind the a-th from now that changes a file says that it is done,
               ///< and is not
+  // More that operators do.
+  kEdge,     ///< a: found by name, or one server block per tenant
+  kRollout,  ///< a: tenants of a batch, 0 for all at once; b: which tenant goes first
+  kHook,     ///< a: before applies none, or a program runs that agrees, refuses or hangs
+  kLock,  ///< a CI job takes the lock for 1 + a seconds and is not heard of again; b: or somebody
+          ///< steals it from whoever has it
 };
-inline constexpr int kDeeds = static_cast<int>(Deed::kLie) + 1;
+inline constexpr int kDeeds = static_cast<int>(Deed::kLock) + 1;
 std::string_view name_of(Deed deed);
 /// Whether it is something that goes wrong.
 bool is_fault(Deed deed);

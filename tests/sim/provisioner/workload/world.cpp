@@ -22,6 +22,8 @@ constexpr std::pair<const char*, const char*> kPrograms[] = {
     {"/opt/third/voice-runtime", "3.0 layout-2"},
     {"/opt/broken/voice-runtime", "broken"},
 };
+/// Runs before applies, if the file says so.
+constexpr const char* kHook = "/usr/local/bin/check";
 /// Within which everything comes to rest once nothing fails any more.
 constexpr Duration kRest = minutes(45);
 
@@ -40,6 +42,11 @@ World::World() {
   machine_.instances.on_delivery = [this](const std::string& name,
                                           const control::Message& question) {
     return deliver(name, question);
+  };
+  machine_.processes.on_spawn = [this, others = std::move(machine_.processes.on_spawn)](
+                                    const LaunchSpec& spec, const ProcessIdentity& who) {
+    others(spec, who);
+    begin_hook(spec, who);
   };
   machine_.instances.on_hand_over_step =
       [this](FakeInstances::HandOverStep step, const std::string& source,
@@ -129,14 +136,67 @@ void World::apply() {
   if (!is_ready()) {
     return;
   }
+  ApplyLock& lock = daemon_->daemon->lock();
+  const Result<FencingToken> token = lock.begin_run(std::nullopt, {"operator", "apply"});
+  if (token.has_error()) {
+    return;
+  }
   const DesiredState asked = desired_;
   const Status begun = daemon_->daemon->loop().apply(
       {asked, std::nullopt, "operator"},
       {[this, asked](const Plan&) { accepted_ = {asked}; }, [](const api::StepProgress&) {},
-       [this](const api::ApplyOutcome& outcome) { has_apply_failed_ = outcome.failed > 0; }});
-  has_apply_failed_ = has_apply_failed_ || begun.has_error();
+       [this, &lock, token](const api::ApplyOutcome& outcome) {
+         has_apply_failed_ = outcome.failed > 0;
+         lock.end_run(*token);
+       }});
   if (begun.has_value()) {
     accepted_.emplace_back(asked);
+  } else {
+    lock.abandon_run(*token, std::nullopt);
+  }
+}
+
+void World::begin_hook(const LaunchSpec& spec, const ProcessIdentity& who) {
+  if (spec.argv.front() == kHook && hook_ends_) {
+    machine_.sim.call_after(std::chrono::milliseconds(200),
+                            [this, who, how = *hook_ends_] { machine_.processes.end(who, how); });
+  }
+}
+
+void World::take_lock(const Op& op) {
+  ApplyLock& lock = daemon_->daemon->lock();
+  if (op.b != 0 && lock.held()) {
+    (void)lock.steal(lock.held()->wish.holder, "operator");  // he is there, as we have just seen
+  } else {
+    lock.take({"ci", "a deployment", seconds(1 + op.a)}, Duration::zero(),
+              [](const Result<HeldLock>&) {});
+  }
+}
+
+void World::edit_platform(const Op& op) {
+  PlatformSpec& platform = desired_.platform;
+  if (op.deed == Deed::kPool) {
+    platform.pool_size = static_cast<std::uint32_t>(1 + op.a);
+  } else if (op.deed == Deed::kEdge) {
+    platform.edge.mode = op.a == 0 ? EdgeMode::kDynamic : EdgeMode::kStatic;
+  } else if (op.deed == Deed::kHook) {
+    platform.hooks.before_apply.clear();
+    if (op.a > 0) {
+      platform.hooks.before_apply = {{.command = {kHook}, .timeout = seconds(5)}};
+    }
+    hook_ends_ = op.a == 3 ? std::nullopt : std::optional(FakeProcesses::exited(op.a == 2 ? 1 : 0));
+  } else if (op.deed == Deed::kRollout) {
+    platform.rollout = {};
+    if (op.a > 0) {
+      platform.rollout.batch = static_cast<std::uint32_t>(op.a);
+      platform.rollout.pause = seconds(3);
+    }
+    const TenantId first = tenant_named(op.b);
+    for (const TenantSpec& tenant : desired_.tenants) {
+      if (tenant.tenant == first) {
+        platform.rollout.canary = {first};
+      }
+    }
   }
 }
 
@@ -145,9 +205,7 @@ void World::edit(const Op& op) {
   auto& tenants = desired_.tenants;
   const auto found = std::find_if(tenants.begin(), tenants.end(),
                                   [&](const TenantSpec& spec) { return spec.tenant == tenant; });
-  if (op.deed == Deed::kPool) {
-    desired_.platform.pool_size = static_cast<std::uint32_t>(1 + op.a);
-  } else if (op.deed == Deed::kCreate && found == tenants.end()) {
+  if (op.deed == Deed::kCreate && found == tenants.end()) {
     TenantSpec spec{tenant};
     spec.name = tenant.str();
     spec.business_type = BusinessType::kRestaurant;
@@ -157,11 +215,14 @@ void World::edit(const Op& op) {
               [](const TenantSpec& a, const TenantSpec& b) { return a.tenant < b.tenant; });
   } else if (op.deed == Deed::kDelete && found != tenants.end()) {
     tenants.erase(found);
+    std::erase(desired_.platform.rollout.canary, tenant);
     clients_.see_deletion(tenant);
   } else if (op.deed == Deed::kEdit && found != tenants.end()) {
     found->menu.front().price.cents += 10;
   } else if (op.deed == Deed::kTier && found != tenants.end()) {
     found->tier = static_cast<Tier>(op.b);
+  } else {
+    edit_platform(op);
   }
 }
 
@@ -214,6 +275,8 @@ void World::operate(const Op& op) {
     upgrade(op);
   } else if (op.deed == Deed::kAbort) {
     daemon_->daemon->upgrade().abort("operator", [](const Status&) {});
+  } else if (op.deed == Deed::kLock) {
+    take_lock(op);
   } else {
     edit(op);
     apply();
@@ -291,6 +354,7 @@ void World::heal_and_rest() {
   set_disk_full(false);
   set_start(std::chrono::milliseconds(50));
   hand_over_fault_.reset();
+  hook_ends_ = FakeProcesses::exited(0);
   loss_.reset();
   machine_.holder.thaw();
   for (auto& [tenant, sessions] : machine_.instances.sessions) {

@@ -48,6 +48,10 @@ class World {
   }
   void apply();
   void edit(const Op& op);
+  void edit_platform(const Op& op);
+  void take_lock(const Op& op);
+  /// A program runs before applies: it agrees, refuses or hangs.
+  void begin_hook(const LaunchSpec& spec, const ProcessIdentity& who);
   void operate(const Op& op);
   using Act = std::function<void(World&, const Op&)>;
   static const std::map<Deed, Act>& acts();
@@ -108,6 +112,8 @@ class World {
   std::optional<std::pair<int, FakeInstances::Loss>> loss_;
   /// Numbers below those of processes that daemons start.
   int last_stray_ = 100;
+  /// How the program ends that runs before applies; absent: it hangs.
+  std::optional<ProcessExit> hook_ends_ = FakeProcesses::exited(0);
   /// Who dies at which step of hand-overs.
   std::optional<Op> hand_over_fault_;
   /// Of the last apply: something of it failed.
