@@ -40,6 +40,7 @@ class HmacSha256 {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
         OSSL_PARAM_construct_end()};
     EVP_MAC* const mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+    VC_CHECK(mac != nullptr, "HMAC is built in");
     context_.reset(EVP_MAC_CTX_new(mac));
     EVP_MAC_free(mac);  // the context has its own share
     VC_CHECK(EVP_MAC_CTX_set_params(context_.get(), parameters.data()) == 1,
@@ -56,6 +57,8 @@ class HmacSha256 {
                  EVP_MAC_final(context_.get(), digest.data(), &length, digest.size()) == 1 &&
                  length == digest.size(),
              "any key signs any message");
+    // The context would keep the key, which may be gone everywhere else by then.
+    VC_CHECK(EVP_MAC_init(context_.get(), bytes_of(""), 0, nullptr) == 1, "any key is taken");
     return digest;
   }
 

@@ -302,6 +302,11 @@ Status SqliteDatabase::migrate(std::span<const SqliteMigration> migrations) {
       continue;
     }
     VC_TRY(in_transaction([&]() -> Status {
+      // Another may have taken the step while this one waited for its turn.
+      VC_TRY(const int present, schema_version());
+      if (step.number <= present) {
+        return ok_status();
+      }
       VC_TRY(run(std::string(step.sql)));
       return run(fmt::format("PRAGMA user_version={}", step.number));
     }));

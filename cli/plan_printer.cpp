@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "cli/effect_printer.h"
 #include "cli/ownership_printer.h"
@@ -24,6 +26,10 @@ constexpr std::array kParts = {
     SummaryPart{"certificates", "certificate to issue", "certificates to issue"},
 };
 
+/// A plan of more steps than these is shown in part: of each kind so many.
+constexpr std::size_t kMostSteps = 200;
+constexpr std::size_t kShownOfAKind = 10;
+
 Color color_of(const std::string& symbol) {
   if (symbol == "+") {
     return Color::kGood;
@@ -32,6 +38,58 @@ Color color_of(const std::string& symbol) {
     return Color::kBad;
   }
   return symbol == "~" || symbol == ">" ? Color::kWarning : Color::kPlain;
+}
+
+std::string print_step(const Json& step, const Palette& palette, Reasons reasons) {
+  const std::string symbol = string_or(step, "symbol", " ");
+  std::string out = fmt::format("  {} {}\n", palette.paint(color_of(symbol), symbol),
+                                safe_for_terminal(string_or(step, "text", "?")));
+  if (const std::string why = string_or(step, "reason", "");
+      reasons == Reasons::kShow && !why.empty()) {
+    out += "      " + palette.paint(Color::kFaint, "because " + safe_for_terminal(why)) + "\n";
+  }
+  return out;
+}
+
+std::string print_every_step(const Json& plan, const Palette& palette, Reasons reasons) {
+  std::string out;
+  for (const Json& step : steps_of(plan)) {
+    out += print_step(step, palette, reasons);
+  }
+  return out;
+}
+
+/// By kind, in the order in which they come: what nobody would read to the end is counted. Who is
+/// deleted is named all the same.
+std::string print_steps_in_part(const Json& plan, const Palette& palette) {
+  std::vector<std::string> kinds;
+  std::map<std::string, std::vector<const Json*>> by_kind;
+  for (const Json& step : steps_of(plan)) {
+    const std::string kind = string_or(step, "kind", "?");
+    std::vector<const Json*>& of_kind = by_kind[kind];
+    if (of_kind.empty()) {
+      kinds.push_back(kind);
+    }
+    of_kind.push_back(&step);
+  }
+  std::string out;
+  for (const std::string& kind : kinds) {
+    const std::vector<const Json*>& steps = by_kind.at(kind);
+    // One more than fits is shown: a line that says so would take its place.
+    const bool is_whole = kind == "delete_tenant" || steps.size() <= kShownOfAKind + 1;
+    const std::size_t shown = is_whole ? steps.size() : kShownOfAKind;
+    for (std::size_t i = 0; i < shown; ++i) {
+      out += print_step(*steps[i], palette, Reasons::kHide);
+    }
+    if (shown < steps.size()) {
+      out += palette.paint(Color::kFaint, fmt::format("    and {} more of these ({})",
+                                                      steps.size() - shown, kind)) +
+             "\n";
+    }
+  }
+  return out + "\n" +
+         palette.paint(Color::kFaint, "  The steps are shown in part; -o json has all of them.") +
+         "\n";
 }
 
 }  // namespace
@@ -78,16 +136,9 @@ std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons
   out += fmt::format("Plan {} for generation {}:\n\n",
                      safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
                      integer_or(plan, "base_generation", 0));
-  for (const Json& step : steps_of(plan)) {
-    const std::string symbol = string_or(step, "symbol", " ");
-    out += fmt::format("  {} {}\n", palette.paint(color_of(symbol), symbol),
-                       safe_for_terminal(string_or(step, "text", "?")));
-    if (const std::string why = string_or(step, "reason", "");
-        reasons == Reasons::kShow && !why.empty()) {
-      out += "      " + palette.paint(Color::kFaint, "because " + safe_for_terminal(why)) + "\n";
-    }
-  }
   const std::size_t count = count_steps(plan);
+  out += count > kMostSteps && reasons == Reasons::kHide ? print_steps_in_part(plan, palette)
+                                                         : print_every_step(plan, palette, reasons);
   return out +
          fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan)) +
          print_rollout(plan, palette) + print_effect(plan, palette) +

@@ -14,7 +14,8 @@ namespace voicectl {
 enum class Reasons { kHide, kShow };
 
 /// A plan (schema voicectl/plan/v1) as a person reads it: one line per step with its symbol, then
-/// what it comes to.
+/// what it comes to. One of hundreds of steps is shown in part, unless their reasons are asked for;
+/// tenants that are deleted are always named.
 std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons);
 
 /// What a number of the plan's summary is called.

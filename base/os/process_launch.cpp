@@ -173,7 +173,8 @@ void step_back(const Preparation& ready) {
   }
   const int group = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
   if (group >= 0) {
-    // Refused now and then to whoever is not root (EAGAIN): then it is as much as the others.
+    // Without CAP_SYS_ADMIN the kernel takes one in 100 ms (EAGAIN): then it is as much as the
+    // others.
     (void)!::write(group, ready.niceness_text.data(), ready.niceness_text.size());
     ::close(group);
   }

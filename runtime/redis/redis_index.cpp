@@ -47,9 +47,8 @@ void RedisIndex::trim() {
     }
     return is_over;
   });
-  // Those that live stay: with as many again to come first, looking through them costs little for
-  // each however many there are.
-  trim_at_ = std::max(kMostKnown, 2 * sessions_.size());
+  // Those that live stay: with so many to come first, looking through them costs little for each.
+  trim_at_ = sessions_.size() + kMostKnown;
 }
 
 std::vector<SessionId> RedisIndex::live() const {

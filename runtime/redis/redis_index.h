@@ -73,8 +73,8 @@ class RedisIndex {
   void forget(const SessionId& gone) { sessions_.erase(gone); }
 
  private:
-  /// Sessions that are remembered after their end. More than end in the time in which something may
-  /// still come for them, less than what would be felt: about 200 bytes each.
+  /// Sessions that come before those that are over are forgotten. More than end in the time in
+  /// which something may still come for them, less than what would be felt: about 200 bytes each.
   static constexpr std::size_t kMostKnown = 20'000;
 
   /// So many sessions are known before those that are over are looked for.

@@ -275,6 +275,21 @@ TEST_F(TenantFilesTest, ARetiredFolderIsSetAsideAndAMissingOneIsNoError) {
   EXPECT_EQ(files.find("/state/retired/alpha-5/keys.json"), nullptr);
 }
 
+TEST_F(TenantFilesTest, AFolderThatIsOnlySaidToBeSetAsideIsAnError) {
+  ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
+  FaultPlan plan;
+  FaultyFileSystem faulty(files, plan);
+  TenantFiles on_faulty{faulty, random, {{"/state", "/run", "/log"}, UserIds{77, 78}, true}};
+  // The third change: the keys, the folder of those that were set aside, the move.
+  plan.lie_at(4);
+
+  const Status retired =
+      on_faulty.retire(*TenantId::parse("alpha"), WallTime(std::chrono::milliseconds(5)));
+
+  ASSERT_NE(files.find("/state/tenants/alpha"), nullptr) << "it is the move that lied";
+  EXPECT_THAT(retired, FailsWith(ErrorCode::kInternal));
+}
+
 class ImportTest : public TenantFilesTest {
  protected:
   ImportTest() { (void)files.make_directory(kStage, kPrivateDirectory); }

@@ -219,6 +219,24 @@ TEST_F(HolderStoreTest, AHolderThatIsOnlySlowIsToldOfAndWaitedFor) {
   EXPECT_EQ(holder.starts(), 1);
 }
 
+/// Its owner has all that it kept; but two cannot have one socket.
+TEST_F(HolderStoreTest, AHolderThatLostItsConnectionAndCannotBeEndedIsAskedToGo) {
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  processes.immortal.insert(old.pid);
+
+  hub.cut("/run/holder.sock");
+  sim.settle();
+  EXPECT_TRUE(processes.is_alive(old));
+  processes.immortal.clear();
+  sim.advance(5s);
+
+  EXPECT_FALSE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 2);
+  EXPECT_TRUE(holder.is_running());
+  EXPECT_EQ(emptied, 2) << "what it kept is put again";
+}
+
 TEST_F(HolderStoreTest, AHolderThatCannotBeReachedForNowIsNotReplaced) {
   put("a");
   sim.settle();

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "provisioner/instances/process_file.h"
+#include "tests/support/fake_file_system.h"
+#include "tests/support/faulty.h"
 #include "tests/support/matchers.h"
 
 namespace voicectl {
@@ -86,6 +88,21 @@ TEST(ProcessFileTest, RefusesWhatIsCutShort) {
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_THAT(parse_process_file(whole.substr(0, length)), FailsWith(ErrorCode::kCorrupt));
   }
+}
+
+TEST(ProcessFileTest, OneThatIsOnlySaidToBeWrittenIsAnError) {
+  FakeFileSystem files;
+  ASSERT_THAT(files.make_directory("/run", kPrivateDirectory), IsOk());
+  const ProcessFile before{*Port::make(21900), ProcessIdentity{7, 8, "boot"}};
+  const ProcessFile after{*Port::make(21900), ProcessIdentity{9, 8, "boot"}};
+  ASSERT_THAT(write_process_file(files, "/run/process.json", before), IsOk());
+  FaultPlan plan;
+  FaultyFileSystem faulty(files, plan);
+  plan.lie_at(1);
+
+  EXPECT_THAT(write_process_file(faulty, "/run/process.json", after),
+              FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(write_process_file(faulty, "/run/process.json", after), IsOk());
 }
 
 }  // namespace
