@@ -196,11 +196,13 @@ class ReconcileLoop {
 
  private:
   void adopt_instances(std::vector<JournalEntry> open_intents, std::function<void()> done);
+  std::vector<StartInstance> starts_begun(const std::vector<JournalEntry>& open_intents) const;
   void settle_placements(const AdoptReport& report,
+                         const std::vector<StartInstance>& begun,
                          const std::vector<JournalEntry>& open_intents,
                          std::function<void()> done);
   RecordedChange change_after(const AdoptReport& report,
-                              const std::vector<JournalEntry>& open_intents) const;
+                              const std::vector<StartInstance>& begun) const;
   void take_back_doubles(const AdoptReport& report);
   void close_intents(const std::vector<JournalEntry>& open_intents,
                      RecordedChange change,

@@ -78,6 +78,23 @@ void ReconcileLoop::start(std::vector<JournalEntry> open_intents, std::function<
   });
 }
 
+/// What the earlier run was starting. An intent that was written although the registry said that it
+/// was not is none: the instance may have been started since, by another one and on another port.
+std::vector<StartInstance> ReconcileLoop::starts_begun(
+    const std::vector<JournalEntry>& open_intents) const {
+  std::vector<StartInstance> out;
+  for (const JournalEntry& intent : open_intents) {
+    const Result<Action> action = parse_action(intent.action);
+    const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
+    if (start != nullptr &&
+        deps_.instances.noted_port(start->instance).value_or(start->admin_port) ==
+            start->admin_port) {
+      out.push_back(*start);
+    }
+  }
+  return out;
+}
+
 void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
                                     std::function<void()> done) {
   std::map<InstanceId, AdoptRecord> known;
@@ -85,21 +102,18 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
     known.emplace(id, AdoptRecord{id, instance.kind, instance.admin_port,
                                   deps_.placement.program_of(instance.fingerprint)});
   }
-  for (const JournalEntry& intent : open_intents) {
-    const Result<Action> action = parse_action(intent.action);
-    const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
-    if (start != nullptr) {
-      // One that runs was started by this: on the port that it names, whatever was recorded before.
-      known.insert_or_assign(start->instance,
-                             AdoptRecord{start->instance, start->kind, start->admin_port,
-                                         deps_.placement.program_of(start->fingerprint)});
-    }
+  const std::vector<StartInstance> begun = starts_begun(open_intents);
+  for (const StartInstance& start : begun) {
+    // One that runs was started by this: on the port that it names, whatever was recorded before.
+    known.insert_or_assign(start.instance,
+                           AdoptRecord{start.instance, start.kind, start.admin_port,
+                                       deps_.placement.program_of(start.fingerprint)});
   }
   std::vector<AdoptRecord> records;
   for (const auto& [id, record] : known) {
     records.push_back(record);
   }
-  deps_.instances.adopt(records, [this, open_intents = std::move(open_intents),
+  deps_.instances.adopt(records, [this, begun, open_intents = std::move(open_intents),
                                   done = std::move(done)](const Result<AdoptReport>& report) {
     if (report.has_error()) {
       deps_.log.error("instances.not_adopted", {{"error", report.error()}});
@@ -114,12 +128,12 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
                                 {"ended", found.ended.size()},
                                 {"regained", found.regained.size()},
                                 {"open_intents", open_intents.size()}}));
-    settle_placements(found, open_intents, done);
+    settle_placements(found, begun, open_intents, done);
   });
 }
 
 RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
-                                           const std::vector<JournalEntry>& open_intents) const {
+                                           const std::vector<StartInstance>& begun) const {
   RecordedChange change;
   const std::map<TenantId, RegainedTenant> leases = youngest_leases(report);
   for (const auto& [name, recorded] : deps_.recorded.snapshot().tenants) {
@@ -141,20 +155,19 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
     }
   }
   put_away_spares(change, deps_.recorded);
-  for (const JournalEntry& intent : open_intents) {
-    const Result<Action> action = parse_action(intent.action);
-    const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
-    if (start != nullptr && is_adopted(report, start->instance)) {
-      const RecordedInstance* const before = deps_.recorded.find_instance(start->instance);
-      change.put_instances.push_back(RecordedInstance{
-          start->instance, start->kind, start->admin_port, start->fingerprint, deps_.wall.now(),
-          fate_after(change, deps_.recorded, start->instance).value_or(InstanceFate::kServing)});
-      const std::string holder = holder_of(start->instance);
-      if (before != nullptr && before->admin_port != start->admin_port) {
-        change.put_leases.push_back(PortLease{before->admin_port, holder, deps_.wall.now()});
-      }
-      change.put_leases.push_back(PortLease{start->admin_port, holder, std::nullopt});
+  for (const StartInstance& start : begun) {
+    if (!is_adopted(report, start.instance)) {
+      continue;
     }
+    const RecordedInstance* const before = deps_.recorded.find_instance(start.instance);
+    change.put_instances.push_back(RecordedInstance{
+        start.instance, start.kind, start.admin_port, start.fingerprint, deps_.wall.now(),
+        fate_after(change, deps_.recorded, start.instance).value_or(InstanceFate::kServing)});
+    const std::string holder = holder_of(start.instance);
+    if (before != nullptr && before->admin_port != start.admin_port) {
+      change.put_leases.push_back(PortLease{before->admin_port, holder, deps_.wall.now()});
+    }
+    change.put_leases.push_back(PortLease{start.admin_port, holder, std::nullopt});
   }
   return change;
 }
@@ -180,10 +193,11 @@ void ReconcileLoop::take_back_doubles(const AdoptReport& report) {
 }
 
 void ReconcileLoop::settle_placements(const AdoptReport& report,
+                                      const std::vector<StartInstance>& begun,
                                       const std::vector<JournalEntry>& open_intents,
                                       std::function<void()> done) {
   take_back_doubles(report);
-  close_intents(open_intents, change_after(report, open_intents), [this, done] {
+  close_intents(open_intents, change_after(report, begun), [this, done] {
     // Once, by whichever comes first: a machine that does not converge must be looked at, too.
     const auto told = std::make_shared<std::function<void()>>(done);
     const auto tell = [told] {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "provisioner/instances/adoption.h"
+#include "provisioner/instances/process_file.h"
 #include "provisioner/instances/supervised_instance.h"
 
 namespace voicectl {
@@ -65,6 +66,15 @@ void InstanceManager::stop(const InstanceId& instance, Duration grace, Completio
   // What an earlier run left there.
   supervision_->answer<void>(std::move(done), supervision_->deps.files.remove(
                                                   supervision_->settings.paths.folder(instance)));
+}
+
+std::optional<Port> InstanceManager::noted_port(const InstanceId& instance) const {
+  const Result<std::optional<std::string>> text = supervision_->deps.files.read(
+      supervision_->settings.paths.process_file(instance), kMaxProcessFile);
+  const Result<ProcessFile> file = text.has_value() && *text
+                                       ? parse_process_file(**text)
+                                       : Error(ErrorCode::kNotFound, "cannot tell: no file");
+  return file.has_value() ? std::optional(file->admin_port) : std::nullopt;
 }
 
 void InstanceManager::lend(const LendOptions& options, Completion<void> done) {

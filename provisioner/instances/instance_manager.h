@@ -166,6 +166,10 @@ class InstanceManager {
   /// tenants' listeners into the bank, cleans up what is gone. Once, before anything else.
   void adopt(std::vector<AdoptRecord> records, Completion<AdoptReport> done);
 
+  /// The admin port that the last process of that name was given, as its file says; nullopt if
+  /// there is none that can be read.
+  std::optional<Port> noted_port(const InstanceId& instance) const;
+
   /// All instances known, in order of their names.
   std::vector<InstanceView> observe() const;
 

@@ -93,6 +93,7 @@ TEST(WorkloadSeeds, AreAddedUp) {
   Played played;
   played.ops = 3;
   played.faults = {{Deed::kTear, 2}};
+  played.acknowledged = 7;
   played.forecasts = 4;
   played.wrong_forecasts = {{{"tenants_moved"}, "after 1 s"}};
   played.simulated = std::chrono::hours(2);
@@ -104,6 +105,7 @@ TEST(WorkloadSeeds, AreAddedUp) {
             "all laws hold: 2 stories\n"
             "steps: 6 operations, 0 calls into the world; 0 daemons, 0 hand-overs, 0 promotions by "
             "the monitor\n"
+            "callers: 14 events of sessions acknowledged\n"
             "simulated hours: 4.0\n"
             "faults: 4: tear 4\n"
             "plans carried out whole: 8; counted otherwise than forecast: 2: tenants_moved 2\n"

@@ -384,7 +384,7 @@ void World::heal_and_rest() {
     // What a write that lied has left behind stood in the way, and is found by now.
     apply();
   }
-  advance(kRest);
+  advance(kRest - kRest / 3);
   check_rest();
   clients_.judge_rest(desired_);
   check_always();
