@@ -45,13 +45,15 @@ void FakeNetwork::drop_abandoned() {
 }
 
 FakeNetwork::Listener* FakeNetwork::find(const std::string& address) {
-  drop_abandoned();
+  Listener* found = nullptr;
   for (auto& [inode, listener] : listeners_) {
-    if (listener.address == address && !listener.is_stopped) {
-      return &listener;
+    // Whether it is held is asked of the kernel: only of those that it is about.
+    if (listener.address == address && !listener.is_stopped && has_holder(listener.probe) &&
+        (found == nullptr || listener.bind > found->bind)) {
+      found = &listener;
     }
   }
-  return nullptr;
+  return found;
 }
 
 bool FakeNetwork::is_held(Port port) {
@@ -69,16 +71,7 @@ bool FakeNetwork::is_reachable(const std::string& path) {
 }
 
 bool FakeNetwork::leads_to(const std::string& path, int descriptor) {
-  if (!is_reachable(path)) {
-    return false;
-  }
-  const Listener* newest = nullptr;
-  for (const auto& [inode, listener] : listeners_) {
-    if (listener.address == address_of_path(path) && !listener.is_stopped &&
-        (newest == nullptr || listener.bind > newest->bind)) {
-      newest = &listener;
-    }
-  }
+  const Listener* const newest = is_reachable(path) ? find(address_of_path(path)) : nullptr;
   return newest != nullptr && newest->inode == number_of(descriptor);
 }
 
