@@ -15,6 +15,7 @@ from mutants import MUTANTS, NOBODY, README, Mutant, rows_in
 
 ROOT = Path(__file__).resolve().parents[4]
 AS_IT_IS = "the tree as it is"
+STORIES = "tests/sim/provisioner/workload/stories"
 # What the simulator says of a seed that breaks a law.
 BROKEN = re.compile(r"^seed (\d+): law '([^']+)' broken after (\d+) operations and \d+ calls: (.*)$",
                     re.MULTILINE)
@@ -113,6 +114,17 @@ def look(tree: Path, name: str, first: int, seeds: int, options: argparse.Namesp
     return Look()
 
 
+def look_in_stories(tree: Path, name: str, options: argparse.Namespace) -> Look:
+    """The stories that are played by the tests because they once broke a law, one by one."""
+    for story in sorted((ROOT / STORIES).glob("*.txt")):
+        ran = subprocess.run([*options.prefix, str(binary_of(tree, name)), "--story", str(story)],
+                             cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             errors="replace", timeout=options.patience, check=False)
+        if ran.returncode != 0:
+            return Look("its story", story.name, ran.stdout.strip().split("\n")[0][:200])
+    return Look()
+
+
 def keep_row(name: str, cells: list[str]) -> None:
     """Puts what was found into the README's table; the rows of other mutants stay as they are."""
     before, table, after = rows_in((ROOT / README).read_text())
@@ -134,6 +146,8 @@ def look_at_all(tree: Path, chosen: list[Mutant], options: argparse.Namespace) -
                       file=sys.stderr)
                 return 2
             innocent = found.seeds
+        if not found.law:
+            found = look_in_stories(tree, mutant.name, options)
         if not found.law:
             survivors.append(mutant.name)
         print(f"{mutant.name}: {found.law or 'nobody'}, {found.where or 'nowhere'}: {found.what}",
