@@ -92,6 +92,8 @@ void SupervisedInstance::on_kill_overdue() {
   answer_starters(why);
   answer_stoppers(why);
   answer_reclaims(why);  // it may have what it was to let go of
+  // The signal may not have got there; to one that waits for a disk it comes twice.
+  kill_group();
 }
 
 void SupervisedInstance::answer_reclaims(const Status& result) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,18 @@ class FaultyEdgeProxy final : public EdgeProxy {
       : inner_(inner), reactor_(reactor), plan_(plan) {}
 
   void configure(const EdgeConfig& config, Completion<EdgeOutcome> done) override {
+    // One that fails although it had its effect is answered once all the same.
+    const auto is_answered = std::make_shared<bool>(false);
     const Status begun = plan_.run("edge configure", [&] {
-      inner_.configure(config, done);
+      inner_.configure(config, [done, is_answered](const Result<EdgeOutcome>& outcome) {
+        if (!*is_answered) {
+          done(outcome);
+        }
+      });
       return ok_status();
     });
     if (begun.has_error()) {
+      *is_answered = true;
       reactor_.post([done, error = begun.error()] { done(error); });
     }
   }
