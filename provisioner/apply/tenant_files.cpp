@@ -272,8 +272,12 @@ Result<TenantFiles::Written> TenantFiles::write_keys(const TenantId& tenant,
 }
 
 Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
-  VC_TRY(const std::vector<std::string> names, files_.list(paths().state + "/tenants"));
-  if (std::find(names.begin(), names.end(), tenant.str()) == names.end()) {
+  const auto is_there = [&]() -> Result<bool> {
+    VC_TRY(const std::vector<std::string> names, files_.list(paths().state + "/tenants"));
+    return std::find(names.begin(), names.end(), tenant.str()) != names.end();
+  };
+  VC_TRY(const bool was_there, is_there());
+  if (!was_there) {
     return ok_status();
   }
   // Who deletes a tenant wants its keys gone, not kept beside its data.
@@ -286,8 +290,8 @@ Status TenantFiles::retire(const TenantId& tenant, WallTime now) {
                      fmt::format("{}/retired/{}-{}", paths().state, tenant.str(),
                                  now.time_since_epoch().count())));
   // Nobody would look for it any more: a disk that only says that it is done must not leave it.
-  VC_TRY(const std::vector<std::string> left, files_.list(paths().state + "/tenants"));
-  return std::find(left.begin(), left.end(), tenant.str()) == left.end()
+  VC_TRY(const bool is_left, is_there());
+  return !is_left
              ? ok_status()
              : Error(ErrorCode::kInternal,
                      fmt::format("cannot set the folder of tenant '{}' aside: it is still there",

@@ -71,13 +71,14 @@ Status Adoption::find_candidates(std::vector<AdoptRecord> records) {
 }
 
 void Adoption::look_at(const InstanceId& id, Candidate& candidate) {
-  candidate.file = read_process_file(supervision_.settings.paths.process_file(id));
+  candidate.file =
+      read_process_file(supervision_.deps.files, supervision_.settings.paths.process_file(id));
   end_next(id, candidate);
 }
 
 void Adoption::end_next(const InstanceId& id, Candidate& candidate) {
   const std::optional<ProcessFile> next =
-      read_process_file(supervision_.settings.paths.next_process_file(id));
+      read_process_file(supervision_.deps.files, supervision_.settings.paths.next_process_file(id));
   if (!next) {
     return greet(id, candidate);
   }
@@ -311,16 +312,6 @@ void Adoption::leave_alone(const InstanceId& id, Candidate& candidate, const Err
   }
   report_.left_alone.push_back(LeftAlone{id, why});
   finish_one();
-}
-
-std::optional<ProcessFile> Adoption::read_process_file(const std::string& path) const {
-  const Result<std::optional<std::string>> text =
-      supervision_.deps.files.read(path, kMaxProcessFile);
-  if (text.has_error() || !*text) {
-    return std::nullopt;
-  }
-  const Result<ProcessFile> file = parse_process_file(**text);
-  return file.has_error() ? std::nullopt : std::optional<ProcessFile>(*file);
 }
 
 std::optional<InstanceOptions> Adoption::options_of(const InstanceId& id,

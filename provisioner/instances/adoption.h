@@ -71,7 +71,6 @@ class Adoption {
   void end(const InstanceId& id, Duration grace);
   void clean_up(const InstanceId& id, const Candidate& candidate);
   void leave_alone(const InstanceId& id, Candidate& candidate, const Error& why);
-  std::optional<ProcessFile> read_process_file(const std::string& path) const;
   std::optional<InstanceOptions> options_of(const InstanceId& id, const Candidate& candidate) const;
 
   void finish_one();

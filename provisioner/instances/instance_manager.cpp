@@ -69,12 +69,9 @@ void InstanceManager::stop(const InstanceId& instance, Duration grace, Completio
 }
 
 std::optional<Port> InstanceManager::noted_port(const InstanceId& instance) const {
-  const Result<std::optional<std::string>> text = supervision_->deps.files.read(
-      supervision_->settings.paths.process_file(instance), kMaxProcessFile);
-  const Result<ProcessFile> file = text.has_value() && *text
-                                       ? parse_process_file(**text)
-                                       : Error(ErrorCode::kNotFound, "cannot tell: no file");
-  return file.has_value() ? std::optional(file->admin_port) : std::nullopt;
+  const std::optional<ProcessFile> file = read_process_file(
+      supervision_->deps.files, supervision_->settings.paths.process_file(instance));
+  return file ? std::optional(file->admin_port) : std::nullopt;
 }
 
 void InstanceManager::lend(const LendOptions& options, Completion<void> done) {

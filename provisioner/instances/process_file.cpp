@@ -5,7 +5,6 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/json.h"
 
@@ -61,6 +60,15 @@ Result<ProcessFile> parse_process_file(std::string_view text) {
     return Error(ErrorCode::kCorrupt, "cannot read a process file: " + file.error().text());
   }
   return file;
+}
+
+std::optional<ProcessFile> read_process_file(FileSystem& files, const std::string& path) {
+  const Result<std::optional<std::string>> text = files.read(path, kMaxProcessFile);
+  if (text.has_error() || !*text) {
+    return std::nullopt;
+  }
+  const Result<ProcessFile> file = parse_process_file(**text);
+  return file.has_error() ? std::nullopt : std::optional<ProcessFile>(*file);
 }
 
 }  // namespace voicectl

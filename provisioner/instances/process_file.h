@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,9 @@ std::string render_process_file(const ProcessFile& file);
 /// daemon does not know by it would run on for nobody, with what it was lent.
 /// ERRORS: as FileSystem::replace_atomically(); kCorrupt if something else stands there afterwards.
 Status write_process_file(FileSystem& files, const std::string& path, const ProcessFile& file);
+
+/// nullopt if there is none at `path`, or none that can be read.
+std::optional<ProcessFile> read_process_file(FileSystem& files, const std::string& path);
 
 /// ERRORS: kCorrupt.
 Result<ProcessFile> parse_process_file(std::string_view text);

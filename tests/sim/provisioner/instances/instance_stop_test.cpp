@@ -49,6 +49,24 @@ TEST_F(InstanceStopTest, SendsSigtermAtHalfTheGraceAndSigkillAtItsEnd) {
   EXPECT_FALSE(machine.processes.is_alive(who));
 }
 
+TEST_F(InstanceStopTest, KillsAgainWhatAKillDidNotEnd) {
+  machine.instances.script_all({.stops_after = std::nullopt});
+  start_ready("shared-0");
+  const ProcessIdentity who = *machine.instances.identity("shared-0");
+  machine.processes.immortal.insert(who.pid);
+  std::optional<Result<void>> stopped;
+
+  manager().stop(an_instance("shared-0"), 30s, into(stopped));
+  machine.sim.advance(30s + SupervisionTimes{}.kill);
+  ASSERT_TRUE(stopped.has_value());
+  EXPECT_THAT(*stopped, FailsWith(ErrorCode::kTimeout));
+  machine.processes.immortal.clear();
+  machine.sim.advance(SupervisionTimes{}.kill);
+
+  EXPECT_FALSE(machine.processes.is_alive(who));
+  EXPECT_GT(signals_to(who, SIGKILL), 1);
+}
+
 TEST_F(InstanceStopTest, SendsSigtermAtOnceToOneThatHasNoChannelYet) {
   machine.instances.script_all({.ready_after = std::nullopt});
   std::optional<Result<InstanceReady>> ready;
