@@ -48,11 +48,7 @@ class Witness {
     is_load_hidden_ = is_load_hidden_ || sight == Sight::kHidden;
   }
   /// A call that changes a file said that it had: "replace <path>".
-  void see_lie(std::string_view call) {
-    lies_.emplace(call.substr(call.find(' ') + 1));
-    has_seen_lie_ = true;
-  }
-  bool has_seen_lie() const { return has_seen_lie_; }
+  void see_lie(std::string_view call) { lies_.emplace(call.substr(call.find(' ') + 1)); }
 
   bool is_hurt() const { return is_hurt_; }
   const std::optional<Broken>& broken() const { return broken_; }
@@ -110,7 +106,6 @@ class Witness {
   std::map<TenantId, Port> kept_;
   /// Files that are not what was said of them, until they are written again.
   std::set<std::string> lies_;
-  bool has_seen_lie_ = false;
   std::map<std::string, Mute> mute_;
   std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
   std::map<TenantId, Decided> moves_;

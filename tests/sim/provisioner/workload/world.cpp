@@ -145,10 +145,7 @@ void World::apply() {
   const Status begun = daemon_->daemon->loop().apply(
       {asked, std::nullopt, "operator"},
       {[this, asked](const Plan&) { accepted_ = {asked}; }, [](const api::StepProgress&) {},
-       [this, &lock, token](const api::ApplyOutcome& outcome) {
-         has_apply_failed_ = outcome.failed > 0;
-         lock.end_run(*token);
-       }});
+       [&lock, token](const api::ApplyOutcome&) { lock.end_run(*token); }});
   if (begun.has_value()) {
     accepted_.emplace_back(asked);
   } else {
@@ -379,12 +376,7 @@ void World::heal_and_rest() {
   advance(minutes(5));
   apply();
   is_resting_ = true;
-  advance(kRest / 3);
-  if (has_apply_failed_ && witness_.has_seen_lie()) {
-    // What a write that lied has left behind stood in the way, and is found by now.
-    apply();
-  }
-  advance(kRest - kRest / 3);
+  advance(kRest);
   check_rest();
   clients_.judge_rest(desired_);
   check_always();

@@ -116,8 +116,6 @@ class World {
   std::optional<ProcessExit> hook_ends_ = FakeProcesses::exited(0);
   /// Who dies at which step of hand-overs.
   std::optional<Op> hand_over_fault_;
-  /// Of the last apply: something of it failed.
-  bool has_apply_failed_ = false;
   std::int64_t last_forecast_ = 0;
   std::size_t forecasts_ = 0;
   std::vector<WrongForecast> wrong_forecasts_;
