@@ -27,7 +27,7 @@ constexpr std::array kParts = {
 };
 
 /// A plan of more steps than these is shown in part: of each kind so many.
-constexpr std::size_t kMostSteps = 200;
+constexpr std::size_t kMostStepsInWhole = 200;
 constexpr std::size_t kShownOfAKind = 10;
 
 Color color_of(const std::string& symbol) {
@@ -137,8 +137,9 @@ std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons
                      safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
                      integer_or(plan, "base_generation", 0));
   const std::size_t count = count_steps(plan);
-  out += count > kMostSteps && reasons == Reasons::kHide ? print_steps_in_part(plan, palette)
-                                                         : print_every_step(plan, palette, reasons);
+  out += count > kMostStepsInWhole && reasons == Reasons::kHide
+             ? print_steps_in_part(plan, palette)
+             : print_every_step(plan, palette, reasons);
   return out +
          fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan)) +
          print_rollout(plan, palette) + print_effect(plan, palette) +
