@@ -39,6 +39,19 @@ struct FileFacts {
   friend bool operator==(const FileFacts&, const FileFacts&) = default;
 };
 
+/// By which one knows that nobody has touched what is at a path: not its text, not its mode, not
+/// its owner, and that nothing else came into its place.
+struct FileStamp {
+  bool exists = false;
+  FileIdentity identity;
+  std::int64_t changed_ns = 0;
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+inline FileStamp stamp_of(const std::optional<FileFacts>& facts) {
+  return facts ? FileStamp{true, facts->identity, facts->changed_ns} : FileStamp();
+}
+
 /// A running process, as anybody may see it.
 struct ProcessFacts {
   int pid = 0;

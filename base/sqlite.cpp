@@ -289,21 +289,25 @@ std::uint64_t SqliteDatabase::prepared_bytes() const {
 }
 
 Status SqliteDatabase::migrate(std::span<const SqliteMigration> migrations) {
-  VC_TRY(const int found, schema_version());
   const int newest = migrations.empty() ? 0 : migrations.back().number;
-  if (found > newest) {
-    return Error(ErrorCode::kConflict,
-                 fmt::format("cannot use a database of schema {}: this program knows up to {}; "
-                             "install the newer version",
-                             found, newest));
-  }
+  const auto known_schema = [this, newest]() -> Result<int> {
+    VC_TRY(const int schema, schema_version());
+    if (schema > newest) {
+      return Error(ErrorCode::kConflict,
+                   fmt::format("cannot use a database of schema {}: this program knows up to {}; "
+                               "install the newer version",
+                               schema, newest));
+    }
+    return schema;
+  };
+  VC_TRY(const int found, known_schema());
   for (const SqliteMigration& step : migrations) {
     if (step.number <= found) {
       continue;
     }
     VC_TRY(in_transaction([&]() -> Status {
-      // Another may have taken the step while this one waited for its turn.
-      VC_TRY(const int present, schema_version());
+      // Another may have taken the step while this one waited for its turn, and newer ones.
+      VC_TRY(const int present, known_schema());
       if (step.number <= present) {
         return ok_status();
       }

@@ -82,13 +82,15 @@ std::string print_steps_in_part(const Json& plan, const Palette& palette) {
       out += print_step(*steps[i], palette, Reasons::kHide);
     }
     if (shown < steps.size()) {
-      out += palette.paint(Color::kFaint, fmt::format("    and {} more of these ({})",
-                                                      steps.size() - shown, kind)) +
-             "\n";
+      out +=
+          palette.paint(Color::kFaint, fmt::format("    and {} more of these ({})",
+                                                   steps.size() - shown, safe_for_terminal(kind))) +
+          "\n";
     }
   }
   return out + "\n" +
-         palette.paint(Color::kFaint, "  The steps are shown in part; -o json has all of them.") +
+         palette.paint(Color::kFaint,
+                       "  The steps are shown in part; plan -o json has all of them.") +
          "\n";
 }
 

@@ -29,6 +29,8 @@ endif()
 if(VOICECTL_WERROR)
   target_compile_options(voicectl_flags INTERFACE -Werror)
 endif()
+# What a program does not use it does not load: loading is most of what a short command costs.
+add_link_options(-Wl,--as-needed)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_options(voicectl_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
   add_link_options(-Wl,-z,relro,-z,now)

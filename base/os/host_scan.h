@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,6 +26,24 @@ class HostScan {
   /// What is at `path`; nullopt if nothing is.
   /// ERRORS: kPermissionDenied; kInternal.
   virtual Result<std::optional<FileFacts>> look(const std::string& path) = 0;
+
+  /// What was at `path` when it had that stamp. OWNS nothing.
+  struct Seen {
+    const std::string* path = nullptr;
+    FileStamp stamp;
+  };
+  /// A look at many files that goes on while its owner does something else. One that is destroyed
+  /// before it is through ends early.
+  class Glance {
+   public:
+    virtual ~Glance() = default;
+    /// Which of them are not as they were, or cannot be looked at, in ascending order. Lends a hand
+    /// and waits for the rest; to be asked once.
+    virtual std::vector<std::size_t> touched() = 0;
+  };
+  /// Begins to look at each of `seen`, on other threads where they are many: one system call each.
+  /// What it points to has to stay until the glance is gone.
+  virtual std::unique_ptr<Glance> glance(std::vector<Seen> seen) = 0;
 
   /// Every process whose arguments may be read.
   virtual std::vector<ProcessFacts> processes() = 0;

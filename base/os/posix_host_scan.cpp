@@ -10,12 +10,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include "base/os/posix_error.h"
 #include "base/os/socket_diagnosis.h"
@@ -48,6 +54,12 @@ std::uint64_t device_number(dev_t device) {
   return (static_cast<std::uint64_t>(major(device)) << 20U) | minor(device);
 }
 
+std::int64_t changed_ns(const struct stat& about) {
+  return (std::chrono::seconds(about.st_ctim.tv_sec) +
+          std::chrono::nanoseconds(about.st_ctim.tv_nsec))
+      .count();
+}
+
 FileFacts facts_of(const struct stat& about) {
   FileFacts out;
   out.kind = kind_of(about.st_mode);
@@ -56,11 +68,9 @@ FileFacts facts_of(const struct stat& about) {
   out.gid = about.st_gid;
   out.size = static_cast<std::uint64_t>(about.st_size);
   out.identity = {device_number(about.st_dev), about.st_ino};
-  const auto seconds = std::chrono::seconds(about.st_ctim.tv_sec);
-  const auto nanoseconds = std::chrono::nanoseconds(about.st_ctim.tv_nsec);
-  out.changed_at =
-      WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(seconds + nanoseconds));
-  out.changed_ns = (seconds + nanoseconds).count();
+  out.changed_ns = changed_ns(about);
+  out.changed_at = WallTime(std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::nanoseconds(out.changed_ns)));
   out.names = about.st_nlink;
   return out;
 }
@@ -142,6 +152,121 @@ std::vector<std::string> split_arguments(std::string_view text) {
   return out;
 }
 
+/// Below this many files to look at, another thread costs more than it saves.
+constexpr std::size_t kFilesPerThread = 1000;
+constexpr std::size_t kMostHelpers = 3;
+
+/// Folders two above the files that are looked at, each opened once: what is in them is found by
+/// two names instead of by all of its path. For one round of looks: who keeps them would go on
+/// looking into a folder that was replaced.
+class NearFolders {
+ public:
+  /// A folder, and from where in `path` on the rest is to be sought in it.
+  std::pair<int, std::size_t> of(const std::string& path) {
+    const std::string_view all(path);
+    const std::size_t last = all.rfind('/');
+    const std::size_t before = last == std::string_view::npos || last == 0
+                                   ? std::string_view::npos
+                                   : all.rfind('/', last - 1);
+    if (before == std::string_view::npos || before == 0) {
+      return {AT_FDCWD, 0};
+    }
+    const std::string_view name = all.substr(0, before);
+    for (const Folder& folder : folders_) {
+      if (folder.name == name) {
+        return found(folder, before);
+      }
+    }
+    if (folders_.size() == kMost) {
+      return {AT_FDCWD, 0};
+    }
+    folders_.push_back(
+        {name, UniqueFd(::open(std::string(name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))});
+    return found(folders_.back(), before);
+  }
+
+ private:
+  static constexpr std::size_t kMost = 16;
+  struct Folder {
+    std::string_view name;
+    UniqueFd file;
+  };
+  static std::pair<int, std::size_t> found(const Folder& folder, std::size_t before) {
+    return folder.file.is_open() ? std::pair(folder.file.get(), before + 1)
+                                 : std::pair(AT_FDCWD, std::size_t{0});
+  }
+  std::vector<Folder> folders_;
+};
+
+/// Whoever has time takes the next files: the helpers from the beginning, its owner in the end.
+class PosixGlance final : public HostScan::Glance {
+ public:
+  explicit PosixGlance(std::vector<HostScan::Seen> seen) : seen_(std::move(seen)) {
+    const std::size_t others = std::max(1U, std::thread::hardware_concurrency()) - 1;
+    const std::size_t wanted = std::min({seen_.size() / kFilesPerThread, others, kMostHelpers});
+    found_.resize(wanted + 1);
+    for (std::size_t helper = 1; helper <= wanted; ++helper) {
+      try {
+        helpers_.emplace_back([this, helper] { look(found_[helper]); });
+      } catch (const std::system_error&) {
+        return;  // no thread is to be had: the owner looks at what is left
+      }
+    }
+  }
+  ~PosixGlance() override { end(); }
+
+  std::vector<std::size_t> touched() override {
+    look(found_[0]);
+    end();
+    std::vector<std::size_t> out;
+    for (const std::vector<std::size_t>& part : found_) {
+      out.insert(out.end(), part.begin(), part.end());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t kAtOnce = 64;
+
+  void end() {
+    next_ = seen_.size();
+    for (std::thread& helper : helpers_) {
+      helper.join();
+    }
+    helpers_.clear();
+  }
+
+  void look(std::vector<std::size_t>& out) {
+    NearFolders folders;
+    for (std::size_t from = next_.fetch_add(kAtOnce); from < seen_.size();
+         from = next_.fetch_add(kAtOnce)) {
+      const std::size_t to = std::min(from + kAtOnce, seen_.size());
+      for (std::size_t index = from; index < to; ++index) {
+        if (is_touched(seen_[index], folders)) {
+          out.push_back(index);
+        }
+      }
+    }
+  }
+
+  static bool is_touched(const HostScan::Seen& seen, NearFolders& folders) {
+    const auto [folder, rest] = folders.of(*seen.path);
+    struct stat about {};
+    if (::fstatat(folder, seen.path->c_str() + rest, &about, AT_SYMLINK_NOFOLLOW) == 0) {
+      return seen.stamp !=
+             FileStamp{true, {device_number(about.st_dev), about.st_ino}, changed_ns(about)};
+    }
+    return (errno != ENOENT && errno != ENOTDIR) || seen.stamp.exists;
+  }
+
+  const std::vector<HostScan::Seen> seen_;
+  std::atomic<std::size_t> next_ = 0;
+  /// By thread, the owner's first.
+  std::vector<std::vector<std::size_t>> found_;
+  std::vector<std::thread> helpers_;
+};
+
 /// When the machine started, in calendar time.
 WallTime boot_time() {
   timespec wall{};
@@ -189,6 +314,10 @@ Result<std::optional<FileFacts>> PosixHostScan::look(const std::string& path) {
     out.target = read_link(AT_FDCWD, path.c_str());
   }
   return std::optional(std::move(out));
+}
+
+std::unique_ptr<HostScan::Glance> PosixHostScan::glance(std::vector<Seen> seen) {
+  return std::make_unique<PosixGlance>(std::move(seen));
 }
 
 std::vector<ProcessFacts> PosixHostScan::processes() {

@@ -28,7 +28,7 @@ Result<ExitCode> delete_tenant(CommandContext& context, const Options& options) 
          PlatformLock::take(context, *daemon, why, options.lock_patience));
   VC_TRY(DesiredAt wish, fetch_desired_at(*daemon));
   DesiredState& desired = wish.state;
-  const std::size_t removed = std::erase_if(desired.tenants, [&](const TenantSpec& tenant) {
+  const std::size_t removed = std::erase_if(desired.tenants.edit(), [&](const TenantSpec& tenant) {
     return tenant.tenant.str() == options.slug;
   });
   if (removed == 0) {

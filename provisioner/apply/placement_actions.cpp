@@ -214,12 +214,15 @@ void PlacementActions::lend(const RecordedTenant& tenant,
                             const InstanceId& instance,
                             FencingToken token,
                             Completion<void> done) {
-  const Result<LendOptions> options = lend_options(tenant, instance, token);
-  if (options.has_error()) {
-    done(options.error());
-    return;
-  }
-  deps_.instances.lend(*options, std::move(done));
+  deps_.instances.when_reachable(
+      instance, [this, tenant, instance, token, done = std::move(done)]() mutable {
+        const Result<LendOptions> options = lend_options(tenant, instance, token);
+        if (options.has_error()) {
+          done(options.error());
+          return;
+        }
+        deps_.instances.lend(*options, std::move(done));
+      });
 }
 
 Result<LendOptions> PlacementActions::lend_options(const RecordedTenant& tenant,

@@ -2,6 +2,9 @@
 #include "provisioner/apply/recorded_state.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "base/check.h"
 
 namespace voicectl {
 namespace {
@@ -66,7 +69,19 @@ bool is_empty(const RecordedChange& change) {
          change.put_adoptions.empty() && change.drop_adoptions.empty();
 }
 
+RecordedState::Sight RecordedState::lend(ObservedState observed) {
+  VC_CHECK(!std::exchange(is_lent_, true), "the recorded state is lent to one at a time");
+  snapshot_.observed = std::move(observed);
+  return Sight(*this);
+}
+
+void RecordedState::take_back() {
+  snapshot_.observed = {};
+  is_lent_ = false;
+}
+
 void RecordedState::acknowledge(const RecordedChange& change, Generation generation) {
+  VC_CHECK(!is_lent_, "who was lent the recorded state sees it change");
   apply_change(snapshot_, change);
   ++version_;
   snapshot_.generation = std::max(snapshot_.generation, generation);

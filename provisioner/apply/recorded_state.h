@@ -32,6 +32,22 @@ class RecordedState {
   explicit RecordedState(Snapshot loaded) : snapshot_(std::move(loaded)) {}
 
   const Snapshot& snapshot() const { return snapshot_; }
+  /// The recorded state with what is observed beside it, not copied but lent: until it is given
+  /// back nothing may be acknowledged, and nothing else lent.
+  class Sight {
+   public:
+    explicit Sight(RecordedState& state) : state_(state) {}
+    Sight(const Sight&) = delete;
+    Sight& operator=(const Sight&) = delete;
+    ~Sight() { state_.take_back(); }
+    const Snapshot& snapshot() const { return state_.snapshot_; }
+    ObservedState& observed() { return state_.snapshot_.observed; }
+
+   private:
+    RecordedState& state_;
+  };
+  [[nodiscard]] Sight lend(ObservedState observed);
+
   /// Another one after each change. The generation is not: a change that could not be recorded is
   /// believed all the same.
   std::uint64_t version() const { return version_; }
@@ -47,7 +63,10 @@ class RecordedState {
   std::vector<TenantId> tenants_of(const InstanceId& instance) const;
 
  private:
+  void take_back();
+
   Snapshot snapshot_;
+  bool is_lent_ = false;
   std::uint64_t version_ = 0;
   std::map<WatcherId, std::function<void()>> watchers_;
   std::uint64_t next_watcher_ = 1;

@@ -95,6 +95,7 @@ void ControlServer::show_tenant(const Call& call) {
 }
 
 void ControlServer::make_plan(const Call& call) {
+  const DriftWatch::Ahead ahead = deps_.drift.look_ahead();
   const Result<Json> body = parse_json(call.request.body, kRequestBudget);
   const Result<OwnedState> wanted =
       body.has_error() ? Result<OwnedState>(body.error()) : wanted_state(*body);

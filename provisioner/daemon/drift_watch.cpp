@@ -2,6 +2,7 @@
 #include "provisioner/daemon/drift_watch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.h"
@@ -15,6 +16,8 @@ namespace {
 /// As the largest file that is written.
 constexpr std::size_t kMostBytes = 16U << 20;
 constexpr std::size_t kMostIdentity = 4096;
+/// Longer than a tick of the clock by which file systems note when a file was touched.
+constexpr std::chrono::seconds kSettled{1};
 
 Json finding_json(const DriftFinding& finding) {
   Json out = {{"kind", name_of(finding.kind)},
@@ -95,34 +98,38 @@ std::vector<ExpectedFile> DriftWatch::expected_of(const RecordedTenant& tenant,
       seen.edge_fingerprint.empty() ? "" : deps_.edge.config_file(), holds);
 }
 
-const std::vector<ExpectedFile>& DriftWatch::known_of(const RecordedTenant& tenant,
-                                                      const Snapshot& seen) {
-  const TenantHolds holds = holds_of(tenant.spec.tenant);
+DriftWatch::Expectation& DriftWatch::known_of(const RecordedTenant& tenant, const Snapshot& seen) {
+  const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant.spec.tenant);
+  const std::uint64_t binding = held ? held->binding : 0;
   const bool has_edge = !seen.edge_fingerprint.empty();
-  const auto [entry, is_new] = expectations_.try_emplace(tenant.spec.tenant);
-  Expectation& known = entry->second;
-  if (is_new || known.recorded != deps_.recorded.version() || known.has_edge != has_edge ||
-      known.written != deps_.written.version() || known.holds != holds) {
-    known = {deps_.recorded.version(), deps_.written.version(), has_edge, holds,
-             expected_of(tenant, seen, holds)};
+  Expectation& known = expectations_[tenant.spec.tenant];
+  const bool is_same_socket = known.binding == binding && (!held || known.holds.socket);
+  const TenantHolds holds = is_same_socket ? known.holds : holds_of(tenant.spec.tenant);
+  if (known.recorded != deps_.recorded.version() || known.has_edge != has_edge ||
+      known.written != deps_.written.version() || known.holds != holds || known.files.empty()) {
+    known.files = expected_of(tenant, seen, holds);
+    known.right.assign(known.files.size(), std::nullopt);
   }
-  return known.files;
+  known.recorded = deps_.recorded.version();
+  known.written = deps_.written.version();
+  known.has_edge = has_edge;
+  known.binding = binding;
+  known.holds = holds;
+  return known;
 }
 
 std::optional<FileIdentity> DriftWatch::bound_file(const TenantId& tenant) const {
   const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
-  const std::optional<std::uint64_t> inode =
-      held ? deps_.scan.socket_inode(held->unix_listener) : std::nullopt;
-  if (!inode) {
+  if (!held) {
     return std::nullopt;
   }
   const auto known = bound_.find(tenant);
-  if (known != bound_.end() && known->second.first == *inode) {
+  if (known != bound_.end() && known->second.first == held->binding) {
     return known->second.second;
   }
   const std::optional<FileIdentity> bound = deps_.scan.bound_file(held->unix_listener);
   if (bound) {
-    bound_.insert_or_assign(tenant, std::pair(*inode, *bound));
+    bound_.insert_or_assign(tenant, std::pair(held->binding, *bound));
   }
   return bound;
 }
@@ -272,12 +279,17 @@ void DriftWatch::note_since(std::vector<DriftFinding>& findings) {
   first_seen_ = std::move(now);
 }
 
-void DriftWatch::look_at(const ExpectedFile& expected,
-                         std::vector<ExpectedFile>& wrong,
-                         HostFacts& facts) {
+std::optional<FileStamp> DriftWatch::look_at(const ExpectedFile& expected,
+                                             WallTime began,
+                                             std::vector<ExpectedFile>& wrong,
+                                             HostFacts& facts) {
   std::optional<ObservedFile> observed = observe(expected.path, !expected.texts.empty());
-  if (!observed || is_right(expected, *observed)) {
-    return;
+  if (!observed) {
+    return std::nullopt;
+  }
+  if (is_right(expected, *observed)) {
+    const bool is_settled = !observed->facts || observed->facts->changed_at + kSettled < began;
+    return is_settled ? std::optional(stamp_of(observed->facts)) : std::nullopt;
   }
   wrong.push_back(expected);
   facts.files.insert_or_assign(expected.path, *std::move(observed));
@@ -286,11 +298,58 @@ void DriftWatch::look_at(const ExpectedFile& expected,
       facts.files.emplace(source, *std::move(found));  // one that is wrong itself is there already
     }
   }
+  return std::nullopt;
+}
+
+DriftWatch::Ahead DriftWatch::look_ahead() {
+  begin_glance();
+  return Ahead(*this);
+}
+
+void DriftWatch::begin_glance() {
+  glance_.reset();
+  glanced_at_.clear();
+  std::vector<HostScan::Seen> seen;
+  for (auto& [tenant, known] : expectations_) {
+    for (std::size_t file = 0; file < known.files.size(); ++file) {
+      if (known.right[file]) {
+        glanced_at_.push_back({&known, file});
+        seen.push_back({&known.files[file].path, *known.right[file]});
+      }
+    }
+  }
+  glance_ = deps_.scan.glance(std::move(seen));
+}
+
+void DriftWatch::take_glance() {
+  for (const std::size_t touched : glance_->touched()) {
+    const Place place = glanced_at_[touched];
+    place.tenant->right[place.file].reset();
+  }
+  glance_.reset();
+}
+
+void DriftWatch::look_at_tenants(const Snapshot& seen,
+                                 WallTime began,
+                                 std::vector<ExpectedFile>& wrong,
+                                 HostFacts& facts) {
+  for (const auto& [name, tenant] : seen.tenants) {
+    Expectation& known = known_of(tenant, seen);
+    for (std::size_t file = 0; file < known.files.size(); ++file) {
+      if (!known.right[file]) {
+        known.right[file] = look_at(known.files[file], began, wrong, facts);
+      }
+    }
+  }
 }
 
 void DriftWatch::forget_others(const Snapshot& seen) {
+  auto tenant = seen.tenants.begin();  // both are in the order of names
   for (auto known = expectations_.begin(); known != expectations_.end();) {
-    if (seen.tenants.contains(known->first)) {
+    while (tenant != seen.tenants.end() && tenant->first < known->first) {
+      ++tenant;
+    }
+    if (tenant != seen.tenants.end() && tenant->first == known->first) {
       ++known;
       continue;
     }
@@ -326,16 +385,17 @@ std::vector<DriftFinding> DriftWatch::look(const Snapshot& seen) {
   ++looks_;
   HostFacts facts;
   std::vector<ExpectedFile> wrong;
-  look_at_platform(seen, wrong, facts);
-  forget_others(seen);
-  for (const auto& [name, tenant] : seen.tenants) {
-    for (const ExpectedFile& expected : known_of(tenant, seen)) {
-      look_at(expected, wrong, facts);
-    }
+  const WallTime began = deps_.wall.now();
+  if (!glance_) {
+    begin_glance();
   }
+  look_at_platform(seen, wrong, facts);
   facts.processes = deps_.scan.processes();
   const ProcessMarks marks = this->marks();
   facts.strangers = strangers(seen, marks, facts.processes);
+  take_glance();
+  forget_others(seen);
+  look_at_tenants(seen, began, wrong, facts);
   std::vector<DriftFinding> out = find_drift(
       DriftInputs{seen, wrong, marks, PlanInputs{}.renew_before, deps_.wall.now()}, facts);
   note_since(out);

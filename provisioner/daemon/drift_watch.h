@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,8 +32,9 @@ inline constexpr std::chrono::minutes kDriftInterval{5};
 /// Looks at the host and compares it with what is recorded. Judges and tells; never mends.
 ///
 /// A text is read once and then again only when the kernel says that its file was touched: to look
-/// at what nobody has touched costs one lstat() for each file, and no memory.
-/// THREADS: loop thread only.
+/// at what nobody has touched costs one lstat() for each file, and no memory. A file that was
+/// touched within the kernel's tick of its last look would seem untouched; therefore one is
+/// believed only when it was touched a second before. THREADS: loop thread only.
 class DriftWatch {
  public:
   struct Deps {
@@ -59,6 +61,20 @@ class DriftWatch {
   /// Looks from time to time, for ever, and tells in events what came and what went.
   void begin();
 
+  /// Begins to look at the tenants' files while the caller finds out what to look for. It ends with
+  /// what this returns; a look before that makes use of it.
+  class Ahead {
+   public:
+    explicit Ahead(DriftWatch& watch) : watch_(watch) {}
+    Ahead(const Ahead&) = delete;
+    Ahead& operator=(const Ahead&) = delete;
+    ~Ahead() { watch_.glance_.reset(); }
+
+   private:
+    DriftWatch& watch_;
+  };
+  [[nodiscard]] Ahead look_ahead();
+
   /// What is not as it is recorded, what was adopted among it. `seen` is the state now.
   std::vector<DriftFinding> look(const Snapshot& seen);
   /// As the last look found it.
@@ -79,20 +95,31 @@ class DriftWatch {
     std::uint64_t recorded = 0;
     std::uint64_t written = 0;
     bool has_edge = false;
+    std::uint64_t binding = 0;
     TenantHolds holds;
     std::vector<ExpectedFile> files;
+    /// By file: how it was when it was found right; absent: it was not, or too lately to be sure.
+    std::vector<std::optional<FileStamp>> right;
   };
   TenantHolds holds_of(const TenantId& tenant) const;
   std::vector<ExpectedFile> expected_of(const RecordedTenant& tenant,
                                         const Snapshot& seen,
                                         const TenantHolds& holds) const;
   /// The same, made anew only when it may have changed.
-  const std::vector<ExpectedFile>& known_of(const RecordedTenant& tenant, const Snapshot& seen);
+  Expectation& known_of(const RecordedTenant& tenant, const Snapshot& seen);
+  void look_at_tenants(const Snapshot& seen,
+                       WallTime began,
+                       std::vector<ExpectedFile>& wrong,
+                       HostFacts& facts);
   /// Lets go of what is known of tenants that are gone.
   void forget_others(const Snapshot& seen);
   void look_at_platform(const Snapshot& seen, std::vector<ExpectedFile>& wrong, HostFacts& facts);
-  /// If it is not right, adds it to `wrong`, and to `facts` what is there instead.
-  void look_at(const ExpectedFile& expected, std::vector<ExpectedFile>& wrong, HostFacts& facts);
+  /// If it is not right, adds it to `wrong`, and to `facts` what is there instead. Returns what it
+  /// is known by if it is right, and was touched long enough before `began`.
+  std::optional<FileStamp> look_at(const ExpectedFile& expected,
+                                   WallTime began,
+                                   std::vector<ExpectedFile>& wrong,
+                                   HostFacts& facts);
   std::optional<FileIdentity> bound_file(const TenantId& tenant) const;
   /// Nothing if it may not be looked at.
   std::optional<ObservedFile> observe(const std::string& path, bool wants_text);
@@ -108,10 +135,23 @@ class DriftWatch {
   void look_and_tell();
 
   Deps deps_;
+  /// A file of a tenant; valid until the next look.
+  struct Place {
+    Expectation* tenant;
+    std::size_t file;
+  };
+  void begin_glance();
+  /// Forgets that those were right that it found touched.
+  void take_glance();
+
   std::unordered_map<std::string, Read> texts_;
   std::map<TenantId, Expectation> expectations_;
+  /// Looks at `glanced_at_`, whose paths are those in `expectations_`: nothing there may change
+  /// before it is gone.
+  std::unique_ptr<HostScan::Glance> glance_;
+  std::vector<Place> glanced_at_;
   std::uint64_t looks_ = 0;
-  /// What each tenant's socket is bound to, which stays so for the socket's life.
+  /// What each tenant's socket is bound to, which stays so for as long as it is that binding.
   mutable std::map<TenantId, std::pair<std::uint64_t, FileIdentity>> bound_;
   /// Listening sockets that a process of ours has.
   std::set<std::uint64_t> own_sockets_;

@@ -72,29 +72,41 @@ ReconcileLoop::ReconcileLoop(Deps deps,
                desired_) {}
 
 Snapshot ReconcileLoop::snapshot() const {
-  Snapshot out = snapshot_in_memory();
-  out.observed.has_new_key = keys_.look_at_platform() == TenantFiles::KeyState::kNew;
-  const std::vector<TenantId> renewed = keys_.tenants_with(TenantFiles::KeyState::kNew);
-  out.observed.new_credentials.insert(renewed.begin(), renewed.end());
-  if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
-      certificates.has_value()) {
-    out.observed.certificates = std::move(*certificates);
-  }
+  Snapshot out = deps_.recorded.snapshot();
+  out.observed = observed();
   return out;
 }
 
 Snapshot ReconcileLoop::snapshot_in_memory() const {
   Snapshot out = deps_.recorded.snapshot();
-  for (const InstanceView& view : deps_.instances.observe()) {
-    out.observed.instances.push_back(ObservedInstance{
-        view.instance, view.state == InstanceState::kReady, view.state == InstanceState::kFailed});
+  out.observed = observed_in_memory();
+  return out;
+}
+
+ObservedState ReconcileLoop::observed() const {
+  ObservedState out = observed_in_memory();
+  out.has_new_key = keys_.look_at_platform() == TenantFiles::KeyState::kNew;
+  const std::vector<TenantId> renewed = keys_.tenants_with(TenantFiles::KeyState::kNew);
+  out.new_credentials.insert(renewed.begin(), renewed.end());
+  if (Result<std::vector<RecordedCertificate>> certificates = deps_.certificates.list();
+      certificates.has_value()) {
+    out.certificates = std::move(*certificates);
   }
-  out.observed.listeners = deps_.bank.tenants();
-  out.observed.unserved = relending_.unserved();
-  out.observed.rebound = relending_.rebound();
-  out.observed.outdated = delivery_.outdated();
+  return out;
+}
+
+ObservedState ReconcileLoop::observed_in_memory() const {
+  ObservedState out;
+  for (const InstanceView& view : deps_.instances.observe()) {
+    out.instances.push_back(ObservedInstance{view.instance, view.state == InstanceState::kReady,
+                                             view.state == InstanceState::kFailed});
+  }
+  out.listeners = deps_.bank.tenants();
+  out.unserved = relending_.unserved();
+  out.rebound = relending_.rebound();
+  out.outdated = delivery_.outdated();
   const EdgeObservation edge = deps_.edge.observe();
-  out.observed.edge_fingerprint = edge.running ? edge.fingerprint : "";
+  out.edge_fingerprint = edge.running ? edge.fingerprint : "";
   return out;
 }
 
@@ -115,12 +127,14 @@ Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired) const
   return inputs;
 }
 
+std::vector<DriftFinding> ReconcileLoop::drift_of(const Snapshot& seen, RepairedBy who) const {
+  std::vector<DriftFinding> out = not_adopted(deps_.look_for_drift(seen));
+  return who == RepairedBy::kDaemon ? left_to_daemon(std::move(out)) : out;
+}
+
 Snapshot ReconcileLoop::snapshot_with_drift(RepairedBy who) const {
   Snapshot out = snapshot();
-  out.observed.drift = not_adopted(deps_.look_for_drift(out));
-  if (who == RepairedBy::kDaemon) {
-    out.observed.drift = left_to_daemon(std::move(out.observed.drift));
-  }
+  out.observed.drift = drift_of(out, who);
   return out;
 }
 
@@ -136,7 +150,9 @@ Result<Plan> ReconcileLoop::plan_batch() const {
 }
 
 Result<Plan> ReconcileLoop::plan_unchecked(const DesiredState& desired, RepairedBy who) const {
-  return plan_seen(desired, snapshot_with_drift(who), who);
+  RecordedState::Sight seen = deps_.recorded.lend(observed());
+  seen.observed().drift = drift_of(seen.snapshot(), who);
+  return plan_seen(desired, seen.snapshot(), who);
 }
 
 Result<Plan> ReconcileLoop::plan_seen(const DesiredState& desired,

@@ -210,6 +210,11 @@ class ReconcileLoop {
   void converge_later(Duration wait = kConvergeInterval);
   /// Notes what came of it as the outcome of the newest revision before `listener` is told.
   ApplyListener noting(ApplyListener listener);
+  ObservedState observed() const;
+  /// Without what stands in files: certificates and keys.
+  ObservedState observed_in_memory() const;
+  /// What of `seen` is to be repaired by whoever plans.
+  std::vector<DriftFinding> drift_of(const Snapshot& seen, RepairedBy who) const;
   /// The snapshot with what is to be repaired by whoever plans.
   Snapshot snapshot_with_drift(RepairedBy who) const;
   /// The snapshot without what stands in files: certificates and keys.

@@ -79,16 +79,22 @@ void ReconcileLoop::start(std::vector<JournalEntry> open_intents, std::function<
 }
 
 /// What the earlier run was starting. An intent that was written although the registry said that it
-/// was not is none: the instance may have been started since, by another one and on another port.
+/// was not is none: the instance may have been started since, by another one, on another port or
+/// another program on the same one. Where no note can be read, what is recorded is believed.
 std::vector<StartInstance> ReconcileLoop::starts_begun(
     const std::vector<JournalEntry>& open_intents) const {
   std::vector<StartInstance> out;
   for (const JournalEntry& intent : open_intents) {
     const Result<Action> action = parse_action(intent.action);
     const auto* start = action.has_value() ? std::get_if<StartInstance>(&*action) : nullptr;
-    if (start != nullptr &&
-        deps_.instances.noted_port(start->instance).value_or(start->admin_port) ==
-            start->admin_port) {
+    if (start == nullptr) {
+      continue;
+    }
+    const RecordedInstance* const recorded = deps_.recorded.find_instance(start->instance);
+    const std::optional<Port> noted = deps_.instances.noted_port(start->instance);
+    const bool is_older = recorded != nullptr && recorded->admin_port == start->admin_port &&
+                          recorded->started_at > intent.opened_at;
+    if (noted ? *noted == start->admin_port && !is_older : recorded == nullptr) {
       out.push_back(*start);
     }
   }

@@ -33,7 +33,9 @@ void Relending::lend_when_placed(const Target& target) {
     if (series_[target.tenant] != target.series) {
       return;
     }
-    if (is_missing(target)) {
+    if (deps_.is_placing(target.tenant)) {
+      lend_when_placed(target);  // whether it is missing costs a look at all instances
+    } else if (is_missing(target)) {
       lend(target);
     } else {
       under_way_.erase(target.tenant);

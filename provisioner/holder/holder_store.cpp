@@ -158,18 +158,19 @@ void HolderStore::on_list_overdue() {
 }
 
 void HolderStore::lose() {
-  if (!on_open_ || !process_ || silence_ >= options_.list_patience) {
+  if (!on_open_ || silence_ >= options_.list_patience) {
     return replace("it ended");
   }
   // It lives, as far as we know, and may have what nobody else has; we may have run out of room for
-  // it. What was told so far is told again.
+  // it. What was told so far is told again. Of one whose process is not known the next connection
+  // tells whether it has ended.
   silence_ += options_.list_limit;
   channel_.reset();
   found_.clear();
   handlers_.on_error(Error(ErrorCode::kUnavailable,
                            "cannot learn what the holder of descriptors has: the connection to it "
                            "broke off; trying again"));
-  set_timer(options_.list_limit, &HolderStore::look_for_it);
+  set_timer(process_ ? options_.list_limit : options_.wait.first, &HolderStore::look_for_it);
 }
 
 void HolderStore::replace(const std::string& why) {

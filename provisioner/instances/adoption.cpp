@@ -85,22 +85,30 @@ void Adoption::end_next(const InstanceId& id, Candidate& candidate) {
   candidate.waits_for_next = true;
   // One that both files name has taken the place already.
   const bool is_itself = candidate.file && candidate.file->process == next->process;
-  const auto gone = while_alive(alive_, [this, id](const ProcessExit&) { forget_next(id); });
-  if (is_itself || supervision_.deps.processes.adopt(next->process, gone).has_error()) {
-    return forget_next(id);
+  const auto gone =
+      while_alive(alive_, [this, id](const ProcessExit&) { forget_next(id, NextIs::kGone); });
+  const Status adopted =
+      is_itself ? ok_status() : supervision_.deps.processes.adopt(next->process, gone);
+  const bool is_gone = adopted.has_error() && adopted.error().code() == ErrorCode::kNotFound;
+  if (is_itself || is_gone) {
+    return forget_next(id, NextIs::kGone);
   }
-  (void)supervision_.deps.processes.signal_group(next->process, SIGKILL);
+  const Status killed = supervision_.deps.processes.signal_group(next->process, SIGKILL);
+  const NextIs fate = killed.has_value() ? NextIs::kGone : NextIs::kLeft;
   // It keeps a port of the instance open, so its end is awaited, but not for ever.
-  supervision_.deps.reactor.call_after(supervision_.settings.times.kill,
-                                       while_alive(alive_, [this, id] { forget_next(id); }));
+  supervision_.deps.reactor.call_after(
+      supervision_.settings.times.kill,
+      while_alive(alive_, [this, id, fate] { forget_next(id, fate); }));
 }
 
-void Adoption::forget_next(const InstanceId& id) {
+void Adoption::forget_next(const InstanceId& id, NextIs fate) {
   const auto found = candidates_.find(id);
   if (found == candidates_.end() || !std::exchange(found->second.waits_for_next, false)) {
     return;
   }
-  (void)supervision_.deps.files.remove(supervision_.settings.paths.next_process_file(id));
+  if (fate == NextIs::kGone) {
+    (void)supervision_.deps.files.remove(supervision_.settings.paths.next_process_file(id));
+  }
   greet(id, found->second);
 }
 

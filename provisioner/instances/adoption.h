@@ -55,7 +55,9 @@ class Adoption {
   void look_at(const InstanceId& id, Candidate& candidate);
   /// Ends what an earlier run has started to take its place. It has no tenant.
   void end_next(const InstanceId& id, Candidate& candidate);
-  void forget_next(const InstanceId& id);
+  /// kLeft: nobody could end it; its note stays for the next daemon.
+  enum class NextIs { kGone, kLeft };
+  void forget_next(const InstanceId& id, NextIs fate);
   void greet(const InstanceId& id, Candidate& candidate);
   Result<std::unique_ptr<FdChannel>> connect(const InstanceId& id, Candidate& candidate);
   void take_hello(const InstanceId& id, const Result<std::string>& answer);

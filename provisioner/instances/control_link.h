@@ -55,6 +55,8 @@ class ControlLink {
   /// Closes the channel and answers everything pending with `why`.
   void close(const Error& why);
 
+  bool is_open() const { return channel_ != nullptr; }
+
   std::uint32_t peer_uid() const { return peer_uid_; }
 
  private:

@@ -81,6 +81,13 @@ void InstanceManager::lend(const LendOptions& options, Completion<void> done) {
   supervision_->answer<void>(std::move(done), unknown(options.instance));
 }
 
+void InstanceManager::when_reachable(const InstanceId& instance, std::function<void()> then) {
+  if (SupervisedInstance* known = find(instance)) {
+    return known->when_reachable(std::move(then));
+  }
+  then();
+}
+
 void InstanceManager::reclaim(const InstanceId& instance,
                               const TenantId& tenant,
                               FencingToken token,

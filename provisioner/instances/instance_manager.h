@@ -108,6 +108,10 @@ class InstanceManager {
   /// the tenant with a newer token; kTimeout; what the instance answers.
   void lend(const LendOptions& options, Completion<void> done);
 
+  /// Runs `then` at once, or, if its connection has just broken, when there is another or it is
+  /// clear that there will be none: a question would be answered with a guess till then.
+  void when_reachable(const InstanceId& instance, std::function<void()> then);
+
   /// Takes a tenant from it: it finishes requests, closes its sockets and lets go. An instance
   /// that has no process has nothing to let go of: success.
   /// ERRORS: kFenced if it has the tenant with a newer token; kUnavailable; kTimeout.

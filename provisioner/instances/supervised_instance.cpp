@@ -188,6 +188,7 @@ void SupervisedInstance::become_ready(const std::string& hello_body) {
   version_ = body.has_error() ? "" : string_or(*body, "version", "");
   open_lane();
   if (!is_new) {
+    settle_asking();
     return;
   }
   cancel_timer(Timer::kReady);

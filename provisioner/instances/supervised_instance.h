@@ -104,6 +104,8 @@ class SupervisedInstance {
   void trust(const ProcessIdentity& process);
   void lend(const LendOptions& options, Completion<void> done);
   void reclaim(const TenantId& tenant, FencingToken token, Completion<void> done);
+  /// Runs `then` when it can be asked, or when it is clear that it cannot.
+  void when_reachable(std::function<void()> then);
   void hand_over(const handoff::HandOverOrder& order,
                  int peer,
                  OnHandOverProgress on_progress,
@@ -171,6 +173,8 @@ class SupervisedInstance {
     Completion<void> done;
   };
   void settle_reclaims();
+  /// Whoever waited for a connection goes on.
+  void settle_asking();
   void end_doubt();
 
   // supervised_instance_stop.cpp: how it ends
@@ -197,6 +201,10 @@ class SupervisedInstance {
   void forget_tenant(const TenantId& tenant);
   /// Gives it what its predecessor left open of a tenant that it is about to be lent.
   void offer_connections(const TenantId& tenant);
+  /// Its connection broke, and soon there is another or it is ended.
+  bool is_reconnecting() const {
+    return state_ == InstanceState::kReady && !(link_ && link_->is_open());
+  }
   void tell_recovered(const TenantId& tenant, const std::string& answer);
   Error not_ready() const;
 
@@ -266,6 +274,8 @@ class SupervisedInstance {
   std::optional<Error> verdict_;
   /// Wait until it is known what becomes of it.
   std::vector<WaitingReclaim> waiting_reclaims_;
+  /// Wait for a connection.
+  std::vector<std::function<void()>> waiting_to_ask_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

@@ -99,6 +99,20 @@ void SupervisedInstance::ask(const ControlLink::Question& question, Completion<s
   link_->ask(question, supervision_.guarded<std::string>(std::move(done)));
 }
 
+void SupervisedInstance::when_reachable(std::function<void()> then) {
+  if (is_reconnecting()) {
+    waiting_to_ask_.push_back(std::move(then));
+  } else {
+    then();
+  }
+}
+
+void SupervisedInstance::settle_asking() {
+  for (std::function<void()>& then : std::exchange(waiting_to_ask_, {})) {
+    supervision_.post(std::move(then));
+  }
+}
+
 void SupervisedInstance::change_tenants(const ControlLink::Question& question,
                                         Completion<void> done,
                                         std::function<void(const std::string&)> on_success) {
@@ -293,6 +307,18 @@ void SupervisedInstance::reclaim(const TenantId& tenant,
                                fmt::format("cannot take tenant '{}' from {}: it does not answer, "
                                            "and is not to be replaced (platform.liveness)",
                                            tenant.str(), quoted())));
+  }
+  if (is_reconnecting()) {
+    // Nobody has heard from it what it has: another answer than its own would be a guess.
+    waiting_to_ask_.push_back(
+        [this, alive = std::weak_ptr<int>(alive_), tenant, token, done = std::move(done)] {
+          if (alive.expired()) {
+            done(ok_status());  // it is gone
+          } else {
+            reclaim(tenant, token, done);
+          }
+        });
+    return;
   }
   const Json body = {{"tenant", tenant.str()}, {"token", token.value}};
   const ControlLink::Question question{.type = std::string(control::request::kReclaim),

@@ -179,11 +179,12 @@ void SupervisedInstance::kill_standby() {
   if (gone.link) {
     gone.link->close(Error(ErrorCode::kCancelled, "cannot ask it: it is not needed any more"));
   }
-  // It has nothing that it could lose. Who has been killed does not come back: nobody needs to know
-  // who it was.
-  (void)supervision_.deps.processes.signal_group(gone.process, SIGKILL);
-  (void)supervision_.deps.files.remove(
-      supervision_.settings.paths.next_process_file(options_.instance));
+  // It has nothing that it could lose. Who has been killed does not come back; who could not be is
+  // known to the next daemon by its note.
+  if (supervision_.deps.processes.signal_group(gone.process, SIGKILL).has_value()) {
+    (void)supervision_.deps.files.remove(
+        supervision_.settings.paths.next_process_file(options_.instance));
+  }
 }
 
 void SupervisedInstance::tell_standby(const Result<InstanceReady>& ready) {
@@ -227,8 +228,9 @@ void SupervisedInstance::take_its_place() {
 }
 
 void SupervisedInstance::settle_reclaims() {
+  settle_asking();
   // Behind whatever is told of it in this turn: whoever hears that it is ready lends it what is
-  // recorded, and only then it is asked to let go.
+  // recorded and not on its way elsewhere, and only then it is asked to let go.
   for (WaitingReclaim& one : std::exchange(waiting_reclaims_, {})) {
     supervision_.post([this, alive = std::weak_ptr<int>(alive_), one = std::move(one)] {
       if (alive.expired()) {

@@ -100,6 +100,7 @@ void SupervisedInstance::answer_reclaims(const Status& result) {
   for (WaitingReclaim& waiting : std::exchange(waiting_reclaims_, {})) {
     supervision_.answer<void>(std::move(waiting.done), result);
   }
+  settle_asking();
 }
 
 void SupervisedInstance::finish_stop() {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/shared_copy.h"
 #include "base/units.h"
 #include "provisioner/model/hook_spec.h"
 #include "provisioner/model/monitor_spec.h"
@@ -266,7 +267,7 @@ struct PlatformSpec {
 /// What the YAML asks for, validated. Tenants are sorted by slug and unique; so are domains.
 struct DesiredState {
   PlatformSpec platform{};
-  std::vector<TenantSpec> tenants{};
+  SharedCopy<std::vector<TenantSpec>> tenants{};
   friend bool operator==(const DesiredState&, const DesiredState&) = default;
 };
 

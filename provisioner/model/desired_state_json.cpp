@@ -255,7 +255,7 @@ Json json_of(const PlatformSpec& spec) {
 Json json_of(const DesiredState& state) {
   return {{"apiVersion", kApiVersion},
           {"platform", json_of(state.platform)},
-          {"tenants", json_list(state.tenants)}};
+          {"tenants", json_list(state.tenants.get())}};
 }
 
 /// Takes out what `named` does not name; true if nothing is left.

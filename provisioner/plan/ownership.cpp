@@ -104,7 +104,7 @@ class FileJoin {
         tenant.has_value() ? find_tenant(out_.desired, *tenant) : nullptr;
     if (before != nullptr && wanted != nullptr) {
       TenantSpec& joined = out_.desired.tenants[static_cast<std::size_t>(
-          std::distance(std::as_const(out_.desired).tenants.data(), wanted))];
+          std::distance(out_.desired.tenants.get().data(), wanted))];
       join_part(part, claims, json_of_tenant(*before), json_of_tenant(joined), parse_tenant,
                 joined);
       return;

@@ -37,8 +37,8 @@ Error protected_from(std::string_view deed, const Names& names) {
 Status check_protection(const std::optional<DesiredState>& before, const DesiredState& wanted) {
   Names deleted;
   Names demoted;
-  const std::vector<TenantSpec> none;
-  for (const TenantSpec& tenant : before ? before->tenants : none) {
+  const DesiredState none;
+  for (const TenantSpec& tenant : (before ? *before : none).tenants) {
     if (!tenant.protect) {
       continue;
     }

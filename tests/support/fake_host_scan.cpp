@@ -27,6 +27,16 @@ FileKind kind_of(FakeFileSystem::Kind kind) {
   return FileKind::kOther;
 }
 
+/// No clock here: another text, mode or owner is another time, and all of them are long ago.
+std::int64_t time_of(const FakeFileSystem::Entry& entry) {
+  constexpr std::size_t kSecond = 1'000'000'000;
+  const std::string all = std::to_string(static_cast<int>(entry.kind)) + ' ' +
+                          std::to_string(static_cast<unsigned>(entry.mode)) + ' ' +
+                          std::to_string(entry.owner.uid) + ' ' + std::to_string(entry.owner.gid) +
+                          ' ' + entry.content;
+  return static_cast<std::int64_t>(std::hash<std::string>{}(all) % kSecond);
+}
+
 }  // namespace
 
 Result<std::optional<FileFacts>> FakeHostScan::look(const std::string& path) {
@@ -48,10 +58,31 @@ Result<std::optional<FileFacts>> FakeHostScan::look(const std::string& path) {
   out.gid = entry->owner.gid;
   out.size = entry->content.size();
   out.identity = {kDisk, std::hash<std::string>{}(path)};
-  // No clock here: another text is another time.
-  out.changed_ns = static_cast<std::int64_t>(std::hash<std::string>{}(entry->content));
+  out.changed_ns = time_of(*entry);
   out.target = entry->kind == FakeFileSystem::Kind::kLink ? entry->content : "";
   return std::optional(std::move(out));
+}
+
+std::unique_ptr<HostScan::Glance> FakeHostScan::glance(std::vector<Seen> seen) {
+  class FakeGlance final : public Glance {
+   public:
+    FakeGlance(FakeHostScan& scan, std::vector<Seen> seen) : scan_(scan), seen_(std::move(seen)) {}
+    std::vector<std::size_t> touched() override {
+      std::vector<std::size_t> out;
+      for (std::size_t index = 0; index < seen_.size(); ++index) {
+        const Result<std::optional<FileFacts>> now = scan_.look(*seen_[index].path);
+        if (now.has_error() || stamp_of(*now) != seen_[index].stamp) {
+          out.push_back(index);
+        }
+      }
+      return out;
+    }
+
+   private:
+    FakeHostScan& scan_;
+    std::vector<Seen> seen_;
+  };
+  return std::make_unique<FakeGlance>(*this, std::move(seen));
 }
 
 std::vector<ProcessFacts> FakeHostScan::processes() {

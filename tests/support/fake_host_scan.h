@@ -24,6 +24,7 @@ class FakeHostScan final : public HostScan {
   std::size_t processes_read = 0;
 
   Result<std::optional<FileFacts>> look(const std::string& path) override;
+  std::unique_ptr<Glance> glance(std::vector<Seen> seen) override;
   std::vector<ProcessFacts> processes() override;
   std::vector<ListenerFacts> listeners() override;
   std::optional<std::uint64_t> socket_inode(int descriptor) override;

@@ -157,6 +157,11 @@ void FakeInstances::stop_accepting(const std::string& name) {
   drop_channel(name);
 }
 
+bool FakeInstances::is_connected(const std::string& name) const {
+  const auto found = running_.find(name);
+  return found != running_.end() && found->second.channel != nullptr;
+}
+
 std::optional<ProcessIdentity> FakeInstances::identity(const std::string& name) const {
   const auto found = running_.find(name);
   return found == running_.end() ? std::nullopt : std::optional(found->second.who);

@@ -126,6 +126,8 @@ class FakeInstances {
   void stop_accepting(const std::string& name);
 
   bool is_running(const std::string& name) const { return running_.contains(name); }
+  /// Whether it runs and a daemon has reached it.
+  bool is_connected(const std::string& name) const;
   std::optional<ProcessIdentity> identity(const std::string& name) const;
   /// Starts of that name so far.
   int starts(const std::string& name) const;

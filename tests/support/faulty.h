@@ -146,6 +146,9 @@ class FaultyHostScan final : public HostScan {
   Result<std::optional<FileFacts>> look(const std::string& path) override {
     return inner_.look(path);
   }
+  std::unique_ptr<Glance> glance(std::vector<Seen> seen) override {
+    return inner_.glance(std::move(seen));
+  }
   std::vector<ProcessFacts> processes() override { return inner_.processes(); }
   std::vector<ListenerFacts> listeners() override { return inner_.listeners(); }
   std::optional<std::uint64_t> socket_inode(int descriptor) override {

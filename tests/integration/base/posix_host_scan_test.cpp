@@ -22,8 +22,10 @@ namespace voicectl {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::Field;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::Optional;
 
@@ -57,6 +59,15 @@ class HostScanTest : public ::testing::Test {
     return {child, 0};
   }
 
+  /// `act`s on the file until the clock by which its file system notes that has gone on.
+  template <typename Act>
+  void touch(const std::string& path, const Act& act) {
+    const FileStamp before = stamp_of(look(path));
+    do {
+      act(path);
+    } while (stamp_of(look(path)) == before);
+  }
+
   TempDir folder;
   PosixHostScan scan;
   PosixListenerFactory listeners;
@@ -86,6 +97,50 @@ TEST_F(HostScanTest, EveryTouchOfAFileIsAnotherTime) {
   EXPECT_EQ(look(path).identity, before.identity);
   EXPECT_GE(look(path).changed_ns, before.changed_ns);
   EXPECT_FALSE(look(path) == before);
+}
+
+TEST_F(HostScanTest, AGlanceTellsWhichOfManyFilesWereTouched) {
+  constexpr int kFolders = 40;  // more than are kept open
+  constexpr int kFiles = 80;
+  std::vector<std::string> paths;
+  for (int i = 0; i < kFolders; ++i) {
+    const std::string name = std::to_string(i);
+    ASSERT_EQ(::mkdir(folder.path(name).c_str(), 0700), 0);
+    ASSERT_EQ(::mkdir(folder.path(name + "/tenant").c_str(), 0700), 0);
+    for (int j = 0; j < kFiles; ++j) {
+      paths.push_back(put(name + "/tenant/" + std::to_string(j), "text"));
+    }
+  }
+  paths.push_back(folder.path("nothing"));
+  paths.push_back(folder.path("nothing/below"));
+  paths.push_back(folder.path("comes"));
+  std::vector<HostScan::Seen> seen;
+  for (const std::string& path : paths) {
+    const Result<std::optional<FileFacts>> facts = scan.look(path);
+    ASSERT_THAT(facts, IsOk());
+    seen.push_back({&path, stamp_of(*facts)});
+  }
+  EXPECT_THAT(scan.glance(seen)->touched(), IsEmpty());
+
+  touch(paths[3], [](const std::string& path) { ::chmod(path.c_str(), 0640); });
+  touch(paths[70], [](const std::string& path) { std::ofstream(path) << "same"; });
+  ASSERT_EQ(::unlink(paths[1500].c_str()), 0);
+  ASSERT_EQ(::rename(put("other", "text").c_str(), paths[2999].c_str()), 0);
+  touch(paths[3100], [](const std::string& path) {
+    ::link(path.c_str(), (path + "+").c_str());
+    ::unlink((path + "+").c_str());
+  });
+  put("comes", "text");
+
+  EXPECT_THAT(scan.glance(seen)->touched(),
+              ElementsAre(3U, 70U, 1500U, 2999U, 3100U, paths.size() - 1));
+}
+
+TEST_F(HostScanTest, AGlanceThatNobodyWaitsForEnds) {
+  const std::string path = put("a", "text");
+  const std::vector<HostScan::Seen> seen(100'000, HostScan::Seen{&path, stamp_of(look(path))});
+  scan.glance(seen).reset();
+  EXPECT_THAT(scan.glance({})->touched(), IsEmpty());
 }
 
 TEST_F(HostScanTest, SetsTheAccessOfWhatWasSeenAndOfNothingElse) {

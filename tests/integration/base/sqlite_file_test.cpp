@@ -5,6 +5,7 @@
 
 #include <array>
 #include <fstream>
+#include <future>
 #include <string>
 
 #include "base/sqlite.h"
@@ -35,6 +36,24 @@ TEST_F(SqliteFileTest, KeepsItsRowsWhenItIsOpenedAgain) {
   SqliteStatement row = database.prepare("SELECT name FROM t").value();
   ASSERT_THAT(row.step(), IsOkAnd(true));
   EXPECT_EQ(row.text(0), "kept");
+}
+
+TEST_F(SqliteFileTest, RefusesASchemaThatBecameNewerWhileItWaitedForItsTurn) {
+  SqliteDatabase newer = SqliteDatabase::open(path_).value();
+  SqliteDatabase older = SqliteDatabase::open(path_).value();
+  ASSERT_THAT(newer.run("BEGIN IMMEDIATE"), IsOk());
+  ASSERT_THAT(newer.run("CREATE TABLE t (name TEXT, more TEXT)"), IsOk());
+  ASSERT_THAT(newer.run("PRAGMA user_version=2"), IsOk());
+
+  std::promise<void> begins;
+  std::future<Status> migrated = std::async(std::launch::async, [&] {
+    begins.set_value();
+    return older.migrate(kSchema);  // waits for the other
+  });
+  begins.get_future().wait();
+  ASSERT_THAT(newer.run("COMMIT"), IsOk());
+
+  EXPECT_THAT(migrated.get(), FailsWith(ErrorCode::kConflict)) << "sooner or later";
 }
 
 TEST_F(SqliteFileTest, TakesRoomForPagesThatItReadsOnly) {

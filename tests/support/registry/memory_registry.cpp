@@ -458,7 +458,7 @@ class MemoryRegistry final : public Registry {
     for (RegistryStore::KeptDesired& kept : store_->revisions) {
       const bool is_newest = &kept == &store_->revisions.back();
       DesiredState without = *kept.desired;
-      if (!is_newest && std::erase_if(without.tenants, is_it) > 0) {
+      if (!is_newest && std::erase_if(without.tenants.edit(), is_it) > 0) {
         kept.desired = std::make_shared<const DesiredState>(std::move(without));
         kept.purged.push_back(tenant);
       }

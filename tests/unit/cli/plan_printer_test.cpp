@@ -49,7 +49,7 @@ TEST(PlanPrinter, ThousandsAreShownInPartAndCounted) {
   EXPECT_THAT(text, HasSubstr("  + create_tenant t000\n"));
   EXPECT_THAT(text, HasSubstr("    and 4990 more of these (create_tenant)\n"));
   EXPECT_THAT(text, HasSubstr("5000 steps: "));
-  EXPECT_THAT(text, HasSubstr("-o json has all of them"));
+  EXPECT_THAT(text, HasSubstr("plan -o json has all of them"));
   EXPECT_LT(lines_of(text), 30);
 }
 

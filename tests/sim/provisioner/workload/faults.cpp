@@ -54,6 +54,11 @@ void World::see_hand_over(FakeInstances::HandOverStep step,
   if ((who == 1 || who == 2) && machine_.instances.is_running(target)) {
     machine_.instances.crash(target, FakeProcesses::killed_by(SIGKILL));
   }
+  if (who == 4) {
+    // Both go on, and neither can say what came of it.
+    machine_.instances.drop_channel(source);
+    machine_.instances.drop_channel(target);
+  }
   if (who == 3 && daemon_ != nullptr) {
     restart_at_ = now();  // killed between two turns: the loop must not end under its own feet
     daemon_->plan.kill();

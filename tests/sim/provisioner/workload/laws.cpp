@@ -104,7 +104,7 @@ void World::check_forecasts() {
 }
 
 void World::check_always() {
-  witness_.see_second(is_ready());
+  witness_.see_second(is_ready() ? &daemon_->daemon->recorded().snapshot() : nullptr);
   if (const std::optional<Broken>& seen = witness_.broken()) {
     broken(seen->law, seen->what);
   }

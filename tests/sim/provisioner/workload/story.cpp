@@ -41,7 +41,7 @@ constexpr std::array<Entry, kDeeds> kEntries = {{
     {Deed::kKill, "kill", 4, 0, 0, true},
     {Deed::kKillAt, "kill_at", 8, 80, 1, true},
     {Deed::kFailAt, "fail_at", 5, 60, 2, true},
-    {Deed::kHandOver, "hand_over", 4, 7, 3, true},
+    {Deed::kHandOver, "hand_over", 4, 7, 4, true},
     {Deed::kHolder, "holder", 2, 0, 0, true},
     {Deed::kReboot, "reboot", 1, 0, 1, true},
     {Deed::kTear, "tear", 3, 80, 0, true},

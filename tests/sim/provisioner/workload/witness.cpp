@@ -18,6 +18,11 @@ constexpr Duration kPutBy = seconds(10);
 /// Within which a hung instance is ended: heartbeats are missed much sooner; one that hangs as it
 /// starts has until its deadline.
 constexpr Duration kEndedWithin = seconds(120);
+/// Within which one that is asked to stop has stopped, or is killed: its grace, and a second signal
+/// if the first one went wrong.
+constexpr Duration kStoppedWithin = seconds(45);
+/// Within which a tenant is where it is believed to be: longer than a question may take.
+constexpr Duration kPlacedWithin = seconds(12);
 /// A monitor that sees nothing of a tenant for longer begins its dwell anew.
 constexpr Duration kLongestGap = seconds(30);
 /// Between this and the decisions of the same second.
@@ -248,12 +253,14 @@ void Witness::see_failures() {
   }
 }
 
-void Witness::see_second(bool is_daemon_ready) {
+void Witness::see_second(const Snapshot* believed) {
+  const bool is_daemon_ready = believed != nullptr;
   latest_wall_ = std::max(latest_wall_, machine_.wall.now());
   see_tokens();
   see_kept_listeners(is_daemon_ready);
   see_hung(is_daemon_ready);
   see_decisions();
+  see_places(believed);
 }
 
 /// What a holder was given stays open as long as it runs, whoever else dies.
@@ -284,7 +291,7 @@ void Witness::see_kept_listeners(bool is_daemon_ready) {
 
 void Witness::see_mute(const std::string& instance) {
   if (const auto who = machine_.instances.identity(instance)) {
-    mute_.insert_or_assign(instance, Mute{*who, now()});
+    mute_.insert_or_assign(instance, Mute{*who, now(), now()});
   }
 }
 
@@ -295,12 +302,69 @@ void Witness::see_hung(bool is_daemon_ready) {
            !machine_.instances.script_of_running(one.first).is_mute;
   });
   for (auto& [name, mute] : mute_) {
-    if (!is_daemon_ready || has_intent("instance/" + name)) {
+    const bool is_asked = is_daemon_ready && has_intent("instance/" + name);
+    if (!is_asked) {
+      mute.asked = now();
+    } else if (now() - mute.asked > kStoppedWithin) {
+      break_law("liveness", fmt::format("{} answers nothing, has been asked for {} and still runs",
+                                        name, format_duration(now() - mute.asked)));
+    }
+    if (!is_daemon_ready || is_asked) {
       mute.since = now();  // it is being stopped, in its own time
     } else if (now() - mute.since > kEndedWithin) {
       break_law("liveness", fmt::format("{} has not answered for {} and still runs", name,
                                         format_duration(now() - mute.since)));
     }
+  }
+}
+
+/// A tenant is with the instance that it is believed to be with, by a token that is known.
+void Witness::see_places(const Snapshot* believed) {
+  if (believed == nullptr) {
+    misplaced_.clear();
+    return;
+  }
+  for (const auto& [name, tenant] : believed->tenants) {
+    const std::string wrong = wrong_place(name, tenant);
+    if (wrong.empty()) {
+      misplaced_.erase(name);
+      continue;
+    }
+    const MonoTime since = misplaced_.try_emplace(name, now()).first->second;
+    if (now() - since > kPlacedWithin) {
+      break_law("place", fmt::format("{} for {}", wrong, format_duration(now() - since)));
+    }
+  }
+}
+
+std::string Witness::wrong_place(const TenantId& name, const RecordedTenant& tenant) const {
+  const std::string subject = tenant_subject(name);
+  if (tenant.phase != TenantPhase::kServing || !tenant.placement || !tenant.port ||
+      !machine_.network.is_held(*tenant.port) || refused_.contains(subject) ||
+      has_intent(subject) || has_intent("instance/" + tenant.placement->str())) {
+    return "";
+  }
+  const std::string place = tenant.placement->str();
+  if (!machine_.instances.is_connected(place) ||
+      machine_.instances.script_of_running(place).is_mute) {
+    return "";
+  }
+  const FakeInstances::Lent* const held = machine_.instances.find(place, name);
+  if (held == nullptr) {
+    return fmt::format("{} is believed to be in {} and has not been there", name.str(), place);
+  }
+  return held->token <= tenant.token
+             ? ""
+             : fmt::format("{} has {} by token {} and is believed to have it by {}", place,
+                           name.str(), held->token.value, tenant.token.value);
+}
+
+/// Whom it cannot lend the daemon tells, and tries again at growing intervals.
+void Witness::note_refusals(const std::string& line) {
+  if (line.find("tenant.not_lent") != std::string::npos) {
+    refused_.insert("tenant/" + subject_in(line, "tenant"));
+  } else if (line.find("tenant.lent") != std::string::npos) {
+    refused_.erase("tenant/" + subject_in(line, "tenant"));
   }
 }
 
@@ -340,6 +404,7 @@ void Witness::see_decisions() {
   const auto& lines = machine_.log_lines;
   for (; read_lines_ < lines.size(); ++read_lines_) {
     const std::string& line = lines[read_lines_];
+    note_refusals(line);
     const bool is_promotion = line.find("monitor.promotes") != std::string::npos;
     if (is_promotion || line.find("monitor.demotes") != std::string::npos) {
       judge_decision(line, is_promotion);
@@ -380,6 +445,7 @@ void Witness::see_jump() {
 }
 
 void Witness::see_new_daemon() {
+  refused_.clear();
   std::erase_if(moves_, [&](const auto& entry) {
     return entry.second.was_clock_set || !is_recorded(entry.first, entry.second);
   });

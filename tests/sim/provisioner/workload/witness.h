@@ -35,7 +35,8 @@ class Witness {
   explicit Witness(SimMachine& machine);
 
   void see_question(const std::string& instance, const control::Message& question);
-  void see_second(bool is_daemon_ready);
+  /// `believed`: what the daemon believes is recorded; nullptr while none is ready.
+  void see_second(const Snapshot* believed);
   void see_load(const TenantId& tenant, std::uint64_t sessions);
   void see_mute(const std::string& instance);
   /// Another daemon knows of what the one before had decided what is recorded of it.
@@ -62,6 +63,11 @@ class Witness {
   void see_failures();
   void see_kept_listeners(bool is_daemon_ready);
   void see_hung(bool is_daemon_ready);
+  void see_places(const Snapshot* believed);
+  void note_refusals(const std::string& line);
+  /// What is wrong with the place where the tenant is believed to be; empty: nothing, or it is on
+  /// its way, or its instance is in no state to have it.
+  std::string wrong_place(const TenantId& name, const RecordedTenant& tenant) const;
   void see_decisions();
   void judge_decision(const std::string& line, bool is_promotion);
   void judge_stop(const std::string& instance);
@@ -88,7 +94,10 @@ class Witness {
   bool is_recorded(const TenantId& tenant, const Decided& move) const;
   struct Mute {
     ProcessIdentity who;
+    /// Since when the daemon has been there to see it, but for what it was being asked to do.
     MonoTime since;
+    /// Since when it has been asked to do something, or to stop.
+    MonoTime asked;
   };
 
   SimMachine& machine_;
@@ -107,6 +116,10 @@ class Witness {
   /// Files that are not what was said of them, until they are written again.
   std::set<std::string> lies_;
   std::map<std::string, Mute> mute_;
+  /// Since when a tenant has not been where it is believed to be.
+  std::map<TenantId, MonoTime> misplaced_;
+  /// Tenants of which the daemon has told that it cannot lend them.
+  std::set<std::string> refused_;
   std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
   std::map<TenantId, Decided> moves_;
   std::size_t read_lines_ = 0;

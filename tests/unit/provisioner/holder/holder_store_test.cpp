@@ -269,6 +269,21 @@ TEST_F(HolderStoreTest, AHolderWhoseAnswerHasNoRoomIsAskedAgainAndNotReplaced) {
   EXPECT_EQ(holder.starts(), 1);
 }
 
+TEST_F(HolderStoreTest, AHolderThatNobodyKnowsAndWhoseAnswerHasNoRoomIsAskedAgain) {
+  put("a");
+  sim.settle();
+  const ProcessIdentity old = *holder.identity();
+  EXPECT_THAT(files.remove("/run/holder.json"), IsOk());
+  channels.cuts = 2;
+
+  restart();
+  sim.advance(5s);
+
+  EXPECT_THAT(names, ElementsAre("a")) << "nobody else may have it";
+  EXPECT_TRUE(processes.is_alive(old));
+  EXPECT_EQ(holder.starts(), 1);
+}
+
 TEST_F(HolderStoreTest, AHolderThatDiesWhileItIsAskedIsReplacedAtOnce) {
   put("a");
   sim.settle();
