@@ -39,7 +39,8 @@ class DescriptorStore {
   virtual void open(Handlers handlers,
                     std::function<void(std::vector<KeptDescriptors> kept)> done) = 0;
 
-  /// Keeps duplicates of `descriptors` under `name`, in place of what was there.
+  /// Keeps duplicates of `descriptors` under `name`, in place of what was there. They stay open
+  /// until the name is dropped or put again: where the keeper is slow, they are sent later.
   /// REQUIRES: a name of [a-z0-9/-], at most 200 long; at least one descriptor and at most
   /// kMaxKeptTogether.
   virtual void put(const std::string& name, const std::vector<int>& descriptors) = 0;

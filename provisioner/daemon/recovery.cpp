@@ -148,12 +148,11 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
     if (lease != leases.end()) {
       tenant.placement = lease->second.instance;
       tenant.token = std::max(tenant.token, lease->second.token);
-    } else if (tenant.placement && is_adopted(report, *tenant.placement)) {
-      // It runs but has let go: the earlier run died between taking back and lending.
-      tenant.placement = std::nullopt;
     } else if (tenant.placement) {
-      // Nobody can tell with which token it was served last: the earlier run may have given out one
-      // that it could not record, and the tenant's store has met it.
+      // Its instance died, or has let go since the earlier run died between taking back and lending;
+      // either is lent again what is recorded as placed there. Nobody can tell with which token it
+      // was served last: the earlier run may have given out one that it could not record, and the
+      // tenant's store has met it.
       tenant.token = deps_.placement.next_token(recorded);
     }
     if (tenant.placement != recorded.placement || tenant.token != recorded.token) {

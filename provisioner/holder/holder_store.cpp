@@ -253,11 +253,24 @@ void HolderStore::put(const std::string& name, const std::vector<int>& descripto
   VC_CHECK(!descriptors.empty() && descriptors.size() <= kMaxKeptTogether &&
                name.size() <= holder::kMaxName,
            "what is kept has a name and something to keep");
-  send(message(holder::kPut, name), descriptors);
+  forget_waiting(name);
+  const std::string text = message(holder::kPut, name);
+  if (!is_sent(text, descriptors)) {
+    // They stay open as long as they are put: of thousands that wait there are no duplicates.
+    wait_to_send({.text = text, .descriptors = descriptors, .name = name});
+  }
 }
 
 void HolderStore::drop(const std::string& name) {
+  forget_waiting(name);
   send(message(holder::kDrop, name), {});
+}
+
+void HolderStore::forget_waiting(const std::string& name) {
+  if (waiting_.empty()) {
+    return;
+  }
+  std::erase_if(waiting_, [&](const Waiting& one) { return one.name == name; });
 }
 
 Result<UniqueFd> HolderStore::open_lane(const InstanceId& instance) {
@@ -285,27 +298,38 @@ Result<UniqueFd> HolderStore::send_end(const std::string& text) {
   return std::move(ends.first);
 }
 
-void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
+bool HolderStore::is_sent(const std::string& text, const std::vector<int>& descriptors) {
   if (!channel_) {
-    return;  // the next one is told everything
+    return true;  // the next one is told everything
   }
-  if (waiting_.empty()) {
-    const Status sent = channel_->send(text, descriptors);
-    if (sent.has_value() || sent.error().code() != ErrorCode::kResourceExhausted) {
-      return;  // a channel that is closed says so by itself
-    }
+  if (!waiting_.empty()) {
+    return false;
   }
-  Waiting waiting{text, {}};
+  const Status sent = channel_->send(text, descriptors);
+  // A channel that is closed says so by itself.
+  return sent.has_value() || sent.error().code() != ErrorCode::kResourceExhausted;
+}
+
+void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
+  if (is_sent(text, descriptors)) {
+    return;
+  }
+  Waiting waiting{.text = text, .descriptors = {}};
   for (const int descriptor : descriptors) {
     UniqueFd borrowed(descriptor);
-    waiting.descriptors.push_back(borrowed.duplicate());
+    waiting.owned.push_back(borrowed.duplicate());
     std::ignore = borrowed.release();
-    if (!waiting.descriptors.back().is_open()) {
+    if (!waiting.owned.back().is_open()) {
       tell_not_kept(Error(ErrorCode::kResourceExhausted,
                           fmt::format("cannot keep '{}': no descriptor is left", text)));
       return;
     }
+    waiting.descriptors.push_back(waiting.owned.back().get());
   }
+  wait_to_send(std::move(waiting));
+}
+
+void HolderStore::wait_to_send(Waiting waiting) {
   waiting_.push_back(std::move(waiting));
   send_waiting();
 }
@@ -313,7 +337,7 @@ void HolderStore::send(const std::string& text, const std::vector<int>& descript
 void HolderStore::send_waiting() {
   while (channel_ && !waiting_.empty()) {
     const Waiting& next = waiting_.front();
-    const Status sent = channel_->send(next.text, numbers_of(next.descriptors));
+    const Status sent = channel_->send(next.text, next.descriptors);
     if (sent.has_error() && sent.error().code() == ErrorCode::kResourceExhausted) {
       break;
     }

@@ -80,7 +80,12 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
  private:
   struct Waiting {
     std::string text;
-    std::vector<UniqueFd> descriptors;
+    /// To send along, open until then.
+    std::vector<int> descriptors;
+    /// Those of them that nobody else keeps open.
+    std::vector<UniqueFd> owned{};
+    /// What is put; empty for anything else.
+    std::string name{};
   };
 
   std::string socket_path() const { return options_.run + "/holder.sock"; }
@@ -108,6 +113,11 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   /// Sends one end of a new pair of sockets there; the other one is for somebody else.
   Result<UniqueFd> send_end(const std::string& text);
   void send(const std::string& text, const std::vector<int>& descriptors);
+  /// False if it has to wait.
+  bool is_sent(const std::string& text, const std::vector<int>& descriptors);
+  void wait_to_send(Waiting waiting);
+  /// What waits of that name, and may be closed from now on, is sent no more.
+  void forget_waiting(const std::string& name);
   void send_waiting();
   void end_process();
   void on_exit(const ProcessIdentity& who);

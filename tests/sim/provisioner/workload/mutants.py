@@ -110,8 +110,6 @@ MUTANTS = [
            "promoted >= policy.max_promoted", "promoted > policy.max_promoted"),
     Mutant("the token that an instance has met is forgotten", RECOVERY,
            "      tenant.token = std::max(tenant.token, lease->second.token);\n", ""),
-    Mutant("who has let go of a tenant is taken to serve it", RECOVERY,
-           "      tenant.placement = std::nullopt;\n", ""),
     Mutant("a hand-over of which nobody tells counts as not made",
            "provisioner/migrate/verdict.cpp",
            "return target.has_value() ? Verdict::kMoved : Verdict::kUndecided;",

@@ -65,7 +65,10 @@ struct Played {
 ///   listener       what the holder was given stays open as long as it runs
 ///   configuration  what an instance is told to read is what it finds there, or a newer one that is
 ///                  on its way to it
-///   liveness       an instance that answers nothing is ended
+///   liveness       an instance that answers nothing is ended, also while it is being stopped
+///   place          a tenant is, within seconds, with the instance where it is believed to be, by no
+///                  newer token than is believed: unless the daemon has told that it cannot lend it,
+///                  or something is being done to it
 ///   dwell          a tenant that is promoted was busy, one that is demoted was quiet, for the
 ///                  whole dwell, as far as the monitor could see
 ///   cooldown, budget   the monitor waits before it moves a tenant back, also if it is another
