@@ -85,8 +85,9 @@ MUTANTS = [
            "    deps_.instances.reclaim(*action.from, action.tenant, tenant.token, go_on);\n",
            "    go_on(ok_status());\n"),
     Mutant("a tenant on its way is lent where it was", "provisioner/daemon/relending.cpp",
-           "  if (deps_.is_placing(target.tenant)) {\n",
-           "  if (deps_.is_placing(target.tenant) && target.series == 0) {\n"),
+           "  if (deps_.is_placing(target.tenant)) {\n    return lend_when_placed(target);\n",
+           "  if (deps_.is_placing(target.tenant) && target.series == 0) {\n"
+           "    return lend_when_placed(target);\n"),
     Mutant("what was made in part for a tenant stays", "provisioner/plan/tenant_plan.cpp",
            "  then(RetireTenantData{tenant});\n",
            "  if (recorded.has_data) {\n    then(RetireTenantData{tenant});\n  }\n"),
