@@ -90,16 +90,23 @@ class PortProbe::Search {
 };
 
 Result<Plan> PortProbe::plan_around(const DesiredState& desired,
-                                    Snapshot seen,
+                                    const Snapshot& seen,
                                     const PlanInputs& inputs,
                                     WallTime now) const {
-  Search search(listeners_, seen, desired.platform.last_port);
-  while (true) {
-    VC_TRY(Plan plan, make_plan(desired, seen, inputs, now));
-    if (search.look_at(plan) == Search::Found::kNothing) {
-      return plan;
-    }
+  VC_TRY(Plan plan, make_plan(desired, seen, inputs, now));
+  const bool binds = std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    return std::holds_alternative<BindListener>(step.action) ||
+           std::holds_alternative<StartInstance>(step.action);
+  });
+  if (!binds) {
+    return plan;
   }
+  Snapshot known = seen;
+  Search search(listeners_, known, desired.platform.last_port);
+  while (search.look_at(plan) == Search::Found::kForeign) {
+    VC_TRY(plan, make_plan(desired, known, inputs, now));
+  }
+  return plan;
 }
 
 }  // namespace voicectl

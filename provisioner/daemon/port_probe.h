@@ -18,11 +18,11 @@ class PortProbe {
   /// OWNS nothing: `listeners` must outlive it.
   explicit PortProbe(ListenerFactory& listeners) : listeners_(listeners) {}
 
-  /// Plans with what `seen` knows of other programs' ports, which is added to until the plan binds
-  /// none of them.
+  /// Plans with what `seen` knows of other programs' ports, to which is added, in a copy, until the
+  /// plan binds none of them.
   /// ERRORS: as make_plan.
   Result<Plan> plan_around(const DesiredState& desired,
-                           Snapshot seen,
+                           const Snapshot& seen,
                            const PlanInputs& inputs,
                            WallTime now) const;
 

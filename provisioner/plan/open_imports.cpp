@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/plan/open_imports.h"
 
+#include <cstddef>
+#include <iterator>
+
 namespace voicectl {
 
 DesiredState with_open_imports(DesiredState desired,
@@ -9,12 +12,17 @@ DesiredState with_open_imports(DesiredState desired,
   if (!before) {
     return desired;
   }
-  for (TenantSpec& tenant : desired.tenants) {
-    const TenantSpec* const known = find_tenant(*before, tenant.tenant);
-    const auto recorded = snapshot.tenants.find(tenant.tenant);
+  for (const TenantSpec& known : before->tenants) {
+    if (known.import_id.empty()) {
+      continue;  // nearly always
+    }
+    const TenantSpec* const wanted = find_tenant(desired, known.tenant);
+    const auto recorded = snapshot.tenants.find(known.tenant);
     const bool has_data = recorded != snapshot.tenants.end() && recorded->second.has_data;
-    if (tenant.import_id.empty() && known != nullptr && !has_data) {
-      tenant.import_id = known->import_id;
+    if (wanted != nullptr && wanted->import_id.empty() && !has_data) {
+      const auto place =
+          static_cast<std::size_t>(std::distance(desired.tenants.get().data(), wanted));
+      desired.tenants[place].import_id = known.import_id;
     }
   }
   return desired;
