@@ -162,10 +162,14 @@ std::optional<ObservedFile> DriftWatch::observe(const std::string& path, bool wa
     out.digest = known->second.digest;
     return out;
   }
+  // What was touched within a tick of the clock may be touched again and look the same.
+  const bool is_settled = out.facts->changed_at + kSettled < deps_.wall.now();
   const Result<std::optional<std::string>> text = deps_.files.read(path, kMostBytes);
   if (text.has_value() && *text) {
     out.digest = sha256_hex(**text);
-    texts_.insert_or_assign(path, Read{*out.facts, out.digest});
+    if (is_settled) {
+      texts_.insert_or_assign(path, Read{*out.facts, out.digest});
+    }
   } else if (text.has_error() && text.error().code() == ErrorCode::kResourceExhausted) {
     out.digest = "longer than any text that was written";
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.h"
 
@@ -114,11 +115,10 @@ void Relending::mend() {
 
 std::set<TenantId> Relending::rebound() const {
   std::set<TenantId> out;
-  std::map<InstanceId, InstanceView> ready;
-  for (InstanceView& view : deps_.instances.observe()) {
+  std::map<InstanceId, LentTenants> ready;
+  for (const InstanceView& view : deps_.instances.observe()) {
     if (view.state == InstanceState::kReady) {
-      const InstanceId name = view.instance;
-      ready.emplace(name, std::move(view));
+      ready.emplace(view.instance, view.tenants);
     }
   }
   for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
@@ -127,8 +127,9 @@ std::set<TenantId> Relending::rebound() const {
         !deps_.bank.holds(tenant)) {
       continue;
     }
-    const auto lent = home->second.tenants.find(tenant);
-    if (lent == home->second.tenants.end() || has_old_sockets(tenant, lent->second)) {
+    const LentTenants& tenants = std::as_const(home->second);
+    const auto lent = tenants.find(tenant);
+    if (lent == tenants.end() || has_old_sockets(tenant, lent->second)) {
       out.insert(tenant);
     }
   }

@@ -65,9 +65,9 @@ class StatsQuestion : public std::enable_shared_from_this<StatsQuestion> {
   bool has(const TenantId& tenant) {
     if (!own_.contains(tenant) && !is_looked_up_) {
       is_looked_up_ = true;
-      for (InstanceView& view : instances_.observe()) {
+      for (const InstanceView& view : instances_.observe()) {
         if (view.instance == instance_) {
-          own_ = std::move(view.tenants);
+          own_ = view.tenants;
         }
       }
     }
@@ -79,7 +79,7 @@ class StatsQuestion : public std::enable_shared_from_this<StatsQuestion> {
   InstanceId instance_;
   StatsDepth depth_;
   MonoTime end_;
-  std::map<TenantId, LentTenant> own_;
+  LentTenants own_;
   bool is_looked_up_ = false;
   StatsPages pages_;
   Completion<InstanceStats> done_;

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/os/process_spawner.h"
 #include "base/result.h"
+#include "base/shared_copy.h"
 #include "base/units.h"
 #include "provisioner/instances/instance_fsm.h"
 #include "provisioner/instances/listeners.h"
@@ -72,6 +73,9 @@ struct LentTenant {
   friend bool operator==(const LentTenant&, const LentTenant&) = default;
 };
 
+/// Tenants of an instance, by name. To look at all instances copies no tenant.
+using LentTenants = SharedCopy<std::map<TenantId, LentTenant>>;
+
 struct InstanceView {
   InstanceId instance;
   InstanceKind kind = InstanceKind::kShared;
@@ -85,7 +89,7 @@ struct InstanceView {
   MonoTime since{};
   /// When `process` began, also if an earlier daemon started it.
   std::optional<MonoTime> process_began;
-  std::map<TenantId, LentTenant> tenants;
+  LentTenants tenants;
   /// Empty until it was ready once.
   std::string version;
   std::optional<ProcessExit> last_exit;

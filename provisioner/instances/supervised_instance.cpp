@@ -95,6 +95,7 @@ void SupervisedInstance::begin_try() {
   socket_ = ControlSocket::kFirst;
   fault_.reset();
   reconnects_ = 0;
+  is_fenced_ = false;
   try_began_ = supervision_.deps.reactor.now();
   const Result<UniqueFd> control_listener = make_ground();
   const Status spawned =

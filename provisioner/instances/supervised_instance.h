@@ -151,6 +151,14 @@ class SupervisedInstance {
   std::string quoted() const;
   void answer_starters(const Result<InstanceReady>& result);
 
+  struct Reclaim {
+    TenantId tenant;
+    FencingToken token;
+    Completion<void> done;
+    /// How often it may be asked again where the answer went with the connection.
+    int tries = 0;
+  };
+
   // supervised_instance_standby.cpp: who takes its place when it hangs
   void prepare_standby();
   Status spawn_standby();
@@ -167,11 +175,6 @@ class SupervisedInstance {
   /// Notes that the other process takes its place. False if none can.
   bool note_next();
   void take_its_place();
-  struct WaitingReclaim {
-    TenantId tenant;
-    FencingToken token;
-    Completion<void> done;
-  };
   void settle_reclaims();
   /// Whoever waited for a connection goes on.
   void settle_asking();
@@ -203,9 +206,13 @@ class SupervisedInstance {
   void offer_connections(const TenantId& tenant);
   /// Its connection broke, and soon there is another or it is ended.
   bool is_reconnecting() const {
-    return state_ == InstanceState::kReady && !(link_ && link_->is_open());
+    return state_ == InstanceState::kReady && !is_fenced_ && !(link_ && link_->is_open());
   }
   void tell_recovered(const TenantId& tenant, const std::string& answer);
+  void take_back(Reclaim wanted);
+  void ask_back(Reclaim wanted);
+  /// `wanted` taken up again.
+  std::function<void()> resumed(Reclaim wanted);
   Error not_ready() const;
 
   enum class Timer { kReady, kReconnect, kNextTry, kTerm, kGrace, kKill, kStandby, kStandbyLink };
@@ -239,6 +246,8 @@ class SupervisedInstance {
   std::uint64_t incarnation_ = 0;
   /// The newest of any.
   std::uint64_t incarnations_ = 0;
+  /// It obeys a newer daemon.
+  bool is_fenced_ = false;
   /// Its process outlived SIGKILL, and `last_error_` says so: nobody knows when that ends.
   bool is_unkillable_ = false;
   /// Where the present process listens.
@@ -260,7 +269,7 @@ class SupervisedInstance {
   std::optional<MonoTime> grace_ends_;
 
   std::string version_;
-  std::map<TenantId, LentTenant> tenants_;
+  LentTenants tenants_;
   std::vector<InstanceEnd> ends_;
   int restarts_ = 0;
   std::optional<ProcessExit> last_exit_;
@@ -273,7 +282,7 @@ class SupervisedInstance {
   /// Why it is to be killed as soon as it is settled who takes its place.
   std::optional<Error> verdict_;
   /// Wait until it is known what becomes of it.
-  std::vector<WaitingReclaim> waiting_reclaims_;
+  std::vector<Reclaim> waiting_reclaims_;
   /// Wait for a connection.
   std::vector<std::function<void()>> waiting_to_ask_;
   std::shared_ptr<int> alive_ = std::make_shared<int>();

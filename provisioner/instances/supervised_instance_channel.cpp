@@ -54,9 +54,11 @@ void SupervisedInstance::take_hello(const Result<std::string>& answer) {
     return lose_channel(why);
   }
   if (why.code() == ErrorCode::kFenced && state_ == InstanceState::kReady) {
-    // A newer daemon has it: from here on it is not ours to end.
+    // A newer daemon has it: from here on it is not ours to end, nor to wait for.
     last_error_ = why;
-    return drop_link(why);
+    is_fenced_ = true;
+    drop_link(why);
+    return settle_asking();
   }
   abandon(InstanceEvent::kUnresponsive, why.with_context("greeting " + quoted()));
 }
@@ -198,7 +200,7 @@ void SupervisedInstance::open_lane() {
   if (lane.has_error()) {
     return;  // told when there is a keeper again
   }
-  for (const auto& [tenant, lent] : tenants_) {
+  for (const auto& [tenant, lent] : std::as_const(tenants_)) {
     allow(tenant);
   }
   // One of a version that knows no lanes keeps serving, and loses its connections when it dies.
@@ -288,48 +290,74 @@ void SupervisedInstance::lend(const LendOptions& options, Completion<void> done)
 void SupervisedInstance::reclaim(const TenantId& tenant,
                                  FencingToken token,
                                  Completion<void> done) {
+  take_back({tenant, token, std::move(done), supervision_.settings.times.reconnect_tries});
+}
+
+void SupervisedInstance::take_back(Reclaim wanted) {
   const bool has_nothing = state_ == InstanceState::kStopped || state_ == InstanceState::kBackoff ||
                            state_ == InstanceState::kFailed || state_ == InstanceState::kStarting;
   if (has_nothing) {
-    return supervision_.answer<void>(std::move(done), ok_status());
+    return supervision_.answer<void>(std::move(wanted.done), ok_status());
   }
   if (is_unkillable_) {
-    return supervision_.answer<void>(std::move(done), *last_error_);
+    return supervision_.answer<void>(std::move(wanted.done), *last_error_);
   }
   if (state_ == InstanceState::kHung || doubt_ == Doubt::kReplace) {
     // It would not answer. Soon it does, or is gone.
-    waiting_reclaims_.push_back({tenant, token, std::move(done)});
+    waiting_reclaims_.push_back(std::move(wanted));
     return;
   }
   if (doubt_ == Doubt::kTell) {
     return supervision_.answer<void>(
-        std::move(done), Error(ErrorCode::kUnavailable,
-                               fmt::format("cannot take tenant '{}' from {}: it does not answer, "
-                                           "and is not to be replaced (platform.liveness)",
-                                           tenant.str(), quoted())));
+        std::move(wanted.done),
+        Error(ErrorCode::kUnavailable,
+              fmt::format("cannot take tenant '{}' from {}: it does not answer, "
+                          "and is not to be replaced (platform.liveness)",
+                          wanted.tenant.str(), quoted())));
   }
   if (is_reconnecting()) {
     // Nobody has heard from it what it has: another answer than its own would be a guess.
-    waiting_to_ask_.push_back(
-        [this, alive = std::weak_ptr<int>(alive_), tenant, token, done = std::move(done)] {
-          if (alive.expired()) {
-            done(ok_status());  // it is gone
-          } else {
-            reclaim(tenant, token, done);
-          }
-        });
+    waiting_to_ask_.push_back(resumed(std::move(wanted)));
     return;
   }
-  const Json body = {{"tenant", tenant.str()}, {"token", token.value}};
+  ask_back(std::move(wanted));
+}
+
+void SupervisedInstance::ask_back(Reclaim wanted) {
+  const Json body = {{"tenant", wanted.tenant.str()}, {"token", wanted.token.value}};
   const ControlLink::Question question{.type = std::string(control::request::kReclaim),
                                        .body = dump_json(body),
                                        .timeout = supervision_.settings.times.request};
-  const Completion<void> absent_is_success = [done = std::move(done)](const Status& result) {
-    done(result.has_error() && result.error().code() == ErrorCode::kNotFound ? ok_status()
-                                                                             : result);
+  const auto forget = guarded([this, mine = incarnation_, tenant = wanted.tenant] {
+    if (mine == incarnation_) {
+      forget_tenant(tenant);
+    }
+  });
+  // Told in any case, if this instance is gone meanwhile as well.
+  ask(question, [this, alive = std::weak_ptr<int>(alive_), forget, what = "reclaim at " + quoted(),
+                 wanted = std::move(wanted)](const Result<std::string>& answer) mutable {
+    if (answer.has_value() || answer.error().code() == ErrorCode::kNotFound) {
+      forget();
+      return wanted.done(ok_status());
+    }
+    const bool is_lost = answer.error().code() == ErrorCode::kUnavailable;
+    if (is_lost && wanted.tries > 0 && !alive.expired() && is_reconnecting()) {
+      // It may have obeyed. Who has let go says so when it is asked once more.
+      --wanted.tries;
+      return take_back(std::move(wanted));
+    }
+    wanted.done(answer.error().with_context(what));
+  });
+}
+
+std::function<void()> SupervisedInstance::resumed(Reclaim wanted) {
+  return [this, alive = std::weak_ptr<int>(alive_), wanted = std::move(wanted)] {
+    if (alive.expired()) {
+      wanted.done(ok_status());  // it is gone
+    } else {
+      take_back(wanted);
+    }
   };
-  change_tenants(question, absent_is_success,
-                 [this, tenant](const std::string&) { forget_tenant(tenant); });
 }
 
 void SupervisedInstance::reconfigure(const TenantId& tenant,

@@ -215,6 +215,7 @@ void SupervisedInstance::take_its_place() {
   --supervision_.standbys;
   fault_.reset();
   reconnects_ = 0;
+  is_fenced_ = false;
   ++restarts_;
   next_cause_ = ReadyCause::kRestarted;
   try_began_ = next.began;
@@ -231,14 +232,8 @@ void SupervisedInstance::settle_reclaims() {
   settle_asking();
   // Behind whatever is told of it in this turn: whoever hears that it is ready lends it what is
   // recorded and not on its way elsewhere, and only then it is asked to let go.
-  for (WaitingReclaim& one : std::exchange(waiting_reclaims_, {})) {
-    supervision_.post([this, alive = std::weak_ptr<int>(alive_), one = std::move(one)] {
-      if (alive.expired()) {
-        one.done(ok_status());  // it is gone
-      } else {
-        reclaim(one.tenant, one.token, one.done);
-      }
-    });
+  for (Reclaim& one : std::exchange(waiting_reclaims_, {})) {
+    supervision_.post(resumed(std::move(one)));
   }
 }
 

@@ -97,7 +97,7 @@ void SupervisedInstance::on_kill_overdue() {
 }
 
 void SupervisedInstance::answer_reclaims(const Status& result) {
-  for (WaitingReclaim& waiting : std::exchange(waiting_reclaims_, {})) {
+  for (Reclaim& waiting : std::exchange(waiting_reclaims_, {})) {
     supervision_.answer<void>(std::move(waiting.done), result);
   }
   settle_asking();

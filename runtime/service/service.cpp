@@ -339,14 +339,16 @@ void Service::reclaim(const ControlRequest& request, const Json& body) {
     request.refuse(tenant.error());
     return;
   }
-  if (const Status token = tokens_.admit(*tenant, token_of(body)); token.has_error()) {
-    request.refuse(token.error());
-    return;
-  }
+  const Status is_newest = tokens_.admit(*tenant, token_of(body));
   const auto found = places_.find(*tenant);
   if (found == places_.end()) {
-    // Let go of before: the daemon did not see the answer.
+    // Let go of before: the daemon did not see the answer. Its token may be below one of those
+    // forgotten since then.
     request.answer(control::reply::kOk);
+    return;
+  }
+  if (is_newest.has_error()) {
+    request.refuse(is_newest.error());
     return;
   }
   Place& place = *found->second;

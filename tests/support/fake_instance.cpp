@@ -349,11 +349,12 @@ Result<std::string> FakeInstances::lend(Instance& instance,
 Result<std::string> FakeInstances::reclaim(Instance& instance, const control::Message& question) {
   const Json fields = fields_of(question);
   VC_TRY(const TenantId tenant, TenantId::parse(string_or(fields, "tenant", "")));
-  VC_TRY(instance.tokens.admit(tenant, FencingToken{number(fields, "token")}));
+  const Status is_newest = instance.tokens.admit(tenant, FencingToken{number(fields, "token")});
   const auto held = instance.tenants.find(tenant);
   if (held == instance.tenants.end()) {
     return Error(ErrorCode::kNotFound, "cannot let go of what is not here");
   }
+  VC_TRY(is_newest);
   instance.tenants.erase(held);
   instance.tokens.release(tenant);
   return std::string("{}");

@@ -271,6 +271,18 @@ TEST_F(ServiceTest, RefusesLowerTokens) {
             ErrorCode::kFenced);
 }
 
+TEST_F(ServiceTest, HasLetGoOfWhatIsNotThereWhateverTheToken) {
+  Daemon daemon(world_, control_path());
+  daemon.ask(control::request::kHello, hello(1));
+  lend(daemon, 5);
+  daemon.ask(control::request::kReclaim, {{"tenant", "acme"}, {"token", 6}});
+
+  EXPECT_EQ(daemon.ask(control::request::kReclaim, {{"tenant", "acme"}, {"token", 4}}).type,
+            control::reply::kOk);
+
+  EXPECT_EQ(code_of(lend(daemon, 5)), ErrorCode::kFenced) << "6 was here all the same";
+}
+
 TEST_F(ServiceTest, ObeysOnlyTheNewestDaemon) {
   Daemon older(world_, control_path());
   older.ask(control::request::kHello, hello(3));

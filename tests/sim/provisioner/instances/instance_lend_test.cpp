@@ -6,15 +6,30 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Key;
 
 class InstanceLendTest : public InstanceWorld {
  protected:
-  Status reclaim(const std::string& name, const std::string& tenant, std::uint64_t token) {
+  Status reclaim(const std::string& name,
+                 const std::string& tenant,
+                 std::uint64_t token,
+                 Duration within = Duration::zero()) {
     std::optional<Result<void>> done;
     manager().reclaim(an_instance(name), a_tenant(tenant), FencingToken{token}, into(done));
+    machine.sim.advance(within);
     machine.sim.settle();
     EXPECT_TRUE(done.has_value());
     return done.value_or(Error(ErrorCode::kInternal, "cannot tell"));
+  }
+
+  /// The connection breaks with each of the next `times` reclaims.
+  void lose_reclaims(FakeInstances::Loss what, int times) {
+    machine.instances.on_delivery = [what, left = times](const std::string&,
+                                                         const control::Message& question) mutable {
+      const bool is_lost = question.type == control::request::kReclaim && left > 0;
+      left -= is_lost ? 1 : 0;
+      return is_lost ? what : FakeInstances::Loss::kNothing;
+    };
   }
 };
 
@@ -52,6 +67,72 @@ TEST_F(InstanceLendTest, CountsATenantThatIsNotThereAsReclaimed) {
 
   EXPECT_THAT(reclaim("shared-0", "mario-pizza", 1), IsOk());
   EXPECT_THAT(reclaim("nobody", "mario-pizza", 1), IsOk());
+}
+
+TEST_F(InstanceLendTest, AsksAgainWhereTheAnswerWentWithTheConnection) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  lend("shared-0", "luigi-pasta", 1, 21001);
+  lose_reclaims(FakeInstances::Loss::kAnswer, 1);
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), IsOk());
+
+  EXPECT_THAT(machine.instances.holders(a_tenant("mario-pizza")), IsEmpty());
+  EXPECT_THAT(view("shared-0")->tenants, ElementsAre(Key(a_tenant("luigi-pasta"))));
+}
+
+TEST_F(InstanceLendTest, AsksAgainAlsoWhomItHasForgottenMeanwhile) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  lend("shared-0", "luigi-pasta", 1, 21001);
+  lose_reclaims(FakeInstances::Loss::kAnswer, 1);
+  std::optional<Result<void>> first;
+  manager().reclaim(an_instance("shared-0"), a_tenant("mario-pizza"), FencingToken{2}, into(first));
+  machine.sim.advance(100ms);
+  ASSERT_FALSE(first.has_value());
+
+  EXPECT_THAT(reclaim("shared-0", "luigi-pasta", 3, 5s), IsOk());
+
+  ASSERT_TRUE(first.has_value());
+  EXPECT_THAT(*first, IsOk());
+  EXPECT_THAT(view("shared-0")->tenants, IsEmpty());
+}
+
+TEST_F(InstanceLendTest, AsksAgainWhatNeverArrived) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  lose_reclaims(FakeInstances::Loss::kQuestion, 2);
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), IsOk());
+
+  EXPECT_THAT(machine.instances.holders(a_tenant("mario-pizza")), IsEmpty());
+  EXPECT_THAT(view("shared-0")->tenants, IsEmpty());
+}
+
+TEST_F(InstanceLendTest, DoesNotAskForEverWhoseConnectionBreaksEachTime) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  lose_reclaims(FakeInstances::Loss::kQuestion, 1000);
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 60s), FailsWith(ErrorCode::kUnavailable));
+
+  EXPECT_TRUE(view("shared-0")->tenants.contains(a_tenant("mario-pizza")));
+}
+
+TEST_F(InstanceLendTest, WaitsForNobodyWhoObeysANewerDaemon) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kHello) {
+      return Error(ErrorCode::kFenced, "epoch 1 is older than 2");
+    }
+    return std::nullopt;
+  };
+  machine.instances.drop_channel("shared-0");
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), FailsWith(ErrorCode::kUnavailable));
 }
 
 TEST_F(InstanceLendTest, PassesOnThatTheTokenIsOld) {
