@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <ostream>
+#include <set>
 #include <utility>
 
 #include "cli/commands/commands.h"
@@ -31,6 +33,9 @@ constexpr std::string_view kProgramFooter =
     "4 conflict, 5 timeout, 6 partly done, 7 daemon not available, 130 interrupted.\n"
     "Run 'voicectl help COMMAND' for the help of a command.";
 
+/// What --version runs.
+constexpr std::string_view kVersionPath = "version";
+
 /// The last word of a path, and what stands before it.
 std::pair<std::string, std::string> split_path(std::string_view path) {
   const std::size_t blank = path.rfind(' ');
@@ -39,11 +44,34 @@ std::pair<std::string, std::string> split_path(std::string_view path) {
              : std::pair(std::string(path.substr(0, blank)), std::string(path.substr(blank + 1)));
 }
 
+/// Which commands a command line can name. All of them are known by their names, but to declare the
+/// options of all takes longer than most of them run.
+class Candidates {
+ public:
+  /// All.
+  Candidates() = default;
+  /// Those that begin with one of its words; all, if it asks for help.
+  explicit Candidates(const std::vector<std::string>& arguments)
+      : words_(std::in_place, arguments.begin(), arguments.end()) {
+    if (words_->contains("help") || words_->contains("--help") || words_->contains("-h")) {
+      words_.reset();
+    }
+  }
+
+  bool contain(std::string_view path) const {
+    return !words_ || path == kVersionPath || words_->contains(path.substr(0, path.find(' ')));
+  }
+
+ private:
+  std::optional<std::set<std::string, std::less<>>> words_;
+};
+
 /// Everything that reading one command line needs; it is built for each run, so that no option
 /// keeps a value of an earlier one.
 class CommandLine {
  public:
-  CommandLine() : program_(std::string(kProgramSummary), "voicectl") {
+  explicit CommandLine(const Candidates& candidates = {})
+      : program_(std::string(kProgramSummary), "voicectl") {
     program_.footer(std::string(kProgramFooter));
     program_.set_help_flag("-h,--help", "show this help");
     program_.add_flag("--version", wants_version_, "show the version");
@@ -56,6 +84,9 @@ class CommandLine {
     }
     for (const Command& command : all_commands()) {
       CLI::App& app = add(command.path, command.summary);
+      if (!candidates.contain(command.path)) {
+        continue;
+      }
       if (!command.examples.empty()) {
         app.footer("Examples:\n" + std::string(command.examples));
       }
@@ -238,7 +269,7 @@ ExitCode run_command(CommandContext& context, CommandLine& line, const std::stri
 }  // namespace
 
 ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext& context) {
-  CommandLine line;
+  CommandLine line{Candidates(arguments)};
   if (!arguments.empty() && arguments.front() == "help") {
     return show_help(context, line, path_in(arguments));
   }
@@ -264,7 +295,8 @@ ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext&
   context.console.never_asks = line.wants_no_input();
   context.socket_option = line.socket();
   const std::string path = line.chosen_path();
-  return run_command(context, line, line.wants_version() && path.empty() ? "version" : path);
+  return run_command(context, line,
+                     line.wants_version() && path.empty() ? std::string(kVersionPath) : path);
 }
 
 std::string help_text(const std::string& path) {

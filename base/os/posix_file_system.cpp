@@ -236,16 +236,20 @@ Result<bool> make_one(const std::string& path, FileMode mode) {
   return true;
 }
 
-/// Reads to the end; nullopt if that is more than `max_bytes`.
+/// Reads to the end, which is to be expected after `likely` bytes; nullopt if that is more than
+/// `max_bytes`.
 Result<std::optional<std::string>> read_all(const UniqueFd& file,
+                                            std::size_t likely,
                                             std::size_t max_bytes,
                                             const std::string& path) {
   constexpr std::size_t kPiece = 16 * 1024;
   std::string content;
+  content.reserve(std::min(likely, max_bytes) + kPiece + 1);
   std::size_t filled = 0;
   while (filled <= max_bytes) {
+    const std::size_t more = std::max(kPiece, filled <= likely ? likely - filled : filled);
     // One byte more than allowed is enough to know that it is too long, also while it grows.
-    content.resize(filled + std::min(std::max(kPiece, filled), max_bytes - filled) + 1);
+    content.resize(filled + std::min(more, max_bytes - filled) + 1);
     const ssize_t count = uninterrupted(
         [&] { return ::read(file.get(), content.data() + filled, content.size() - filled); });
     if (count < 0) {
@@ -278,7 +282,8 @@ Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path
     return Error(ErrorCode::kCorrupt,
                  fmt::format("cannot read '{}': it is not a regular file", path));
   }
-  VC_TRY(std::optional<std::string> content, read_all(file, max_bytes, path));
+  VC_TRY(std::optional<std::string> content,
+         read_all(file, static_cast<std::size_t>(about.st_size), max_bytes, path));
   if (content) {
     return content;
   }

@@ -5,10 +5,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/crypto.h"
+
 namespace voicectl {
 namespace {
 
 constexpr std::size_t kMostPemBytes = 256U << 10;
+constexpr std::size_t kMostKnown = 16384;
 constexpr FileMode kGroupFile{0640};
 constexpr std::string_view kEnding = ".pem";
 constexpr std::string_view kWildcardFile = "_wildcard.";
@@ -59,13 +62,27 @@ Result<std::vector<RecordedCertificate>> CertificateStore::list() {
     }
     VC_TRY(const std::optional<std::string> pem,
            files_.read(folders_.kept + "/" + file, kMostPemBytes));
-    const Result<WallTime> not_after = certificate_not_after(pem.value_or(""));
+    const Result<WallTime> not_after = not_after_of(pem.value_or(""));
     if (not_after.has_value()) {
       out.push_back({*name, *not_after});
     }
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return out;
+}
+
+Result<WallTime> CertificateStore::not_after_of(const std::string& pem) {
+  const std::string digest = sha256_hex(pem);
+  const std::lock_guard guard(mutex_);
+  if (const auto known = known_.find(digest); known != known_.end()) {
+    return known->second;
+  }
+  VC_TRY(const WallTime not_after, certificate_not_after(pem));
+  if (known_.size() >= kMostKnown) {
+    known_.clear();
+  }
+  known_.emplace(digest, not_after);
+  return not_after;
 }
 
 Status CertificateStore::publish_all() {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/os/file_system.h"
@@ -45,9 +47,14 @@ class CertificateStore {
 
  private:
   Status publish(const std::string& file_name, const std::string& pem);
+  /// As `certificate_not_after`, which takes longer than to see that it is the same as before.
+  Result<WallTime> not_after_of(const std::string& pem);
 
   FileSystem& files_;
   CertificateFolders folders_;
+  std::mutex mutex_;
+  /// Ends of certificates by the digests of their files.
+  std::unordered_map<std::string, WallTime> known_;
 };
 
 }  // namespace voicectl
