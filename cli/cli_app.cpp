@@ -50,13 +50,9 @@ class Candidates {
  public:
   /// All.
   Candidates() = default;
-  /// Those that begin with one of its words; all, if it asks for help.
+  /// Those that begin with one of its words.
   explicit Candidates(const std::vector<std::string>& arguments)
-      : words_(std::in_place, arguments.begin(), arguments.end()) {
-    if (words_->contains("help") || words_->contains("--help") || words_->contains("-h")) {
-      words_.reset();
-    }
-  }
+      : words_(std::in_place, arguments.begin(), arguments.end()) {}
 
   bool contain(std::string_view path) const {
     return !words_ || path == kVersionPath || words_->contains(path.substr(0, path.find(' ')));

@@ -39,6 +39,9 @@ class Effect {
     RecordedTenant& tenant = put(a.spec.tenant);
     tenant.spec = a.spec;
     tenant.generation = a.generation;
+    if (tenant.phase == TenantPhase::kDeleting) {
+      tenant.phase = TenantPhase::kCreating;
+    }
     if (a.spec.tier != Tier::kAuto) {
       tenant.wish.reset();
     }

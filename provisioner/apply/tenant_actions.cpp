@@ -262,6 +262,9 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
   }
   const RecordedTenant before = *tenant;
   tenant->spec = action.spec;
+  if (tenant->phase == TenantPhase::kDeleting) {
+    tenant->phase = TenantPhase::kCreating;  // it is desired again
+  }
   if (action.spec.tier != Tier::kAuto) {
     tenant->wish.reset();
   }

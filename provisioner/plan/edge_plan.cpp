@@ -189,7 +189,7 @@ void EdgePlan::note_withdrawal(const TenantId& tenant, StepRef step) {
 }
 
 void EdgePlan::note_change_of_tenants(StepRef step) {
-  if (is_static() && publish_) {
+  if (publishes_tenants()) {
     context_.draft.need(*publish_, step);
   }
 }

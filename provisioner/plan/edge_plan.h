@@ -25,6 +25,10 @@ class EdgePlan {
   /// The tenant gives up its hosts in this step.
   void note_withdrawal(const TenantId& tenant, StepRef step);
 
+  /// Whether this plan publishes a configuration that names every tenant, but those that are being
+  /// deleted.
+  bool publishes_tenants() const { return is_static() && publish_; }
+
   /// In static mode the configuration names every tenant: `step` must come before it is published.
   void note_change_of_tenants(StepRef step);
 

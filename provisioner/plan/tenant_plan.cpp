@@ -35,7 +35,9 @@ Generation next(Generation generation) {
 
 StepRef add_update(PlanContext& context, const TenantSpec& spec, const RecordedTenant& recorded) {
   return context.draft.add(UpdateTenant{spec, next(recorded.generation)},
-                           "changed: " + describe_changes(recorded.spec, spec));
+                           recorded.spec == spec
+                               ? "it was being deleted and is desired again"
+                               : "changed: " + describe_changes(recorded.spec, spec));
 }
 
 }  // namespace
@@ -46,7 +48,9 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
     edge_.note_change_of_tenants(step);
     return step;
   }
-  if (!is_changed(spec, recorded)) {
+  // One whose deletion had begun would be left out of what the edge is given.
+  const bool is_back = recorded->phase == TenantPhase::kDeleting && edge_.publishes_tenants();
+  if (!is_changed(spec, recorded) && !is_back) {
     return context_.is_outdated(spec.tenant)
                ? std::optional(context_.draft.add(
                      UpdateTenant{spec, next(recorded->generation)},
@@ -57,7 +61,7 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
                : std::nullopt;
   }
   const StepRef step = add_update(context_, spec, *recorded);
-  if (spec.domains != recorded->spec.domains) {
+  if (is_back || spec.domains != recorded->spec.domains) {
     edge_.note_change_of_tenants(step);
   }
   return step;
@@ -190,8 +194,8 @@ void TenantPlan::remove(const RecordedTenant& recorded) {
   if (recorded.has_listener || recorded.port) {
     then(ReleaseListener{tenant});
   }
-  // Also where none is recorded: whoever began to prepare it may have failed in the middle, and what
-  // is left must neither stay nor become another tenant's of that name.
+  // Also where none is recorded: whoever began to prepare it may have failed in the middle, and
+  // what is left must neither stay nor become another tenant's of that name.
   then(RetireTenantData{tenant});
   then(DeleteTenant{tenant});
 }

@@ -15,6 +15,15 @@ TEST(CryptoTest, HashesAsTheStandardsSay) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(CryptoTest, HashesPiecesAsTheWhole) {
+  Sha256 pieces;
+  pieces.add("a");
+  pieces.add("");
+  pieces.add(std::string(1000, 'b'));
+
+  EXPECT_EQ(pieces.hex(), sha256_hex("a" + std::string(1000, 'b')));
+}
+
 TEST(CryptoTest, AuthenticatesAsRfc4231Says) {
   EXPECT_EQ(hmac_sha256_hex("Jefe", "what do ya want for nothing?"),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

@@ -78,6 +78,14 @@ TEST_F(CliAppTest, RefusesWordsTooMany) {
   EXPECT_THAT(err(), HasSubstr("cannot use the argument 'now': none is expected"));
 }
 
+TEST_F(CliAppTest, ReadsTheOptionsOfTheCommandWhateverElseIsNamedBeforeIt) {
+  EXPECT_EQ(run({"--socket", "plan", "apply", "--fil=x"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("did you mean '--file'?"));
+
+  EXPECT_EQ(run({"--no-color", "tenant", "key", "create", "--help"}), ExitCode::kOk);
+  EXPECT_EQ(out(), help_text("tenant key create"));
+}
+
 TEST_F(CliAppTest, FailuresEndWithTheCodeOfTheirKind) {
   const std::pair<ErrorCode, ExitCode> expected[] = {
       {ErrorCode::kNotFound, ExitCode::kNotFound},

@@ -28,6 +28,7 @@ struct Options {
   /// Where the shortest stories are written; empty: nowhere.
   std::string stories;
   bool lists_forecasts = false;
+  bool prints = false;
 };
 
 /// As the tests play it, once it lies in stories/.
@@ -61,6 +62,20 @@ void tell(const Options& options, const Failure& failure) {
   fmt::print("the end of its log:\n{}", again.log_tail);
 }
 
+int print_stories(const Options& options) {
+  for (std::uint64_t seed = options.seeds.first; seed < options.seeds.first + options.seeds.count;
+       ++seed) {
+    fmt::print("# seed {}\n{}", seed, render_story(story_of(options.seeds, seed)));
+  }
+  return 0;
+}
+
+void list_forecasts(std::string_view story, const Played& played) {
+  for (const WrongForecast& wrong : played.wrong_forecasts) {
+    fmt::print("{}: {}\n", story, wrong.what);
+  }
+}
+
 int run_file(const Options& options) {
   std::ifstream file(options.story);
   std::stringstream text;
@@ -75,14 +90,11 @@ int run_file(const Options& options) {
   if (options.shows_log) {
     fmt::print("{}", played.log_tail);
   }
+  if (options.lists_forecasts) {
+    list_forecasts(options.story, played);
+  }
   fmt::print("{} (digest {})\n", played.violation.value_or("all laws hold"), played.digest);
   return played.violation ? 1 : 0;
-}
-
-void list_forecasts(std::uint64_t seed, const Played& played) {
-  for (const WrongForecast& wrong : played.wrong_forecasts) {
-    fmt::print("seed {}: {}\n", seed, wrong.what);
-  }
 }
 
 int run_seeds(const Options& options) {
@@ -92,7 +104,7 @@ int run_seeds(const Options& options) {
   const std::vector<Failure> failures =
       play_seeds(options.seeds, options.goes_on ? GoOn::kYes : GoOn::kNo, [&](const Played& one) {
         if (options.lists_forecasts) {
-          list_forecasts(options.seeds.first + totals.stories(), one);
+          list_forecasts(fmt::format("seed {}", options.seeds.first + totals.stories()), one);
         }
         totals.add(one);
         if (is_terminal && totals.stories() % 100 == 0) {
@@ -143,10 +155,14 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingDirectory);
   app.add_flag("--forecasts", options.lists_forecasts,
                "list the plans that did something else than was forecast");
+  app.add_flag("--print", options.prints, "print the stories instead of playing them");
   app.add_option("--story", options.story, "play this file instead");
   app.add_flag("--log", options.shows_log, "with --story: print the end of the daemon's log");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGABRT, voicectl::tell_seed);
   (void)std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // what was told stays, whatever comes then
+  if (options.prints) {
+    return voicectl::print_stories(options);
+  }
   return options.story.empty() ? voicectl::run_seeds(options) : voicectl::run_file(options);
 }

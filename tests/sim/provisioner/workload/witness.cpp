@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "monitor/promotion_policy.h"
+#include "provisioner/edge/edge_config.h"
 #include "provisioner/plan/planner.h"
 
 namespace voicectl {
@@ -187,6 +188,23 @@ void Witness::see_record() {
   see_ports();
   see_recorded_instances();
   see_failures();
+  see_published();
+}
+
+void Witness::see_published() {
+  if (std::exchange(published_, stored().edge_fingerprint) == stored().edge_fingerprint) {
+    return;
+  }
+  const std::optional<EdgeConfig>& config = machine_.edge.served;
+  if (!config || config->adopted || stored().edge_fingerprint.empty()) {
+    return;
+  }
+  const Result<std::string> served = edge_fingerprint(*config);
+  if (served.has_value() && *served != stored().edge_fingerprint) {
+    break_law("published",
+              fmt::format("configuration {} of the edge is recorded, and it was given {}",
+                          stored().edge_fingerprint, *served));
+  }
 }
 
 /// A port is given back when nobody accepts on it any more, and stays away for its quarantine.

@@ -61,6 +61,7 @@ class Witness {
   void see_ports();
   void see_recorded_instances();
   void see_failures();
+  void see_published();
   void see_kept_listeners(bool is_daemon_ready);
   void see_hung(bool is_daemon_ready);
   void see_places(const Snapshot* believed);
@@ -122,6 +123,8 @@ class Witness {
   std::set<std::string> refused_;
   std::map<TenantId, std::vector<std::pair<MonoTime, std::uint64_t>>> loads_;
   std::map<TenantId, Decided> moves_;
+  /// Which configuration of the edge is recorded.
+  std::string published_;
   std::size_t read_lines_ = 0;
 };
 

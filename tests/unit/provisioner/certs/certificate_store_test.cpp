@@ -84,6 +84,22 @@ TEST_F(CertificateStoreTest, ListsWhatIsKeptWithItsEnd) {
   EXPECT_EQ((*listed)[1].not_after, two.not_after);
 }
 
+TEST_F(CertificateStoreTest, ListsTheEndOfWhatIsThereNow) {
+  ASSERT_THAT(store_.put(a_certificate("a.example", std::chrono::days(5))), IsOk());
+  ASSERT_THAT(store_.list(), IsOkAnd(testing::SizeIs(1)));
+  const Certificate renewed = a_certificate("a.example", std::chrono::days(90));
+  ASSERT_THAT(store_.put(renewed), IsOk());
+
+  for (int i = 0; i < 2; ++i) {
+    const Result<std::vector<RecordedCertificate>> listed = store_.list();
+
+    ASSERT_THAT(listed, IsOkAnd(testing::SizeIs(1)));
+    EXPECT_EQ((*listed)[0].not_after, renewed.not_after);
+  }
+  files_.put("/state/certs/a.example.pem", "no PEM any more");
+  EXPECT_THAT(store_.list(), IsOkAnd(testing::IsEmpty()));
+}
+
 TEST_F(CertificateStoreTest, RefusesTextThatIsNoCertificate) {
   EXPECT_THAT(store_.put({"a.example", Secret("no PEM"), {}}), FailsWith(ErrorCode::kCorrupt));
   EXPECT_THAT(store_.list(), IsOkAnd(testing::IsEmpty()));

@@ -141,6 +141,25 @@ TEST(PlannerEdgeTest, PublishesAStaticEdgeAfterTheTenantsAreRecorded) {
               ::testing::Contains("publish edge configuration edge-2"));
 }
 
+TEST(PlannerEdgeTest, GivesAStaticEdgeATenantWhoseDeletionHadBegun) {
+  const DesiredState desired = a_static_edge({a_tenant("acme")});
+  Snapshot snapshot = settled(desired);
+  RecordedTenant& tenant = snapshot.tenants.at(tenant_id("acme"));
+  tenant.phase = TenantPhase::kDeleting;
+  tenant.routes.clear();
+  snapshot.edge_fingerprint = "edge-0";
+  snapshot.observed.edge_fingerprint = "edge-0";
+
+  const Plan plan = plan_of(desired, snapshot);
+
+  EXPECT_THAT(texts(plan),
+              ElementsAre("update tenant acme to generation 2", "publish edge configuration edge-1",
+                          "route acme.voice.localhost to acme"));
+  EXPECT_EQ(plan.steps[0].reason, "it was being deleted and is desired again");
+  EXPECT_THAT(needs_of(plan, "publish edge configuration edge-1"),
+              ElementsAre("update tenant acme to generation 2"));
+}
+
 TEST(PlannerEdgeTest, NeverReloadsADynamicEdgeForATenant) {
   const Snapshot snapshot = settled(a_desired_state({a_tenant("old")}));
 
