@@ -119,4 +119,11 @@ MUTANTS = [
            "provisioner/daemon/reconcile_loop.cpp", "  relending_.begin(instance);\n", ""),
     Mutant("who does not stop is not killed", "provisioner/instances/supervised_instance_stop.cpp",
            "  cancel_timers();\n  kill_group();\n", "  cancel_timers();\n"),
+    Mutant("who lost the answer to a reclaim does not ask again",
+           "provisioner/instances/supervised_instance_channel.cpp",
+           "if (is_lost && wanted.tries > 0 &&", "if (is_lost && wanted.tries > 1000 &&"),
+    Mutant("who is desired again is not in what a static edge is given",
+           "provisioner/plan/tenant_plan.cpp",
+           "recorded->phase == TenantPhase::kDeleting && edge_.publishes_tenants();",
+           "recorded->phase == TenantPhase::kDeleting && recorded->spec.tenant.str().empty();"),
 ]
