@@ -87,8 +87,8 @@ void SupervisedInstance::drop_link(const Error& why) {
 }
 
 Error SupervisedInstance::not_ready() const {
-  const std::string_view reason =
-      state_ == InstanceState::kReady ? "reconnecting" : name_of(state_);
+  const std::string_view while_ready = is_fenced_ ? "obeying a newer daemon" : "reconnecting";
+  const std::string_view reason = state_ == InstanceState::kReady ? while_ready : name_of(state_);
   return Error(
       ErrorCode::kUnavailable,
       fmt::format("cannot ask {}: it is {}; try again when it is ready", quoted(), reason));
