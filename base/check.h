@@ -10,9 +10,9 @@ namespace voicectl {
 }  // namespace voicectl
 
 /// Ends the process when `condition` is false; `why` says what should have made it true.
-#define VC_CHECK(condition, why)                                          \
-  do {                                                                    \
-    if (!(condition)) {                                                   \
-      ::voicectl::check_failed(__FILE__, __LINE__, #condition, (why));    \
-    }                                                                     \
+#define VC_CHECK(condition, why)                                       \
+  do {                                                                 \
+    if (!(condition)) {                                                \
+      ::voicectl::check_failed(__FILE__, __LINE__, #condition, (why)); \
+    }                                                                  \
   } while (false)

@@ -84,10 +84,10 @@ using Completion = std::function<void(Result<T>)>;
 
 #define VC_CONCAT_INNER(a, b) a##b
 #define VC_CONCAT(a, b) VC_CONCAT_INNER(a, b)
-#define VC_TRY_1(name, expression)  \
-  auto name = (expression);         \
-  if (name.has_error()) {           \
-    return name.error();            \
+#define VC_TRY_1(name, expression) \
+  auto name = (expression);        \
+  if (name.has_error()) {          \
+    return name.error();           \
   }
 #define VC_TRY_2(name, declaration, ...) \
   VC_TRY_1(name, (__VA_ARGS__))          \
@@ -97,5 +97,5 @@ using Completion = std::function<void(Result<T>)>;
 
 /// `VC_TRY(status_expression);` or `VC_TRY(const Port port, lease_port(tenant));`: returns the
 /// error to the caller, otherwise goes on with the value. The only control-flow macro.
-#define VC_TRY(...)           \
+#define VC_TRY(...) \
   VC_CONCAT(VC_TRY_PICK(__VA_ARGS__), )(VC_CONCAT(vc_try_, __COUNTER__), __VA_ARGS__)

@@ -50,8 +50,8 @@ inline constexpr std::string_view kReconfigure = "reconfigure";
 /// {"tenant"}: read the file with the hashes of its API keys again, and close what they no longer
 /// open.
 inline constexpr std::string_view kReloadKeys = "reload_keys";
-/// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go. What
-/// is not here is let go of, whatever its token.
+/// {"tenant","token"}: stop accepting, finish requests, close its sockets (1012), flush, let go.
+/// What is not here is let go of, whatever its token.
 inline constexpr std::string_view kReclaim = "reclaim";
 /// A handoff::HandOverOrder, with one end of a pair of sockets: gives the tenant with its open
 /// connections to whoever has the other end. If the order asks for it, `progress` messages come

@@ -63,7 +63,7 @@ struct Played {
 ///                  accepts on it
 ///   quarantine     a port that was given back stays away for as long as was promised
 ///   listener       what the holder was given stays open as long as it runs
-///   published      what is recorded of the edge's configuration is what it was given
+///   published      another configuration of the edge is recorded only when it was given that one
 ///   configuration  what an instance is told to read is what it finds there, or a newer one that is
 ///                  on its way to it
 ///   liveness       an instance that answers nothing is ended, also while it is being stopped
