@@ -76,9 +76,8 @@ Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
 
 }  // namespace
 
-// The digest itself, which OpenSSL has since 3.0 rather asked for by name: that loads its
-// configuration and providers first, a millisecond of a program that runs for ten. It is the same
-// code.
+// OpenSSL 3 would rather be asked for a digest by name, and loads its configuration and providers
+// for that: a millisecond of a program that runs for ten. It is the same code.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
@@ -103,16 +102,13 @@ std::string Sha256::hex() {
   return to_hex(digest.data(), digest.size());
 }
 
-std::string sha256_hex(std::string_view text) {
-  Sha256Digest digest{};
-  SHA256_CTX context;
-  VC_CHECK(SHA256_Init(&context) == 1 && SHA256_Update(&context, text.data(), text.size()) == 1 &&
-               SHA256_Final(digest.data(), &context) == 1,
-           "SHA-256 is built in");
-  return to_hex(digest.data(), digest.size());
-}
-
 #pragma GCC diagnostic pop
+
+std::string sha256_hex(std::string_view text) {
+  Sha256 whole;
+  whole.add(text);
+  return whole.hex();
+}
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
   const Sha256Digest digest = hmac_sha256(key, message);

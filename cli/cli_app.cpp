@@ -50,9 +50,12 @@ class Candidates {
  public:
   /// All.
   Candidates() = default;
-  /// Those that begin with one of its words.
-  explicit Candidates(const std::vector<std::string>& arguments)
-      : words_(std::in_place, arguments.begin(), arguments.end()) {}
+  /// Those that begin with one of its words, also of several that are one argument.
+  explicit Candidates(const std::vector<std::string>& arguments) : words_(std::in_place) {
+    for (const std::string& argument : arguments) {
+      words_->insert(argument.substr(0, argument.find(' ')));
+    }
+  }
 
   bool contain(std::string_view path) const {
     return !words_ || path == kVersionPath || words_->contains(path.substr(0, path.find(' ')));

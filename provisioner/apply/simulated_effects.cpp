@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "provisioner/apply/tenant_actions.h"
 #include "provisioner/plan/instance_names.h"
 
 namespace voicectl {
@@ -37,11 +38,12 @@ class Effect {
   void operator()(const CreateTenant& a) { change_.put_tenants.push_back(new_tenant(a.spec)); }
   void operator()(const UpdateTenant& a) {
     RecordedTenant& tenant = put(a.spec.tenant);
+    if (brings_back(a, tenant)) {
+      tenant.phase = TenantPhase::kCreating;
+      return;
+    }
     tenant.spec = a.spec;
     tenant.generation = a.generation;
-    if (tenant.phase == TenantPhase::kDeleting) {
-      tenant.phase = TenantPhase::kCreating;
-    }
     if (a.spec.tier != Tier::kAuto) {
       tenant.wish.reset();
     }

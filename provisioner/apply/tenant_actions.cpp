@@ -253,6 +253,12 @@ void TenantActions::perform(const CreateTenant& action, OnActionDone done) {
   done(ActionOutcome{ok_status(), std::move(change)});
 }
 
+bool brings_back(const UpdateTenant& action, const RecordedTenant& tenant) {
+  // A change of the platform in the same plan may have taken the generation further.
+  return tenant.phase == TenantPhase::kDeleting && action.spec == tenant.spec &&
+         action.generation <= tenant.generation;
+}
+
 void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
   Result<RecordedTenant> tenant = require_tenant(deps_.recorded, action.spec.tenant);
   const Result<PlatformSpec> platform = this->platform();
@@ -261,10 +267,14 @@ void TenantActions::perform(const UpdateTenant& action, OnActionDone done) {
     return;
   }
   const RecordedTenant before = *tenant;
-  tenant->spec = action.spec;
-  if (tenant->phase == TenantPhase::kDeleting) {
-    tenant->phase = TenantPhase::kCreating;  // it is desired again
+  if (brings_back(action, before)) {
+    tenant->phase = TenantPhase::kCreating;
+    RecordedChange change;
+    change.put_tenants.push_back(*tenant);
+    done(ActionOutcome{ok_status(), std::move(change)});
+    return;
   }
+  tenant->spec = action.spec;
   if (action.spec.tier != Tier::kAuto) {
     tenant->wish.reset();
   }

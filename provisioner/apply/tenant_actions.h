@@ -12,6 +12,10 @@
 
 namespace voicectl {
 
+/// Whether all that the action does is to record that a tenant is not being deleted any more: it
+/// says what is recorded. No file is written and no instance is told.
+bool brings_back(const UpdateTenant& action, const RecordedTenant& tenant);
+
 /// Platform and tenants: records, folders, configuration files.
 ///
 /// THREADS: loop thread only.

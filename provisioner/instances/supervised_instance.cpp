@@ -189,7 +189,7 @@ void SupervisedInstance::become_ready(const std::string& hello_body) {
   version_ = body.has_error() ? "" : string_or(*body, "version", "");
   open_lane();
   if (!is_new) {
-    settle_asking();
+    settle_reclaims();
     return;
   }
   cancel_timer(Timer::kReady);

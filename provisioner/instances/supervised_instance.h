@@ -211,6 +211,7 @@ class SupervisedInstance {
   void tell_recovered(const TenantId& tenant, const std::string& answer);
   void take_back(Reclaim wanted);
   void ask_back(Reclaim wanted);
+  void ask_again(Reclaim wanted);
   /// `wanted` taken up again.
   std::function<void()> resumed(Reclaim wanted);
   Error not_ready() const;

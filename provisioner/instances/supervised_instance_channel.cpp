@@ -58,7 +58,9 @@ void SupervisedInstance::take_hello(const Result<std::string>& answer) {
     last_error_ = why;
     is_fenced_ = true;
     drop_link(why);
-    return settle_asking();
+    end_doubt();
+    drop_standby();
+    return settle_reclaims();
   }
   abandon(InstanceEvent::kUnresponsive, why.with_context("greeting " + quoted()));
 }
@@ -87,8 +89,11 @@ void SupervisedInstance::drop_link(const Error& why) {
 }
 
 Error SupervisedInstance::not_ready() const {
-  const std::string_view while_ready = is_fenced_ ? "obeying a newer daemon" : "reconnecting";
-  const std::string_view reason = state_ == InstanceState::kReady ? while_ready : name_of(state_);
+  if (is_fenced_) {
+    return {ErrorCode::kFenced, fmt::format("cannot ask {}: a newer daemon has it", quoted())};
+  }
+  const std::string_view reason =
+      state_ == InstanceState::kReady ? "reconnecting" : name_of(state_);
   return Error(
       ErrorCode::kUnavailable,
       fmt::format("cannot ask {}: it is {}; try again when it is ready", quoted(), reason));
@@ -302,8 +307,8 @@ void SupervisedInstance::take_back(Reclaim wanted) {
   if (is_unkillable_) {
     return supervision_.answer<void>(std::move(wanted.done), *last_error_);
   }
-  if (state_ == InstanceState::kHung || doubt_ == Doubt::kReplace) {
-    // It would not answer. Soon it does, or is gone.
+  if (state_ == InstanceState::kHung || doubt_ == Doubt::kReplace || is_reconnecting()) {
+    // It would not answer. Soon it does, or is gone; another answer than its own would be a guess.
     waiting_reclaims_.push_back(std::move(wanted));
     return;
   }
@@ -314,11 +319,6 @@ void SupervisedInstance::take_back(Reclaim wanted) {
               fmt::format("cannot take tenant '{}' from {}: it does not answer, "
                           "and is not to be replaced (platform.liveness)",
                           wanted.tenant.str(), quoted())));
-  }
-  if (is_reconnecting()) {
-    // Nobody has heard from it what it has: another answer than its own would be a guess.
-    waiting_to_ask_.push_back(resumed(std::move(wanted)));
-    return;
   }
   ask_back(std::move(wanted));
 }
@@ -341,13 +341,23 @@ void SupervisedInstance::ask_back(Reclaim wanted) {
       return wanted.done(ok_status());
     }
     const bool is_lost = answer.error().code() == ErrorCode::kUnavailable;
-    if (is_lost && wanted.tries > 0 && !alive.expired() && is_reconnecting()) {
+    if (is_lost && wanted.tries > 0 && !alive.expired() && state_ == InstanceState::kReady &&
+        !is_fenced_) {
       // It may have obeyed. Who has let go says so when it is asked once more.
-      --wanted.tries;
-      return take_back(std::move(wanted));
+      return ask_again(std::move(wanted));
     }
     wanted.done(answer.error().with_context(what));
   });
+}
+
+void SupervisedInstance::ask_again(Reclaim wanted) {
+  --wanted.tries;
+  waiting_reclaims_.push_back(std::move(wanted));
+  if (!is_reconnecting()) {
+    // What cannot be written is known before the end is read.
+    supervision_.deps.reactor.call_after(supervision_.settings.times.reconnect_wait,
+                                         guarded([this] { settle_reclaims(); }));
+  }
 }
 
 std::function<void()> SupervisedInstance::resumed(Reclaim wanted) {

@@ -31,7 +31,7 @@ struct CreateTenant {
   TenantSpec spec;
 };
 /// Record a changed specification and write it where the instance reads it. Without a folder there
-/// is nothing to write: PrepareTenantData does it.
+/// is nothing to write: PrepareTenantData does it. Or brings a tenant back (brings_back).
 struct UpdateTenant {
   TenantSpec spec;
   Generation generation;

@@ -34,10 +34,15 @@ Generation next(Generation generation) {
 }
 
 StepRef add_update(PlanContext& context, const TenantSpec& spec, const RecordedTenant& recorded) {
-  return context.draft.add(UpdateTenant{spec, next(recorded.generation)},
-                           recorded.spec == spec
-                               ? "it was being deleted and is desired again"
-                               : "changed: " + describe_changes(recorded.spec, spec));
+  const std::string reason =
+      is_changed(spec, &recorded)
+          ? "changed: " + describe_changes(recorded.spec, spec)
+          : fmt::format(
+                "its instance goes on with another configuration (generation {}, recorded "
+                "is {})",
+                context.snapshot().observed.outdated.at(spec.tenant).value,
+                recorded.generation.value);
+  return context.draft.add(UpdateTenant{spec, next(recorded.generation)}, reason);
 }
 
 }  // namespace
@@ -48,22 +53,26 @@ std::optional<StepRef> TenantPlan::record(const TenantSpec& spec, const Recorded
     edge_.note_change_of_tenants(step);
     return step;
   }
-  // One whose deletion had begun would be left out of what the edge is given.
-  const bool is_back = recorded->phase == TenantPhase::kDeleting && edge_.publishes_tenants();
-  if (!is_changed(spec, recorded) && !is_back) {
-    return context_.is_outdated(spec.tenant)
-               ? std::optional(context_.draft.add(
-                     UpdateTenant{spec, next(recorded->generation)},
-                     fmt::format("its instance goes on with another configuration (generation {}, "
-                                 "recorded is {})",
-                                 context_.snapshot().observed.outdated.at(spec.tenant).value,
-                                 recorded->generation.value)))
-               : std::nullopt;
+  const std::optional<StepRef> back = bring_back(*recorded);
+  if (!is_changed(spec, recorded) && !context_.is_outdated(spec.tenant)) {
+    return std::nullopt;
   }
   const StepRef step = add_update(context_, spec, *recorded);
-  if (is_back || spec.domains != recorded->spec.domains) {
+  context_.draft.need(step, back);
+  if (spec.domains != recorded->spec.domains) {
     edge_.note_change_of_tenants(step);
   }
+  return step;
+}
+
+std::optional<StepRef> TenantPlan::bring_back(const RecordedTenant& recorded) {
+  if (recorded.phase != TenantPhase::kDeleting || !edge_.publishes_tenants()) {
+    return std::nullopt;
+  }
+  // What else is to change of it has its own step, for which the edge's other tenants do not wait.
+  const StepRef step = context_.draft.add(UpdateTenant{recorded.spec, recorded.generation},
+                                          "it was being deleted and is desired again");
+  edge_.note_change_of_tenants(step);
   return step;
 }
 

@@ -37,6 +37,8 @@ class TenantPlan {
     std::optional<StepRef> lend;
   };
   std::optional<StepRef> record(const TenantSpec& spec, const RecordedTenant* recorded);
+  /// Records that a tenant is not being deleted any more, where the edge would be given none such.
+  std::optional<StepRef> bring_back(const RecordedTenant& recorded);
   std::optional<StepRef> prepare(const TenantSpec& spec,
                                  const RecordedTenant* recorded,
                                  const Chain& chain);

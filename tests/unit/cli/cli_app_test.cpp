@@ -84,6 +84,9 @@ TEST_F(CliAppTest, ReadsTheOptionsOfTheCommandWhateverElseIsNamedBeforeIt) {
 
   EXPECT_EQ(run({"--no-color", "tenant", "key", "create", "--help"}), ExitCode::kOk);
   EXPECT_EQ(out(), help_text("tenant key create"));
+
+  EXPECT_EQ(run({"help", "tenant key create"}), ExitCode::kOk);
+  EXPECT_EQ(out(), help_text("tenant key create"));
 }
 
 TEST_F(CliAppTest, FailuresEndWithTheCodeOfTheirKind) {

@@ -22,6 +22,17 @@ class InstanceLendTest : public InstanceWorld {
     return done.value_or(Error(ErrorCode::kInternal, "cannot tell"));
   }
 
+  /// As an instance that a newer daemon has greeted.
+  static decltype(FakeInstances::on_request) fenced_greetings() {
+    return [](const std::string&,
+              const control::Message& question) -> std::optional<Result<std::string>> {
+      if (question.type == control::request::kHello) {
+        return Error(ErrorCode::kFenced, "epoch 1 is older than 2");
+      }
+      return std::nullopt;
+    };
+  }
+
   /// The connection breaks with each of the next `times` reclaims.
   void lose_reclaims(FakeInstances::Loss what, int times) {
     machine.instances.on_delivery = [what, left = times](const std::string&,
@@ -85,16 +96,22 @@ TEST_F(InstanceLendTest, AsksAgainAlsoWhomItHasForgottenMeanwhile) {
   start_ready("shared-0");
   lend("shared-0", "mario-pizza", 1);
   lend("shared-0", "luigi-pasta", 1, 21001);
-  lose_reclaims(FakeInstances::Loss::kAnswer, 1);
+  lose_reclaims(FakeInstances::Loss::kAnswer, 2);
   std::optional<Result<void>> first;
+  std::optional<Result<void>> second;
   manager().reclaim(an_instance("shared-0"), a_tenant("mario-pizza"), FencingToken{2}, into(first));
-  machine.sim.advance(100ms);
-  ASSERT_FALSE(first.has_value());
+  manager().reclaim(an_instance("shared-0"), a_tenant("luigi-pasta"), FencingToken{3},
+                    into(second));
+  machine.sim.settle();
+  ASSERT_FALSE(first || second);
+  ASSERT_THAT(machine.instances.holders(a_tenant("mario-pizza")), IsEmpty());
+  ASSERT_THAT(machine.instances.holders(a_tenant("luigi-pasta")), IsEmpty());
 
-  EXPECT_THAT(reclaim("shared-0", "luigi-pasta", 3, 5s), IsOk());
+  machine.sim.advance(5s);
 
-  ASSERT_TRUE(first.has_value());
+  ASSERT_TRUE(first && second);
   EXPECT_THAT(*first, IsOk());
+  EXPECT_THAT(*second, IsOk());
   EXPECT_THAT(view("shared-0")->tenants, IsEmpty());
 }
 
@@ -122,17 +139,64 @@ TEST_F(InstanceLendTest, DoesNotAskForEverWhoseConnectionBreaksEachTime) {
 TEST_F(InstanceLendTest, WaitsForNobodyWhoObeysANewerDaemon) {
   start_ready("shared-0");
   lend("shared-0", "mario-pizza", 1);
+  machine.instances.on_request = fenced_greetings();
+  machine.instances.drop_channel("shared-0");
+
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), FailsWith(ErrorCode::kFenced));
+}
+
+TEST_F(InstanceLendTest, WaitsForNoVerdictOnWhoObeysANewerDaemon) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  std::optional<Result<void>> waiting;
+  manager().doubt(an_instance("shared-0"), *machine.instances.identity("shared-0"),
+                  Doubt::kReplace);
+  manager().reclaim(an_instance("shared-0"), a_tenant("mario-pizza"), FencingToken{2},
+                    into(waiting));
+  machine.sim.advance(1s);
+  ASSERT_FALSE(waiting);
+  machine.instances.on_request = fenced_greetings();
+
+  machine.instances.drop_channel("shared-0");
+  machine.sim.advance(5s);
+
+  ASSERT_TRUE(waiting);
+  EXPECT_THAT(*waiting, FailsWith(ErrorCode::kFenced));
+  EXPECT_EQ(view("shared-0")->standby, std::nullopt);
+}
+
+TEST_F(InstanceLendTest, AsksAgainWhomItCouldNotWriteTo) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
   machine.instances.on_request =
-      [](const std::string&,
-         const control::Message& question) -> std::optional<Result<std::string>> {
-    if (question.type == control::request::kHello) {
-      return Error(ErrorCode::kFenced, "epoch 1 is older than 2");
+      [left = 2](const std::string&,
+                 const control::Message& question) mutable -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReclaim && left-- > 0) {
+      return Error(ErrorCode::kUnavailable, "cannot ask: the channel is closed");
     }
     return std::nullopt;
   };
-  machine.instances.drop_channel("shared-0");
 
-  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), FailsWith(ErrorCode::kUnavailable));
+  EXPECT_THAT(reclaim("shared-0", "mario-pizza", 2, 5s), IsOk());
+
+  EXPECT_THAT(view("shared-0")->tenants, IsEmpty());
+}
+
+TEST_F(InstanceLendTest, ADaemonThatLetsGoHasTakenNothingBack) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1);
+  lose_reclaims(FakeInstances::Loss::kQuestion, 1);
+  std::optional<Result<void>> waiting;
+  manager().reclaim(an_instance("shared-0"), a_tenant("mario-pizza"), FencingToken{2},
+                    into(waiting));
+  machine.sim.settle();
+  ASSERT_FALSE(waiting);
+
+  manager().detach();
+  machine.sim.settle();
+
+  ASSERT_TRUE(waiting);
+  EXPECT_THAT(*waiting, FailsWith(ErrorCode::kCancelled));
 }
 
 TEST_F(InstanceLendTest, PassesOnThatTheTokenIsOld) {

@@ -124,6 +124,6 @@ MUTANTS = [
            "if (is_lost && wanted.tries > 0 &&", "if (is_lost && wanted.tries > 1000 &&"),
     Mutant("who is desired again is not in what a static edge is given",
            "provisioner/plan/tenant_plan.cpp",
-           "recorded->phase == TenantPhase::kDeleting && edge_.publishes_tenants();",
-           "recorded->phase == TenantPhase::kDeleting && recorded->spec.tenant.str().empty();"),
+           "recorded.phase != TenantPhase::kDeleting || !edge_.publishes_tenants()",
+           "recorded.phase != TenantPhase::kDeleting || edge_.publishes_tenants()"),
 ]

@@ -153,11 +153,26 @@ TEST(PlannerEdgeTest, GivesAStaticEdgeATenantWhoseDeletionHadBegun) {
   const Plan plan = plan_of(desired, snapshot);
 
   EXPECT_THAT(texts(plan),
-              ElementsAre("update tenant acme to generation 2", "publish edge configuration edge-1",
+              ElementsAre("update tenant acme to generation 1", "publish edge configuration edge-1",
                           "route acme.voice.localhost to acme"));
   EXPECT_EQ(plan.steps[0].reason, "it was being deleted and is desired again");
   EXPECT_THAT(needs_of(plan, "publish edge configuration edge-1"),
-              ElementsAre("update tenant acme to generation 2"));
+              ElementsAre("update tenant acme to generation 1"));
+}
+
+TEST(PlannerEdgeTest, AStaticEdgeWaitsForNoInstanceOfATenantThatIsBack) {
+  const DesiredState before = a_static_edge({a_tenant("acme")});
+  Snapshot snapshot = settled(before);
+  snapshot.tenants.at(tenant_id("acme")).phase = TenantPhase::kDeleting;
+  DesiredState desired = before;
+  desired.tenants[0].name = "Renamed";
+
+  const Plan plan = plan_of(desired, snapshot, with_edge("edge-2"));
+
+  EXPECT_THAT(needs_of(plan, "publish edge configuration edge-2"),
+              ElementsAre("update tenant acme to generation 1"));
+  EXPECT_THAT(needs_of(plan, "update tenant acme to generation 2"),
+              ElementsAre("update tenant acme to generation 1"));
 }
 
 TEST(PlannerEdgeTest, NeverReloadsADynamicEdgeForATenant) {

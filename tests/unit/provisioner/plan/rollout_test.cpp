@@ -120,6 +120,24 @@ TEST(RolloutTest, AnInstanceStopsWithTheLastTenantThatLeavesIt) {
   EXPECT_THAT(texts(part_of(plan, only("alpha"))), Not(Contains(HasSubstr("stop instance"))));
 }
 
+TEST(RolloutTest, WhoComesBackIsChangedInItsTurnOnly) {
+  DesiredState before = four();
+  before.platform.edge.mode = EdgeMode::kStatic;
+  Snapshot snapshot = settled(before);
+  snapshot.tenants.at(tenant_id("beta")).phase = TenantPhase::kDeleting;
+  DesiredState desired = four_renamed();
+  desired.platform.edge.mode = EdgeMode::kStatic;
+  desired.tenants.push_back(a_tenant("newco"));
+  PlanInputs inputs = plan_inputs();
+  inputs.edge_fingerprint = "edge-2";
+
+  const Plan part = part_of(plan_of(desired, snapshot, inputs), only("newco"));
+
+  EXPECT_THAT(texts(part), Contains("update tenant beta to generation 1"))
+      << "the edge is given all that are recorded";
+  EXPECT_THAT(texts(part), Not(Contains("update tenant beta to generation 2")));
+}
+
 TEST(RolloutTest, WhoIsHeldBackStaysAsRecorded) {
   const Snapshot before = settled(four());
   DesiredState desired = four_renamed();
