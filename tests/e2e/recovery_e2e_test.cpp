@@ -17,7 +17,11 @@ class RecoveryE2e : public CallersE2e {
  protected:
   /// Returns when the instance that serves would leave so many WebSockets behind.
   void wait_until_kept(std::size_t count) const {
-    const std::string line = fmt::format("\nvoicectl_websockets_kept {}\n", count);
+    wait_for_metric(fmt::format("voicectl_websockets_kept {}", count));
+  }
+  /// Returns when the only instance tells that.
+  void wait_for_metric(const std::string& sample) const {
+    const std::string line = "\n" + sample + "\n";
     std::string seen;
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (seen.find(line) == std::string::npos) {
@@ -27,7 +31,8 @@ class RecoveryE2e : public CallersE2e {
       seen = metrics_at(instances[0].value("port", 0));
     }
   }
-  /// Kills it so; returns when another one serves.
+  /// Kills it so; returns when another one serves, and has answered whom that hit: nginx tries a
+  /// request three times, so that one which is hit three times fails.
   void kill_instance(int number) const {
     const int pid = platform.pid_of_instance("shared-0");
     ASSERT_GT(pid, 0);
@@ -35,6 +40,7 @@ class RecoveryE2e : public CallersE2e {
     ASSERT_TRUE(wait_for_end(pid));
     const Finished served = run(platform.load_command("busy", 0.1, {"--parallel", "1"}));
     ASSERT_EQ(served.code, 0) << served.out << served.err;
+    ASSERT_NO_FATAL_FAILURE(wait_for_metric(R"(voicectl_requests_in_flight{tenant="busy"} 0)"));
   }
   /// What all "instance.recovered" events together say.
   struct Sum {
