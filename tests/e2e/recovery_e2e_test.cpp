@@ -31,8 +31,8 @@ class RecoveryE2e : public CallersE2e {
       seen = metrics_at(instances[0].value("port", 0));
     }
   }
-  /// Kills it so; returns when another one serves, and has answered whom that hit: nginx tries a
-  /// request three times, so that one which is hit three times fails.
+  /// Kills it so; returns when another one serves, and has answered whom that hit: the edge repeats
+  /// a request once, so that one which another death hits again fails.
   void kill_instance(int number) const {
     const int pid = platform.pid_of_instance("shared-0");
     ASSERT_GT(pid, 0);
