@@ -183,7 +183,8 @@ Result<Started> PlatformPrograms::start_daemon() {
 Status PlatformPrograms::await_answer(const ProcessIdentity& daemon, std::size_t log_before) {
   VC_TRY(const std::optional<std::string> run, workspace_.find_run_folder());
   const std::unique_ptr<DaemonClient> client = context_.connect(*run + "/control.sock");
-  const MonoTime deadline = context_.programs.now() + kStartLimit;
+  const MonoTime begun = context_.programs.now();
+  bool is_told = false;
   while (true) {
     const Result<Json> answer = client->get("/v1/version");
     if (answer.has_value()) {
@@ -195,11 +196,20 @@ Status PlatformPrograms::await_answer(const ProcessIdentity& daemon, std::size_t
     if (!context_.programs.is_running(daemon)) {
       return ended_at_once("voicectld", workspace_.path("log/voicectld.log"), log_before);
     }
-    if (context_.programs.now() >= deadline) {
-      return Error(ErrorCode::kTimeout,
-                   fmt::format("cannot wait any longer for voicectld: it has not answered for {}; "
-                               "see '{}'",
-                               format_duration(kStartLimit), workspace_.path("log/voicectld.log")));
+    const Duration waited = context_.programs.now() - begun;
+    if (waited >= kDaemonStartLimit) {
+      return Error(
+          ErrorCode::kTimeout,
+          fmt::format("cannot wait any longer for voicectld: it has not answered for {}; "
+                      "see '{}'",
+                      format_duration(kDaemonStartLimit), workspace_.path("log/voicectld.log")));
+    }
+    if (waited >= kStartPatience && !is_told) {
+      is_told = true;
+      context_.console.err << fmt::format(
+          "voicectld reads its record and takes over what still runs; waiting for at most {} "
+          "(log: '{}')\n",
+          format_duration(kDaemonStartLimit), workspace_.path("log/voicectld.log"));
     }
     context_.programs.pause(kAskInterval);
   }

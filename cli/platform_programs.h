@@ -10,8 +10,13 @@
 
 namespace voicectl {
 
-/// How long a started program may take until it answers.
+/// How long the stand-in may take until it listens.
 inline constexpr Duration kStartLimit = std::chrono::seconds(10);
+/// How long a daemon may take until it answers. It reads its record and takes over what still runs
+/// before: seconds for ten thousand tenants, and more on a slow or busy machine.
+inline constexpr Duration kDaemonStartLimit = std::chrono::minutes(2);
+/// After how long whoever waits for it is told what for.
+inline constexpr Duration kStartPatience = std::chrono::seconds(3);
 /// How often it is asked meanwhile.
 inline constexpr Duration kAskInterval = std::chrono::milliseconds(50);
 static_assert(kAskInterval * 10 < kStartLimit);

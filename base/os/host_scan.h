@@ -55,9 +55,11 @@ class HostScan {
   /// The socket behind `descriptor`, as ListenerFacts names it; nullopt if it is none.
   virtual std::optional<std::uint64_t> socket_inode(int descriptor) = 0;
 
-  /// The file that the unix socket behind `descriptor` is bound to, also when another one has its
-  /// name by now; nullopt where the kernel does not tell.
-  virtual std::optional<FileIdentity> bound_file(int descriptor) = 0;
+  /// The files that the unix sockets behind `descriptors` are bound to, in their order, also when
+  /// others have their names by now; nullopt where the kernel does not tell. Costs with the number
+  /// of unix sockets of the machine, however many are asked for: ask for many at once.
+  virtual std::vector<std::optional<FileIdentity>> bound_files(
+      const std::vector<int>& descriptors) = 0;
 
   /// Inodes of all sockets that `pid` has open; nullopt if that may not be seen. Costs with the
   /// number of its descriptors.

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "base/os/posix_error.h"
@@ -346,9 +347,24 @@ std::optional<std::uint64_t> PosixHostScan::socket_inode(int descriptor) {
   return is_socket ? std::optional<std::uint64_t>(about.st_ino) : std::nullopt;
 }
 
-std::optional<FileIdentity> PosixHostScan::bound_file(int descriptor) {
-  const std::optional<std::uint64_t> inode = socket_inode(descriptor);
-  return inode ? ask_for_bound_file(*inode) : std::nullopt;
+std::vector<std::optional<FileIdentity>> PosixHostScan::bound_files(
+    const std::vector<int>& descriptors) {
+  std::vector<std::optional<FileIdentity>> out;
+  out.reserve(descriptors.size());
+  if (descriptors.size() == 1) {
+    const std::optional<std::uint64_t> inode = socket_inode(descriptors.front());
+    out.push_back(inode ? ask_for_bound_file(*inode) : std::nullopt);
+    return out;
+  }
+  const std::unordered_map<std::uint64_t, FileIdentity> bound =
+      descriptors.empty() ? std::unordered_map<std::uint64_t, FileIdentity>()
+                          : ask_for_bound_files();
+  for (const int descriptor : descriptors) {
+    const std::optional<std::uint64_t> inode = socket_inode(descriptor);
+    const auto found = inode ? bound.find(*inode) : bound.end();
+    out.push_back(found == bound.end() ? std::nullopt : std::optional(found->second));
+  }
+  return out;
 }
 
 std::optional<std::set<std::uint64_t>> PosixHostScan::sockets(int pid) {

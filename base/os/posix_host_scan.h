@@ -14,7 +14,8 @@ class PosixHostScan final : public HostScan {
   std::vector<ProcessFacts> processes() override;
   std::vector<ListenerFacts> listeners() override;
   std::optional<std::uint64_t> socket_inode(int descriptor) override;
-  std::optional<FileIdentity> bound_file(int descriptor) override;
+  std::vector<std::optional<FileIdentity>> bound_files(
+      const std::vector<int>& descriptors) override;
   std::optional<std::set<std::uint64_t>> sockets(int pid) override;
   Status set_access(const std::string& path,
                     const FileFacts& seen,

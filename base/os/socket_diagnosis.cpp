@@ -88,6 +88,16 @@ void ask_family(std::uint8_t family, std::vector<ListenerFacts>& out) {
   }
 }
 
+unix_diag_req ask_where_bound() {
+  unix_diag_req question{};
+  question.sdiag_family = AF_UNIX;
+  question.udiag_states = kAnyState;
+  question.udiag_show = UDIAG_SHOW_VFS;
+  question.udiag_cookie[0] = kAnyState;  // whichever socket of that number
+  question.udiag_cookie[1] = kAnyState;
+  return question;
+}
+
 std::optional<FileIdentity> bound_file_in(const nlmsghdr* head) {
   if (head->nlmsg_len < NLMSG_LENGTH(sizeof(unix_diag_msg))) {
     return std::nullopt;
@@ -116,18 +126,31 @@ std::vector<ListenerFacts> ask_for_listeners() {
 
 std::optional<FileIdentity> ask_for_bound_file(std::uint64_t inode) {
   const UniqueFd channel = open_channel();
-  unix_diag_req question{};
-  question.sdiag_family = AF_UNIX;
-  question.udiag_states = kAnyState;
+  unix_diag_req question = ask_where_bound();
   question.udiag_ino = static_cast<std::uint32_t>(inode);
-  question.udiag_show = UDIAG_SHOW_VFS;
-  question.udiag_cookie[0] = kAnyState;  // whichever socket of that number
-  question.udiag_cookie[1] = kAnyState;
   if (inode > UINT32_MAX || !channel.is_open() || !send_request(channel, question, 0)) {
     return std::nullopt;
   }
   std::optional<FileIdentity> out;
   (void)take_answers(channel, [&out](const nlmsghdr* head) { out = bound_file_in(head); });
+  return out;
+}
+
+std::unordered_map<std::uint64_t, FileIdentity> ask_for_bound_files() {
+  const UniqueFd channel = open_channel();
+  std::unordered_map<std::uint64_t, FileIdentity> out;
+  if (!channel.is_open() || !send_request(channel, ask_where_bound(), NLM_F_DUMP)) {
+    return out;
+  }
+  const auto note = [&out](const nlmsghdr* head) {
+    if (const std::optional<FileIdentity> bound = bound_file_in(head)) {
+      unix_diag_msg one{};
+      std::memcpy(&one, NLMSG_DATA(head), sizeof(one));
+      out.emplace(one.udiag_ino, *bound);
+    }
+  };
+  while (take_answers(channel, note)) {
+  }
   return out;
 }
 

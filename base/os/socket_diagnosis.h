@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/host_facts.h"
@@ -13,6 +14,11 @@ namespace voicectl {
 std::vector<ListenerFacts> ask_for_listeners();
 
 /// The file that the unix socket of that inode is bound to; nullopt where the kernel does not tell.
+/// The kernel looks through all unix sockets of the machine for it.
 std::optional<FileIdentity> ask_for_bound_file(std::uint64_t inode);
+
+/// By inode, the files of all unix sockets that are bound to one; empty where the kernel does not
+/// tell. The kernel looks through them once.
+std::unordered_map<std::uint64_t, FileIdentity> ask_for_bound_files();
 
 }  // namespace voicectl

@@ -119,19 +119,47 @@ DriftWatch::Expectation& DriftWatch::known_of(const RecordedTenant& tenant, cons
 }
 
 std::optional<FileIdentity> DriftWatch::bound_file(const TenantId& tenant) const {
+  learn_bound_files({tenant});
   const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
-  if (!held) {
-    return std::nullopt;
-  }
   const auto known = bound_.find(tenant);
-  if (known != bound_.end() && known->second.first == held->binding) {
-    return known->second.second;
+  const bool is_known = held && known != bound_.end() && known->second.first == held->binding;
+  return is_known ? std::optional(known->second.second) : std::nullopt;
+}
+
+void DriftWatch::learn_bound_files(const std::vector<TenantId>& tenants) const {
+  std::vector<std::pair<const TenantId*, std::uint64_t>> asked;
+  std::vector<int> descriptors;
+  for (const TenantId& tenant : tenants) {
+    const std::optional<ListenerDescriptors> held = deps_.bank.descriptors(tenant);
+    const auto known = bound_.find(tenant);
+    if (held && (known == bound_.end() || known->second.first != held->binding)) {
+      asked.emplace_back(&tenant, held->binding);
+      descriptors.push_back(held->unix_listener);
+    }
   }
-  const std::optional<FileIdentity> bound = deps_.scan.bound_file(held->unix_listener);
-  if (bound) {
-    bound_.insert_or_assign(tenant, std::pair(held->binding, *bound));
+  if (asked.empty()) {
+    return;
   }
-  return bound;
+  const std::vector<std::optional<FileIdentity>> found = deps_.scan.bound_files(descriptors);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (found[i]) {
+      bound_.insert_or_assign(*asked[i].first, std::pair(asked[i].second, *found[i]));
+    }
+  }
+}
+
+void DriftWatch::learn_new_bindings(const Snapshot& seen) {
+  const std::uint64_t latest = deps_.bank.latest_binding();
+  if (latest == learned_) {
+    return;
+  }
+  std::vector<TenantId> tenants;
+  tenants.reserve(seen.tenants.size());
+  for (const auto& [name, tenant] : seen.tenants) {
+    tenants.push_back(tenant.spec.tenant);
+  }
+  learn_bound_files(tenants);
+  learned_ = latest;
 }
 
 std::vector<ExpectedFile> DriftWatch::expected(const std::optional<TenantId>& tenant) const {
@@ -337,6 +365,7 @@ void DriftWatch::look_at_tenants(const Snapshot& seen,
                                  WallTime began,
                                  std::vector<ExpectedFile>& wrong,
                                  HostFacts& facts) {
+  learn_new_bindings(seen);
   for (const auto& [name, tenant] : seen.tenants) {
     Expectation& known = known_of(tenant, seen);
     for (std::size_t file = 0; file < known.files.size(); ++file) {

@@ -120,7 +120,13 @@ class DriftWatch {
                                    WallTime began,
                                    std::vector<ExpectedFile>& wrong,
                                    HostFacts& facts);
+  /// Asks the kernel unless it is known.
   std::optional<FileIdentity> bound_file(const TenantId& tenant) const;
+  /// Asks for all of them together of which it is not known.
+  void learn_bound_files(const std::vector<TenantId>& tenants) const;
+  /// What was bound since the last look: after an apply, or in a new daemon, that may be
+  /// everything.
+  void learn_new_bindings(const Snapshot& seen);
   /// Nothing if it may not be looked at.
   std::optional<ObservedFile> observe(const std::string& path, bool wants_text);
   ProcessMarks marks();
@@ -153,6 +159,8 @@ class DriftWatch {
   std::uint64_t looks_ = 0;
   /// What each tenant's socket is bound to, which stays so for as long as it is that binding.
   mutable std::map<TenantId, std::pair<std::uint64_t, FileIdentity>> bound_;
+  /// The latest binding when all were asked for last.
+  std::uint64_t learned_ = 0;
   /// Listening sockets that a process of ours has.
   std::set<std::uint64_t> own_sockets_;
   /// When each was seen first, by kind and name.

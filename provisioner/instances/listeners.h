@@ -77,6 +77,9 @@ class ListenerBank {
   /// Numbers to lend; nullopt if the tenant is not held.
   std::optional<ListenerDescriptors> descriptors(const TenantId& tenant) const;
 
+  /// The binding that was made last; 0 before the first.
+  std::uint64_t latest_binding() const { return last_binding_; }
+
   /// Closes the bank's copies and removes the file at `unix_path`, also when nothing is held, so
   /// that it finishes what an earlier run began. Copies that an instance still has go on
   /// accepting: reclaim the tenant first.

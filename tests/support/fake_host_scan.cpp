@@ -113,7 +113,18 @@ std::optional<std::uint64_t> FakeHostScan::socket_inode(int descriptor) {
   return FakeNetwork::number_of(descriptor);
 }
 
-std::optional<FileIdentity> FakeHostScan::bound_file(int descriptor) {
+std::vector<std::optional<FileIdentity>> FakeHostScan::bound_files(
+    const std::vector<int>& descriptors) {
+  ++bound_files_asked;
+  std::vector<std::optional<FileIdentity>> out;
+  out.reserve(descriptors.size());
+  for (const int descriptor : descriptors) {
+    out.emplace_back(bound_file(descriptor));
+  }
+  return out;
+}
+
+FileIdentity FakeHostScan::bound_file(int descriptor) const {
   constexpr std::string_view kUnix = "unix:";
   const std::string address = network_.address_of(descriptor);
   if (!address.starts_with(kUnix) || !network_.is_listening(descriptor)) {

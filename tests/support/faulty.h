@@ -154,8 +154,9 @@ class FaultyHostScan final : public HostScan {
   std::optional<std::uint64_t> socket_inode(int descriptor) override {
     return inner_.socket_inode(descriptor);
   }
-  std::optional<FileIdentity> bound_file(int descriptor) override {
-    return inner_.bound_file(descriptor);
+  std::vector<std::optional<FileIdentity>> bound_files(
+      const std::vector<int>& descriptors) override {
+    return inner_.bound_files(descriptors);
   }
   std::optional<std::set<std::uint64_t>> sockets(int pid) override { return inner_.sockets(pid); }
   Status set_access(const std::string& path,

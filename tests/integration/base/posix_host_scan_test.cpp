@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <utility>
@@ -43,20 +42,21 @@ class HostScanTest : public ::testing::Test {
     return seen.has_value() && *seen ? **seen : FileFacts{};
   }
 
-  /// A child that does nothing for long, and since when.
-  std::pair<pid_t, std::uint64_t> start_sleeper() {
+  /// A child that does nothing for long, as it is seen.
+  ProcessFacts start_sleeper() {
     const pid_t child = ::fork();
     if (child == 0) {
       ::execl("/bin/sleep", "sleep", "300", nullptr);
       ::_exit(127);
     }
-    for (const ProcessFacts& process : scan.processes()) {
-      if (process.pid == child) {
-        return {child, process.start_ticks};
+    // Until exec it is a copy of us, and amid exec it has no arguments.
+    while (true) {
+      for (ProcessFacts& process : scan.processes()) {
+        if (process.pid == child && process.arguments.front() == "sleep") {
+          return std::move(process);
+        }
       }
     }
-    ADD_FAILURE() << "the child is not seen";
-    return {child, 0};
   }
 
   /// `act`s on the file until the clock by which its file system notes that has gone on.
@@ -182,7 +182,7 @@ TEST_F(HostScanTest, KnowsWhichFileASocketIsBoundToAlsoWhenAnotherHasItsName) {
   const std::string path = folder.path("s.sock");
   const Result<UniqueFd> first = listeners.bind_unix(path, {});
   ASSERT_THAT(first, IsOk());
-  const std::optional<FileIdentity> bound = scan.bound_file(first->get());
+  const std::optional<FileIdentity> bound = scan.bound_files({first->get()}).front();
   if (!bound) {
     GTEST_SKIP() << "this kernel does not tell (sock_diag for unix sockets)";
   }
@@ -192,8 +192,13 @@ TEST_F(HostScanTest, KnowsWhichFileASocketIsBoundToAlsoWhenAnotherHasItsName) {
   const Result<UniqueFd> second = listeners.bind_unix(path, {});
   ASSERT_THAT(second, IsOk());
 
-  EXPECT_EQ(scan.bound_file(first->get()), bound);
-  EXPECT_EQ(scan.bound_file(second->get()), look(path).identity);
+  EXPECT_THAT(scan.bound_files({first->get()}), ElementsAre(bound));
+  EXPECT_THAT(scan.bound_files({second->get()}), ElementsAre(look(path).identity));
+  // Asked together, and with what is no socket or bound to none.
+  const UniqueFd unbound(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_THAT(scan.bound_files({second->get(), 0, unbound.get(), first->get()}),
+              ElementsAre(look(path).identity, std::nullopt, std::nullopt, bound));
+  EXPECT_THAT(scan.bound_files({}), IsEmpty());
 }
 
 TEST_F(HostScanTest, SeesListenersAndWhoHasThem) {
@@ -214,49 +219,36 @@ TEST_F(HostScanTest, SeesListenersAndWhoHasThem) {
 }
 
 TEST_F(HostScanTest, SeesProcessesAndEndsExactlyTheOneThatWasMeant) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::execl("/bin/sleep", "sleep", "300", nullptr);
-    ::_exit(127);
-  }
-  // Until exec it is a copy of us.
-  std::vector<ProcessFacts> all;
-  auto found = all.end();
-  const auto is_child = [child](const ProcessFacts& process) {
-    return process.pid == child && process.arguments.front() == "sleep";
-  };
-  while (found == all.end()) {
-    all = scan.processes();
-    found = std::find_if(all.begin(), all.end(), is_child);
-  }
+  const ProcessFacts found = start_sleeper();
+  const pid_t child = found.pid;
 
-  EXPECT_EQ(found->parent, ::getpid());
-  EXPECT_EQ(found->uid, ::getuid());
-  EXPECT_THAT(found->arguments, ::testing::ElementsAre("sleep", "300"));
-  EXPECT_THAT(scan.signal_process(child, found->start_ticks + 1, SIGKILL), IsOk());
+  EXPECT_EQ(found.parent, ::getpid());
+  EXPECT_EQ(found.uid, ::getuid());
+  EXPECT_THAT(found.arguments, ElementsAre("sleep", "300"));
+  EXPECT_THAT(scan.signal_process(child, found.start_ticks + 1, SIGKILL), IsOk());
   EXPECT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << "another process of that number was meant";
-  EXPECT_THAT(scan.signal_process(child, found->start_ticks, SIGTERM), IsOk());
+  EXPECT_THAT(scan.signal_process(child, found.start_ticks, SIGTERM), IsOk());
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFSIGNALED(status));
-  EXPECT_THAT(scan.signal_process(child, found->start_ticks, SIGTERM), IsOk()) << "it is gone";
+  EXPECT_THAT(scan.signal_process(child, found.start_ticks, SIGTERM), IsOk()) << "it is gone";
 }
 
 TEST_F(HostScanTest, AProcessThatCannotBeHeldForWantOfDescriptorsDoesNotCountAsGone) {
   VC_NEEDS_NO_DESCRIPTORS();
-  const auto [child, start_ticks] = start_sleeper();
+  const ProcessFacts sleeper = start_sleeper();
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   rlimit none_left = before;
   none_left.rlim_cur = 0;
 
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);
-  const Status refused = scan.signal_process(child, start_ticks, SIGKILL);
+  const Status refused = scan.signal_process(sleeper.pid, sleeper.start_ticks, SIGKILL);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 
   EXPECT_THAT(refused, FailsWith(ErrorCode::kResourceExhausted));
-  EXPECT_THAT(scan.signal_process(child, start_ticks, SIGKILL), IsOk());
-  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
+  EXPECT_THAT(scan.signal_process(sleeper.pid, sleeper.start_ticks, SIGKILL), IsOk());
+  EXPECT_EQ(::waitpid(sleeper.pid, nullptr, 0), sleeper.pid);
 }
 
 }  // namespace

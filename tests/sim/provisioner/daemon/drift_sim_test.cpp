@@ -80,6 +80,20 @@ TEST_F(DriftSim, ATenantWhosePortAStrangerTookIsServedOnAnother) {
   }
 }
 
+TEST_F(DriftSim, TheKernelIsAskedOnceWhereAllSocketsAreBound) {
+  const DesiredState desired = platform_with({"alpha", "beta", "gamma", "delta"});
+  apply(desired);
+  // All of them were bound by the apply, and all were taken back by the next daemon.
+  EXPECT_LE(daemon().scan.bound_files_asked, 1U);
+  kill_daemon();
+  start_daemon();
+  plan(desired);
+
+  EXPECT_EQ(daemon().scan.bound_files_asked, 1U);
+  plan(desired);
+  EXPECT_EQ(daemon().scan.bound_files_asked, 1U) << "asked again for what cannot have changed";
+}
+
 TEST_F(DriftSim, AProcessIsReadOnceHoweverManyStrangersListen) {
   const DesiredState desired = platform_with({"alpha", "beta", "gamma", "delta"});
   apply(desired);
