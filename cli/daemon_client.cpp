@@ -223,7 +223,8 @@ class SocketClient final : public DaemonClient {
                     const std::string& body) override {
     std::string text;
     int status = 0;
-    VC_TRY(exchange(method, target, body, kCallTimeout, [&](AnswerReader& reader) -> Status {
+    const Duration silence = method == "GET" ? kCallTimeout : kWorkTimeout;
+    VC_TRY(exchange(method, target, body, silence, [&](AnswerReader& reader) -> Status {
       status = reader.status();
       text += reader.take_body();
       return text.size() <= kLongestAnswer ? ok_status() : Status(broken("it is too long"));

@@ -40,9 +40,11 @@ class DaemonClient {
 /// `text` as one part of a path or value of a query.
 std::string percent_encoded(std::string_view text);
 
-/// How long the daemon may be silent before a call gives up. Longer than its own deadline for
-/// questions to instances (5 s).
+/// How long the daemon may be silent before a call that looks (GET) gives up. Longer than its own
+/// deadline for questions to instances (5 s).
 inline constexpr Duration kCallTimeout = std::chrono::seconds(30);
+/// The same for any other call: the first plan of ten thousand tenants reads all their files.
+inline constexpr Duration kWorkTimeout = std::chrono::minutes(2);
 
 /// The real client, over the daemon's unix socket. Nothing is connected before the first call.
 /// `from` is what this program says of itself for the audit log, one printable line.

@@ -20,6 +20,8 @@ constexpr std::size_t kMaxIdentity = 4096;
 
 /// Until the holder has read some of what waits for it.
 constexpr Duration kSendWait = std::chrono::milliseconds(5);
+/// Of descriptors that wait for a slow holder and that nobody else keeps open.
+constexpr std::size_t kMostOwned = 1024;
 
 std::optional<std::size_t> number_of(std::string_view text) {
   std::size_t number = 0;
@@ -91,8 +93,7 @@ Status HolderStore::connect() {
                      take(text, std::move(descriptors));
                    }),
                    guarded([this] { lose(); })});
-  send(std::string(holder::kList), {});
-  return ok_status();
+  return send(std::string(holder::kList), {});
 }
 
 void HolderStore::take(const std::string& text, std::vector<UniqueFd> descriptors) {
@@ -263,7 +264,7 @@ void HolderStore::put(const std::string& name, const std::vector<int>& descripto
 
 void HolderStore::drop(const std::string& name) {
   forget_waiting(name);
-  send(message(holder::kDrop, name), {});
+  std::ignore = send(message(holder::kDrop, name), {});  // without descriptors it can always wait
 }
 
 void HolderStore::forget_waiting(const std::string& name) {
@@ -278,11 +279,11 @@ Result<UniqueFd> HolderStore::open_lane(const InstanceId& instance) {
 }
 
 void HolderStore::allow(const InstanceId& instance, const TenantId& tenant) {
-  send(fmt::format("{} {} {}", holder::kAllow, instance.str(), tenant.str()), {});
+  std::ignore = send(fmt::format("{} {} {}", holder::kAllow, instance.str(), tenant.str()), {});
 }
 
 void HolderStore::forbid(const InstanceId& instance, const TenantId& tenant) {
-  send(fmt::format("{} {} {}", holder::kForbid, instance.str(), tenant.str()), {});
+  std::ignore = send(fmt::format("{} {} {}", holder::kForbid, instance.str(), tenant.str()), {});
 }
 
 Result<UniqueFd> HolderStore::give(const TenantId& tenant) {
@@ -294,7 +295,7 @@ Result<UniqueFd> HolderStore::send_end(const std::string& text) {
     return Error(ErrorCode::kUnavailable, "cannot keep connections: there is no holder now");
   }
   VC_TRY(auto ends, deps_.channels.make_pair());
-  send(text, {ends.second.get()});
+  VC_TRY(send(text, {ends.second.get()}));
   return std::move(ends.first);
 }
 
@@ -305,28 +306,56 @@ bool HolderStore::is_sent(const std::string& text, const std::vector<int>& descr
   if (!waiting_.empty()) {
     return false;
   }
-  const Status sent = channel_->send(text, descriptors);
+  // Nothing is left to the channel's own queue, which would duplicate it.
+  const Status sent = channel_->send_now(text, descriptors);
   // A channel that is closed says so by itself.
   return sent.has_value() || sent.error().code() != ErrorCode::kResourceExhausted;
 }
 
-void HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
+Status HolderStore::send(const std::string& text, const std::vector<int>& descriptors) {
   if (is_sent(text, descriptors)) {
-    return;
+    return ok_status();
   }
-  Waiting waiting{.text = text, .descriptors = {}};
-  for (const int descriptor : descriptors) {
-    UniqueFd borrowed(descriptor);
-    waiting.owned.push_back(borrowed.duplicate());
-    std::ignore = borrowed.release();
-    if (!waiting.owned.back().is_open()) {
-      tell_not_kept(Error(ErrorCode::kResourceExhausted,
-                          fmt::format("cannot keep '{}': no descriptor is left", text)));
-      return;
-    }
-    waiting.descriptors.push_back(waiting.owned.back().get());
+  Result<std::vector<UniqueFd>> owned = own(descriptors);
+  if (owned.has_error()) {
+    const Error why = owned.error().with_context("telling the holder '" + text + "'");
+    tell_not_kept(why);
+    return why;
+  }
+  Waiting waiting{.text = text, .descriptors = {}, .owned = std::move(*owned)};
+  for (const UniqueFd& one : waiting.owned) {
+    waiting.descriptors.push_back(one.get());
   }
   wait_to_send(std::move(waiting));
+  return ok_status();
+}
+
+Result<std::vector<UniqueFd>> HolderStore::own(const std::vector<int>& descriptors) const {
+  std::vector<UniqueFd> owned;
+  if (descriptors.empty()) {
+    return owned;
+  }
+  std::size_t sum = descriptors.size();
+  for (const Waiting& one : waiting_) {
+    sum += one.owned.size();
+  }
+  if (sum > kMostOwned) {
+    return Error(
+        ErrorCode::kResourceExhausted,
+        fmt::format("cannot wait for the holder of descriptors: {} descriptors wait for it "
+                    "already",
+                    sum - descriptors.size()));
+  }
+  for (const int descriptor : descriptors) {
+    UniqueFd borrowed(descriptor);
+    owned.push_back(borrowed.duplicate());
+    std::ignore = borrowed.release();
+    if (!owned.back().is_open()) {
+      return Error(ErrorCode::kResourceExhausted,
+                   "cannot wait for the holder of descriptors: no descriptor is left");
+    }
+  }
+  return owned;
 }
 
 void HolderStore::wait_to_send(Waiting waiting) {
@@ -337,7 +366,7 @@ void HolderStore::wait_to_send(Waiting waiting) {
 void HolderStore::send_waiting() {
   while (channel_ && !waiting_.empty()) {
     const Waiting& next = waiting_.front();
-    const Status sent = channel_->send(next.text, next.descriptors);
+    const Status sent = channel_->send_now(next.text, next.descriptors);
     if (sent.has_error() && sent.error().code() == ErrorCode::kResourceExhausted) {
       break;
     }
@@ -381,7 +410,7 @@ void HolderStore::clear(std::function<void()> done) {
   cancel_timer();
   waiting_.clear();
   if (channel_) {
-    send(std::string(holder::kStop), {});
+    std::ignore = send(std::string(holder::kStop), {});
     set_timer(options_.stop_limit, &HolderStore::on_stop_overdue);
   } else {
     on_stop_overdue();

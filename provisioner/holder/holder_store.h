@@ -112,7 +112,9 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   void start_later();
   /// Sends one end of a new pair of sockets there; the other one is for somebody else.
   Result<UniqueFd> send_end(const std::string& text);
-  void send(const std::string& text, const std::vector<int>& descriptors);
+  /// ERRORS: kResourceExhausted, told already: it would have to wait, and too much does.
+  Status send(const std::string& text, const std::vector<int>& descriptors);
+  Result<std::vector<UniqueFd>> own(const std::vector<int>& descriptors) const;
   /// False if it has to wait.
   bool is_sent(const std::string& text, const std::vector<int>& descriptors);
   void wait_to_send(Waiting waiting);
@@ -146,7 +148,7 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   std::vector<KeptDescriptors> found_;
   std::function<void()> on_clear_;
   std::function<void()> on_lanes_lost_;
-  /// More than the channel takes at once.
+  /// More than the kernel takes at once.
   std::deque<Waiting> waiting_;
   bool is_sending_later_ = false;
   bool is_putting_again_ = false;

@@ -264,7 +264,11 @@ void Lanes::clean_up() {
       gift->batches.clear();
     }
   }
-  std::erase_if(gifts_, [](const auto& gift) { return gift->is_over; });
+  // One that has told everything and had its answers is of no use, and there is one for each
+  // tenant.
+  std::erase_if(gifts_, [](const auto& gift) {
+    return gift->is_over || (gift->is_told && gift->batches.empty());
+  });
   std::erase_if(lanes_, [](const auto& lane) { return lane->is_dead && lane->parked == 0; });
 }
 

@@ -67,7 +67,11 @@ void Recovery::take_waiting() {
 }
 
 void Recovery::finish_if_over() {
-  if (is_over_ && host_ != nullptr && waiting_.empty()) {
+  if (!is_over_ || !waiting_.empty()) {
+    return;
+  }
+  reader_.reset();
+  if (host_ != nullptr) {
     finish();
   }
 }

@@ -40,6 +40,7 @@ class Recovery {
   using Batch = std::pair<std::uint64_t, std::vector<parking::ParkedConnection>>;
 
   void take_waiting();
+  /// Nothing came that waits, and nothing comes: there is nobody to listen to any more.
   void finish_if_over();
   void finish();
   void set_timer(Duration wait, void (Recovery::*then)());

@@ -2,9 +2,13 @@
 // Connections of instances that die, kept by the real program.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "provisioner/holder/lanes.h"
@@ -78,6 +82,14 @@ struct Gift {
   bool is_over = false;
   std::unique_ptr<GiftReader> reader;
 };
+
+std::size_t open_files(int pid) {
+  using std::filesystem::directory_iterator;
+  const directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
+  // The look is one of its own.
+  return static_cast<std::size_t>(std::distance(all, directory_iterator())) -
+         (pid == ::getpid() ? 1 : 0);
+}
 
 class LanesTest : public ::testing::Test {
  protected:
@@ -361,6 +373,59 @@ TEST_F(LanesTest, ThousandsAreGivenInBatches) {
 
   EXPECT_EQ(gift->connections.size(), 2000U);
   EXPECT_EQ(gift->batches.size(), 8U);
+}
+
+/// There is one for every tenant that is lent: each would cost a descriptor, and a look at each
+/// message.
+TEST_F(LanesTest, WhatHasToldEverythingIsHeldNoLonger) {
+  world.settle();
+  const std::size_t before = open_files(world.identity()->pid);
+  std::vector<std::unique_ptr<Gift>> gifts;
+  for (int i = 0; i < 20; ++i) {
+    gifts.push_back(give("t" + std::to_string(i)));
+  }
+  auto first = start("shared-0", {"acme"});
+  const UniqueFd peer = connect(*first, "acme", "17");
+  kill(first);
+  gifts.push_back(give("acme"));
+  EXPECT_THAT(gifts.back()->reader->took(gifts.back()->batches[0]), IsOk());
+
+  world.run_until([&] { return open_files(world.identity()->pid) <= before; });
+
+  EXPECT_LE(open_files(world.identity()->pid), before);
+  EXPECT_TRUE(is_open(peer)) << "whoever took it has it";
+}
+
+TEST_F(LanesTest, AHolderThatStandsStillCostsItsOwnerFewDescriptors) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  const ProcessIdentity who = *world.identity();
+  ASSERT_EQ(::kill(who.pid, SIGSTOP), 0);
+  const std::size_t before = open_files(::getpid());
+
+  // More than the kernel takes; whoever puts them has them open anyway.
+  for (int i = 0; i < 600; ++i) {
+    store->put("tenant/t" + std::to_string(i), {STDIN_FILENO});
+  }
+  EXPECT_EQ(open_files(::getpid()), before);
+  // Nobody else has these.
+  std::vector<UniqueFd> given;
+  Result<UniqueFd> end = store->give(tenant("acme"));
+  for (; end.has_value() && given.size() < 2000; end = store->give(tenant("acme"))) {
+    given.push_back(std::move(*end));
+  }
+  EXPECT_THAT(end, FailsWith(ErrorCode::kResourceExhausted));
+  EXPECT_EQ(given.size(), 1024U);
+  EXPECT_EQ(open_files(::getpid()), before + 2 * given.size());
+
+  given.clear();
+  ASSERT_EQ(::kill(who.pid, SIGCONT), 0);
+  world.run_until([&] { return open_files(::getpid()) <= before; });
+  world.settle();
+  EXPECT_EQ(world.count(), 600) << "nothing that waited was lost";
+  EXPECT_TRUE(world.is_alive(who));
 }
 
 TEST_F(LanesTest, AHostileInstanceHurtsOnlyItself) {

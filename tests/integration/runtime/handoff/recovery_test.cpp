@@ -269,8 +269,19 @@ TEST_F(RecoveryGiftTest, ThoseThatComeBeforeTheTenantIsOpenWaitForIt) {
   ASSERT_TRUE(passage.world.run_until([&] { return recovered && !said.empty(); }));
   EXPECT_EQ(recovered->kept, 1U);
   EXPECT_THAT(said, ElementsAre("took 1"));
+  EXPECT_TRUE(passage.world.run_until([&] { return is_gone; })) << "one more socket per tenant";
   passage.create_session();
   EXPECT_TRUE(passage.world.run_until([&] { return count(*follower) == 2; }));
+}
+
+TEST_F(RecoveryGiftTest, WhereNothingWasLeftNobodyIsListenedToAnyMore) {
+  EXPECT_THAT(giver->send("end", {}), IsOk());
+
+  EXPECT_TRUE(passage.world.run_until([&] { return is_gone; }));
+
+  serve();
+  ASSERT_TRUE(recovered);
+  EXPECT_EQ(recovered->kept, 0U);
 }
 
 TEST_F(RecoveryGiftTest, WhatIsSomebodyElsesByNowIsNotTouched) {
