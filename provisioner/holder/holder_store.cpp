@@ -287,6 +287,21 @@ void HolderStore::forbid(const InstanceId& instance, const TenantId& tenant) {
 }
 
 Result<UniqueFd> HolderStore::give(const TenantId& tenant) {
+  std::size_t waiting = 0;
+  for (const Waiting& one : waiting_) {
+    waiting += one.owned.size();
+  }
+  if (waiting >= kMostOwned) {
+    const Error why(ErrorCode::kResourceExhausted,
+                    fmt::format("cannot ask for connections that were kept: the holder of "
+                                "descriptors is slow, and {} such questions wait for it",
+                                waiting));
+    // Thousands may come in a row.
+    if (!std::exchange(is_short_, true)) {
+      handlers_.on_error(why);
+    }
+    return why;
+  }
   return send_end(message(holder::kGive, tenant.str()));
 }
 
@@ -318,9 +333,8 @@ Status HolderStore::send(const std::string& text, const std::vector<int>& descri
   }
   Result<std::vector<UniqueFd>> owned = own(descriptors);
   if (owned.has_error()) {
-    const Error why = owned.error().with_context("telling the holder '" + text + "'");
-    tell_not_kept(why);
-    return why;
+    handlers_.on_error(owned.error());
+    return owned.error();
   }
   Waiting waiting{.text = text, .descriptors = {}, .owned = std::move(*owned)};
   for (const UniqueFd& one : waiting.owned) {
@@ -330,22 +344,8 @@ Status HolderStore::send(const std::string& text, const std::vector<int>& descri
   return ok_status();
 }
 
-Result<std::vector<UniqueFd>> HolderStore::own(const std::vector<int>& descriptors) const {
+Result<std::vector<UniqueFd>> HolderStore::own(const std::vector<int>& descriptors) {
   std::vector<UniqueFd> owned;
-  if (descriptors.empty()) {
-    return owned;
-  }
-  std::size_t sum = descriptors.size();
-  for (const Waiting& one : waiting_) {
-    sum += one.owned.size();
-  }
-  if (sum > kMostOwned) {
-    return Error(
-        ErrorCode::kResourceExhausted,
-        fmt::format("cannot wait for the holder of descriptors: {} descriptors wait for it "
-                    "already",
-                    sum - descriptors.size()));
-  }
   for (const int descriptor : descriptors) {
     UniqueFd borrowed(descriptor);
     owned.push_back(borrowed.duplicate());
@@ -376,6 +376,7 @@ void HolderStore::send_waiting() {
     }
     waiting_.pop_front();
   }
+  is_short_ = is_short_ && !waiting_.empty();
   if (channel_ && !waiting_.empty() && !is_sending_later_) {
     is_sending_later_ = true;
     deps_.reactor.call_after(kSendWait, guarded([this] {

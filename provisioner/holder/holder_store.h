@@ -112,9 +112,10 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   void start_later();
   /// Sends one end of a new pair of sockets there; the other one is for somebody else.
   Result<UniqueFd> send_end(const std::string& text);
-  /// ERRORS: kResourceExhausted, told already: it would have to wait, and too much does.
+  /// ERRORS: kResourceExhausted, told already: it has to wait, with duplicates of `descriptors`,
+  /// for which there is no room.
   Status send(const std::string& text, const std::vector<int>& descriptors);
-  Result<std::vector<UniqueFd>> own(const std::vector<int>& descriptors) const;
+  static Result<std::vector<UniqueFd>> own(const std::vector<int>& descriptors);
   /// False if it has to wait.
   bool is_sent(const std::string& text, const std::vector<int>& descriptors);
   void wait_to_send(Waiting waiting);
@@ -151,6 +152,8 @@ class HolderStore final : public DescriptorStore, public ConnectionKeeper {
   /// More than the kernel takes at once.
   std::deque<Waiting> waiting_;
   bool is_sending_later_ = false;
+  /// It was told that more was asked of a slow holder than may wait.
+  bool is_short_ = false;
   bool is_putting_again_ = false;
   int refusals_ = 0;
   std::optional<TimerId> timer_;

@@ -27,7 +27,7 @@ class ConnectionKeeper {
   virtual void forbid(const InstanceId& instance, const TenantId& tenant) = 0;
 
   /// The end over which the tenant's next instance gets what those before it left open.
-  /// ERRORS: as `open_lane`.
+  /// ERRORS: as `open_lane`; kResourceExhausted while too many wait for a keeper that is slow.
   virtual Result<UniqueFd> give(const TenantId& tenant) = 0;
   /// `task` runs when all lanes have to be opened anew.
   virtual void when_lanes_are_lost(std::function<void()> task) = 0;
