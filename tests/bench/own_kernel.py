@@ -3,8 +3,8 @@
 """Runs a program on a kernel of its own: user-mode Linux, an ordinary process of this machine.
 
 Root in there may let a process open as many files as it takes, whatever limit this machine sets. Time in there is
-not this machine's: one processor, and each system call costs some thirty times as much. Compare only with what ran
-in there too.
+not this machine's: one processor, and system calls that cost many times as much. Compare only with what ran in there
+too.
 
 Its root is this machine's, to be read; /mnt is a disk of its own, and what is temporary goes there.
 """

@@ -26,7 +26,7 @@ from common import say
 
 # What each tenant takes of the daemon: two listeners; and of its instance: those, its databases, its connections' poll set.
 IN_DAEMON = 2
-IN_INSTANCE = 9
+IN_INSTANCE = 8
 TENANTS_PER_INSTANCE = 1000
 
 HEAD = """apiVersion: voicectl/v1
