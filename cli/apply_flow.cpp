@@ -83,6 +83,21 @@ Answer agree(Console& console, const Json& answer, const ApplyOptions& options) 
                       "delete", "");
 }
 
+/// A plan as it was shown, and what of it was agreed to: members of a request.
+struct Shown {
+  const Json& plan;
+  Json agreed = Json::object();
+};
+
+Shown agreed_to_all(const Json& answer) {
+  const Json& plan = answer.at("plan");
+  Json words = Json::array();
+  for (const Json& act : answer.value("severe", Json::array())) {
+    words.push_back(string_or(act, "confirm", "yes"));
+  }
+  return {plan, {{"allow_delete", summary_count(plan, "tenants_deleted")}, {"confirm", words}}};
+}
+
 /// How a plan takes its tenants, without who that comes to; null if it says nothing of it.
 Json rollout_in(const Json& plan) {
   Json out = plan.value("rollout", Json());
@@ -110,14 +125,16 @@ Json request_of(const Wanted& wanted) {
 
 Result<ExitCode> apply_plan(CommandContext& context,
                             DaemonClient& daemon,
-                            const Json& plan,
+                            const Shown& shown,
                             const Wanted& wanted,
                             const ApplyOptions& options,
                             PlatformLock& lock,
                             Progress progress) {
+  const Json& plan = shown.plan;
   const std::int64_t base =
       options.base_generation.value_or(integer_or(plan, "base_generation", 0));
   Json request = request_of(wanted);
+  request.update(shown.agreed);
   request.update({{"plan_id", string_or(plan, "id", "")},
                   {"base_generation", base},
                   {"who", context.surroundings.user},
@@ -153,7 +170,7 @@ Result<ExitCode> show_and_apply(CommandContext& context,
   if (count_steps(plan) == 0 || is_refused) {
     // The document is accepted all the same: it may differ in what needs no step. One that will not
     // be is not asked about: the daemon says why.
-    return apply_plan(context, daemon, plan, wanted, options, lock,
+    return apply_plan(context, daemon, {plan}, wanted, options, lock,
                       is_json ? Progress::kJson : Progress::kSilent);
   }
   const Answer answer = agree(context.console, planned, options);
@@ -162,8 +179,8 @@ Result<ExitCode> show_and_apply(CommandContext& context,
     // With --detailed-exitcode the number of a usage error says that changes were made.
     return options.code_when_changed == ExitCode::kOk ? refused : ExitCode::kFailure;
   }
-  VC_TRY(const ExitCode code, apply_plan(context, daemon, plan, wanted, options, lock,
-                                         is_json ? Progress::kJson : Progress::kText));
+  VC_TRY(const ExitCode code, apply_plan(context, daemon, agreed_to_all(planned), wanted, options,
+                                         lock, is_json ? Progress::kJson : Progress::kText));
   return code == ExitCode::kOk ? options.code_when_changed : code;
 }
 

@@ -254,6 +254,21 @@ std::vector<EffectLine> effect_lines(const Json& plan, std::size_t most) {
   return out;
 }
 
+std::vector<EffectLine> upgrade_lines(const Json& course, std::string_view watch) {
+  if (!course.is_object()) {
+    return {};
+  }
+  return {
+      {"pause", estimate_text(member(course, "pause"), "assumed: none was measured here yet")},
+      {"memory", course_text(member(course, "memory_bytes"),
+                             {{"before", "now"}, {"peak", "at most"}}, bytes_text)},
+      {"takes", fmt::format("{}; {} of it the canary is watched",
+                            estimate_text(member(course, "duration"), "partly assumed"), watch)},
+      {"undo",
+       "'voicectl upgrade abort' turns it back, 'voicectl upgrade --rollback' "
+       "afterwards"}};
+}
+
 std::string print_effect(const Json& plan, const Palette& palette) {
   std::string out;
   for (const EffectLine& line : effect_lines(plan, kShownCases)) {

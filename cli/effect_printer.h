@@ -29,6 +29,10 @@ std::vector<EffectLine> effect_lines(const Json& plan, std::size_t most);
 /// The same for a terminal, behind the plan's steps; empty without a forecast.
 std::string print_effect(const Json& plan, const Palette& palette);
 
+/// How an upgrade is expected to go: `course`, the member of that name of its forecast, of which
+/// its canary is watched for `watch`. Nothing if it says nothing.
+std::vector<EffectLine> upgrade_lines(const Json& course, std::string_view watch);
+
 /// What was forecast beside what came of it: a row for each quantity that is not nothing on both
 /// sides.
 std::string print_comparison(const std::vector<api::Compared>& compared, const Palette& palette);

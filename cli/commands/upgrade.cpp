@@ -10,6 +10,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/effect_printer.h"
 #include "cli/seconds.h"
 
 namespace voicectl {
@@ -93,6 +94,9 @@ void print_forecast(Console& console, const Json& forecast, const Options& optio
                               integer_or(forecast, "websockets", 0)));
   if (!forecast.value("hands_over", true)) {
     line("drops", console.out_palette.paint(Color::kBad, drops_text(forecast)));
+  }
+  for (const EffectLine& effect : upgrade_lines(forecast.value("course", Json()), options.watch)) {
+    line(effect.label, effect.text);
   }
   console.out << '\n';
 }

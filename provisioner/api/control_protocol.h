@@ -78,7 +78,9 @@
 ///   POST   /v1/upgrade    {"runtime"?|"rollback"?,"canary"?,"watch_s"?,"batch"?,"allow_drops"?,
 ///                         "who","lock"?} -> stream like apply's. With "dry_run"
 ///                         {"from","to","canary",
-///                         "instances":[...],"tenants","websockets","drops","hands_over"}
+///                         "instances":[...],"tenants","websockets","drops","hands_over",
+///                         "course":{"waves","pause","duration","memory_bytes":{"before","peak"}}
+///                         |null}; times as in docs/reference/forecast.schema.json
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
 ///   GET    /v1/desired    {"generation","revision","document"}: desired state as last accepted,
 ///   one
@@ -121,8 +123,10 @@
 ///                         tenant that it has no more is a conflict for a file that names it
 ///   POST   /v1/apply
 ///   {"document","owner"?,"stays_away"?,"force_conflicts"?,"rollout"?,"plan_id"?,"base_generation"?,
-///                         "base_revision"?,"lock"?,
-///                         "who","why"?} -> stream (below). 409 conflict when a file sets what
+///                         "base_revision"?,"lock"?,"allow_delete"?,"confirm"?:[word],
+///                         "who","why"?} -> stream (below). 403 when it would delete more
+///                         tenants than "allow_delete" (0), or does what is severe and its word
+///                         (of /v1/plan) is not in "confirm". 409 conflict when a file sets what
 ///                         the command line has set, without "force_conflicts"; when the
 ///                         platform is not
 ///                         at that generation any more, the desired state not at that revision,

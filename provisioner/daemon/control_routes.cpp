@@ -2,6 +2,7 @@
 // Routes of the control API that plan, apply, and look.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +46,28 @@ Json severe_json(const std::optional<PlatformSpec>& before, const PlatformSpec& 
   for (const SevereAct& act : severe_acts(before, wanted)) {
     out.push_back({{"text", act.what}, {"confirm", act.confirmation}});
   }
+  return out;
+}
+
+Error said_with(const std::string& what_holds, const Error& why) {
+  return what_holds.empty() ? why : why.with_context(what_holds);
+}
+
+/// What the request says was agreed to. ERRORS: kInvalidArgument.
+Result<Agreement> agreement_in(const Json& body) {
+  Agreement out;
+  const std::int64_t deletions = integer_or(body, "allow_delete", 0);
+  const Json words = body.value("confirm", Json::array());
+  const bool are_words =
+      words.is_array() &&
+      std::all_of(words.begin(), words.end(), [](const Json& word) { return word.is_string(); });
+  if (deletions < 0 || !are_words) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "cannot take what was agreed to: 'allow_delete' is a number of tenants and "
+                 "'confirm' a list of words");
+  }
+  out.deletions = static_cast<std::size_t>(deletions);
+  out.words = words.get<std::vector<std::string>>();
   return out;
 }
 
@@ -162,6 +185,11 @@ void ControlServer::apply(const Call& call) {
   if (wanted.has_value() && told.has_value() && !flag_in(*body, "force_conflicts")) {
     told = check_conflicts(wanted->report);
   }
+  const Result<Agreement> agreement =
+      body.has_error() ? Result<Agreement>(body.error()) : agreement_in(*body);
+  if (told.has_value() && agreement.has_error()) {
+    told = agreement.error();
+  }
   if (wanted.has_error() || told.has_error()) {
     refuse(call, wanted.has_error() ? wanted.error() : told.error());
     return;
@@ -172,7 +200,7 @@ void ControlServer::apply(const Call& call) {
     refuse(call, run.error());
     return;
   }
-  stream_apply(call, *run, std::move(*wanted), *body);
+  stream_apply(call, *run, std::move(*wanted), *body, {.agreement = *agreement});
 }
 
 Result<OwnedState> ControlServer::wanted_state(const Json& body) {
@@ -272,10 +300,9 @@ void ControlServer::restart_instance(const Call& call) {
                                 return;
                               }
                               stream_apply(call, run, OwnedState{*deps_.loop.desired()}, body,
-                                           "it is recorded that the instance "
-                                           "is to be replaced, which the next "
-                                           "apply or hourly look does",
-                                           moves_at_once);
+                                           {"it is recorded that the instance is to be replaced, "
+                                            "which the next apply or hourly look does",
+                                            moves_at_once});
                             });
   if (begun.has_error()) {
     abandon(*run);
@@ -283,15 +310,11 @@ void ControlServer::restart_instance(const Call& call) {
   }
 }
 
-void ControlServer::stream_apply(const Call& call,
-                                 const LockedRun& run,
-                                 OwnedState wanted,
-                                 const Json& body,
-                                 const std::string& if_refused,
-                                 std::size_t moves_at_once) {
+void ControlServer::stream_apply(
+    const Call& call, const LockedRun& run, OwnedState wanted, const Json& body, Streamed how) {
   // What came before it took its time, in which the lock may have been stolen.
   if (const Status held = deps_.lock.check_run(run.token); held.has_error()) {
-    refuse(call, if_refused.empty() ? held.error() : held.error().with_context(if_refused));
+    refuse(call, said_with(how.if_refused, held.error()));
     return;
   }
   const Result<RolloutSpec> rollout = rollout_in(body, wanted.desired);
@@ -308,16 +331,17 @@ void ControlServer::stream_apply(const Call& call,
       plan_id.empty() ? std::nullopt : std::optional<std::string>(plan_id),
       string_or(body, "who", "unknown"),
       base < 0 ? std::nullopt : std::optional(Generation{static_cast<std::uint64_t>(base)}),
-      moves_at_once,
+      how.moves_at_once,
       string_or(body, "why", ""),
       revision < 0 ? std::nullopt : std::optional(revision),
       *rollout,
-      std::move(wanted.change)};
+      std::move(wanted.change),
+      std::move(how.agreement)};
   const Status begun =
       deps_.loop.apply(std::move(request), ending(run, progress_stream(call.responder)));
   if (begun.has_error()) {
     abandon(run);
-    refuse(call, if_refused.empty() ? begun.error() : begun.error().with_context(if_refused));
+    refuse(call, said_with(how.if_refused, begun.error()));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "provisioner/daemon/webhook_secrets.h"
 #include "provisioner/plan/ownership.h"
 #include "provisioner/plan/pool_moves.h"
+#include "provisioner/plan/protection.h"
 #include "runtime/net/http_server.h"
 
 namespace voicectl {
@@ -127,12 +129,15 @@ class ControlServer {
   struct Replacement;
   Result<Replacement> replacement_in(const Call& call) const;
   /// `if_refused` says what has been done all the same.
-  void stream_apply(const Call& call,
-                    const LockedRun& run,
-                    OwnedState wanted,
-                    const Json& body,
-                    const std::string& if_refused = "",
-                    std::size_t moves_at_once = kActionsInFlight);
+  struct Streamed {
+    /// What holds although the apply was refused.
+    std::string if_refused{};
+    std::size_t moves_at_once = kActionsInFlight;
+    /// Absent: to everything.
+    std::optional<Agreement> agreement{};
+  };
+  void stream_apply(
+      const Call& call, const LockedRun& run, OwnedState wanted, const Json& body, Streamed how);
   /// What is to be desired by the request's document and by what others have set, and whose it is.
   Result<OwnedState> wanted_state(const Json& body);
   /// The plan for `wanted`, with its forecast and whose the fields are.

@@ -15,6 +15,7 @@
 #include "provisioner/plan/drift_comparison.h"
 #include "provisioner/plan/drift_plan.h"
 #include "provisioner/plan/protection.h"
+#include "provisioner/plan/upgrade_plan.h"
 
 namespace voicectl {
 namespace {
@@ -185,19 +186,46 @@ Result<EffectForecast> ReconcileLoop::forecast(const Plan& plan,
                                   LookFurther::kYes);
 }
 
+Result<ReconcileLoop::Preview> ReconcileLoop::preview_after(const Action& noted,
+                                                            const Snapshot& seen,
+                                                            const DesiredState& desired,
+                                                            RepairedBy who,
+                                                            std::size_t moves_at_once) const {
+  const auto at_once = [](const Action&) { return Duration::zero(); };
+  const auto carried_out = [&](const Plan& plan, const Snapshot& before) {
+    return simulate_run(plan, before, deps_.wall.now(), at_once, moves_at_once).after;
+  };
+  Plan noting;
+  noting.steps.push_back(Step{0, noted, "", {}, "preview"});
+  const Snapshot before = carried_out(noting, seen);
+  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
+  VC_TRY(Plan plan, plan_seen(desired, before, who));
+  EffectForecast effect =
+      deps_.forecasts.forecast({plan, desired, before, inputs, moves_at_once}, LookFurther::kYes);
+  Snapshot after = carried_out(plan, before);
+  return Preview{std::move(plan), std::move(effect), std::move(after)};
+}
+
 Result<ReconcileLoop::Preview> ReconcileLoop::preview_of_replacing(
     const InstanceId& instance, std::size_t moves_at_once) const {
-  VC_TRY(const PlanInputs inputs, plan_inputs(*desired_));
-  Plan retiring;
-  retiring.steps.push_back(Step{0, RetireInstance{instance}, "", {}, "preview"});
-  const auto at_once = [](const Action&) { return Duration::zero(); };
-  const Snapshot retired =
-      simulate_run(retiring, snapshot_with_drift(RepairedBy::kPerson), deps_.wall.now(), at_once, 1)
-          .after;
-  VC_TRY(Plan plan, plan_seen(*desired_, retired, RepairedBy::kPerson));
-  EffectForecast effect = deps_.forecasts.forecast(
-      {plan, *desired_, retired, inputs, moves_at_once}, LookFurther::kYes);
-  return Preview{std::move(plan), std::move(effect)};
+  return preview_after(RetireInstance{instance}, snapshot_with_drift(RepairedBy::kPerson),
+                       *desired_, RepairedBy::kPerson, moves_at_once);
+}
+
+Result<std::vector<ReconcileLoop::Preview>> ReconcileLoop::preview_of_upgrade(
+    const SetPrograms& first) const {
+  const DesiredState desired = held_back(*desired_, deps_.recorded.snapshot(), rollout_.held());
+  std::vector<Preview> out;
+  VC_TRY(Preview canary, preview_after(first, snapshot_with_drift(RepairedBy::kDaemon), desired,
+                                       RepairedBy::kDaemon, kActionsInFlight));
+  out.push_back(std::move(canary));
+  if (const Snapshot& after = out.front().after; after.programs.upgrade) {
+    const SetPrograms next = advance_upgrade(after, deps_.wall.now());
+    VC_TRY(Preview batch,
+           preview_after(next, after, desired, RepairedBy::kDaemon, kActionsInFlight));
+    out.push_back(std::move(batch));
+  }
+  return out;
 }
 
 Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
@@ -220,6 +248,10 @@ Status ReconcileLoop::apply(ApplyRequest request, ApplyListener listener) {
   if (request.plan_id && *request.plan_id != plan.id) {
     return Error(ErrorCode::kConflict,
                  "cannot apply this plan: the platform has changed since it was made; plan again");
+  }
+  if (request.agreement) {
+    VC_TRY(check_agreement(plan, severe_acts(seen.platform, request.desired.platform),
+                           *request.agreement));
   }
   executor_busy_ = true;
   shown_drift_ = std::move(seen.observed.drift);

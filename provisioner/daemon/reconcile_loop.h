@@ -31,6 +31,7 @@
 #include "provisioner/instances/listeners.h"
 #include "provisioner/model/desired_state.h"
 #include "provisioner/plan/planner.h"
+#include "provisioner/plan/protection.h"
 
 namespace voicectl {
 
@@ -109,10 +110,15 @@ class ReconcileLoop {
   struct Preview {
     Plan plan;
     EffectForecast forecast;
+    /// What it leaves.
+    Snapshot after;
   };
   /// What an apply would do once `instance` is recorded as one to be replaced. Changes nothing.
   /// REQUIRES: something is desired.
   Result<Preview> preview_of_replacing(const InstanceId& instance, std::size_t moves_at_once) const;
+  /// What an upgrade that begins with `first` would do by itself: its canary, then the first of its
+  /// batches, or, where there is none, its end. Changes nothing. REQUIRES: something is desired.
+  Result<std::vector<Preview>> preview_of_upgrade(const SetPrograms& first) const;
 
   struct ApplyRequest {
     DesiredState desired;
@@ -132,11 +138,14 @@ class ReconcileLoop {
     std::optional<RolloutSpec> rollout{};
     /// How owners of fields change with `desired`.
     FieldOwnersChange owners{};
+    /// What of it whoever asks has agreed to; absent: to all.
+    std::optional<Agreement> agreement{};
   };
   using ApplyListener = voicectl::ApplyListener;
   /// Accepts `desired` and carries out its plan.
-  /// ERRORS: kConflict if another apply runs or the plan is not the one that was shown. After
-  /// success `on_finished` runs once; failures of steps are told there.
+  /// ERRORS: kConflict if another apply runs or the plan is not the one that was shown;
+  /// kPermissionDenied for what is protected or not agreed to. After success `on_finished` runs
+  /// once; failures of steps are told there.
   Status apply(ApplyRequest request, ApplyListener listener);
 
   /// Carries out a plan that was made without changing what is desired, such as one of
@@ -227,6 +236,12 @@ class ReconcileLoop {
   Result<Plan> plan_batch() const;
   Result<Plan> plan_unchecked(const DesiredState& desired, RepairedBy who) const;
   Result<Plan> plan_seen(const DesiredState& desired, const Snapshot& seen, RepairedBy who) const;
+  /// What would be done for `desired` once `noted` is on record.
+  Result<Preview> preview_after(const Action& noted,
+                                const Snapshot& seen,
+                                const DesiredState& desired,
+                                RepairedBy who,
+                                std::size_t moves_at_once) const;
   void run_hooks_before(ApplyRequest request, Revision note, Plan plan, ApplyListener listener);
   /// Runs the hooks behind it before `listener` is told of its end.
   ApplyListener hooking(const ApplyRequest& request, const Plan& plan, ApplyListener listener);

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/units.h"
 #include "provisioner/apply/program_store.h"
 #include "provisioner/daemon/event_log.h"
 #include "provisioner/daemon/http_probe.h"
 #include "provisioner/daemon/probe_round.h"
 #include "provisioner/daemon/reconcile_loop.h"
+#include "provisioner/plan/effect_forecast.h"
 #include "provisioner/plan/upgrade_plan.h"
 
 namespace voicectl {
@@ -32,6 +34,19 @@ struct UpgradeRequest {
   UpgradeWish wish;
 };
 
+/// How an upgrade is expected to go, if nothing turns it back.
+struct UpgradeCourse {
+  /// The canary and the batches behind it.
+  std::size_t waves = 0;
+  /// Of a tenant that moves.
+  Estimate pause;
+  /// Of all waves, with the canary's watch: those behind the first batch take as long as it.
+  Estimate duration;
+  /// Of all instances; absent: not known.
+  std::optional<Bytes> memory_before{};
+  std::optional<Bytes> memory_peak{};
+};
+
 /// What an upgrade would do.
 struct UpgradeForecast {
   ProgramRecord from;
@@ -43,6 +58,8 @@ struct UpgradeForecast {
   /// Of them those that would be told to come again.
   std::uint64_t drops = 0;
   bool is_understood = true;
+  /// Absent: no instance has to be replaced, or it was not asked for.
+  std::optional<UpgradeCourse> course{};
 };
 
 /// Takes all instances from one program to another: canary, watch, batches; and back if the new one
@@ -115,6 +132,9 @@ class UpgradeDriver {
   void take_target(const UpgradeRequest& request, Completion<ProgramRecord> done);
   void count_websockets(std::function<void()> done);
   Result<UpgradeForecast> forecast_of(const UpgradeRequest& request, const ProgramRecord& target);
+  Result<UpgradeForecast> forecast_with_course(const UpgradeRequest& request,
+                                               const ProgramRecord& target);
+  Result<UpgradeCourse> course_of(const SetPrograms& first) const;
   Result<SetPrograms> first_action(const UpgradeRequest& request, const ProgramRecord& target);
 
   const std::optional<UpgradeRecord>& under_way() const;

@@ -137,6 +137,48 @@ Result<UpgradeForecast> UpgradeDriver::forecast_of(const UpgradeRequest& request
   return out;
 }
 
+Result<UpgradeForecast> UpgradeDriver::forecast_with_course(const UpgradeRequest& request,
+                                                            const ProgramRecord& target) {
+  VC_TRY(UpgradeForecast out, forecast_of(request, target));
+  if (!out.instances.empty() && deps_.loop.desired()) {
+    VC_TRY(const SetPrograms first, first_action(request, target));
+    VC_TRY(out.course, course_of(first));
+  }
+  return out;
+}
+
+Result<UpgradeCourse> UpgradeDriver::course_of(const SetPrograms& first) const {
+  VC_TRY(const std::vector<ReconcileLoop::Preview> previews, deps_.loop.preview_of_upgrade(first));
+  const UpgradeRecord& upgrade = *first.programs.upgrade;
+  const Snapshot& proven = previews.front().after;
+  const std::size_t left = instances_to_upgrade(proven, upgrade.target).size();
+  const std::size_t batches = (left + upgrade.batch - 1) / upgrade.batch;
+  UpgradeCourse out;
+  out.waves = 1 + batches;
+  out.duration.samples = kKeptTimes;
+  for (const ReconcileLoop::Preview& preview : previews) {
+    const bool is_canary = &preview == &previews.front();
+    // Behind the last one the old instances still have to stop.
+    const auto times = static_cast<std::int64_t>(is_canary ? 1 : std::max<std::size_t>(1, batches));
+    const Estimate& one = preview.forecast.duration;
+    out.duration.typical += one.typical * times;
+    out.duration.at_most += one.at_most * times;
+    out.duration.samples = std::min(out.duration.samples, one.samples);
+  }
+  out.duration.typical += upgrade.watch;
+  out.duration.at_most += upgrade.watch;
+  const EffectForecast& canary = previews.front().forecast;
+  out.pause = canary.pause;
+  out.memory_before = canary.memory_before;
+  if (canary.memory_before && canary.memory_peak) {
+    // The canary's old instance stops while those of the next batch start.
+    const std::uint64_t each = canary.memory_peak->count - canary.memory_before->count;
+    const std::size_t most = 1 + std::min<std::size_t>(left, upgrade.batch);
+    out.memory_peak = Bytes{canary.memory_before->count + each * most};
+  }
+  return out;
+}
+
 void UpgradeDriver::forecast(UpgradeRequest request, Completion<UpgradeForecast> done) {
   take_target(request, [this, request, done](const Result<ProgramRecord>& target) {
     if (target.has_error()) {
@@ -144,7 +186,7 @@ void UpgradeDriver::forecast(UpgradeRequest request, Completion<UpgradeForecast>
       return;
     }
     count_websockets(
-        [this, request, done, target = *target] { done(forecast_of(request, target)); });
+        [this, request, done, target = *target] { done(forecast_with_course(request, target)); });
   });
 }
 
@@ -169,6 +211,21 @@ Json UpgradeDriver::status() const {
       {"last", programs.last ? describe_outcome(*programs.last) : Json()}};
 }
 
+namespace {
+
+Json render_course(const UpgradeCourse& course) {
+  const auto bytes = [](const std::optional<Bytes>& size) {
+    return size ? Json(size->count) : Json();
+  };
+  return {{"waves", course.waves},
+          {"pause", estimate_json(course.pause)},
+          {"duration", estimate_json(course.duration)},
+          {"memory_bytes",
+           {{"before", bytes(course.memory_before)}, {"peak", bytes(course.memory_peak)}}}};
+}
+
+}  // namespace
+
 Json render_forecast(const UpgradeForecast& forecast) {
   Json instances = Json::array();
   for (const InstanceId& instance : forecast.instances) {
@@ -181,7 +238,8 @@ Json render_forecast(const UpgradeForecast& forecast) {
           {"tenants", forecast.tenants},
           {"websockets", forecast.websockets},
           {"drops", forecast.drops},
-          {"hands_over", forecast.is_understood}};
+          {"hands_over", forecast.is_understood},
+          {"course", forecast.course ? render_course(*forecast.course) : Json()}};
 }
 
 }  // namespace voicectl

@@ -70,6 +70,8 @@ struct Estimate {
   /// Measured cases that it is made from; 0: it is assumed.
   std::size_t samples = 0;
 };
+/// {"typical_us","at_most_us","measured"}.
+Json estimate_json(const Estimate& estimate);
 /// As a forecast's times are kept and told.
 inline std::int64_t microseconds_of(Duration length) {
   return std::chrono::duration_cast<std::chrono::microseconds>(length).count();

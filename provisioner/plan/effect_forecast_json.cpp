@@ -19,12 +19,6 @@ Json optional_json(const std::optional<Bytes>& size) {
   return size ? Json(size->count) : Json();
 }
 
-Json estimate_json(const Estimate& estimate) {
-  return {{"typical_us", microseconds_of(estimate.typical)},
-          {"at_most_us", microseconds_of(estimate.at_most)},
-          {"measured", estimate.samples}};
-}
-
 Json processes_json(const EffectForecast& forecast) {
   Json out = Json::array();
   for (const ProcessForecast& process : forecast.processes) {
@@ -84,6 +78,12 @@ std::int64_t seconds_of(Duration length) {
 }
 
 }  // namespace
+
+Json estimate_json(const Estimate& estimate) {
+  return {{"typical_us", microseconds_of(estimate.typical)},
+          {"at_most_us", microseconds_of(estimate.at_most)},
+          {"measured", estimate.samples}};
+}
 
 Json forecast_json(const EffectForecast& forecast) {
   Json counts = Json::object();

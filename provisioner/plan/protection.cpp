@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 namespace voicectl {
 namespace {
 
@@ -84,6 +86,28 @@ std::vector<SevereAct> severe_acts(const std::optional<PlatformSpec>& before,
                    before->domain});
   }
   return out;
+}
+
+Status check_agreement(const Plan& plan,
+                       const std::vector<SevereAct>& severe,
+                       const Agreement& agreement) {
+  if (plan.empty()) {
+    return ok_status();
+  }
+  for (const SevereAct& act : severe) {
+    const auto& words = agreement.words;
+    if (std::find(words.begin(), words.end(), act.confirmation) == words.end()) {
+      return Error(ErrorCode::kPermissionDenied,
+                   fmt::format("cannot apply this plan without being told so: {} Confirm with '{}'",
+                               act.what, act.confirmation));
+    }
+  }
+  if (const std::size_t deleted = plan.summary.tenants_deleted; deleted > agreement.deletions) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("cannot delete {} tenant{} without being told so: {} may be deleted",
+                             deleted, deleted == 1 ? "" : "s", agreement.deletions));
+  }
+  return ok_status();
 }
 
 }  // namespace voicectl

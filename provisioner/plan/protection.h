@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "provisioner/model/desired_state.h"
+#include "provisioner/plan/action.h"
 
 namespace voicectl {
 
@@ -28,5 +30,19 @@ struct SevereAct {
 /// Deletions are counted by the plan.
 std::vector<SevereAct> severe_acts(const std::optional<PlatformSpec>& before,
                                    const PlatformSpec& wanted);
+
+/// What whoever asks for an apply has agreed to, beyond the plan.
+struct Agreement {
+  /// Most tenants that it may delete.
+  std::size_t deletions = 0;
+  /// Confirmations of severe acts.
+  std::vector<std::string> words{};
+};
+
+/// Whether `plan`, with the severe acts that go with it, is agreed to. A plan without a step is.
+/// ERRORS: kPermissionDenied, saying what is missing.
+Status check_agreement(const Plan& plan,
+                       const std::vector<SevereAct>& severe,
+                       const Agreement& agreement);
 
 }  // namespace voicectl

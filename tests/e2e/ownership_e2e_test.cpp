@@ -180,5 +180,29 @@ TEST_F(OwnershipE2e, ACanaryThatIsDeletedKeepsNobodyFromAnything) {
   EXPECT_THAT(unmended.err, HasSubstr("found the canary 'soup-kitchen'"));
 }
 
+TEST_F(OwnershipE2e, TheDaemonItselfDeletesNoMoreThanItWasTold) {
+  platform.up();
+  ASSERT_EQ(platform.voicectl({"apply", "-f", file_with(""), "--yes"}).code, 0);
+  const std::string saved = platform.path("p.json");
+  ASSERT_EQ(platform.voicectl({"plan", "-f", platform.write_file(), "--out", saved}).code, 0);
+  // As a program asks that is not voicectl, or one of an older version.
+  std::ifstream file(saved);
+  json request = {{"document", json::parse(file)["document"]}, {"who", "a job"}};
+
+  const std::string untold = platform.post("/v1/apply", request);
+  request["allow_delete"] = -1;
+  const std::string nonsense = platform.post("/v1/apply", request);
+  EXPECT_EQ(platform.voicectl({"tenant", "show", "soup-kitchen"}).code, 0);
+  request["allow_delete"] = 1;
+  const std::string told = platform.post("/v1/apply", request);
+
+  EXPECT_THAT(untold, AllOf(HasSubstr("HTTP/1.1 403"),
+                            HasSubstr("cannot delete 1 tenant without being told so")));
+  EXPECT_THAT(nonsense, HasSubstr("HTTP/1.1 400"));
+  EXPECT_THAT(told, HasSubstr("HTTP/1.1 200"));
+  EXPECT_EQ(platform.voicectl({"tenant", "show", "soup-kitchen"}).code, 3);
+  EXPECT_TRUE(platform.voicectl_json({"lock", "show"})["lock"].is_null());
+}
+
 }  // namespace
 }  // namespace voicectl::e2e

@@ -147,6 +147,7 @@ TEST_F(ApplyTest, DeletingNeedsMoreThanAYes) {
   EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
 
   EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes", "--allow-delete=2"}), ExitCode::kOk);
+  EXPECT_EQ(daemon_.body_of("POST /v1/apply")["allow_delete"], 2);
 }
 
 TEST_F(ApplyTest, DeletingIsTypedOutOnATerminal) {
@@ -158,6 +159,7 @@ TEST_F(ApplyTest, DeletingIsTypedOutOnATerminal) {
 
   answer_at_terminal("delete");
   EXPECT_EQ(run({"apply", "-f", "platform.yaml"}), ExitCode::kOk);
+  EXPECT_EQ(daemon_.body_of("POST /v1/apply")["allow_delete"], 1);
 }
 
 TEST_F(ApplyTest, WhatAllCustomersWouldFeelNeedsItsWord) {
@@ -172,6 +174,7 @@ TEST_F(ApplyTest, WhatAllCustomersWouldFeelNeedsItsWord) {
   EXPECT_FALSE(daemon_.was_asked("POST /v1/apply"));
 
   EXPECT_EQ(run({"apply", "-f", "platform.yaml", "--yes", "--confirm=old.example"}), ExitCode::kOk);
+  EXPECT_EQ(daemon_.body_of("POST /v1/apply")["confirm"], Json::array({"old.example"}));
 }
 
 TEST_F(ApplyTest, AnEmptyPlanIsAcceptedWithoutAQuestion) {
@@ -182,7 +185,7 @@ TEST_F(ApplyTest, AnEmptyPlanIsAcceptedWithoutAQuestion) {
   EXPECT_EQ(run({"apply", "-f", "platform.yaml"}), ExitCode::kOk);
 
   EXPECT_EQ(out(), "Nothing to do: the platform is as it should be.\n");
-  EXPECT_TRUE(daemon_.was_asked("POST /v1/apply"));
+  EXPECT_FALSE(daemon_.body_of("POST /v1/apply").contains("allow_delete"));
 }
 
 TEST_F(ApplyTest, WhatFailedIsShownWithTheRemedy) {

@@ -6,6 +6,7 @@
 namespace voicectl {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -57,6 +58,34 @@ TEST_F(UpgradeCommandsTest, ShowsWhatWouldBeDoneAndDoesItWhenAgreedTo) {
   EXPECT_FALSE(begun.contains("dry_run"));
   EXPECT_EQ(begun["watch_s"], 60);
   EXPECT_EQ(begun["batch"], 2);
+}
+
+TEST_F(UpgradeCommandsTest, SaysHowItIsExpectedToGo) {
+  Json said = forecast();
+  said["course"] = {
+      {"waves", 2},
+      {"pause", {{"typical_us", 3'000}, {"at_most_us", 9'000}, {"measured", 5}}},
+      {"duration", {{"typical_us", 11'500'000}, {"at_most_us", 14'000'000}, {"measured", 0}}},
+      {"memory_bytes", {{"before", 20U << 20}, {"peak", 40U << 20}}}};
+  serve_upgrade(said);
+
+  EXPECT_EQ(run({"upgrade", "--dry-run"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), HasSubstr("pause    about 3ms, at most 9ms\n"));
+  EXPECT_THAT(out(), HasSubstr("memory   20.0 MiB now, 40.0 MiB at most\n"));
+  EXPECT_THAT(out(), HasSubstr("takes    about 11.5s, at most 14s (partly assumed); 10s of it the "
+                               "canary is watched\n"));
+  EXPECT_THAT(out(), HasSubstr("undo     'voicectl upgrade abort' turns it back"));
+}
+
+TEST_F(UpgradeCommandsTest, WhatIsNotExpectedIsNotTold) {
+  Json said = forecast();
+  said["course"] = nullptr;
+  serve_upgrade(said);
+
+  EXPECT_EQ(run({"upgrade", "--dry-run"}), ExitCode::kOk);
+
+  EXPECT_THAT(out(), AllOf(Not(HasSubstr("pause")), Not(HasSubstr("takes"))));
 }
 
 TEST_F(UpgradeCommandsTest, ItIsForecastAndBegunUnderTheLock) {

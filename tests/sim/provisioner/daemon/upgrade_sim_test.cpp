@@ -15,6 +15,7 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -61,6 +62,13 @@ class UpgradeSim : public DaemonWorld {
     const auto out = begin(request);
     machine.sim.advance(300s);
     return *out;
+  }
+  Result<UpgradeForecast> forecast(const UpgradeRequest& request) {
+    std::optional<Result<UpgradeForecast>> out;
+    daemon().daemon->upgrade().forecast(request,
+                                        [&](const Result<UpgradeForecast>& made) { out = made; });
+    machine.sim.advance(10s);
+    return out.value_or(Error(ErrorCode::kTimeout, "no forecast came"));
   }
   const Programs& programs() { return daemon().daemon->recorded().snapshot().programs; }
   /// Programs that instances run.
@@ -110,6 +118,51 @@ TEST_F(UpgradeSim, TheProgramBeforeTheLastIsForgotten) {
   EXPECT_THAT(copies(), Not(Contains(fingerprint_of_program("1.0 layout-1"))));
 }
 
+TEST_F(UpgradeSim, AForecastSaysHowItGoesAndChangesNothing) {
+  apply(three_and_one());
+  const Snapshot before = daemon().daemon->recorded().snapshot();
+  UpgradeRequest request = to_next();
+  request.wish.watch = 30s;
+
+  const Result<UpgradeForecast> one_by_one = forecast(request);
+  request.wish.batch = 10;
+  const Result<UpgradeForecast> at_once = forecast(request);
+
+  ASSERT_THAT(one_by_one, IsOk());
+  ASSERT_TRUE(one_by_one->course.has_value());
+  const UpgradeCourse& course = *one_by_one->course;
+  EXPECT_EQ(course.waves, before.instances.size());
+  EXPECT_THAT(one_by_one->instances, SizeIs(before.instances.size()));
+  EXPECT_GT(course.duration.typical, 30s);
+  EXPECT_LE(course.duration.typical, course.duration.at_most);
+  ASSERT_THAT(at_once, IsOk());
+  EXPECT_EQ(at_once->course.value().waves, 2U);
+  EXPECT_LT(at_once->course->duration.typical, course.duration.typical);
+  EXPECT_EQ(daemon().daemon->recorded().snapshot().generation, before.generation);
+  EXPECT_FALSE(programs().upgrade);
+
+  request.wish.batch = 1;
+  const MonoTime began = machine.sim.now();
+  const auto done = begin(request);
+  while (!done->is_finished && machine.sim.now() - began < 300s) {
+    machine.sim.advance(100ms);
+  }
+
+  ASSERT_TRUE(done->is_finished);
+  EXPECT_LE(machine.sim.now() - began, course.duration.at_most);
+}
+
+TEST_F(UpgradeSim, AForecastOfWhatRunsAlreadySaysNothingOfHowItGoes) {
+  apply(three_and_one());
+  upgrade();
+
+  const Result<UpgradeForecast> again = forecast(to_next());
+
+  ASSERT_THAT(again, IsOk());
+  EXPECT_THAT(again->instances, IsEmpty());
+  EXPECT_FALSE(again->course.has_value());
+}
+
 TEST_F(UpgradeSim, AForecastCountsTheWebSocketsOfEveryPageAndBelievesNobodyOfOthersTenants) {
   DesiredState desired = three_and_one();
   desired.platform.pool_size = 1;
@@ -129,15 +182,11 @@ TEST_F(UpgradeSim, AForecastCountsTheWebSocketsOfEveryPageAndBelievesNobodyOfOth
                ? std::optional(Result<std::string>(page->second))
                : std::nullopt;
   };
-  std::optional<Result<UpgradeForecast>> forecast;
 
-  daemon().daemon->upgrade().forecast(
-      to_next(), [&](const Result<UpgradeForecast>& made) { forecast = made; });
-  machine.sim.advance(10s);
+  const Result<UpgradeForecast> made = forecast(to_next());
 
-  ASSERT_TRUE(forecast.has_value());
-  ASSERT_THAT(*forecast, IsOk());
-  EXPECT_EQ((*forecast)->websockets, 22U);
+  ASSERT_THAT(made, IsOk());
+  EXPECT_EQ(made->websockets, 22U);
 }
 
 TEST_F(UpgradeSim, AProgramThatDoesNotRunIsRefusedAndLeavesNothing) {

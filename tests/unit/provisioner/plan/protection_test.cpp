@@ -95,5 +95,37 @@ TEST(ProtectionTest, AnotherServerIsAnotherStoreAndAnotherPasswordIsNot) {
   EXPECT_THAT(acts[0].what, HasSubstr("redis://10.0.0.1 -> redis://10.0.0.2"));
 }
 
+Plan a_plan(std::size_t deleted) {
+  Plan out;
+  out.steps.resize(1);
+  out.summary.tenants_deleted = deleted;
+  return out;
+}
+
+TEST(ProtectionTest, NoMoreTenantsAreDeletedThanWereAgreedTo) {
+  EXPECT_THAT(check_agreement(a_plan(0), {}, {}), IsOk());
+  EXPECT_THAT(check_agreement(a_plan(2), {}, {.deletions = 2}), IsOk());
+
+  const Status told = check_agreement(a_plan(2), {}, {.deletions = 1});
+
+  ASSERT_THAT(told, FailsWith(ErrorCode::kPermissionDenied));
+  EXPECT_THAT(told.error().text(),
+              HasSubstr("cannot delete 2 tenants without being told so: 1 may be deleted"));
+}
+
+TEST(ProtectionTest, WhatIsSevereNeedsEachOfItsWords) {
+  const std::vector<SevereAct> acts = {{"This is one.", "one"}, {"This is two.", "two"}};
+
+  const Status told = check_agreement(a_plan(0), acts, {.words = {"one", "three"}});
+
+  ASSERT_THAT(told, FailsWith(ErrorCode::kPermissionDenied));
+  EXPECT_THAT(told.error().text(), HasSubstr("This is two. Confirm with 'two'"));
+  EXPECT_THAT(check_agreement(a_plan(0), acts, {.words = {"two", "one"}}), IsOk());
+}
+
+TEST(ProtectionTest, APlanWithoutAStepNeedsNoAgreement) {
+  EXPECT_THAT(check_agreement(Plan{}, {{"This is one.", "one"}}, {}), IsOk());
+}
+
 }  // namespace
 }  // namespace voicectl
