@@ -80,7 +80,8 @@
 ///                         {"from","to","canary",
 ///                         "instances":[...],"tenants","websockets","drops","hands_over",
 ///                         "course":{"waves","pause","duration","memory_bytes":{"before","peak"}}
-///                         |null}; times as in docs/reference/forecast.schema.json
+///                         |null}; its sizes may be null, times are as in
+///                         docs/reference/forecast.schema.json
 ///   POST   /v1/upgrade/abort  {"who"} -> as GET, once it is recorded that it turns back
 ///   GET    /v1/desired    {"generation","revision","document"}: desired state as last accepted,
 ///   one

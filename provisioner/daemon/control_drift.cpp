@@ -50,7 +50,7 @@ void ControlServer::show_drift(const Call& call) {
 }
 
 Result<Json> ControlServer::about_finding(const Call& call) {
-  VC_TRY(Json body, parse_json(call.request.body));
+  VC_TRY(Json body, parse_body(call.request.body));
   VC_TRY(require_string(body, "name"));
   VC_TRY(check_words(body));
   return body;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
+#include "provisioner/daemon/query.h"
 
 namespace voicectl {
 namespace {
@@ -39,23 +40,15 @@ Result<std::optional<std::chrono::seconds>> seconds_of(const Json& body, std::st
   return std::optional(std::chrono::seconds(integer_or(body, member, -1)));
 }
 
-Result<Json> object_of(const HttpRequest& request) {
-  VC_TRY(Json body, parse_json(request.body, kKeyRequestBudget));
-  if (!body.is_object()) {
-    return Error(ErrorCode::kInvalidArgument, "cannot make a key: no object given");
-  }
-  return body;
-}
-
 Result<ApiKeyWish> wish_of(const HttpRequest& request) {
-  VC_TRY(const Json body, object_of(request));
+  VC_TRY(const Json body, parse_body(request.body, kKeyRequestBudget));
   ApiKeyWish wish{string_or(body, "scope", "")};
   VC_TRY(wish.lifetime, seconds_of(body, "expires_in"));
   return wish;
 }
 
 Result<std::chrono::seconds> overlap_of(const HttpRequest& request) {
-  VC_TRY(const Json body, object_of(request));
+  VC_TRY(const Json body, parse_body(request.body, kKeyRequestBudget));
   VC_TRY(const std::optional<std::chrono::seconds> overlap, seconds_of(body, "overlap"));
   if (!overlap) {
     return Error(ErrorCode::kInvalidArgument, "cannot rotate this: 'overlap' is missing");

@@ -34,7 +34,7 @@ bool is_word(std::string_view text, std::size_t most) {
 }
 
 Result<LockWish> wish_in(const HttpRequest& request) {
-  VC_TRY(const Json body, parse_json(request.body));
+  VC_TRY(const Json body, parse_body(request.body));
   VC_TRY(std::string holder, require_string(body, "holder"));
   std::string purpose = string_or(body, "purpose", "");
   if (holder.empty() || !is_word(holder, kLongestHolder) || !is_word(purpose, kLongestPurpose)) {
@@ -46,7 +46,7 @@ Result<LockWish> wish_in(const HttpRequest& request) {
 }
 
 Duration patience_in(const HttpRequest& request) {
-  const Result<Json> body = parse_json(request.body);
+  const Result<Json> body = parse_body(request.body);
   return std::chrono::seconds(std::clamp<std::int64_t>(
       body.has_error() ? 0 : integer_or(*body, "wait_s", 0), 0, kLongestWait));
 }
@@ -108,7 +108,7 @@ void ControlServer::release_lock(const Call& call) {
 }
 
 void ControlServer::steal_lock(const Call& call) {
-  const Result<Json> body = parse_json(call.request.body);
+  const Result<Json> body = parse_body(call.request.body);
   const Result<std::string> holder =
       body.has_error() ? Result<std::string>(body.error()) : require_string(*body, "holder");
   if (holder.has_error()) {

@@ -117,7 +117,7 @@ void ControlServer::show_or_run(
     const Call& call,
     const std::string& note,
     const std::function<Result<std::vector<PoolMove>>(const Snapshot&, const Json&)>& choose) {
-  const Result<Json> body = parse_json(call.request.body);
+  const Result<Json> body = parse_body(call.request.body);
   if (body.has_error()) {
     refuse(call, body.error());
     return;

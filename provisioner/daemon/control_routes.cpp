@@ -56,18 +56,20 @@ Error said_with(const std::string& what_holds, const Error& why) {
 /// What the request says was agreed to. ERRORS: kInvalidArgument.
 Result<Agreement> agreement_in(const Json& body) {
   Agreement out;
-  const std::int64_t deletions = integer_or(body, "allow_delete", 0);
-  const Json words = body.value("confirm", Json::array());
-  const bool are_words =
-      words.is_array() &&
-      std::all_of(words.begin(), words.end(), [](const Json& word) { return word.is_string(); });
-  if (deletions < 0 || !are_words) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot take what was agreed to: 'allow_delete' is a number of tenants and "
-                 "'confirm' a list of words");
+  if (const auto most = body.find("allow_delete"); most != body.end() && !most->is_null()) {
+    if (!most->is_number_unsigned()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "cannot take 'allow_delete': a number of tenants is needed");
+    }
+    out.deletions = most->get<std::size_t>();
   }
-  out.deletions = static_cast<std::size_t>(deletions);
-  out.words = words.get<std::vector<std::string>>();
+  if (const auto words = body.find("confirm"); words != body.end() && !words->is_null()) {
+    const auto is_word = [](const Json& word) { return word.is_string(); };
+    if (!words->is_array() || !std::all_of(words->begin(), words->end(), is_word)) {
+      return Error(ErrorCode::kInvalidArgument, "cannot take 'confirm': a list of words is needed");
+    }
+    out.words = words->get<std::vector<std::string>>();
+  }
   return out;
 }
 
@@ -119,7 +121,7 @@ void ControlServer::show_tenant(const Call& call) {
 
 void ControlServer::make_plan(const Call& call) {
   const DriftWatch::Ahead ahead = deps_.drift.look_ahead();
-  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
+  const Result<Json> body = parse_body(call.request.body, kRequestBudget);
   const Result<OwnedState> wanted =
       body.has_error() ? Result<OwnedState>(body.error()) : wanted_state(*body);
   const Result<std::string> plan =
@@ -177,30 +179,38 @@ Result<std::string> ControlServer::forecast_json_of(const Plan& plan,
   return render_plan_json(plan, forecast);
 }
 
+/// What somebody wants to be applied.
+struct ControlServer::ApplyWish {
+  Json body;
+  OwnedState wanted;
+  Agreement agreement;
+};
+
+Result<ControlServer::ApplyWish> ControlServer::apply_wish_in(const Call& call) {
+  VC_TRY(Json body, parse_body(call.request.body, kRequestBudget));
+  VC_TRY(OwnedState wanted, wanted_state(body));
+  VC_TRY(check_words(body));
+  if (!flag_in(body, "force_conflicts")) {
+    VC_TRY(check_conflicts(wanted.report));
+  }
+  VC_TRY(Agreement agreement, agreement_in(body));
+  return ApplyWish{std::move(body), std::move(wanted), std::move(agreement)};
+}
+
 void ControlServer::apply(const Call& call) {
-  const Result<Json> body = parse_json(call.request.body, kRequestBudget);
-  Result<OwnedState> wanted =
-      body.has_error() ? Result<OwnedState>(body.error()) : wanted_state(*body);
-  Status told = body.has_error() ? ok_status() : check_words(*body);
-  if (wanted.has_value() && told.has_value() && !flag_in(*body, "force_conflicts")) {
-    told = check_conflicts(wanted->report);
-  }
-  const Result<Agreement> agreement =
-      body.has_error() ? Result<Agreement>(body.error()) : agreement_in(*body);
-  if (told.has_value() && agreement.has_error()) {
-    told = agreement.error();
-  }
-  if (wanted.has_error() || told.has_error()) {
-    refuse(call, wanted.has_error() ? wanted.error() : told.error());
+  Result<ApplyWish> wish = apply_wish_in(call);
+  if (wish.has_error()) {
+    refuse(call, wish.error());
     return;
   }
-  const std::string why = string_or(*body, "why", "");
-  const Result<LockedRun> run = begin_run(*body, why.empty() ? "apply" : why);
+  const std::string why = string_or(wish->body, "why", "");
+  const Result<LockedRun> run = begin_run(wish->body, why.empty() ? "apply" : why);
   if (run.has_error()) {
     refuse(call, run.error());
     return;
   }
-  stream_apply(call, *run, std::move(*wanted), *body, {.agreement = *agreement});
+  stream_apply(call, *run, std::move(wish->wanted), wish->body,
+               {.agreement = std::move(wish->agreement)});
 }
 
 Result<OwnedState> ControlServer::wanted_state(const Json& body) {
@@ -234,7 +244,7 @@ struct ControlServer::Replacement {
 };
 
 Result<ControlServer::Replacement> ControlServer::replacement_in(const Call& call) const {
-  VC_TRY(const Json body, parse_json(call.request.body, kRequestBudget));
+  VC_TRY(const Json body, parse_body(call.request.body, kRequestBudget));
   VC_TRY(const InstanceId instance, InstanceId::parse(call.captures[0]));
   const std::int64_t parallel =
       integer_or(body, "parallel", static_cast<std::int64_t>(kActionsInFlight));

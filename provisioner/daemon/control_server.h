@@ -122,13 +122,15 @@ class ControlServer {
   void show_desired(const Call& call);
   void make_plan(const Call& call);
   void apply(const Call& call);
+  struct ApplyWish;
+  Result<ApplyWish> apply_wish_in(const Call& call);
   void stop(const Call& call);
   void restart_instance(const Call& call);
   void preview_restart(const Call& call);
   /// An instance that is to be replaced, and how.
   struct Replacement;
   Result<Replacement> replacement_in(const Call& call) const;
-  /// `if_refused` says what has been done all the same.
+  /// How an apply is carried out that somebody listens to.
   struct Streamed {
     /// What holds although the apply was refused.
     std::string if_refused{};

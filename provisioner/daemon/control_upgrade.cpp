@@ -16,7 +16,7 @@ constexpr std::int64_t kMostAtOnce = 1000;
 constexpr std::size_t kLongestWho = 200;
 
 Result<UpgradeRequest> parse_request(const std::string& text) {
-  VC_TRY(const Json body, parse_json(text));
+  VC_TRY(const Json body, parse_body(text));
   UpgradeRequest out;
   out.runtime = string_or(body, "runtime", "");
   out.is_rollback = flag_in(body, "rollback");
@@ -51,7 +51,7 @@ void ControlServer::begin_upgrade(const Call& call) {
     refuse(call, request.error());
     return;
   }
-  const Result<Json> body = parse_json(call.request.body);
+  const Result<Json> body = parse_body(call.request.body);
   if (flag_in(*body, "dry_run")) {
     deps_.upgrade.forecast(std::move(*request),
                            [this, call](const Result<UpgradeForecast>& forecast) {
@@ -83,7 +83,7 @@ void ControlServer::begin_upgrade(const Call& call) {
 }
 
 void ControlServer::abort_upgrade(const Call& call) {
-  const Result<Json> body = parse_json(call.request.body);
+  const Result<Json> body = parse_body(call.request.body);
   const std::string who = body.has_error() ? "unknown" : string_or(*body, "who", "unknown");
   deps_.upgrade.abort(one_line(who, kLongestWho), [this, call](const Status& turned) {
     turned.has_error() ? refuse(call, turned.error()) : answer(call, deps_.upgrade.status());

@@ -22,6 +22,14 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
   return is_whole ? std::optional(number) : std::nullopt;
 }
 
+Result<Json> parse_body(std::string_view text, const JsonBudget& budget) {
+  VC_TRY(Json body, parse_json(text, budget));
+  if (!body.is_object()) {
+    return Error(ErrorCode::kInvalidArgument, "cannot take the request: its body is no object");
+  }
+  return body;
+}
+
 bool flag_in(const Json& body, std::string_view key) {
   const auto found = body.find(key);
   return found != body.end() && found->is_boolean() && found->get<bool>();

@@ -17,6 +17,10 @@ std::string query_or(const HttpRequest& request, const std::string& key, std::st
 /// A whole number from 0 on, and nothing else; nullopt for any other text.
 std::optional<std::int64_t> whole_number(std::string_view text);
 
+/// A request's body.
+/// ERRORS: those of parse_json(); kInvalidArgument for anything but an object.
+Result<Json> parse_body(std::string_view text, const JsonBudget& budget = {});
+
 /// Whether a member of a request's body is there and true.
 bool flag_in(const Json& body, std::string_view key);
 

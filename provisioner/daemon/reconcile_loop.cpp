@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -111,9 +112,10 @@ ObservedState ReconcileLoop::observed_in_memory() const {
   return out;
 }
 
-Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired) const {
+Result<PlanInputs> ReconcileLoop::plan_inputs(const DesiredState& desired,
+                                              const Programs& programs) const {
   PlanInputs inputs;
-  inputs.instance_fingerprint = deps_.recorded.snapshot().programs.current;
+  inputs.instance_fingerprint = programs.current;
   const LiveLoad load = deps_.load ? deps_.load() : LiveLoad{};
   for (const auto& [tenant, seen] : load.tenants) {
     if (seen.steady_cpu_milli) {
@@ -159,7 +161,7 @@ Result<Plan> ReconcileLoop::plan_unchecked(const DesiredState& desired, Repaired
 Result<Plan> ReconcileLoop::plan_seen(const DesiredState& desired,
                                       const Snapshot& seen,
                                       RepairedBy who) const {
-  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
+  VC_TRY(const PlanInputs inputs, plan_inputs(desired, seen.programs));
   if (who == RepairedBy::kPerson) {
     VC_TRY(check_adoptions(seen, inputs.edge_fingerprint));
   }
@@ -167,64 +169,83 @@ Result<Plan> ReconcileLoop::plan_seen(const DesiredState& desired,
 }
 
 Result<Plan> ReconcileLoop::plan_to_keep() const {
+  RecordedState::Sight seen = deps_.recorded.lend(observed());
+  seen.observed().drift = drift_of(seen.snapshot(), RepairedBy::kDaemon);
+  return plan_kept(seen.snapshot());
+}
+
+Result<Plan> ReconcileLoop::plan_kept(const Snapshot& seen) const {
   const std::set<TenantId>& held = rollout_.held();
   if (held.empty()) {
-    return plan_unchecked(*desired_, RepairedBy::kDaemon);
+    return plan_seen(*desired_, seen, RepairedBy::kDaemon);
   }
-  const Snapshot& recorded = deps_.recorded.snapshot();
-  VC_TRY(const Plan plan,
-         plan_unchecked(held_back(*desired_, recorded, held), RepairedBy::kDaemon));
-  const std::set<TenantId> not_yet = begun_among(held, recorded);
+  VC_TRY(const Plan plan, plan_seen(held_back(*desired_, seen, held), seen, RepairedBy::kDaemon));
+  const std::set<TenantId> not_yet = begun_among(held, seen);
   return part_of(plan, [&not_yet](const TenantId& tenant) { return !not_yet.contains(tenant); });
 }
 
 Result<EffectForecast> ReconcileLoop::forecast(const Plan& plan,
                                                const DesiredState& desired) const {
-  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
   const Snapshot now = snapshot_with_drift(RepairedBy::kPerson);
+  VC_TRY(const PlanInputs inputs, plan_inputs(desired, now.programs));
   return deps_.forecasts.forecast({plan, desired, now, inputs, kActionsInFlight},
                                   LookFurther::kYes);
 }
 
-Result<ReconcileLoop::Preview> ReconcileLoop::preview_after(const Action& noted,
-                                                            const Snapshot& seen,
-                                                            const DesiredState& desired,
-                                                            RepairedBy who,
-                                                            std::size_t moves_at_once) const {
+Snapshot ReconcileLoop::carried_out(const Plan& plan, const Snapshot& seen) const {
   const auto at_once = [](const Action&) { return Duration::zero(); };
-  const auto carried_out = [&](const Plan& plan, const Snapshot& before) {
-    return simulate_run(plan, before, deps_.wall.now(), at_once, moves_at_once).after;
-  };
+  return simulate_run(plan, seen, deps_.wall.now(), at_once, kActionsInFlight).after;
+}
+
+Snapshot ReconcileLoop::noted(const Action& action, const Snapshot& seen) const {
   Plan noting;
-  noting.steps.push_back(Step{0, noted, "", {}, "preview"});
-  const Snapshot before = carried_out(noting, seen);
-  VC_TRY(const PlanInputs inputs, plan_inputs(desired));
-  VC_TRY(Plan plan, plan_seen(desired, before, who));
-  EffectForecast effect =
-      deps_.forecasts.forecast({plan, desired, before, inputs, moves_at_once}, LookFurther::kYes);
-  Snapshot after = carried_out(plan, before);
-  return Preview{std::move(plan), std::move(effect), std::move(after)};
+  noting.steps.push_back(Step{0, action, "", {}, "preview"});
+  return carried_out(noting, seen);
 }
 
 Result<ReconcileLoop::Preview> ReconcileLoop::preview_of_replacing(
     const InstanceId& instance, std::size_t moves_at_once) const {
-  return preview_after(RetireInstance{instance}, snapshot_with_drift(RepairedBy::kPerson),
-                       *desired_, RepairedBy::kPerson, moves_at_once);
+  const Snapshot retired =
+      noted(RetireInstance{instance}, snapshot_with_drift(RepairedBy::kPerson));
+  VC_TRY(const PlanInputs inputs, plan_inputs(*desired_, retired.programs));
+  VC_TRY(Plan plan, plan_seen(*desired_, retired, RepairedBy::kPerson));
+  EffectForecast effect = deps_.forecasts.forecast(
+      {plan, *desired_, retired, inputs, moves_at_once}, LookFurther::kYes);
+  return Preview{std::move(plan), std::move(effect)};
 }
 
-Result<std::vector<ReconcileLoop::Preview>> ReconcileLoop::preview_of_upgrade(
+Result<ReconcileLoop::UpgradePreview> ReconcileLoop::preview_of_upgrade(
     const SetPrograms& first) const {
-  const DesiredState desired = held_back(*desired_, deps_.recorded.snapshot(), rollout_.held());
-  std::vector<Preview> out;
-  VC_TRY(Preview canary, preview_after(first, snapshot_with_drift(RepairedBy::kDaemon), desired,
-                                       RepairedBy::kDaemon, kActionsInFlight));
-  out.push_back(std::move(canary));
-  if (const Snapshot& after = out.front().after; after.programs.upgrade) {
-    const SetPrograms next = advance_upgrade(after, deps_.wall.now());
-    VC_TRY(Preview batch,
-           preview_after(next, after, desired, RepairedBy::kDaemon, kActionsInFlight));
-    out.push_back(std::move(batch));
+  Snapshot seen = noted(first, snapshot_with_drift(RepairedBy::kDaemon));
+  // Forecasts what is done about `seen`, and goes to where that leads.
+  const auto go_on = [&]() -> Result<EffectForecast> {
+    VC_TRY(const PlanInputs inputs, plan_inputs(*desired_, seen.programs));
+    VC_TRY(const Plan plan, plan_kept(seen));
+    EffectForecast out = deps_.forecasts.forecast({plan, *desired_, seen, inputs, kActionsInFlight},
+                                                  LookFurther::kNo);
+    seen = carried_out(plan, seen);
+    return out;
+  };
+  const auto advance = [&] { seen = noted(advance_upgrade(seen, deps_.wall.now()), seen); };
+  UpgradePreview out;
+  VC_TRY(out.canary, go_on());
+  const std::size_t left = instances_to_upgrade(seen, seen.programs.upgrade->target).size();
+  const std::size_t at_once = seen.programs.upgrade->batch;
+  out.batches = (left + at_once - 1) / at_once;
+  while (out.first_batches.size() < std::min<std::size_t>(out.batches, 2)) {
+    advance();
+    VC_TRY(EffectForecast batch, go_on());
+    out.first_batches.push_back(std::move(batch));
   }
+  if (out.batches > out.first_batches.size()) {
+    // The others side by side: where they lead is the same.
+    seen.programs.upgrade->batch = static_cast<std::uint32_t>(left);
+    advance();
+    VC_TRY(const Plan rest, plan_kept(seen));
+    seen = carried_out(rest, seen);
+  }
+  advance();
+  VC_TRY(out.end, go_on());
   return out;
 }
 

@@ -110,15 +110,23 @@ class ReconcileLoop {
   struct Preview {
     Plan plan;
     EffectForecast forecast;
-    /// What it leaves.
-    Snapshot after;
   };
   /// What an apply would do once `instance` is recorded as one to be replaced. Changes nothing.
   /// REQUIRES: something is desired.
   Result<Preview> preview_of_replacing(const InstanceId& instance, std::size_t moves_at_once) const;
-  /// What an upgrade that begins with `first` would do by itself: its canary, then the first of its
-  /// batches, or, where there is none, its end. Changes nothing. REQUIRES: something is desired.
-  Result<std::vector<Preview>> preview_of_upgrade(const SetPrograms& first) const;
+  /// What an upgrade does by itself, wave after wave.
+  struct UpgradePreview {
+    EffectForecast canary;
+    /// The first two batches behind it, as far as there are so many. The others are as the second:
+    /// in place of an instance that the first one empties nobody may have to start.
+    std::vector<EffectForecast> first_batches;
+    std::size_t batches = 0;
+    /// What is left when all has proven itself.
+    EffectForecast end;
+  };
+  /// Of one that begins with `first`. Changes nothing.
+  /// ERRORS: as plan(). REQUIRES: something is desired, and `first` begins an upgrade.
+  Result<UpgradePreview> preview_of_upgrade(const SetPrograms& first) const;
 
   struct ApplyRequest {
     DesiredState desired;
@@ -228,7 +236,7 @@ class ReconcileLoop {
   Snapshot snapshot_with_drift(RepairedBy who) const;
   /// The snapshot without what stands in files: certificates and keys.
   Snapshot snapshot_in_memory() const;
-  Result<PlanInputs> plan_inputs(const DesiredState& desired) const;
+  Result<PlanInputs> plan_inputs(const DesiredState& desired, const Programs& programs) const;
   /// What is to be done without being asked: whom a rollout holds back stays as it is.
   Result<Plan> plan_to_keep() const;
   /// Of what the rest of a rollout does: what a person has done to the host since its plan was
@@ -236,12 +244,12 @@ class ReconcileLoop {
   Result<Plan> plan_batch() const;
   Result<Plan> plan_unchecked(const DesiredState& desired, RepairedBy who) const;
   Result<Plan> plan_seen(const DesiredState& desired, const Snapshot& seen, RepairedBy who) const;
-  /// What would be done for `desired` once `noted` is on record.
-  Result<Preview> preview_after(const Action& noted,
-                                const Snapshot& seen,
-                                const DesiredState& desired,
-                                RepairedBy who,
-                                std::size_t moves_at_once) const;
+  /// What is to be done without being asked about `seen`.
+  Result<Plan> plan_kept(const Snapshot& seen) const;
+  /// `seen` once `plan` is carried out.
+  Snapshot carried_out(const Plan& plan, const Snapshot& seen) const;
+  /// `seen` once `action` is on record.
+  Snapshot noted(const Action& action, const Snapshot& seen) const;
   void run_hooks_before(ApplyRequest request, Revision note, Plan plan, ApplyListener listener);
   /// Runs the hooks behind it before `listener` is told of its end.
   ApplyListener hooking(const ApplyRequest& request, const Plan& plan, ApplyListener listener);

@@ -62,7 +62,7 @@ void UpgradeDriver::begin(UpgradeRequest request,
 }
 
 void UpgradeDriver::decide(const std::shared_ptr<const Asked>& asked, const ProgramRecord& target) {
-  const Result<UpgradeForecast> forecast = forecast_of(asked->request, target);
+  const Result<UpgradeForecast> forecast = forecast_with_course(asked->request, target);
   if (forecast.has_error()) {
     asked->refused(forecast.error());
     return;

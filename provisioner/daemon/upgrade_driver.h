@@ -58,7 +58,7 @@ struct UpgradeForecast {
   /// Of them those that would be told to come again.
   std::uint64_t drops = 0;
   bool is_understood = true;
-  /// Absent: no instance has to be replaced, or it was not asked for.
+  /// Absent: no instance has to be replaced.
   std::optional<UpgradeCourse> course{};
 };
 
@@ -93,7 +93,8 @@ class UpgradeDriver {
   static constexpr int kTries = 3;
 
   /// Takes the program in and says what an upgrade to it would do.
-  /// ERRORS: those of ProgramStore and begin_upgrade().
+  /// ERRORS: those of ProgramStore and begin_upgrade(); the planner's for one that cannot be
+  /// planned.
   void forecast(UpgradeRequest request, Completion<UpgradeForecast> done);
 
   /// `refused` runs if it does not begin; else the listener hears of it to its end, the first time

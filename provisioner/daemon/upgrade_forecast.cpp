@@ -55,6 +55,30 @@ Json describe_outcome(const UpgradeOutcome& last) {
           {"websockets_dropped", last.dropped}};
 }
 
+/// Memory of all instances while the most of them run; nullopt if that of one is not known.
+std::optional<Bytes> peak_of(const ReconcileLoop::UpgradePreview& preview) {
+  const EffectForecast& canary = preview.canary;
+  const std::int64_t by_canary = canary.quantities.at(Quantity::kProcessesStarted);
+  if (!canary.memory_before || !canary.memory_peak || by_canary == 0) {
+    return std::nullopt;
+  }
+  std::vector<const EffectForecast*> waves = {&canary};
+  for (std::size_t i = 0; i < std::min<std::size_t>(preview.batches, 3); ++i) {
+    waves.push_back(&preview.first_batches[std::min<std::size_t>(i, 1)]);
+  }
+  std::int64_t more = 0;
+  std::int64_t most = 0;
+  for (const EffectForecast* const wave : waves) {
+    // What the wave before has replaced stops while this one starts.
+    more += wave->quantities.at(Quantity::kProcessesStarted);
+    most = std::max(most, more);
+    more -= wave->quantities.at(Quantity::kProcessesStopped);
+  }
+  const std::uint64_t added = canary.memory_peak->count - canary.memory_before->count;
+  return Bytes{canary.memory_before->count +
+               added / static_cast<std::uint64_t>(by_canary) * static_cast<std::uint64_t>(most)};
+}
+
 }  // namespace
 
 void UpgradeDriver::take_target(const UpgradeRequest& request, Completion<ProgramRecord> done) {
@@ -148,34 +172,25 @@ Result<UpgradeForecast> UpgradeDriver::forecast_with_course(const UpgradeRequest
 }
 
 Result<UpgradeCourse> UpgradeDriver::course_of(const SetPrograms& first) const {
-  VC_TRY(const std::vector<ReconcileLoop::Preview> previews, deps_.loop.preview_of_upgrade(first));
-  const UpgradeRecord& upgrade = *first.programs.upgrade;
-  const Snapshot& proven = previews.front().after;
-  const std::size_t left = instances_to_upgrade(proven, upgrade.target).size();
-  const std::size_t batches = (left + upgrade.batch - 1) / upgrade.batch;
+  VC_TRY(const ReconcileLoop::UpgradePreview preview, deps_.loop.preview_of_upgrade(first));
   UpgradeCourse out;
-  out.waves = 1 + batches;
-  out.duration.samples = kKeptTimes;
-  for (const ReconcileLoop::Preview& preview : previews) {
-    const bool is_canary = &preview == &previews.front();
-    // Behind the last one the old instances still have to stop.
-    const auto times = static_cast<std::int64_t>(is_canary ? 1 : std::max<std::size_t>(1, batches));
-    const Estimate& one = preview.forecast.duration;
-    out.duration.typical += one.typical * times;
-    out.duration.at_most += one.at_most * times;
+  out.waves = 1 + preview.batches;
+  out.duration = preview.canary.duration;
+  const auto add = [&](const Estimate& one, std::size_t times) {
+    out.duration.typical += one.typical * static_cast<std::int64_t>(times);
+    out.duration.at_most += one.at_most * static_cast<std::int64_t>(times);
     out.duration.samples = std::min(out.duration.samples, one.samples);
+  };
+  const Duration watch = first.programs.upgrade->watch;
+  add(Estimate{watch, watch, kKeptTimes}, 1);
+  const std::vector<EffectForecast>& batches = preview.first_batches;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    add(batches[i].duration, i == 0 ? 1 : preview.batches - 1);
   }
-  out.duration.typical += upgrade.watch;
-  out.duration.at_most += upgrade.watch;
-  const EffectForecast& canary = previews.front().forecast;
-  out.pause = canary.pause;
-  out.memory_before = canary.memory_before;
-  if (canary.memory_before && canary.memory_peak) {
-    // The canary's old instance stops while those of the next batch start.
-    const std::uint64_t each = canary.memory_peak->count - canary.memory_before->count;
-    const std::size_t most = 1 + std::min<std::size_t>(left, upgrade.batch);
-    out.memory_peak = Bytes{canary.memory_before->count + each * most};
-  }
+  add(preview.end.duration, 1);
+  out.pause = preview.canary.pause;
+  out.memory_before = preview.canary.memory_before;
+  out.memory_peak = peak_of(preview);
   return out;
 }
 

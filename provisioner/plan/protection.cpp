@@ -97,15 +97,19 @@ Status check_agreement(const Plan& plan,
   for (const SevereAct& act : severe) {
     const auto& words = agreement.words;
     if (std::find(words.begin(), words.end(), act.confirmation) == words.end()) {
-      return Error(ErrorCode::kPermissionDenied,
-                   fmt::format("cannot apply this plan without being told so: {} Confirm with '{}'",
-                               act.what, act.confirmation));
+      return Error(
+          ErrorCode::kPermissionDenied,
+          fmt::format("cannot apply this plan without being told so: {} It needs the word '{}' "
+                      "among what is confirmed",
+                      act.what, act.confirmation));
     }
   }
   if (const std::size_t deleted = plan.summary.tenants_deleted; deleted > agreement.deletions) {
-    return Error(ErrorCode::kPermissionDenied,
-                 fmt::format("cannot delete {} tenant{} without being told so: {} may be deleted",
-                             deleted, deleted == 1 ? "" : "s", agreement.deletions));
+    return Error(
+        ErrorCode::kPermissionDenied,
+        fmt::format("cannot delete {} tenant{} without being told so: {} may be deleted, so "
+                    "allow {}",
+                    deleted, deleted == 1 ? "" : "s", agreement.deletions, deleted));
   }
   return ok_status();
 }

@@ -192,16 +192,39 @@ TEST_F(OwnershipE2e, TheDaemonItselfDeletesNoMoreThanItWasTold) {
   const std::string untold = platform.post("/v1/apply", request);
   request["allow_delete"] = -1;
   const std::string nonsense = platform.post("/v1/apply", request);
+  request.erase("allow_delete");
+  request["confirm"] = "yes";
+  const std::string no_list = platform.post("/v1/apply", request);
+  const std::string no_object = platform.post("/v1/apply", json::array());
+  const std::string restart = platform.post("/v1/instances/shared-0/restart", json::array());
+  request.erase("confirm");
   EXPECT_EQ(platform.voicectl({"tenant", "show", "soup-kitchen"}).code, 0);
   request["allow_delete"] = 1;
   const std::string told = platform.post("/v1/apply", request);
 
   EXPECT_THAT(untold, AllOf(HasSubstr("HTTP/1.1 403"),
                             HasSubstr("cannot delete 1 tenant without being told so")));
-  EXPECT_THAT(nonsense, HasSubstr("HTTP/1.1 400"));
+  for (const std::string& each : {nonsense, no_list, no_object, restart}) {
+    EXPECT_THAT(each, HasSubstr("HTTP/1.1 400"));
+  }
   EXPECT_THAT(told, HasSubstr("HTTP/1.1 200"));
   EXPECT_EQ(platform.voicectl({"tenant", "show", "soup-kitchen"}).code, 3);
   EXPECT_TRUE(platform.voicectl_json({"lock", "show"})["lock"].is_null());
+}
+
+TEST_F(OwnershipE2e, TheDaemonItselfAsksForTheWordOfASevereAct) {
+  platform.up();
+  const std::string saved = platform.path("p.json");
+  const json desired = platform.voicectl_json({"plan", "-f", file_with(""), "--out", saved});
+  std::ifstream file(saved);
+  json document = json::parse(json::parse(file)["document"].get<std::string>());
+  document["platform"]["domain"] = "other.test";
+  json request = {{"document", document.dump()}, {"who", "a job"}, {"confirm", {"other.test"}}};
+
+  const std::string untold = platform.post("/v1/apply", request);
+
+  EXPECT_THAT(untold, AllOf(HasSubstr("HTTP/1.1 403"), HasSubstr("It needs the word '")));
+  EXPECT_NE(platform.voicectl_json({"status"})["platform"]["domain"], "other.test");
 }
 
 }  // namespace

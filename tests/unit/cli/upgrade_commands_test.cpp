@@ -73,7 +73,7 @@ TEST_F(UpgradeCommandsTest, SaysHowItIsExpectedToGo) {
 
   EXPECT_THAT(out(), HasSubstr("pause    about 3ms, at most 9ms\n"));
   EXPECT_THAT(out(), HasSubstr("memory   20.0 MiB now, 40.0 MiB at most\n"));
-  EXPECT_THAT(out(), HasSubstr("takes    about 11.5s, at most 14s (partly assumed); 10s of it the "
+  EXPECT_THAT(out(), HasSubstr("takes    about 11s, at most 14s (partly assumed); 10s of it the "
                                "canary is watched\n"));
   EXPECT_THAT(out(), HasSubstr("undo     'voicectl upgrade abort' turns it back"));
 }

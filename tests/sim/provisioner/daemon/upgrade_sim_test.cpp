@@ -152,6 +152,49 @@ TEST_F(UpgradeSim, AForecastSaysHowItGoesAndChangesNothing) {
   EXPECT_LE(machine.sim.now() - began, course.duration.at_most);
 }
 
+TEST_F(UpgradeSim, AForecastKnowsTheMemoryOfEveryWave) {
+  DesiredState desired = three_and_one();
+  desired.platform.pool_size = 3;
+  apply(desired);
+  ASSERT_THAT(daemon().daemon->recorded().snapshot().instances, SizeIs(4));
+  daemon().load = [this] {
+    LiveLoad out;
+    for (const auto& [name, instance] : daemon().daemon->recorded().snapshot().instances) {
+      out.memory.emplace(name, Bytes{10});
+    }
+    return out;
+  };
+  UpgradeRequest request = to_next();
+  request.wish.canary = "tenant/alpha";
+
+  const Result<UpgradeForecast> of_one = forecast(request);
+  request.wish.batch = 2;
+  const Result<UpgradeForecast> of_two = forecast(request);
+
+  ASSERT_THAT(of_one, IsOk());
+  ASSERT_THAT(of_two, IsOk());
+  EXPECT_EQ(of_one->course.value().waves, 5U);
+  EXPECT_EQ(of_two->course.value().waves, 3U);
+  EXPECT_EQ(of_one->course->memory_before, Bytes{40});
+  // Who was replaced stops while the next heirs start; the canary's one tenant replaces nobody.
+  EXPECT_EQ(of_one->course->memory_peak, Bytes{60});
+  EXPECT_EQ(of_two->course->memory_peak, Bytes{80});
+}
+
+TEST_F(UpgradeSim, WhatCannotBePlannedIsNotBegun) {
+  DesiredState desired = three_and_one();
+  desired.platform.last_port = desired.platform.first_port + 6;  // four tenants, three instances
+  apply(desired);
+
+  const Result<UpgradeForecast> told = forecast(to_next());
+  const Upgraded done = upgrade();
+
+  EXPECT_THAT(told, FailsWith(ErrorCode::kResourceExhausted));
+  ASSERT_TRUE(done.refused);
+  EXPECT_EQ(done.refused->code(), ErrorCode::kResourceExhausted);
+  EXPECT_FALSE(programs().upgrade);
+}
+
 TEST_F(UpgradeSim, AForecastOfWhatRunsAlreadySaysNothingOfHowItGoes) {
   apply(three_and_one());
   upgrade();

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/matchers.h"
+
 namespace voicectl {
 namespace {
 
@@ -15,6 +17,13 @@ TEST(QueryTest, AWholeNumberIsNothingElse) {
   EXPECT_THAT(whole_number("9223372036854775807"), Eq(INT64_MAX));
   for (const char* const none : {"", "-1", "+1", " 1", "1 ", "1.0", "x", "9223372036854775808"}) {
     EXPECT_THAT(whole_number(none), Eq(std::nullopt)) << none;
+  }
+}
+
+TEST(QueryTest, ABodyIsAnObject) {
+  EXPECT_THAT(parse_body(R"({"who":"ann"})"), IsOk());
+  for (const char* const none : {"", "[]", "null", "1", "\"x\"", "{"}) {
+    EXPECT_THAT(parse_body(none), FailsWith(ErrorCode::kInvalidArgument)) << none;
   }
 }
 

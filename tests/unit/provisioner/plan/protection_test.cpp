@@ -109,8 +109,9 @@ TEST(ProtectionTest, NoMoreTenantsAreDeletedThanWereAgreedTo) {
   const Status told = check_agreement(a_plan(2), {}, {.deletions = 1});
 
   ASSERT_THAT(told, FailsWith(ErrorCode::kPermissionDenied));
-  EXPECT_THAT(told.error().text(),
-              HasSubstr("cannot delete 2 tenants without being told so: 1 may be deleted"));
+  EXPECT_THAT(
+      told.error().text(),
+      HasSubstr("cannot delete 2 tenants without being told so: 1 may be deleted, so allow 2"));
 }
 
 TEST(ProtectionTest, WhatIsSevereNeedsEachOfItsWords) {
@@ -119,7 +120,8 @@ TEST(ProtectionTest, WhatIsSevereNeedsEachOfItsWords) {
   const Status told = check_agreement(a_plan(0), acts, {.words = {"one", "three"}});
 
   ASSERT_THAT(told, FailsWith(ErrorCode::kPermissionDenied));
-  EXPECT_THAT(told.error().text(), HasSubstr("This is two. Confirm with 'two'"));
+  EXPECT_THAT(told.error().text(),
+              HasSubstr("This is two. It needs the word 'two' among what is confirmed"));
   EXPECT_THAT(check_agreement(a_plan(0), acts, {.words = {"two", "one"}}), IsOk());
 }
 
