@@ -40,7 +40,7 @@ struct UpgradeCourse {
   std::size_t waves = 0;
   /// Of a tenant that moves.
   Estimate pause;
-  /// Of all waves, with the canary's watch: those behind the first batch take as long as it.
+  /// Of all waves, with the canary's watch: those behind the second batch take as long as it.
   Estimate duration;
   /// Of all instances; absent: not known.
   std::optional<Bytes> memory_before{};

@@ -6,7 +6,7 @@
 
 #include <set>
 
-#include "tests/sim/provisioner/daemon/daemon_world.h"
+#include "tests/sim/provisioner/daemon/upgrade_world.h"
 
 namespace voicectl {
 namespace {
@@ -15,79 +15,8 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-constexpr const char* kNext = "/opt/next/voice-runtime";
-
-struct Upgraded {
-  std::optional<Error> refused;
-  bool is_finished = false;
-  api::ApplyOutcome outcome;
-  std::vector<std::string> lines;
-};
-
-class UpgradeSim : public DaemonWorld {
- protected:
-  UpgradeSim() { fingerprint = install(kNext, "2.0 layout-1"); }
-
-  static DesiredState three_and_one() {
-    DesiredState desired = platform_with({"alpha", "beta", "big", "gamma"});
-    desired.tenants[2].tier = Tier::kDedicated;
-    return desired;
-  }
-  static UpgradeRequest to_next() {
-    UpgradeRequest request;
-    request.runtime = kNext;
-    request.wish.who = "test";
-    return request;
-  }
-  std::shared_ptr<Upgraded> begin(const UpgradeRequest& request = to_next()) {
-    auto out = std::make_shared<Upgraded>();
-    daemon().daemon->upgrade().begin(
-        request,
-        {[](const Plan&) {},
-         [out](const api::StepProgress& step) {
-           out->lines.push_back(step.text + (step.error.empty() ? "" : ": " + step.error));
-         },
-         [out](const api::ApplyOutcome& outcome) {
-           out->is_finished = true;
-           out->outcome = outcome;
-         }},
-        [out](const Error& error) { out->refused = error; });
-    return out;
-  }
-  Upgraded upgrade(const UpgradeRequest& request = to_next()) {
-    const auto out = begin(request);
-    machine.sim.advance(300s);
-    return *out;
-  }
-  Result<UpgradeForecast> forecast(const UpgradeRequest& request) {
-    std::optional<Result<UpgradeForecast>> out;
-    daemon().daemon->upgrade().forecast(request,
-                                        [&](const Result<UpgradeForecast>& made) { out = made; });
-    machine.sim.advance(10s);
-    return out.value_or(Error(ErrorCode::kTimeout, "no forecast came"));
-  }
-  const Programs& programs() { return daemon().daemon->recorded().snapshot().programs; }
-  /// Programs that instances run.
-  std::set<std::string> running() {
-    std::set<std::string> out;
-    for (const auto& [name, instance] : daemon().daemon->recorded().snapshot().instances) {
-      out.insert(machine.instances.program_of(name.str()));
-    }
-    return out;
-  }
-  static std::string copy_of(const std::string& program) {
-    return "/var/lib/voicectl/programs/" + program + "/voice-runtime";
-  }
-  std::string old_copy() { return copy_of(fingerprint_of_program("1.0 layout-1")); }
-  std::string new_copy() { return copy_of(fingerprint); }
-  std::vector<std::string> copies() { return *machine.files.list("/var/lib/voicectl/programs"); }
-
-  std::string fingerprint;
-};
 
 TEST_F(UpgradeSim, EveryInstanceIsReplacedAndNobodyIsTakenBack) {
   const DesiredState desired = three_and_one();
@@ -116,120 +45,6 @@ TEST_F(UpgradeSim, TheProgramBeforeTheLastIsForgotten) {
 
   EXPECT_THAT(copies(), SizeIs(2));
   EXPECT_THAT(copies(), Not(Contains(fingerprint_of_program("1.0 layout-1"))));
-}
-
-TEST_F(UpgradeSim, AForecastSaysHowItGoesAndChangesNothing) {
-  apply(three_and_one());
-  const Snapshot before = daemon().daemon->recorded().snapshot();
-  UpgradeRequest request = to_next();
-  request.wish.watch = 30s;
-
-  const Result<UpgradeForecast> one_by_one = forecast(request);
-  request.wish.batch = 10;
-  const Result<UpgradeForecast> at_once = forecast(request);
-
-  ASSERT_THAT(one_by_one, IsOk());
-  ASSERT_TRUE(one_by_one->course.has_value());
-  const UpgradeCourse& course = *one_by_one->course;
-  EXPECT_EQ(course.waves, before.instances.size());
-  EXPECT_THAT(one_by_one->instances, SizeIs(before.instances.size()));
-  EXPECT_GT(course.duration.typical, 30s);
-  EXPECT_LE(course.duration.typical, course.duration.at_most);
-  ASSERT_THAT(at_once, IsOk());
-  EXPECT_EQ(at_once->course.value().waves, 2U);
-  EXPECT_LT(at_once->course->duration.typical, course.duration.typical);
-  EXPECT_EQ(daemon().daemon->recorded().snapshot().generation, before.generation);
-  EXPECT_FALSE(programs().upgrade);
-
-  request.wish.batch = 1;
-  const MonoTime began = machine.sim.now();
-  const auto done = begin(request);
-  while (!done->is_finished && machine.sim.now() - began < 300s) {
-    machine.sim.advance(100ms);
-  }
-
-  ASSERT_TRUE(done->is_finished);
-  EXPECT_LE(machine.sim.now() - began, course.duration.at_most);
-}
-
-TEST_F(UpgradeSim, AForecastKnowsTheMemoryOfEveryWave) {
-  DesiredState desired = three_and_one();
-  desired.platform.pool_size = 3;
-  apply(desired);
-  ASSERT_THAT(daemon().daemon->recorded().snapshot().instances, SizeIs(4));
-  daemon().load = [this] {
-    LiveLoad out;
-    for (const auto& [name, instance] : daemon().daemon->recorded().snapshot().instances) {
-      out.memory.emplace(name, Bytes{10});
-    }
-    return out;
-  };
-  UpgradeRequest request = to_next();
-  request.wish.canary = "tenant/alpha";
-
-  const Result<UpgradeForecast> of_one = forecast(request);
-  request.wish.batch = 2;
-  const Result<UpgradeForecast> of_two = forecast(request);
-
-  ASSERT_THAT(of_one, IsOk());
-  ASSERT_THAT(of_two, IsOk());
-  EXPECT_EQ(of_one->course.value().waves, 5U);
-  EXPECT_EQ(of_two->course.value().waves, 3U);
-  EXPECT_EQ(of_one->course->memory_before, Bytes{40});
-  // Who was replaced stops while the next heirs start; the canary's one tenant replaces nobody.
-  EXPECT_EQ(of_one->course->memory_peak, Bytes{60});
-  EXPECT_EQ(of_two->course->memory_peak, Bytes{80});
-}
-
-TEST_F(UpgradeSim, WhatCannotBePlannedIsNotBegun) {
-  DesiredState desired = three_and_one();
-  desired.platform.last_port = desired.platform.first_port + 6;  // four tenants, three instances
-  apply(desired);
-
-  const Result<UpgradeForecast> told = forecast(to_next());
-  const Upgraded done = upgrade();
-
-  EXPECT_THAT(told, FailsWith(ErrorCode::kResourceExhausted));
-  ASSERT_TRUE(done.refused);
-  EXPECT_EQ(done.refused->code(), ErrorCode::kResourceExhausted);
-  EXPECT_FALSE(programs().upgrade);
-}
-
-TEST_F(UpgradeSim, AForecastOfWhatRunsAlreadySaysNothingOfHowItGoes) {
-  apply(three_and_one());
-  upgrade();
-
-  const Result<UpgradeForecast> again = forecast(to_next());
-
-  ASSERT_THAT(again, IsOk());
-  EXPECT_THAT(again->instances, IsEmpty());
-  EXPECT_FALSE(again->course.has_value());
-}
-
-TEST_F(UpgradeSim, AForecastCountsTheWebSocketsOfEveryPageAndBelievesNobodyOfOthersTenants) {
-  DesiredState desired = three_and_one();
-  desired.platform.pool_size = 1;
-  apply(desired);
-  const std::map<std::string, std::string> pages = {
-      {R"(shared-0{})", R"({"tenants":[{"tenant":"alpha","websockets":5}],"next":"alpha"})"},
-      {R"(shared-0{"after":"alpha"})",
-       R"({"tenants":[{"tenant":"beta","websockets":4}],"next":"beta"})"},
-      {R"(shared-0{"after":"beta"})", R"({"tenants":[{"tenant":"gamma","websockets":6}]})"},
-      {R"(dedicated-big{})", R"({"tenants":[{"tenant":"alpha","websockets":900},)"
-                             R"({"tenant":"big","websockets":7}]})"}};
-  machine.instances.on_request =
-      [&](const std::string& name,
-          const control::Message& question) -> std::optional<Result<std::string>> {
-    const auto page = pages.find(name + question.body);
-    return question.type == control::request::kStats && page != pages.end()
-               ? std::optional(Result<std::string>(page->second))
-               : std::nullopt;
-  };
-
-  const Result<UpgradeForecast> made = forecast(to_next());
-
-  ASSERT_THAT(made, IsOk());
-  EXPECT_EQ(made->websockets, 22U);
 }
 
 TEST_F(UpgradeSim, AProgramThatDoesNotRunIsRefusedAndLeavesNothing) {
