@@ -129,11 +129,28 @@ std::string print_summary(const Json& plan) {
   return out.empty() ? "nothing to create, change, move or delete" : out;
 }
 
+/// What no plan repairs must not pass for what is as it should be.
+std::string print_drift_left(const Json& plan, const Palette& palette) {
+  const std::size_t left = summary_count(plan, "drift_left");
+  if (left == 0) {
+    return "";
+  }
+  return palette.paint(Color::kWarning,
+                       fmt::format("{} not as recorded, and no apply mends that. Next: voicectl "
+                                   "drift",
+                                   left == 1 ? "1 thing on this host is"
+                                             : fmt::format("{} things on this host are", left))) +
+         "\n";
+}
+
 std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons) {
   std::string out = print_conflicts(plan, palette);
   if (count_steps(plan) == 0) {
-    return out + "Nothing to do: the platform is as it should be.\n" +
-           print_kept_and_taken(plan, palette);
+    const std::string left = print_drift_left(plan, palette);
+    return out +
+           (left.empty() ? "Nothing to do: the platform is as it should be.\n"
+                         : "Nothing to do that an apply can do.\n") +
+           left + print_kept_and_taken(plan, palette);
   }
   out += fmt::format("Plan {} for generation {}:\n\n",
                      safe_for_terminal(string_or(plan, "id", "?")).substr(0, 12),
@@ -144,8 +161,8 @@ std::string print_plan(const Json& plan, const Palette& palette, Reasons reasons
              : print_every_step(plan, palette, reasons);
   return out +
          fmt::format("\n{} step{}: {}.\n", count, count == 1 ? "" : "s", print_summary(plan)) +
-         print_rollout(plan, palette) + print_effect(plan, palette) +
-         print_kept_and_taken(plan, palette);
+         print_drift_left(plan, palette) + print_rollout(plan, palette) +
+         print_effect(plan, palette) + print_kept_and_taken(plan, palette);
 }
 
 }  // namespace voicectl

@@ -39,18 +39,6 @@ void forecast_duration(const Plan& plan, const ForecastInputs& inputs, EffectFor
   out.quantities[Quantity::kDuration] = microseconds_of(out.duration.typical);
 }
 
-std::int64_t reloads_in(const Plan& plan, const Snapshot& before) {
-  // The edge that serves a configuration already is not told of it again.
-  std::string served = before.observed.edge_fingerprint;
-  std::int64_t reloads = 0;
-  for (const PublishEdge& publish : actions_of<PublishEdge>(plan)) {
-    const bool is_change = publish.fingerprint != served;
-    reloads += !served.empty() && !publish.fingerprint.empty() && is_change ? 1 : 0;
-    served = publish.fingerprint;
-  }
-  return reloads;
-}
-
 void forecast_processes(const Plan& plan, EffectForecast& out) {
   std::map<InstanceId, InstanceId> heirs;  // who gets tenants of whom
   for (const LendListener& lend : actions_of<LendListener>(plan)) {
@@ -224,7 +212,8 @@ EffectForecast forecast_effect(const Plan& plan, const ForecastInputs& inputs) {
   EffectForecast out;
   out.made_at = inputs.now;
   out.quantities = changes_between(marks_of(inputs.snapshot), marks_of(run.after));
-  out.quantities[Quantity::kEdgeReloads] = reloads_in(plan, inputs.snapshot);
+  out.quantities[Quantity::kEdgeReloads] =
+      static_cast<std::int64_t>(reloads_of(plan.steps, inputs.snapshot));
   out.duration.typical = run.took;
   out.duration.at_most =
       simulate_run(plan, inputs.snapshot, inputs.now, at_most, inputs.moves_at_once).took;

@@ -13,7 +13,6 @@ namespace {
 
 /// Room for the tokens of one run of the daemon. Two millions of runs still fit into what every
 /// reader of numbers keeps exactly (53 bits).
-constexpr int kTokenBits = 32;
 
 std::string lease_holder(const InstanceId& instance) {
   return "instance/" + instance.str();
@@ -54,6 +53,15 @@ std::optional<RecordedInstance> left_spare(const std::optional<InstanceId>& from
 }
 
 void PlacementActions::perform(const StartInstance& action, OnActionDone done) {
+  if (!action.fingerprint.empty() && program_of(action.fingerprint).empty()) {
+    // Another one in its place would be recorded, judged and rolled out as this one.
+    done(failed(Error(ErrorCode::kNotFound,
+                      fmt::format("cannot start '{}': the copy of program {} is gone from the "
+                                  "state folder; roll out one that is there: voicectl upgrade "
+                                  "--runtime PATH",
+                                  action.instance.str(), action.fingerprint))));
+    return;
+  }
   // One that is recorded already has tenants that wait for it: it is tried again and again.
   const FirstFailure first_failure = deps_.recorded.find_instance(action.instance) == nullptr
                                          ? FirstFailure::kForget
@@ -205,8 +213,8 @@ void PlacementActions::perform(const ReleaseListener& action, OnActionDone done)
 }
 
 FencingToken PlacementActions::next_token(const RecordedTenant& tenant) {
-  const std::uint64_t first = deps_.recorded.snapshot().epoch.value << kTokenBits;
-  youngest_ = FencingToken{std::max({youngest_.value, tenant.token.value, first}) + 1};
+  const FencingToken first = first_token_of(deps_.recorded.snapshot().epoch);
+  youngest_ = FencingToken{std::max({youngest_, tenant.token, first}).value + 1};
   return youngest_;
 }
 
@@ -250,6 +258,13 @@ void PlacementActions::lend_again(const RecordedTenant& tenant, Completion<void>
     return;
   }
   lend(tenant, *tenant.placement, tenant.token, std::move(done));
+}
+
+ListenerPlaces PlacementActions::places_of(const RecordedTenant& tenant) const {
+  return tenant.has_listener && tenant.port
+             ? places_of_listeners(deps_.files.paths().tenant_socket(tenant.spec.tenant),
+                                   *tenant.port)
+             : ListenerPlaces{};
 }
 
 void PlacementActions::forget_listener(const TenantId& tenant) {

@@ -65,6 +65,9 @@ class PlacementActions {
   /// was started with, while there is no copy of it.
   std::string program_of(const std::string& fingerprint) const;
 
+  /// Where the listeners of a recorded tenant are; nowhere if it has none.
+  ListenerPlaces places_of(const RecordedTenant& tenant) const;
+
   /// Closes the listener of a tenant that nobody recorded.
   void forget_listener(const TenantId& tenant);
 

@@ -84,12 +84,14 @@ std::optional<std::string> ProgramStore::find(const std::string& fingerprint) co
 
 void ProgramStore::take_in(const std::string& source, Completion<ProgramRecord> done) {
   auto copied = std::make_shared<Copied>();
+  ++copying_;
   deps_.offload.run([copied, &files = deps_.files, source, folder = folder_,
                      mode = mode_] { *copied = copy(files, source, folder, mode); },
                     [this, copied, done = std::move(done), alive = std::weak_ptr(alive_)] {
                       if (alive.expired()) {
                         return;
                       }
+                      --copying_;
                       if (copied->status.has_error()) {
                         done(copied->status.error());
                         return;
@@ -101,16 +103,15 @@ void ProgramStore::take_in(const std::string& source, Completion<ProgramRecord> 
 void ProgramStore::inspect(const std::string& fingerprint,
                            bool is_new,
                            Completion<ProgramRecord> done) {
-  arriving_.insert(fingerprint);
   deps_.inspector.inspect(
-      path_of(fingerprint), [this, fingerprint, is_new, done = std::move(done),
-                             alive = std::weak_ptr(alive_)](const Result<ProgramFacts>& facts) {
+      path_of(fingerprint),
+      [this, fingerprint, is_new, done = std::move(done), held = hold(fingerprint),
+       alive = std::weak_ptr(alive_)](const Result<ProgramFacts>& facts) {
         if (alive.expired()) {
           return;
         }
-        arriving_.erase(arriving_.find(fingerprint));
         if (facts.has_error()) {
-          if (is_new && !arriving_.contains(fingerprint)) {
+          if (is_new && in_hand_->count(fingerprint) == 1) {
             // What stays behind is removed by keep_only().
             (void)deps_.files.remove(folder_ + "/" + fingerprint);
             copies_.erase(fingerprint);
@@ -123,7 +124,18 @@ void ProgramStore::inspect(const std::string& fingerprint,
       });
 }
 
+std::shared_ptr<const void> ProgramStore::hold(const std::string& fingerprint) {
+  const auto let_go = [in_hand = in_hand_, fingerprint](const void*) {
+    in_hand->erase(in_hand->find(fingerprint));
+  };
+  in_hand_->insert(fingerprint);
+  return {in_hand_.get(), let_go};
+}
+
 void ProgramStore::keep_only(const std::vector<std::string>& fingerprints) {
+  if (copying_ > 0) {
+    return;
+  }
   const Result<std::vector<std::string>> names = deps_.files.list(folder_);
   if (names.has_error()) {
     return;
@@ -131,7 +143,7 @@ void ProgramStore::keep_only(const std::vector<std::string>& fingerprints) {
   for (const std::string& name : *names) {
     const bool is_wanted =
         std::find(fingerprints.begin(), fingerprints.end(), name) != fingerprints.end();
-    if (!is_wanted && !arriving_.contains(name) &&
+    if (!is_wanted && !in_hand_->contains(name) &&
         deps_.files.remove(folder_ + "/" + name).has_value()) {
       copies_.erase(name);
     }

@@ -62,8 +62,13 @@ class ProgramStore {
   /// Where the copy is; nullopt if there is none.
   std::optional<std::string> find(const std::string& fingerprint) const;
 
-  /// Removes all others; what cannot be removed now is with the next call.
+  /// Removes all others that nobody holds, unless one is just being taken in; what stays is removed
+  /// with the next call.
   void keep_only(const std::vector<std::string>& fingerprints);
+
+  /// Nobody removes that copy while what is returned lives: it was taken in, and who asked for it
+  /// has not recorded it yet. It may outlive the store.
+  std::shared_ptr<const void> hold(const std::string& fingerprint);
 
  private:
   std::string path_of(const std::string& fingerprint) const;
@@ -73,8 +78,11 @@ class ProgramStore {
   std::string folder_;
   FileMode mode_;
   std::set<std::string> copies_;
-  /// Being taken in: nobody removes them meanwhile.
-  std::multiset<std::string> arriving_;
+  /// Being copied, so that it is not known yet which.
+  std::size_t copying_ = 0;
+  /// Nobody removes them meanwhile.
+  std::shared_ptr<std::multiset<std::string>> in_hand_ =
+      std::make_shared<std::multiset<std::string>>();
   std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 

@@ -190,6 +190,12 @@ Result<FencingToken> ApplyLock::begin_run(std::optional<FencingToken> token, con
   if (token && !holds(*token)) {
     return lost(*token);
   }
+  if (token && held_->is_applying) {
+    // Two under one token could not be told apart: the end of either would free the lock of both.
+    return Error(ErrorCode::kConflict,
+                 "cannot do this now: something else is carried out under the same lock; wait "
+                 "until it has ended");
+  }
   if (!token && held_) {
     return occupied("do this");
   }

@@ -83,7 +83,8 @@ class ApplyLock {
   Result<HeldLock> steal(const std::string& holder, const std::string& by);
 
   /// Something is carried out: under `token`, or, without one, under a lock of its own that is
-  /// taken here if it is free. ERRORS: kFenced; kConflict, naming the holder.
+  /// taken here if it is free. ERRORS: kFenced; kConflict, naming the holder, or if something is
+  /// carried out under `token` already.
   Result<FencingToken> begin_run(std::optional<FencingToken> token, const LockWish& wish);
   /// It has ended, and with it the lock.
   void end_run(FencingToken token);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/json.h"
 #include "provisioner/daemon/audited_responder.h"
@@ -135,24 +137,53 @@ void ControlServer::serve_audited(const Route& route, Call call) {
       .what = std::string(route.what),
       .subject = subject_of(call.request, call.captures),
       .detail = dump_json(detail_of(body, call.captures))};
+  if (route.what == "stop") {
+    serve_before_audit(route, std::move(call), std::move(record));
+    return;
+  }
   const auto serve = route.serve;
-  // What has to end everything must not hang on a disk.
-  const bool is_stop = route.what == "stop";
   deps_.registry.run<std::int64_t>(
       [record](Registry& registry) { return registry.append_audit(record); },
-      [this, serve, is_stop, call = std::move(call)](const Result<std::int64_t>& number) mutable {
-        if (number.has_error() && !is_stop) {
+      [this, serve, call = std::move(call)](const Result<std::int64_t>& number) mutable {
+        if (number.has_error()) {
           refuse(call, number.error().with_context("writing the audit log"));
           return;
         }
-        if (number.has_value()) {
-          call.responder = tell_outcome(std::move(call.responder),
-                                        [this, number = *number](const CallOutcome& outcome) {
-                                          close_audit(number, outcome.result, outcome.message);
-                                        });
-        }
+        call.responder = tell_outcome(std::move(call.responder),
+                                      [this, number = *number](const CallOutcome& outcome) {
+                                        close_audit(number, outcome.result, outcome.message);
+                                      });
         (this->*serve)(call);
       });
+}
+
+/// What has to end everything must not hang on a disk: neither one that fails nor one that does not
+/// answer. It is written down behind its back.
+void ControlServer::serve_before_audit(const Route& route, Call call, AuditRecord record) {
+  struct Late {
+    std::optional<std::int64_t> number;
+    std::optional<CallOutcome> outcome;
+  };
+  const auto late = std::make_shared<Late>();
+  const auto close = [this, late] {
+    if (late->number && late->outcome) {
+      close_audit(*late->number, late->outcome->result, late->outcome->message);
+    }
+  };
+  deps_.registry.run<std::int64_t>(
+      [record = std::move(record)](Registry& registry) { return registry.append_audit(record); },
+      [late, close](const Result<std::int64_t>& number) {
+        if (number.has_value()) {
+          late->number = *number;
+          close();
+        }
+      });
+  call.responder =
+      tell_outcome(std::move(call.responder), [late, close](const CallOutcome& outcome) {
+        late->outcome = outcome;
+        close();
+      });
+  (this->*route.serve)(call);
 }
 
 void ControlServer::close_audit(std::int64_t number,

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.h"
 #include "provisioner/daemon/control_server.h"
 #include "provisioner/daemon/instance_reply.h"
+#include "provisioner/daemon/outbox_gathering.h"
 #include "provisioner/daemon/query.h"
 #include "runtime/control/protocol.h"
 
@@ -16,27 +18,6 @@ namespace {
 
 constexpr Duration kOutboxDeadline = std::chrono::seconds(5);
 constexpr std::int64_t kMostEntries = 200;
-
-struct Gathering {
-  Json entries = Json::array();
-  std::size_t waiting = 0;
-  std::vector<std::string> problems;
-
-  void take(const InstanceId& instance, const Result<std::string>& reply) {
-    const Result<Json> body = read_reply(instance, reply);
-    if (body.has_error()) {
-      problems.push_back(body.error().text());
-      return;
-    }
-    const auto list = body->find("entries");
-    if (list == body->end() || !list->is_array()) {
-      problems.push_back(fmt::format(
-          "cannot read the answer of instance '{}': it has no list of entries", instance.str()));
-      return;
-    }
-    entries.insert(entries.end(), list->begin(), list->end());
-  }
-};
 
 }  // namespace
 
@@ -53,33 +34,26 @@ void ControlServer::list_outbox(const Call& call) {
     refuse(call, known.error());
     return;
   }
-  Json question = {{"state", state},
-                   {"limit", std::clamp<std::int64_t>(
-                                 whole_number(query_or(call.request, "limit", "")).value_or(50), 1,
-                                 kMostEntries)},
-                   {"after", whole_number(query_or(call.request, "after", "")).value_or(0)}};
-  const auto gathering = std::make_shared<Gathering>();
-  const auto finish = [this, call, gathering] {
-    answer(call, {{"entries", gathering->entries}, {"problems", gathering->problems}});
-  };
+  const std::int64_t limit = std::clamp<std::int64_t>(
+      whole_number(query_or(call.request, "limit", "")).value_or(50), 1, kMostEntries);
+  const Json question = {{"state", state},
+                         {"limit", limit},
+                         {"after", whole_number(query_or(call.request, "after", "")).value_or(0)}};
+  std::vector<OutboxGathering::Asked> tenants;
   for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
-    if (!recorded.placement || (!wanted.empty() && tenant.str() != wanted)) {
-      continue;
+    if (recorded.placement && (wanted.empty() || tenant.str() == wanted)) {
+      tenants.push_back({tenant, *recorded.placement});
     }
-    question["tenant"] = tenant.str();
-    ++gathering->waiting;
-    deps_.instances.request(
-        *recorded.placement, control::request::kListOutbox, dump_json(question), kOutboxDeadline,
-        [gathering, finish, instance = *recorded.placement](const Result<std::string>& reply) {
-          gathering->take(instance, reply);
-          if (--gathering->waiting == 0) {
-            finish();
-          }
-        });
   }
-  if (gathering->waiting == 0) {
-    finish();
-  }
+  const auto ask = [this, question](const OutboxGathering::Asked& asked,
+                                    Completion<std::string> answered) {
+    Json of_tenant = question;
+    of_tenant["tenant"] = asked.tenant.str();
+    deps_.instances.request(asked.instance, control::request::kListOutbox, dump_json(of_tenant),
+                            kOutboxDeadline, std::move(answered));
+  };
+  OutboxGathering::begin(std::move(tenants), static_cast<std::size_t>(limit), ask,
+                         [this, call](const Json& body) { answer(call, body); });
 }
 
 void ControlServer::ask_about_outbox(const Call& call, std::string_view type) {

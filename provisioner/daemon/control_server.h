@@ -177,6 +177,7 @@ class ControlServer {
   // control_audit.cpp
   /// Serves it once it is recorded that it was asked for.
   void serve_audited(const Route& route, Call call);
+  void serve_before_audit(const Route& route, Call call, AuditRecord record);
   void close_audit(std::int64_t number, const std::string& result, const std::string& message);
   void list_audit(const Call& call);
 

@@ -35,7 +35,7 @@ void ControlServer::stream_events(const Call& call) {
 }
 
 void ControlServer::stream_logs(const Call& call) {
-  LogStream::Filter filter{query_or(call.request, "tenant", ""), ""};
+  LogStream::Filter filter{query_or(call.request, "tenant", ""), std::nullopt};
   if (const Status known = require_known(filter.tenant); known.has_error()) {
     refuse(call, known.error());
     return;
@@ -43,9 +43,9 @@ void ControlServer::stream_logs(const Call& call) {
   if (const std::string since = query_or(call.request, "since", ""); !since.empty()) {
     const std::chrono::seconds span(
         std::clamp<std::int64_t>(std::atoll(since.c_str()), 0, std::int64_t{1} << 32));
-    filter.not_before = format_wall_time(deps_.wall.now() - span);
+    filter.not_before = deps_.wall.now() - span;
   }
-  const LogStart start = filter.not_before.empty() ? LogStart::kPresentFile : LogStart::kOldestFile;
+  const LogStart start = filter.not_before ? LogStart::kOldestFile : LogStart::kPresentFile;
   const std::string only = query_or(call.request, "instance", "");
   std::map<std::string, LogTail> files;
   for (const InstanceView& view : deps_.instances.observe()) {

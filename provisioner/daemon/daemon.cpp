@@ -256,14 +256,24 @@ Result<bool> Daemon::clear_lost_socket(const TenantId& tenant) {
 }
 
 void Daemon::take_first_program(std::function<void()> done) {
-  if (!recorded_.snapshot().programs.current.empty()) {
+  const std::string current = recorded_.snapshot().programs.current;
+  if (!current.empty() && programs_.find(current)) {
     done();
     return;
   }
-  programs_.take_in(options_.launch.program, [this, done](const Result<ProgramRecord>& taken) {
+  programs_.take_in(options_.launch.program, [this, current,
+                                              done](const Result<ProgramRecord>& taken) {
     if (taken.has_error()) {
       // Instances are started with the file itself meanwhile; the next start tries again.
       seams_.log.error("program.not_taken_in", {{"error", taken.error()}});
+      done();
+      return;
+    }
+    if (!current.empty()) {
+      // Its copy was lost. The one that is installed takes its place only if it is the same.
+      if (taken->fingerprint != current) {
+        seams_.log.error("program.lost", {{"program", current}, {"installed", taken->fingerprint}});
+      }
       done();
       return;
     }
@@ -312,8 +322,7 @@ void Daemon::take_back_listeners(std::function<void()> done) {
   const auto is_recorded = [this](const TenantId& name, const ListenerPlaces& places) {
     const RecordedTenant* const tenant = recorded_.find_tenant(name);
     return tenant != nullptr && tenant->has_listener && tenant->port &&
-           places.tcp_listener == "127.0.0.1:" + tenant->port->str() &&
-           places.unix_listener == "unix:" + options_.paths.tenant_socket(name);
+           places == places_of_listeners(options_.paths.tenant_socket(name), *tenant->port);
   };
   seams_.descriptors.open(std::move(handlers), [this, is_recorded, done = std::move(done)](
                                                    std::vector<KeptDescriptors> kept) {

@@ -42,7 +42,8 @@ void EventStream::follow(RegistryQueue& registry,
   self->is_following_ = true;
   const FollowerId follower =
       events.follow([self](const EventRecord& event) { self->take(event); });
-  stream->on_gone([&events, follower] { events.unfollow(follower); });
+  self->unfollow_ = [&events, follower] { events.unfollow(follower); };
+  stream->on_gone(self->unfollow_);
   self->read_on();
 }
 
@@ -75,6 +76,10 @@ void EventStream::read_on() {
 /// Whoever reads must not take a broken disk for "nothing happened": the stream ends without an
 /// end.
 void EventStream::fail(const Error& why) {
+  if (unfollow_) {
+    // A stream that we end does not tell that it has gone.
+    std::exchange(unfollow_, nullptr)();
+  }
   if (stream_->is_open()) {
     stream_->write(
         dump_json({{"error", {{"code", name_of(why.code())}, {"message", why.text()}}}}) + "\n");

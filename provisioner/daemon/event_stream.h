@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -43,6 +44,8 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   std::shared_ptr<ResponseStream> stream_;
   std::int64_t last_;
   bool is_following_ = false;
+  /// Empty unless it follows.
+  std::function<void()> unfollow_;
   bool is_caught_up_ = false;
   bool is_reading_ = false;
   /// Events came that were not shown.

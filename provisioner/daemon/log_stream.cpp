@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "provisioner/daemon/log_stream.h"
 
+#include <array>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -31,10 +33,30 @@ void LogStream::begin(Reactor& reactor,
       ->go_on();
 }
 
-bool LogStream::is_wanted(const std::string& line) const {
-  // Our lines begin with an RFC 3339 time, which orders as text does.
-  const bool has_time = line.size() > 24 && line[4] == '-' && line[10] == 'T';
-  if (has_time && line < filter_.not_before) {
+std::string nginx_time(WallTime at) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y/%m/%d %H:%M:%S", &local)};
+}
+
+bool LogStream::is_young(const std::string& source, const std::string& line) {
+  if (!filter_.not_before) {
+    return true;
+  }
+  // Our lines begin with an RFC 3339 time, nginx's with its own; either orders as text does.
+  const bool is_ours = line.size() > 24 && line[4] == '-' && line[10] == 'T';
+  const bool is_nginxs = line.size() > 19 && line[4] == '/' && line[7] == '/' && line[10] == ' ';
+  if (is_ours || is_nginxs) {
+    is_young_[source] = line >= (is_ours ? not_before_ : not_before_of_nginx_);
+  }
+  // One without belongs to the one before.
+  return is_young_[source];
+}
+
+bool LogStream::is_wanted(const std::string& source, const std::string& line) {
+  if (!is_young(source, line)) {
     return false;
   }
   // Instances name the tenant; the daemon's own lines may have it as their subject.
@@ -50,7 +72,7 @@ LogStream::Drained LogStream::drain() {
     }
     for (const std::string& line : tail.next()) {
       outcome = Drained::kMaybeMore;
-      if (is_wanted(line)) {
+      if (is_wanted(source, line)) {
         stream_->write(dump_json({{"source", source}, {"line", line}}) + "\n");
       }
     }

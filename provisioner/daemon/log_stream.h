@@ -3,8 +3,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/os/reactor.h"
 #include "provisioner/daemon/log_tail.h"
 #include "runtime/net/http_server.h"
@@ -14,6 +16,9 @@ namespace voicectl {
 /// What may wait for a reader: it gets as much as it takes, and what it has not taken stays where
 /// it is, in files and registry.
 inline constexpr std::size_t kMostUnsent = 1U << 20;
+
+/// As nginx begins the lines of its error log: in the host's time zone.
+std::string nginx_time(WallTime at);
 
 /// Shows log files to one reader, as fast as it reads.
 ///
@@ -27,8 +32,8 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
   struct Filter {
     /// Only lines about this tenant; empty: all.
     std::string tenant;
-    /// Lines that begin with an earlier time are left out; empty: all.
-    std::string not_before;
+    /// Lines of an earlier time are left out; nullopt: all.
+    std::optional<WallTime> not_before;
   };
 
   /// `files` by the names that they are shown under. REQUIRES: `reactor` outlives the stream.
@@ -48,19 +53,29 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
         stream_(std::move(stream)),
         files_(std::move(files)),
         filter_(std::move(filter)),
-        end_(end) {}
+        end_(end) {
+    if (filter_.not_before) {
+      not_before_ = format_wall_time(*filter_.not_before);
+      not_before_of_nginx_ = nginx_time(*filter_.not_before);
+    }
+  }
 
   enum class Drained { kAll, kMaybeMore };
   void go_on();
   /// Shows a piece of each file, as far as there is room for it.
   Drained drain();
-  bool is_wanted(const std::string& line) const;
+  bool is_young(const std::string& source, const std::string& line);
+  bool is_wanted(const std::string& source, const std::string& line);
 
   Reactor& reactor_;
   std::shared_ptr<ResponseStream> stream_;
   std::map<std::string, LogTail> files_;
   Filter filter_;
   End end_;
+  std::string not_before_;
+  std::string not_before_of_nginx_;
+  /// Whether the last line with a time was, by file.
+  std::map<std::string, bool> is_young_;
 };
 
 }  // namespace voicectl

@@ -34,6 +34,15 @@ std::string first_line(const std::string& text) {
   return text.substr(0, std::min<std::size_t>(text.find('\n'), 200));
 }
 
+/// Such as "0.1.0" or "1.2.0-rc1".
+bool is_version(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "0123456789.-+abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  return !text.empty() && text.front() >= '0' && text.front() <= '9' &&
+         text.find('.') != std::string_view::npos &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 Error does_not_run(const std::string& path, const std::string& why) {
   return Error(
       ErrorCode::kInvalidArgument,
@@ -109,8 +118,17 @@ void ProcessInspector::inspect(const std::string& path, Completion<ProgramFacts>
       done(ProgramFacts{string_or(*facts, "version", ""), string_or(*facts, "hand_over", "")});
       return;
     }
-    run(path, "--version", [done](const Result<std::string>& version) {
-      version.has_error() ? done(version.error()) : done(ProgramFacts{first_line(*version), ""});
+    // An older one knows only this, and says nothing else.
+    run(path, "--version", [path, done](const Result<std::string>& version) {
+      if (version.has_error()) {
+        done(version.error());
+      } else if (!is_version(first_line(*version))) {
+        done(does_not_run(path, fmt::format("it is another program: asked for its version it says "
+                                            "'{}'",
+                                            first_line(*version).substr(0, 80))));
+      } else {
+        done(ProgramFacts{first_line(*version), ""});
+      }
     });
   });
 }

@@ -214,6 +214,8 @@ class ReconcileLoop {
  private:
   void adopt_instances(std::vector<JournalEntry> open_intents, std::function<void()> done);
   std::vector<StartInstance> starts_begun(const std::vector<JournalEntry>& open_intents) const;
+  void note_tenants(std::map<InstanceId, AdoptRecord>& known,
+                    const std::vector<JournalEntry>& open_intents) const;
   void settle_placements(const AdoptReport& report,
                          const std::vector<StartInstance>& begun,
                          const std::vector<JournalEntry>& open_intents,

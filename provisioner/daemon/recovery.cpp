@@ -15,13 +15,28 @@
 namespace voicectl {
 namespace {
 
-/// The younger of two leases wins: it was given out later.
+/// Who has each tenant. The younger of two leases wins: it was given out later. Where that is one
+/// that is only claimed, nobody has the tenant: who claims it must not get it, and who is recorded
+/// would be behind what may have been served since. It is lent anew.
 std::map<TenantId, RegainedTenant> youngest_leases(const AdoptReport& report) {
   std::map<TenantId, RegainedTenant> out;
   for (const RegainedTenant& regained : report.regained) {
     const auto known = out.find(regained.tenant);
     if (known == out.end() || known->second.token < regained.token) {
       out.insert_or_assign(regained.tenant, regained);
+    }
+  }
+  std::erase_if(out, [](const auto& lease) { return lease.second.is_only_claimed; });
+  return out;
+}
+
+/// Tenants that the earlier run was giving to an instance: each is there, or where it was.
+std::vector<LendListener> moves_begun(const std::vector<JournalEntry>& open_intents) {
+  std::vector<LendListener> out;
+  for (const JournalEntry& intent : open_intents) {
+    const Result<Action> action = parse_action(intent.action);
+    if (action.has_value() && std::holds_alternative<LendListener>(*action)) {
+      out.push_back(std::get<LendListener>(*action));
     }
   }
   return out;
@@ -115,9 +130,10 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
                            AdoptRecord{start.instance, start.kind, start.admin_port,
                                        deps_.placement.program_of(start.fingerprint)});
   }
+  note_tenants(known, open_intents);
   std::vector<AdoptRecord> records;
-  for (const auto& [id, record] : known) {
-    records.push_back(record);
+  for (auto& [id, record] : known) {
+    records.push_back(std::move(record));
   }
   deps_.instances.adopt(records, [this, begun, open_intents = std::move(open_intents),
                                   done = std::move(done)](const Result<AdoptReport>& report) {
@@ -138,6 +154,28 @@ void ReconcileLoop::adopt_instances(std::vector<JournalEntry> open_intents,
   });
 }
 
+void ReconcileLoop::note_tenants(std::map<InstanceId, AdoptRecord>& known,
+                                 const std::vector<JournalEntry>& open_intents) const {
+  const auto note = [&](const RecordedTenant& tenant, const InstanceId& instance) {
+    if (const auto found = known.find(instance); found != known.end()) {
+      found->second.tenants.try_emplace(tenant.spec.tenant, deps_.placement.places_of(tenant));
+    }
+  };
+  for (const auto& [name, tenant] : deps_.recorded.snapshot().tenants) {
+    if (tenant.placement) {
+      note(tenant, *tenant.placement);
+    }
+  }
+  for (const LendListener& move : moves_begun(open_intents)) {
+    if (const RecordedTenant* const tenant = deps_.recorded.find_tenant(move.tenant)) {
+      note(*tenant, move.instance);
+      if (move.from) {
+        note(*tenant, *move.from);
+      }
+    }
+  }
+}
+
 RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
                                            const std::vector<StartInstance>& begun) const {
   RecordedChange change;
@@ -149,10 +187,10 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
       tenant.placement = lease->second.instance;
       tenant.token = std::max(tenant.token, lease->second.token);
     } else if (tenant.placement) {
-      // Its instance died, or has let go since the earlier run died between taking back and lending;
-      // either is lent again what is recorded as placed there. Nobody can tell with which token it
-      // was served last: the earlier run may have given out one that it could not record, and the
-      // tenant's store has met it.
+      // Its instance died, or has let go since the earlier run died between taking back and
+      // lending; either is lent again what is recorded as placed there. Nobody can tell with which
+      // token it was served last: the earlier run may have given out one that it could not record,
+      // and the tenant's store has met it.
       tenant.token = deps_.placement.next_token(recorded);
     }
     if (tenant.placement != recorded.placement || tenant.token != recorded.token) {
@@ -180,12 +218,21 @@ RecordedChange ReconcileLoop::change_after(const AdoptReport& report,
 void ReconcileLoop::take_back_doubles(const AdoptReport& report) {
   const std::map<TenantId, RegainedTenant> leases = youngest_leases(report);
   for (const RegainedTenant& regained : report.regained) {
-    const RegainedTenant& owner = leases.at(regained.tenant);
-    const bool is_known = deps_.recorded.find_tenant(regained.tenant) != nullptr;
-    if (is_known && owner.instance == regained.instance) {
+    const auto owner = leases.find(regained.tenant);
+    const RecordedTenant* const recorded = deps_.recorded.find_tenant(regained.tenant);
+    const bool is_known = recorded != nullptr;
+    if (is_known && owner != leases.end() && owner->second.instance == regained.instance) {
       continue;
     }
-    deps_.instances.reclaim(regained.instance, regained.tenant, owner.token,
+    if (regained.is_only_claimed) {
+      deps_.log.warn("tenant.only_claimed",
+                     {{"tenant", regained.tenant}, {"instance", regained.instance}});
+    }
+    // None that it can have is above the first of this run.
+    const FencingToken token = owner != leases.end() ? owner->second.token
+                               : is_known            ? deps_.placement.next_token(*recorded)
+                                          : first_token_of(deps_.recorded.snapshot().epoch);
+    deps_.instances.reclaim(regained.instance, regained.tenant, token,
                             [this, is_known, tenant = regained.tenant](const Status& reclaimed) {
                               if (reclaimed.has_error()) {
                                 deps_.log.error("tenant.not_reclaimed",

@@ -46,6 +46,7 @@ void RolloutDriver::begin(const Plan& plan,
                           const std::optional<Error>& cut) {
   VC_CHECK(story_ == nullptr, "one apply at a time");
   story_ = std::make_unique<Story>();
+  story_->began = deps_.reactor.now();
   before_.reset();
   story_->listener = std::move(listener);
   story_->batches = batches_of(plan, spec_);
@@ -310,6 +311,11 @@ void RolloutDriver::finish() {
         count_of(failed.size()), names_of(failed));
   }
   for (auto& [quantity, sum] : story->compared) {
+    if (quantity == name_of(Quantity::kDuration)) {
+      // Of the whole, as it was told before it began.
+      sum.forecast += microseconds_of(story->pauses);
+      sum.outcome = microseconds_of(deps_.reactor.now() - story->began);
+    }
     outcome.compared.push_back(sum);
   }
   outcome.rollout = std::move(rollout);

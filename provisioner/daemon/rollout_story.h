@@ -15,6 +15,9 @@ namespace voicectl {
 struct RolloutDriver::Story {
   /// Ends with it.
   std::shared_ptr<int> alive = std::make_shared<int>();
+  MonoTime began{};
+  /// Those between the batches so far, as they were forecast.
+  Duration pauses{};
   ApplyListener listener;
   std::vector<RolloutBatch> batches;
   std::size_t batch = 0;

@@ -16,6 +16,7 @@ void RolloutDriver::begin_watch() {
   story_->bad_looks.clear();
   story_->unasked = 0;
   story_->watch_until = deps_.reactor.now() + spec_.pause;
+  story_->pauses += spec_.pause;
   look();
 }
 

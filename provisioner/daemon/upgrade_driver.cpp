@@ -57,12 +57,19 @@ void UpgradeDriver::begin(UpgradeRequest request,
       asked->refused(target.error());
       return;
     }
-    count_websockets([this, asked, target = *target] { decide(asked, target); });
+    // Until it is recorded or refused.
+    count_websockets([this, asked, target = *target,
+                      held = deps_.programs.hold(target->fingerprint)](const OpenWebsockets& open) {
+      decide(asked, target, open, held);
+    });
   });
 }
 
-void UpgradeDriver::decide(const std::shared_ptr<const Asked>& asked, const ProgramRecord& target) {
-  const Result<UpgradeForecast> forecast = forecast_with_course(asked->request, target);
+void UpgradeDriver::decide(const std::shared_ptr<const Asked>& asked,
+                           const ProgramRecord& target,
+                           const OpenWebsockets& websockets,
+                           const std::shared_ptr<const void>& held) {
+  const Result<UpgradeForecast> forecast = forecast_with_course(asked->request, target, websockets);
   if (forecast.has_error()) {
     asked->refused(forecast.error());
     return;
@@ -89,7 +96,8 @@ void UpgradeDriver::decide(const std::shared_ptr<const Asked>& asked, const Prog
   // Checked by the forecast, from the same facts in the same turn.
   const SetPrograms action = *first_action(asked->request, target);
   const Status begun = deps_.loop.run_single(
-      action, "asked by " + asked->request.wish.who, [this, asked, target](const Status& recorded) {
+      action, "asked by " + asked->request.wish.who,
+      [this, asked, target, held](const Status& recorded) {
         recorded.has_error() ? asked->refused(recorded.error()) : begun_with(*asked, target);
       });
   if (begun.has_error()) {

@@ -128,13 +128,22 @@ class UpgradeDriver {
     std::function<void(const Error&)> refused;
     std::function<Status()> may_begin;
   };
-  void decide(const std::shared_ptr<const Asked>& asked, const ProgramRecord& target);
+  /// By tenant.
+  using OpenWebsockets = std::map<TenantId, std::uint64_t>;
+  /// `held` keeps the target's copy until it is recorded.
+  void decide(const std::shared_ptr<const Asked>& asked,
+              const ProgramRecord& target,
+              const OpenWebsockets& websockets,
+              const std::shared_ptr<const void>& held);
   void begun_with(const Asked& asked, const ProgramRecord& target);
   void take_target(const UpgradeRequest& request, Completion<ProgramRecord> done);
-  void count_websockets(std::function<void()> done);
-  Result<UpgradeForecast> forecast_of(const UpgradeRequest& request, const ProgramRecord& target);
+  void count_websockets(std::function<void(const OpenWebsockets&)> done);
+  Result<UpgradeForecast> forecast_of(const UpgradeRequest& request,
+                                      const ProgramRecord& target,
+                                      const OpenWebsockets& websockets);
   Result<UpgradeForecast> forecast_with_course(const UpgradeRequest& request,
-                                               const ProgramRecord& target);
+                                               const ProgramRecord& target,
+                                               const OpenWebsockets& websockets);
   Result<UpgradeCourse> course_of(const SetPrograms& first) const;
   Result<SetPrograms> first_action(const UpgradeRequest& request, const ProgramRecord& target);
 
@@ -167,7 +176,6 @@ class UpgradeDriver {
 
   Deps deps_;
   std::unique_ptr<Story> story_;
-  std::map<TenantId, std::uint64_t> websockets_;
   std::uint64_t moved_ = 0;
   std::uint64_t dropped_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>();

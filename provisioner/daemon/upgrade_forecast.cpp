@@ -101,12 +101,12 @@ void UpgradeDriver::take_target(const UpgradeRequest& request, Completion<Progra
   deps_.reactor.post([target = std::move(target), done = std::move(done)] { done(target); });
 }
 
-void UpgradeDriver::count_websockets(std::function<void()> done) {
-  websockets_.clear();
+void UpgradeDriver::count_websockets(std::function<void(const OpenWebsockets&)> done) {
+  const auto open = std::make_shared<OpenWebsockets>();
   auto left = std::make_shared<std::size_t>(1);
-  const auto one_less = [left, done = std::move(done), alive = std::weak_ptr(alive_)] {
+  const auto one_less = [left, open, done = std::move(done), alive = std::weak_ptr(alive_)] {
     if (--*left == 0 && !alive.expired()) {
-      done();
+      done(*open);
     }
   };
   for (const InstanceView& view : deps_.instances.observe()) {
@@ -115,10 +115,10 @@ void UpgradeDriver::count_websockets(std::function<void()> done) {
     }
     ++*left;
     ask_stats(deps_.reactor, deps_.instances, view, StatsDepth::kCounts, kStatsTimeout,
-              [this, one_less, alive = std::weak_ptr(alive_)](const Result<InstanceStats>& told) {
-                if (!alive.expired() && told.has_value()) {
+              [open, one_less](const Result<InstanceStats>& told) {
+                if (told.has_value()) {
                   for (const TenantStats& stats : told->tenants) {
-                    websockets_[stats.tenant] = stats.websockets;
+                    (*open)[stats.tenant] = stats.websockets;
                   }
                 }
                 one_less();
@@ -137,7 +137,8 @@ Result<SetPrograms> UpgradeDriver::first_action(const UpgradeRequest& request,
 }
 
 Result<UpgradeForecast> UpgradeDriver::forecast_of(const UpgradeRequest& request,
-                                                   const ProgramRecord& target) {
+                                                   const ProgramRecord& target,
+                                                   const OpenWebsockets& websockets) {
   VC_TRY(const SetPrograms first, first_action(request, target));
   const Snapshot& snapshot = deps_.recorded.snapshot();
   UpgradeForecast out;
@@ -151,8 +152,8 @@ Result<UpgradeForecast> UpgradeDriver::forecast_of(const UpgradeRequest& request
     const bool is_understood = can_hand_over(runs, target);
     out.is_understood = out.is_understood && is_understood;
     for (const TenantId& tenant : deps_.recorded.tenants_of(instance)) {
-      const auto open = websockets_.find(tenant);
-      const std::uint64_t count = open == websockets_.end() ? 0 : open->second;
+      const auto open = websockets.find(tenant);
+      const std::uint64_t count = open == websockets.end() ? 0 : open->second;
       ++out.tenants;
       out.websockets += count;
       out.drops += is_understood ? 0 : count;
@@ -162,8 +163,9 @@ Result<UpgradeForecast> UpgradeDriver::forecast_of(const UpgradeRequest& request
 }
 
 Result<UpgradeForecast> UpgradeDriver::forecast_with_course(const UpgradeRequest& request,
-                                                            const ProgramRecord& target) {
-  VC_TRY(UpgradeForecast out, forecast_of(request, target));
+                                                            const ProgramRecord& target,
+                                                            const OpenWebsockets& websockets) {
+  VC_TRY(UpgradeForecast out, forecast_of(request, target, websockets));
   if (!out.instances.empty() && deps_.loop.desired()) {
     VC_TRY(const SetPrograms first, first_action(request, target));
     VC_TRY(out.course, course_of(first));
@@ -200,8 +202,10 @@ void UpgradeDriver::forecast(UpgradeRequest request, Completion<UpgradeForecast>
       done(target.error());
       return;
     }
-    count_websockets(
-        [this, request, done, target = *target] { done(forecast_with_course(request, target)); });
+    count_websockets([this, request, done, target = *target,
+                      held = deps_.programs.hold(target->fingerprint)](const OpenWebsockets& open) {
+      done(forecast_with_course(request, target, open));
+    });
   });
 }
 

@@ -24,14 +24,24 @@ auto while_alive(const std::shared_ptr<int>& alive, Task task) {
   };
 }
 
-Result<RegainedTenant> parse_listener(const InstanceId& instance, const std::string& body) {
+/// ERRORS: kCorrupt for a token that no earlier run can have given out. What is recorded from it
+/// would be above all that this one gives out, and of all tenants.
+Result<RegainedTenant> parse_listener(const InstanceId& instance,
+                                      const std::string& body,
+                                      Epoch present) {
   VC_TRY(const Json fields, parse_json(body));
   VC_TRY(const std::string name, require_string(fields, "tenant"));
   VC_TRY(const TenantId tenant, TenantId::parse(name));
   VC_TRY(const std::int64_t generation, require_integer(fields, "generation"));
-  VC_TRY(const std::int64_t token, require_integer(fields, "token"));
+  VC_TRY(const std::int64_t number, require_integer(fields, "token"));
+  const FencingToken token{static_cast<std::uint64_t>(number)};
+  if (number < 0 || first_token_of(present) < token) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("cannot believe token {} of tenant '{}': none like it was given out",
+                             number, tenant.str()));
+  }
   return RegainedTenant{tenant, instance, Generation{static_cast<std::uint64_t>(generation)},
-                        FencingToken{static_cast<std::uint64_t>(token)}};
+                        token};
 }
 
 }  // namespace
@@ -201,7 +211,7 @@ void Adoption::take_listener(const InstanceId& id,
                              const std::string& body,
                              std::vector<UniqueFd> both) {
   Candidate& candidate = candidates_.at(id);
-  const Result<RegainedTenant> regained = parse_listener(id, body);
+  const Result<RegainedTenant> regained = parse_listener(id, body, supervision_.settings.epoch);
   if (regained.has_error() && both.size() == 1 && body == R"({"admin":true})") {
     take_admin_listener(id, candidate, std::move(both.front()));
     return;
@@ -209,10 +219,24 @@ void Adoption::take_listener(const InstanceId& id,
   if (regained.has_error() || both.size() != 2) {
     return;  // `count` of the answer will not agree
   }
-  const std::uint64_t binding =
-      supervision_.deps.bank.take_over(regained->tenant, std::move(both[0]), std::move(both[1]));
-  candidate.tenants.insert_or_assign(regained->tenant,
-                                     LentTenant{regained->generation, regained->token, binding});
+  const ListenerPlaces* const places = places_of(candidate, regained->tenant);
+  std::uint64_t binding = 0;
+  if (places != nullptr && supervision_.deps.listeners.describe(both[0]) == places->unix_listener &&
+      supervision_.deps.listeners.describe(both[1]) == places->tcp_listener) {
+    binding =
+        supervision_.deps.bank.take_over(regained->tenant, std::move(both[0]), std::move(both[1]));
+  }
+  candidate.tenants.insert_or_assign(
+      regained->tenant,
+      LentTenant{regained->generation, regained->token, binding, places == nullptr});
+}
+
+const ListenerPlaces* Adoption::places_of(const Candidate& candidate, const TenantId& tenant) {
+  if (!candidate.record) {
+    return nullptr;
+  }
+  const auto found = candidate.record->tenants.find(tenant);
+  return found == candidate.record->tenants.end() ? nullptr : &found->second;
 }
 
 void Adoption::take_admin_listener(const InstanceId& id, Candidate& candidate, UniqueFd listener) {
@@ -265,7 +289,8 @@ void Adoption::supervise(const InstanceId& id, Candidate& candidate) {
   }
   report_.adopted.push_back(id);
   for (const auto& [tenant, lent] : tenants) {
-    report_.regained.push_back(RegainedTenant{tenant, id, lent.generation, lent.token});
+    report_.regained.push_back(
+        RegainedTenant{tenant, id, lent.generation, lent.token, lent.is_only_claimed});
   }
   finish_one();
 }

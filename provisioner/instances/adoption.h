@@ -66,6 +66,8 @@ class Adoption {
                                    const std::string& hello_body) const;
   void ask_for_listeners(const InstanceId& id, Candidate& candidate);
   void take_listener(const InstanceId& id, const std::string& body, std::vector<UniqueFd> both);
+  /// Null if it is not to have that tenant.
+  static const ListenerPlaces* places_of(const Candidate& candidate, const TenantId& tenant);
   void take_admin_listener(const InstanceId& id, Candidate& candidate, UniqueFd listener);
   void take_regained(const InstanceId& id, const Result<std::string>& answer);
   void supervise(const InstanceId& id, Candidate& candidate);

@@ -70,6 +70,8 @@ struct LentTenant {
   FencingToken token;
   /// Of the sockets that it accepts on (ListenerDescriptors); 0 for ones that nobody comes to.
   std::uint64_t binding = 0;
+  /// The instance says so, and nobody has recorded it (AdoptRecord::tenants).
+  bool is_only_claimed = false;
   friend bool operator==(const LentTenant&, const LentTenant&) = default;
 };
 
@@ -155,15 +157,30 @@ struct AdoptRecord {
   Port admin_port;
   /// Program that it is started with again; empty: that of the launch template.
   std::string program{};
+  /// The tenants that it may have, with where their listeners are: those that are recorded there,
+  /// and those that the earlier run was moving there or away. An instance may be taken over by a
+  /// stranger: what else it says to have gets no connections that others kept, and no listener that
+  /// it gives for it is taken.
+  std::map<TenantId, ListenerPlaces> tenants{};
 };
 
-/// A tenant whose listeners came back from a running instance into the ListenerBank.
+/// A tenant that a running instance says to have. Its listeners came back into the ListenerBank if
+/// nobody held them and they are where they should be.
 struct RegainedTenant {
   TenantId tenant;
   InstanceId instance;
   Generation generation;
   FencingToken token;
+  /// See LentTenant.
+  bool is_only_claimed = false;
 };
+
+/// The tokens that a run of the daemon gives out are above this one, and those of the runs before
+/// are below it.
+inline FencingToken first_token_of(Epoch epoch) {
+  constexpr int kBitsOfARun = 32;
+  return FencingToken{epoch.value << kBitsOfARun};
+}
 
 /// A running process that is neither ours to end nor ours to keep.
 struct LeftAlone {

@@ -112,6 +112,10 @@ Status ListenerBank::rebind(const TenantId& tenant,
   return ok_status();
 }
 
+ListenerPlaces places_of_listeners(const std::string& unix_path, Port port) {
+  return {"unix:" + unix_path, "127.0.0.1:" + port.str()};
+}
+
 std::uint64_t ListenerBank::take_over(const TenantId& tenant,
                                       UniqueFd unix_listener,
                                       UniqueFd tcp_listener) {

@@ -31,7 +31,9 @@ struct ListenerDescriptors {
 struct ListenerPlaces {
   std::string unix_listener;
   std::string tcp_listener;
+  friend bool operator==(const ListenerPlaces&, const ListenerPlaces&) = default;
 };
+ListenerPlaces places_of_listeners(const std::string& unix_path, Port port);
 
 /// Keeps every tenant's two listening sockets for the tenant's whole life, whichever instance
 /// accepts on them: connections that come while none does wait in the kernel. A second copy is in a

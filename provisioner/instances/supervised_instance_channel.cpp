@@ -183,13 +183,15 @@ void SupervisedInstance::hand_over(const handoff::HandOverOrder& order,
           lent->second.token = report.token;
         }
       });
-  ask(question, [done = std::move(done), note,
+  ask(question, [done = std::move(done), note, youngest = order.back,
                  what = question.type + " at " + quoted()](const Result<std::string>& answer) {
     if (answer.has_error()) {
       return done(answer.error().with_context(what));
     }
-    const Result<handoff::HandOverReport> report = handoff::parse_hand_over_report(*answer);
+    Result<handoff::HandOverReport> report = handoff::parse_hand_over_report(*answer);
     if (report.has_value()) {
+      // It has none that we have not given out; what is recorded must not be of its choosing.
+      report->token.value = std::min(report->token.value, youngest.value);
       note(*report);
     }
     done(report);
@@ -206,7 +208,9 @@ void SupervisedInstance::open_lane() {
     return;  // told when there is a keeper again
   }
   for (const auto& [tenant, lent] : std::as_const(tenants_)) {
-    allow(tenant);
+    if (!lent.is_only_claimed) {
+      allow(tenant);
+    }
   }
   // One of a version that knows no lanes keeps serving, and loses its connections when it dies.
   ask(ControlLink::Question{.type = std::string(control::request::kKeep),

@@ -212,6 +212,8 @@ struct PlanSummary {
   std::size_t instances_stopped = 0;
   std::size_t edge_reloads = 0;
   std::size_t certificates = 0;
+  /// What is not as it is recorded and no plan repairs: for a person (DriftRepair::kNone).
+  std::size_t drift_left = 0;
   friend bool operator==(const PlanSummary&, const PlanSummary&) = default;
 };
 

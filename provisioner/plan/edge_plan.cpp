@@ -77,6 +77,26 @@ std::vector<std::string> hosts_of_tenant(const PlatformSpec& platform, const Ten
   return hosts;
 }
 
+std::size_t reloads_of(const std::vector<Step>& steps, const Snapshot& before) {
+  const auto is_rewritten = [](const DriftFinding& finding) {
+    return finding.repair == DriftRepair::kPublishEdge && finding.kind != DriftKind::kAccess &&
+           !finding.is_held;
+  };
+  const std::vector<DriftFinding>& drift = before.observed.drift;
+  bool is_due = std::any_of(drift.begin(), drift.end(), is_rewritten);
+  std::string served = before.observed.edge_fingerprint;
+  std::size_t reloads = 0;
+  for (const Step& step : steps) {
+    if (const auto* const publish = std::get_if<PublishEdge>(&step.action)) {
+      is_due = is_due || publish->fingerprint != served;
+      reloads += is_due && !served.empty() && !publish->fingerprint.empty() ? 1 : 0;
+      served = publish->fingerprint;
+      is_due = false;
+    }
+  }
+  return reloads;
+}
+
 EdgePlan::EdgePlan(PlanContext& context) : context_(context) {
   for (const auto& [tenant, recorded] : context.snapshot().tenants) {
     for (const std::string& host : recorded.routes) {

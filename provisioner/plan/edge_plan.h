@@ -10,6 +10,10 @@
 
 namespace voicectl {
 
+/// How often these steps make the edge that runs read its configuration anew: for another one than
+/// it serves, and for a file that is not as it was written. One that does not run is started.
+std::size_t reloads_of(const std::vector<Step>& steps, const Snapshot& before);
+
 /// The edge's part of a plan: its configuration, certificates, and who is routed where.
 class EdgePlan {
  public:

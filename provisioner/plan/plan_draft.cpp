@@ -7,6 +7,7 @@
 #include <queue>
 
 #include "base/crypto.h"
+#include "provisioner/plan/edge_plan.h"
 
 namespace voicectl {
 namespace {
@@ -33,7 +34,12 @@ std::string id_of(const Plan& plan) {
 
 PlanSummary summary_of(const std::vector<Step>& steps, const Snapshot& snapshot) {
   PlanSummary out;
-  const bool edge_runs = !snapshot.observed.edge_fingerprint.empty();
+  out.edge_reloads = reloads_of(steps, snapshot);
+  const std::vector<DriftFinding>& drift = snapshot.observed.drift;
+  out.drift_left = static_cast<std::size_t>(
+      std::count_if(drift.begin(), drift.end(), [](const DriftFinding& finding) {
+        return finding.repair == DriftRepair::kNone && !finding.is_held;
+      }));
   for (const Step& step : steps) {
     std::visit(Overload{[](const SetPlatform&) {},
                         [](const InstallKey&) {},
@@ -53,9 +59,7 @@ PlanSummary summary_of(const std::vector<Step>& steps, const Snapshot& snapshot)
                         [](const ReclaimListener&) {},
                         [&](const IssueCertificate&) { ++out.certificates; },
                         [](const RemoveCertificate&) {},
-                        [&](const PublishEdge& a) {
-                          out.edge_reloads += edge_runs && !a.fingerprint.empty() ? 1 : 0;
-                        },
+                        [](const PublishEdge&) {},
                         [](const PublishRoute&) {},
                         [](const WithdrawRoute&) {},
                         [](const RestoreFiles&) {},

@@ -12,14 +12,18 @@ namespace {
 constexpr std::string_view kPlanSchema = "voicectl/plan/v1";
 
 Json summary_json(const PlanSummary& summary) {
-  return {{"tenants_created", summary.tenants_created},
-          {"tenants_changed", summary.tenants_changed},
-          {"tenants_moved", summary.tenants_moved},
-          {"tenants_deleted", summary.tenants_deleted},
-          {"instances_started", summary.instances_started},
-          {"instances_stopped", summary.instances_stopped},
-          {"edge_reloads", summary.edge_reloads},
-          {"certificates", summary.certificates}};
+  Json out = {{"tenants_created", summary.tenants_created},
+              {"tenants_changed", summary.tenants_changed},
+              {"tenants_moved", summary.tenants_moved},
+              {"tenants_deleted", summary.tenants_deleted},
+              {"instances_started", summary.instances_started},
+              {"instances_stopped", summary.instances_stopped},
+              {"edge_reloads", summary.edge_reloads},
+              {"certificates", summary.certificates}};
+  if (summary.drift_left > 0) {
+    out["drift_left"] = summary.drift_left;
+  }
+  return out;
 }
 
 Json step_json(const Step& step) {

@@ -165,7 +165,8 @@ class Registry : public RevisionStore,
   /// Removes what is still known of a tenant that was deleted: closed actions that are about it,
   /// with their documents, its API keys, what earlier revisions say of it, its load, who owns what
   /// of it, and its name at ports that are in quarantine. Events stay: they are what tells who did
-  /// what. Nothing of it stays in the file's free space either.
+  /// what. Where a tenant of that name is desired, it keeps who owns what of it. Nothing of it
+  /// stays in the file's free space either.
   virtual Status forget_tenant(const TenantId& tenant) = 0;
 
   /// Small texts that a restart must find again, such as the identity of nginx's process.

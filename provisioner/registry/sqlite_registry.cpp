@@ -413,8 +413,10 @@ Status SqliteRegistry::forget_tenant(const TenantId& tenant) {
     VC_TRY(forget_in_revisions(database_, tenant));
     VC_TRY(forget_load(database_, {tenant}));
     VC_TRY(forget_usage(database_, tenant));
-    // That it is to stay away.
-    VC_TRY(SqliteStatement owners, database_.prepare("DELETE FROM field_owners WHERE part = ?"));
+    // That it is to stay away. A new one of that name, which may not be there yet, keeps its own.
+    VC_TRY(SqliteStatement owners,
+           database_.prepare("DELETE FROM field_owners WHERE part = ?1 AND NOT EXISTS (SELECT 1 "
+                             "FROM desired_parts WHERE name = ?1 AND until IS NULL)"));
     VC_TRY(owners.bind(1, slug).run());
     VC_TRY(
         SqliteStatement leases,

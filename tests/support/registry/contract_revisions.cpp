@@ -123,6 +123,22 @@ TEST_P(RegistryContract, APurgedTenantIsErasedFromEarlierRevisions) {
   EXPECT_THAT(registry_->load_owners(), IsOkAnd(SizeIs(1))) << "its name is nowhere any more";
 }
 
+TEST_P(RegistryContract, APurgeLeavesWhatANewTenantOfThatNameOwns) {
+  ASSERT_THAT(registry_->accept_desired(state_of({"acme"}), a_note("1")), IsOk());
+  ASSERT_THAT(registry_->accept_desired(state_of({}), a_note("2")), IsOk());
+  // Asked for again, and not there yet: a rollout holds it back, or a step of it has failed.
+  ASSERT_THAT(
+      registry_->accept_desired(state_of({"acme"}), a_note("3"), {.claimed = {{"acme", {""}}}}),
+      IsOk());
+
+  ASSERT_THAT(registry_->forget_tenant(*TenantId::parse("acme")), IsOk());
+
+  reopen();
+  const Result<FieldOwners> owners = registry_->load_owners();
+  ASSERT_THAT(owners, IsOkAnd(SizeIs(1)));
+  EXPECT_TRUE(owners->contains("acme")) << "the next file that does not name it would delete it";
+}
+
 TEST_P(RegistryContract, KeepsWhoOwnsWhichField) {
   const FieldOwnersChange claims{
       .claimed = {{"acme", {"tier", "limits.webhooks"}}, {"", {"monitor.mode"}}, {"beta", {""}}}};

@@ -417,7 +417,10 @@ class MemoryRegistry final : public Registry {
         }
       }
     }
-    store_->owners.erase(tenant.str());
+    if (store_->revisions.empty() ||
+        find_tenant(*store_->revisions.back().desired, tenant) == nullptr) {
+      store_->owners.erase(tenant.str());
+    }
     for (PortLease& lease : store_->recorded.leases) {
       if (lease.released_at && lease.holder == "tenant/" + tenant.str()) {
         lease.holder.clear();

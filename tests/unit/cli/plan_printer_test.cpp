@@ -43,6 +43,17 @@ TEST(PlanPrinter, AFewHundredStepsAreAllShown) {
   EXPECT_THAT(text, Not(HasSubstr("shown in part")));
 }
 
+TEST(PlanPrinter, WhatNoPlanRepairsDoesNotPassForRight) {
+  Json plan = plan_of(0, 0);
+  plan["summary"]["drift_left"] = 2;
+
+  const std::string text = print_plan(plan, kPlain, Reasons::kHide);
+
+  EXPECT_THAT(text, Not(HasSubstr("as it should be")));
+  EXPECT_THAT(text, HasSubstr("2 things on this host are not as recorded"));
+  EXPECT_THAT(text, HasSubstr("voicectl drift"));
+}
+
 TEST(PlanPrinter, ThousandsAreShownInPartAndCounted) {
   const std::string text = print_plan(plan_of(5000, 0), kPlain, Reasons::kHide);
 

@@ -13,6 +13,9 @@
 namespace voicectl {
 namespace {
 
+/// 2026-11-25T12:00:00Z.
+const WallTime kNoon{std::chrono::seconds(1795608000)};
+
 /// A reader that takes bytes only when the test says so.
 class SlowReader final : public ResponseStream {
  public:
@@ -73,7 +76,7 @@ TEST_F(LogStreamTest, LogsOfManyMegabytesAreNotCutForAReaderThatIsSlow) {
     }
   }
 
-  begin(LogStart::kOldestFile, {"", "2026-11-25T00:00:00.000Z"}, LogStream::End::kAtEnd);
+  begin(LogStart::kOldestFile, {"", kNoon - std::chrono::hours(12)}, LogStream::End::kAtEnd);
   sim_.settle();
   EXPECT_FALSE(reader_->has_ended);
   while (!reader_->has_ended) {
@@ -95,13 +98,28 @@ TEST_F(LogStreamTest, ShowsOneTenantsLinesSinceATime) {
                           "2026-11-25T12:00:00.000Z info  e subject=tenant/acme x=1\n"
                           "2026-11-25T12:00:00.000Z info  f subject=tenant/acme-2\n";
 
-  begin(LogStart::kOldestFile, {"acme", "2026-11-25T11:30:00.000Z"}, LogStream::End::kAtEnd);
+  begin(LogStart::kOldestFile, {"acme", kNoon - std::chrono::minutes(30)}, LogStream::End::kAtEnd);
   sim_.settle();
   reader_->take_everything();
 
   EXPECT_TRUE(reader_->has_ended);
   EXPECT_EQ(lines_taken(), 3U);
   EXPECT_THAT(reader_->taken, ::testing::HasSubstr("info  b tenant=acme"));
+}
+
+TEST_F(LogStreamTest, LinesOfNginxAreOfTheirTimeAndThoseWithoutOfTheLineBefore) {
+  std::ofstream(path_) << nginx_time(kNoon - std::chrono::hours(2)) << " [crit] old\n"
+                       << "of the old one\n"
+                       << nginx_time(kNoon - std::chrono::minutes(1)) << " [crit] new\n"
+                       << "of the new one\n";
+
+  begin(LogStart::kOldestFile, {"", kNoon - std::chrono::minutes(30)}, LogStream::End::kAtEnd);
+  sim_.settle();
+  reader_->take_everything();
+
+  EXPECT_EQ(lines_taken(), 2U);
+  EXPECT_THAT(reader_->taken, ::testing::HasSubstr("[crit] new"));
+  EXPECT_THAT(reader_->taken, ::testing::HasSubstr("of the new one"));
 }
 
 TEST_F(LogStreamTest, FollowsWhatComes) {

@@ -68,6 +68,13 @@ TEST_F(ProcessInspectorTest, SaysHowOneFailsThatIsNoneOfOurs) {
                                           ::testing::Not(HasSubstr("more"))));
 }
 
+TEST_F(ProcessInspectorTest, AnotherProgramThatKnowsItsVersionIsNone) {
+  const auto facts = inspect("/bin/true");
+
+  ASSERT_THAT(facts, FailsWith(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(facts.error().text(), HasSubstr("another program"));
+}
+
 TEST_F(ProcessInspectorTest, SaysThatAFileIsNoProgram) {
   const std::string path = folder.path("text");
   std::ofstream(path) << "hello";
@@ -79,7 +86,7 @@ TEST_F(ProcessInspectorTest, SaysThatAFileIsNoProgram) {
 TEST_F(ProcessInspectorTest, ReadsNoMoreOfOneThatTalksThanFits) {
   // What it cannot write it waits for; nobody reads before it ends.
   const auto facts = inspect(
-      program("[ $1 = --describe ] && exit 2\nhead -c 200 /dev/zero | tr '\\0' x; echo; echo end"));
+      program("[ $1 = --describe ] && exit 2\nprintf 1.; head -c 300 /dev/zero | tr '\\0' x"));
 
   ASSERT_THAT(facts, IsOk());
   EXPECT_EQ(facts->version.size(), 200U);
@@ -88,10 +95,10 @@ TEST_F(ProcessInspectorTest, ReadsNoMoreOfOneThatTalksThanFits) {
 TEST_F(ProcessInspectorTest, KnowsNothingOfItsOwnDescriptorsAndSurroundings) {
   ASSERT_EQ(::setenv("VOICECTL_TEST_SECRET", "secret", 1), 0);
   const auto facts =
-      inspect(program("[ $1 = --describe ] && exit 2\necho \"<$VOICECTL_TEST_SECRET>\""));
+      inspect(program("[ $1 = --describe ] && exit 2\necho \"1.0-$VOICECTL_TEST_SECRET\""));
 
   ASSERT_THAT(facts, IsOk());
-  EXPECT_EQ(facts->version, "<>");
+  EXPECT_EQ(facts->version, "1.0-");
 }
 
 /// Simulated time: nobody waits ten seconds for a program that says nothing.

@@ -91,8 +91,9 @@ class RealDaemon {
   template <typename T>
   Result<T> await(const std::function<void(Completion<T>)>& begin) {
     auto result_of = std::make_shared<std::optional<Result<T>>>();
-    reactor.post(
-        [&begin, result_of] { begin([result_of](Result<T> result) { *result_of = std::move(result); }); });
+    reactor.post([&begin, result_of] {
+      begin([result_of](Result<T> result) { *result_of = std::move(result); });
+    });
     EXPECT_TRUE(run_until([result_of] { return result_of->has_value(); }));
     return result_of->value_or(Error(ErrorCode::kTimeout, "cannot wait longer"));
   }
@@ -235,7 +236,9 @@ TEST_F(RealInstanceTest, IsAdoptedWithItsListenersAndItsLogByTheNextDaemon) {
   first.reset();
   RealDaemon second(dir, 2);
 
-  const Result<AdoptReport> report = second.adopt({record()});
+  AdoptRecord known = record();
+  known.tenants.emplace(*TenantId::parse("acme"), places_of_listeners(dir.path("acme.sock"), port));
+  const Result<AdoptReport> report = second.adopt({known});
 
   ASSERT_THAT(report, IsOk());
   EXPECT_THAT(report->adopted, ElementsAre(record().instance));

@@ -171,6 +171,24 @@ TEST_F(DaemonSim, AKilledDaemonTakesOverWhatRuns) {
   expect_converged(desired);
 }
 
+TEST_F(DaemonSim, ATenantThatAnInstanceOnlyClaimsIsTakenBackAndLentAnew) {
+  DesiredState desired = platform_with({"alpha", "beta"});
+  desired.tenants.edit()[1].tier = Tier::kDedicated;
+  apply(desired);
+  const TenantId alpha = *TenantId::parse("alpha");
+  const FencingToken before = daemon().daemon->recorded().find_tenant(alpha)->token;
+  kill_daemon();
+  // What is recorded says that it is elsewhere, and no intent that it was on its way.
+  machine.registry->recorded.tenants.at(alpha).placement = *InstanceId::parse("dedicated-beta");
+
+  start_daemon();
+
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("tenant.only_claimed")));
+  EXPECT_THAT(machine.instances.holders(alpha), SizeIs(1));
+  EXPECT_GT(daemon().daemon->recorded().find_tenant(alpha)->token, before);
+  expect_converged(desired);
+}
+
 TEST_F(DaemonSim, BringsEverythingBackAfterTheMachineHasRebooted) {
   const DesiredState desired = platform_with({"alpha", "beta"});
   apply(desired);
@@ -200,6 +218,37 @@ TEST_F(DaemonSim, AProgramThatMerelyChangesOnDiskReplacesNobody) {
   machine.sim.advance(60s);
   EXPECT_EQ(machine.instances.program_of("shared-0"), program);
   EXPECT_NE(program, kProgram);
+}
+
+TEST_F(DaemonSim, WithoutTheCopyOfItsProgramNoInstanceIsStartedWithAnother) {
+  apply(platform_with({"alpha"}));
+  const std::string current = daemon().daemon->recorded().snapshot().programs.current;
+  ASSERT_THAT(machine.files.remove("/var/lib/voicectl/programs/" + current), IsOk());
+  kill_daemon();
+  install(kProgram, "2.0 layout-1");
+  start_daemon();
+  DesiredState desired = platform_with({"alpha"});
+  desired.tenants.edit()[0].tier = Tier::kDedicated;
+
+  const Applied applied = apply(desired);
+
+  EXPECT_THAT(machine.log_lines, Contains(HasSubstr("program.lost")));
+  EXPECT_GT(applied.outcome.failed, 0U);
+  EXPECT_FALSE(machine.instances.is_running("dedicated-alpha"));
+  EXPECT_THAT(machine.instances.holders(tenant("alpha")), SizeIs(1));
+}
+
+TEST_F(DaemonSim, ACopyThatWasLostIsMadeAnewOfTheSameProgram) {
+  apply(platform_with({"alpha"}));
+  const std::string current = daemon().daemon->recorded().snapshot().programs.current;
+  ASSERT_THAT(machine.files.remove("/var/lib/voicectl/programs/" + current), IsOk());
+  kill_daemon();
+  start_daemon();
+  DesiredState desired = platform_with({"alpha"});
+  desired.tenants.edit()[0].tier = Tier::kDedicated;
+
+  EXPECT_EQ(apply(desired).outcome.failed, 0U);
+  expect_converged(desired);
 }
 
 TEST_F(DaemonSim, AProgramThatCannotBeTakenInIsRunFromWhereItIs) {

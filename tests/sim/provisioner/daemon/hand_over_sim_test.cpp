@@ -94,6 +94,33 @@ TEST_F(HandOverSim, InstancesThatDoNotUnderstandEachOtherUseTheOldWay) {
   EXPECT_THAT(machine.log_lines, Contains(HasSubstr("another version")));
 }
 
+TEST_F(HandOverSim, ATokenThatNobodyGaveOutIsNotBelieved) {
+  apply(tier_of_alpha(Tier::kAuto));
+  machine.instances.on_request =
+      [](const std::string&,
+         const control::Message& question) -> std::optional<Result<std::string>> {
+    if (question.type == control::request::kReceive) {
+      return Result<std::string>(Error(ErrorCode::kUnavailable, "nobody came"));
+    }
+    if (question.type != control::request::kHandOver) {
+      return std::nullopt;
+    }
+    handoff::HandOverReport report;
+    report.why = Error(ErrorCode::kUnavailable, "it did not work");
+    report.token = FencingToken{(1ULL << 63) - 1};
+    return Result<std::string>(handoff::encode(report));
+  };
+
+  EXPECT_EQ(apply(tier_of_alpha(Tier::kDedicated)).outcome.failed, 1U);
+
+  const Snapshot& recorded = daemon().daemon->recorded().snapshot();
+  EXPECT_LT(recorded.tenants.at(kAlpha).token, first_token_of(Epoch{recorded.epoch.value + 1}))
+      << "all tokens after it would be above it, and those of other tenants too";
+  machine.instances.on_request = nullptr;
+  apply(tier_of_alpha(Tier::kDedicated));
+  EXPECT_THAT(holders(), ElementsAre("dedicated-alpha"));
+}
+
 TEST_F(HandOverSim, WhatIsClosedIsToldThoughTheInstanceHasTooManyTenantsForOneMessage) {
   apply(tier_of_alpha(Tier::kAuto));
   machine.instances.on_request =

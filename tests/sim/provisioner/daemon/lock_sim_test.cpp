@@ -68,6 +68,22 @@ TEST_F(LockSim, OneHolderAtATimeAndTheNextInOrderOfArrival) {
   EXPECT_TRUE(third->has());
 }
 
+TEST_F(LockSim, NothingElseIsCarriedOutUnderTheTokenOfWhatRuns) {
+  const auto ann = take("ann");
+  start_slowly();
+  const auto applied = apply_under(ann->token(), platform_with({"alpha"}));
+  machine.sim.advance(1s);
+  ASSERT_FALSE(applied->is_finished);
+
+  const auto second = lock().begin_run(ann->token(), {});
+
+  ASSERT_THAT(second, FailsWith(ErrorCode::kConflict));
+  EXPECT_TRUE(lock().held()->is_applying) << "the end of the second would free the first's lock";
+  machine.sim.advance(1min);
+  EXPECT_TRUE(applied->is_finished);
+  EXPECT_FALSE(lock().held());
+}
+
 TEST_F(LockSim, WhoeverWaitsTooLongIsToldWhoHasIt) {
   take("ann");
   const auto late = take("ben", 5s);

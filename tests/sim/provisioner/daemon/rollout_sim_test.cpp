@@ -40,6 +40,20 @@ TEST_F(RolloutSim, EveryoneHasTheirTurnCanariesFirst) {
   expect_converged(five_renamed());
 }
 
+TEST_F(RolloutSim, ForecastAndOutcomeOfItsTimeAreOfTheWholeWithItsPauses) {
+  apply(five());
+
+  const Applied applied = roll_out(five_renamed(), canary_then_pairs(20s));
+
+  const auto took = std::find_if(
+      applied.outcome.compared.begin(), applied.outcome.compared.end(),
+      [](const api::Compared& each) { return each.quantity == name_of(Quantity::kDuration); });
+  ASSERT_NE(took, applied.outcome.compared.end());
+  EXPECT_GE(took->forecast, microseconds_of(40s));
+  EXPECT_GE(took->outcome, microseconds_of(40s));
+  EXPECT_LT(took->outcome, microseconds_of(60s));
+}
+
 TEST_F(RolloutSim, TenantsAreCreatedInBatchesToo) {
   const Applied applied = roll_out(five(), canary_then_pairs());
 

@@ -57,6 +57,44 @@ TEST_F(InstanceAdoptionTest, RegainsTheListenersOfEveryTenant) {
   EXPECT_EQ(view("shared-0")->tenants.size(), 2U);
 }
 
+TEST_F(InstanceAdoptionTest, WhatItOnlyClaimsIsToldAsThatAndItsListenersAreNotTaken) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza");
+  lend("shared-0", "luigi", 3, 21005);
+  restart_daemon();
+
+  const AdoptReport report = adopt({record("shared-0")});
+
+  ASSERT_THAT(report.regained, SizeIs(2));
+  EXPECT_EQ(report.regained[0].tenant, a_tenant("luigi"));
+  EXPECT_TRUE(report.regained[0].is_only_claimed);
+  EXPECT_FALSE(report.regained[1].is_only_claimed);
+  EXPECT_THAT(daemon().bank.tenants(), ElementsAre(a_tenant("mario-pizza")));
+}
+
+TEST_F(InstanceAdoptionTest, ListenersThatAreElsewhereThanRecordedAreNotTaken) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", 1, 21007);
+  restart_daemon();
+
+  const AdoptReport report = adopt({record("shared-0")});
+
+  EXPECT_THAT(report.regained, SizeIs(1));
+  EXPECT_THAT(daemon().bank.tenants(), IsEmpty());
+}
+
+TEST_F(InstanceAdoptionTest, OneWithATokenThatNoEarlierDaemonGaveOutIsReplaced) {
+  start_ready("shared-0");
+  lend("shared-0", "mario-pizza", first_token_of(Epoch{2}).value + 1);
+  restart_daemon();
+
+  const AdoptReport report = adopt({record("shared-0")});
+
+  EXPECT_THAT(report.lost, ElementsAre(an_instance("shared-0")));
+  EXPECT_THAT(report.regained, IsEmpty());
+  EXPECT_FALSE(machine.instances.is_running("shared-0"));
+}
+
 TEST_F(InstanceAdoptionTest, RestartsAnAdoptedInstanceThatCrashes) {
   start_ready("shared-0");
   lend("shared-0", "mario-pizza");
@@ -85,7 +123,7 @@ TEST_F(InstanceAdoptionTest, HoldsTheAdminPortOfAnAdoptedInstanceOnceItIsGone) {
   EXPECT_TRUE(machine.network.is_held(a_port(21900)));
 }
 
-TEST_F(InstanceAdoptionTest, EndsAnInstanceThatNobodyRecordedButKeepsItsListeners) {
+TEST_F(InstanceAdoptionTest, EndsAnInstanceThatNobodyRecordedAndTakesNoListenerOfIt) {
   start_ready("shared-0");
   lend("shared-0", "mario-pizza");
   restart_daemon();
@@ -96,7 +134,7 @@ TEST_F(InstanceAdoptionTest, EndsAnInstanceThatNobodyRecordedButKeepsItsListener
   EXPECT_THAT(report.regained, IsEmpty());
   EXPECT_THAT(machine.processes.running(), IsEmpty());
   EXPECT_FALSE(has_folder("shared-0"));
-  EXPECT_TRUE(daemon().bank.holds(a_tenant("mario-pizza")));
+  EXPECT_FALSE(daemon().bank.holds(a_tenant("mario-pizza"))) << "the holder has the right one";
   EXPECT_THAT(manager().observe(), IsEmpty());
 }
 

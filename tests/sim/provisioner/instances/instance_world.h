@@ -203,7 +203,15 @@ class InstanceWorld : public ::testing::Test {
     return report && !report->has_error() ? **report : AdoptReport{};
   }
   static AdoptRecord record(const std::string& name, int admin_port = 21900) {
-    return AdoptRecord{an_instance(name), InstanceKind::kShared, a_port(admin_port)};
+    return AdoptRecord{an_instance(name),
+                       InstanceKind::kShared,
+                       a_port(admin_port),
+                       "",
+                       {{a_tenant("mario-pizza"), places_of("mario-pizza", 21000)},
+                        {a_tenant("acme"), places_of("acme", 21001)}}};
+  }
+  static ListenerPlaces places_of(const std::string& tenant, int port) {
+    return places_of_listeners(socket_of(tenant), a_port(port));
   }
 
   bool has_folder(const std::string& name) {

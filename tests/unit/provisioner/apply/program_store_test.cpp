@@ -116,6 +116,27 @@ TEST_F(ProgramStoreTest, MakesACopyAnewThatWasDamaged) {
   EXPECT_EQ(files.content_of(folder(one) + "/voice-runtime"), "program one");
 }
 
+TEST_F(ProgramStoreTest, NobodyRemovesOneThatIsHeldOrBeingCopied) {
+  files.put("/a", "program one");
+  take_in("/a");
+  inspector.answer(ProgramFacts{"1.2", ""});
+  std::shared_ptr<const void> held = store->hold(one);
+
+  store->keep_only({});
+  EXPECT_TRUE(store->find(one).has_value()) << "an upgrade is about to begin with it";
+
+  files.put("/b", "program two");
+  store->take_in("/b", [](const Result<ProgramRecord>&) {});
+  held.reset();
+  store->keep_only({});
+  EXPECT_TRUE(store->find(one).has_value()) << "it may be what is being copied";
+
+  sim.settle();
+  inspector.answer(ProgramFacts{"1.3", ""});
+  store->keep_only({});
+  EXPECT_FALSE(store->find(one).has_value());
+}
+
 TEST_F(ProgramStoreTest, OneThatDoesNotRunLeavesNothingBehind) {
   files.put("/a", "program one");
   take_in("/a");

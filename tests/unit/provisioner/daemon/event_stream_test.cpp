@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "tests/support/keeping_sink.h"
 #include "tests/support/registry/memory_registry.h"
 #include "tests/support/sim_reactor.h"
 
@@ -54,6 +55,9 @@ class EventStreamTest : public ::testing::Test {
   std::shared_ptr<RegistryStore> store_ = std::make_shared<RegistryStore>();
   std::unique_ptr<Registry> registry_ = open_memory_registry(store_);
   RegistryQueue queue_{*registry_, offload_};
+  KeepingSink sink_;
+  SimWallClock wall_{sim_};
+  Log log_{sink_, wall_};
 };
 
 TEST_F(EventStreamTest, WhoComesTooLateIsToldHowManyAreNotKeptAnyMore) {
@@ -61,6 +65,17 @@ TEST_F(EventStreamTest, WhoComesTooLateIsToldHowManyAreNotKeptAnyMore) {
 
   EXPECT_THAT(shown_after(90),
               ElementsAre(std::pair(100, 9), std::pair(101, 0), std::pair(102, 0)));
+}
+
+TEST_F(EventStreamTest, OneThatCannotBeReadOnIsToldOfNothingMore) {
+  const auto reader = std::make_shared<Reader>();
+  EventLog events(sim_, queue_, wall_, log_);
+  store_->epoch = Epoch{99};  // nothing can be read any more
+  EventStream::follow(queue_, events, reader, 0);
+  sim_.settle();
+
+  EXPECT_TRUE(reader->has_ended);
+  EXPECT_EQ(reader.use_count(), 1) << "it stays among those who follow for ever";
 }
 
 TEST_F(EventStreamTest, WhoMissesNothingIsToldNothing) {

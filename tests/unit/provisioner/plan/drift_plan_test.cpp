@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "provisioner/plan/edge_plan.h"
 #include "tests/support/matchers.h"
 #include "tests/support/plan/apply_model.h"
 #include "tests/support/plan/plan_builders.h"
@@ -71,6 +72,24 @@ TEST_F(DriftPlanTest, AnEditedConfigurationOfTheEdgeIsPublishedAgain) {
   ASSERT_THAT(plan.steps, SizeIs(1));
   EXPECT_TRUE(std::holds_alternative<PublishEdge>(plan.steps[0].action));
   EXPECT_THAT(plan.steps[0].reason, HasSubstr("drift: '/var/lib/v/x' was edited by hand"));
+  EXPECT_EQ(plan.summary.edge_reloads, 1U) << "though it serves that configuration already";
+  EXPECT_EQ(reloads_of(plan.steps, world), 1U);
+}
+
+TEST_F(DriftPlanTest, AnotherModeOfTheEdgesConfigurationIsRepairedWithoutAReload) {
+  find(DriftKind::kAccess, DriftRepair::kPublishEdge);
+
+  const Plan plan = plan_of(desired, world);
+
+  ASSERT_THAT(plan.steps, SizeIs(1));
+  EXPECT_EQ(plan.summary.edge_reloads, 0U);
+}
+
+TEST_F(DriftPlanTest, AnEdgeThatDoesNotRunIsStartedAndNotReloaded) {
+  find(DriftKind::kEdited, DriftRepair::kPublishEdge);
+  world.observed.edge_fingerprint.clear();
+
+  EXPECT_EQ(plan_of(desired, world).summary.edge_reloads, 0U);
 }
 
 TEST_F(DriftPlanTest, ALostSocketIsBoundAndLentAgainOnTheSamePort) {
@@ -97,8 +116,12 @@ TEST_F(DriftPlanTest, ATenantThatGoesIsNotRepaired) {
 
 TEST_F(DriftPlanTest, WhatOnlyAPersonCanMendIsInNoPlan) {
   find(DriftKind::kForeignListener, DriftRepair::kNone);
+  find(DriftKind::kMissingFile, DriftRepair::kNone).is_held = true;
 
-  EXPECT_THAT(texts(plan_of(desired, world)), IsEmpty());
+  const Plan plan = plan_of(desired, world);
+
+  EXPECT_THAT(texts(plan), IsEmpty());
+  EXPECT_EQ(plan.summary.drift_left, 1U) << "what was adopted is as it should be";
 }
 
 TEST_F(DriftPlanTest, AnAdoptedConfigurationIsStartedButNeverReplaced) {
