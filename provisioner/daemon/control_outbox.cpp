@@ -39,21 +39,20 @@ void ControlServer::list_outbox(const Call& call) {
   const Json question = {{"state", state},
                          {"limit", limit},
                          {"after", whole_number(query_or(call.request, "after", "")).value_or(0)}};
-  std::vector<OutboxGathering::Asked> tenants;
+  std::vector<OutboxAsked> tenants;
   for (const auto& [tenant, recorded] : deps_.recorded.snapshot().tenants) {
     if (recorded.placement && (wanted.empty() || tenant.str() == wanted)) {
       tenants.push_back({tenant, *recorded.placement});
     }
   }
-  const auto ask = [this, question](const OutboxGathering::Asked& asked,
-                                    Completion<std::string> answered) {
+  const auto ask = [this, question](const OutboxAsked& asked, Completion<std::string> answered) {
     Json of_tenant = question;
     of_tenant["tenant"] = asked.tenant.str();
     deps_.instances.request(asked.instance, control::request::kListOutbox, dump_json(of_tenant),
                             kOutboxDeadline, std::move(answered));
   };
-  OutboxGathering::begin(std::move(tenants), static_cast<std::size_t>(limit), ask,
-                         [this, call](const Json& body) { answer(call, body); });
+  gather_outboxes(std::move(tenants), static_cast<std::size_t>(limit), ask,
+                  [this, call](const Json& body) { answer(call, body); });
 }
 
 void ControlServer::ask_about_outbox(const Call& call, std::string_view type) {

@@ -229,9 +229,12 @@ void HookRunner::ended(const std::shared_ptr<Round>& round,
   const Duration took = deps_.reactor.now() - running->since;
   const std::string words = last_line(output);
   const auto failed = [&](ErrorCode code, const std::string& how) {
-    return Status(Error(
-        code, fmt::format("cannot go past hook '{}' ({}): it {}{}{}", command_text(running->hook),
-                          round->when, how, words.empty() ? "" : ": ", words)));
+    // What comes after it was done is not held up by it.
+    const bool is_before = std::string_view(round->when).starts_with("before");
+    return Status(
+        Error(code, fmt::format("cannot {} hook '{}' ({}): it {}{}{}",
+                                is_before ? "go past" : "finish", command_text(running->hook),
+                                round->when, how, words.empty() ? "" : ": ", words)));
   };
   Status status = ok_status();
   if (round->cancelled) {

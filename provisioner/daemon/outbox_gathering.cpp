@@ -3,30 +3,42 @@
 
 #include <fmt/core.h>
 
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "provisioner/daemon/instance_reply.h"
 
 namespace voicectl {
+namespace {
 
-OutboxGathering::OutboxGathering(std::vector<Asked> tenants,
-                                 std::size_t limit,
-                                 Ask ask,
-                                 std::function<void(const Json&)> done)
-    : tenants_(std::move(tenants)), limit_(limit), ask_(std::move(ask)), done_(std::move(done)) {}
+/// Lives until it has answered.
+class Gathering : public std::enable_shared_from_this<Gathering> {
+ public:
+  Gathering(std::vector<OutboxAsked> tenants,
+            std::size_t limit,
+            AskForOutbox ask,
+            std::function<void(const Json&)> done)
+      : tenants_(std::move(tenants)), limit_(limit), ask_(std::move(ask)), done_(std::move(done)) {}
+  void go_on();
 
-void OutboxGathering::begin(std::vector<Asked> tenants,
-                            std::size_t limit,
-                            Ask ask,
-                            std::function<void(const Json&)> done) {
-  std::shared_ptr<OutboxGathering>(
-      new OutboxGathering(std::move(tenants), limit, std::move(ask), std::move(done)))
-      ->go_on();
-}
+ private:
+  void take(const OutboxAsked& asked, const Result<std::string>& reply);
 
-void OutboxGathering::go_on() {
-  while (open_ < kAskedAtOnce && next_ < tenants_.size() && entries_.size() < kMostEntries) {
-    const Asked& asked = tenants_[next_++];
+  std::vector<OutboxAsked> tenants_;
+  std::size_t limit_;
+  AskForOutbox ask_;
+  std::function<void(const Json&)> done_;
+  std::size_t next_ = 0;
+  std::size_t open_ = 0;
+  Json entries_ = Json::array();
+  std::vector<std::string> problems_;
+};
+
+void Gathering::go_on() {
+  while (open_ < kOutboxesAtOnce && next_ < tenants_.size() &&
+         entries_.size() < kMostOutboxEntries) {
+    const OutboxAsked& asked = tenants_[next_++];
     ++open_;
     ask_(asked, [self = shared_from_this(), asked](const Result<std::string>& reply) {
       self->take(asked, reply);
@@ -45,7 +57,7 @@ void OutboxGathering::go_on() {
   std::exchange(done_, nullptr)({{"entries", std::move(entries_)}, {"problems", problems_}});
 }
 
-void OutboxGathering::take(const Asked& asked, const Result<std::string>& reply) {
+void Gathering::take(const OutboxAsked& asked, const Result<std::string>& reply) {
   Result<Json> body = read_reply(asked.instance, reply);
   if (body.has_error()) {
     problems_.push_back(body.error().text());
@@ -66,6 +78,15 @@ void OutboxGathering::take(const Asked& asked, const Result<std::string>& reply)
       ++taken;
     }
   }
+}
+
+}  // namespace
+
+void gather_outboxes(std::vector<OutboxAsked> tenants,
+                     std::size_t limit,
+                     AskForOutbox ask,
+                     std::function<void(const Json&)> done) {
+  std::make_shared<Gathering>(std::move(tenants), limit, std::move(ask), std::move(done))->go_on();
 }
 
 }  // namespace voicectl

@@ -250,8 +250,8 @@ void UpgradeDriver::turn_back(const std::string& why) {
   story_->tries = 0;
   record(reverse_upgrade(counted(), why), why, [this, why] {
     story_->abort_why.reset();
-    tell("programs", "turn back to program " + short_name(under_way()->from),
-         api::StepState::kFailed, why);
+    tell("programs", "go on to program " + short_name(under_way()->target), api::StepState::kFailed,
+         fmt::format("{}; turning back to program {}", why, short_name(under_way()->from)));
     ++story_->outcome.failed;
     deps_.events.add("upgrade.reversing", "programs", dump_json({{"reason", why}}));
     for (const Completion<void>& told : std::exchange(story_->abort_told, {})) {

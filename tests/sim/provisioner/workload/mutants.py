@@ -79,8 +79,8 @@ MUTANTS = [
            "        change.put_leases.push_back(PortLease{lease.port, lease.holder, "
            "deps_.wall.now()});\n", ""),
     Mutant("a tenant is lent twice with one token", PLACEMENT,
-           "std::max({youngest_.value, tenant.token.value, first}) + 1}",
-           "std::max({youngest_.value, tenant.token.value, first})}"),
+           "std::max({youngest_, tenant.token, first}).value + 1}",
+           "std::max({youngest_, tenant.token, first}).value}"),
     Mutant("a tenant is lent although its old instance has not let go", PLACEMENT,
            "    deps_.instances.reclaim(*action.from, action.tenant, tenant.token, go_on);\n",
            "    go_on(ok_status());\n"),

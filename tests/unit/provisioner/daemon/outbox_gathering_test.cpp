@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace voicectl {
 namespace {
 
@@ -13,13 +15,13 @@ using ::testing::HasSubstr;
 class OutboxGatheringTest : public ::testing::Test {
  protected:
   void begin(std::size_t tenants, std::size_t limit) {
-    std::vector<OutboxGathering::Asked> asked;
+    std::vector<OutboxAsked> asked;
     for (std::size_t i = 0; i < tenants; ++i) {
       asked.push_back({*TenantId::parse("t" + std::to_string(i)), *InstanceId::parse("shared-0")});
     }
-    OutboxGathering::begin(
+    gather_outboxes(
         std::move(asked), limit,
-        [this](const OutboxGathering::Asked&, Completion<std::string> answered) {
+        [this](const OutboxAsked&, Completion<std::string> answered) {
           waiting_.push_back(std::move(answered));
         },
         [this](const Json& body) { told_.push_back(body); });
@@ -43,11 +45,11 @@ class OutboxGatheringTest : public ::testing::Test {
 
 TEST_F(OutboxGatheringTest, AsksAFewAtATimeAndAnswersWhenAllHaveAnswered) {
   begin(40, 50);
-  EXPECT_EQ(waiting_.size(), OutboxGathering::kAskedAtOnce);
+  EXPECT_EQ(waiting_.size(), kOutboxesAtOnce);
 
   for (int i = 0; i < 40; ++i) {
     EXPECT_TRUE(told_.empty());
-    EXPECT_LE(waiting_.size(), OutboxGathering::kAskedAtOnce);
+    EXPECT_LE(waiting_.size(), kOutboxesAtOnce);
     answer(entries(1, {{"entry", i}}));
   }
 
@@ -84,8 +86,7 @@ TEST_F(OutboxGatheringTest, WhatDoesNotFitIsTold) {
   }
 
   ASSERT_EQ(told_.size(), 1U);
-  EXPECT_LT(told_[0]["entries"].size(),
-            OutboxGathering::kMostEntries + OutboxGathering::kAskedAtOnce * kEach);
+  EXPECT_LT(told_[0]["entries"].size(), kMostOutboxEntries + kOutboxesAtOnce * kEach);
   EXPECT_THAT(told_[0]["problems"][0].get<std::string>(), HasSubstr("more tenants"));
 }
 
