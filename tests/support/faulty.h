@@ -264,6 +264,7 @@ class FaultyListenerFactory final : public ListenerFactory {
     return plan_.run("bind " + path, [&] { return inner_.bind_unix_packets(path, access); });
   }
   void stop_listening(const UniqueFd& listener) override { inner_.stop_listening(listener); }
+  void close(UniqueFd listener) override { inner_.close(std::move(listener)); }
   std::string describe(const UniqueFd& listener) const override {
     return inner_.describe(listener);
   }
