@@ -51,7 +51,8 @@ Status check_size(std::string_view message, const std::vector<int>& descriptors)
 class PosixFdChannel final : public FdChannel {
  public:
   PosixFdChannel(Reactor& reactor, FdWatcher& watcher, UniqueFd socket)
-      : reactor_(reactor), watcher_(watcher), socket_(std::move(socket)) {
+      // Foreign, since what the other end has sent and we do not read is closed with the socket.
+      : reactor_(reactor), watcher_(watcher), socket_(UniqueFd::foreign(socket.release())) {
     ucred peer{};
     socklen_t length = sizeof peer;
     if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0) {
@@ -161,7 +162,7 @@ Status PosixFdChannel::queue(std::string_view message, const std::vector<int>& d
   }
   Outgoing outgoing{std::string(message), {}};
   for (const int descriptor : descriptors) {
-    outgoing.descriptors.emplace_back(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+    outgoing.descriptors.push_back(UniqueFd::foreign(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)));
     if (!outgoing.descriptors.back().is_open()) {
       return posix_error("send a message", errno);
     }
@@ -221,6 +222,10 @@ void PosixFdChannel::close() {
     watcher_.unwatch(*std::exchange(reading_, std::nullopt));
   }
   waiting_.clear();
+  if (socket_.is_open()) {
+    // At once, so that nobody is told that a message arrives here, however long the closing takes.
+    (void)::shutdown(socket_.get(), SHUT_RDWR);  // fails only if the other end has gone
+  }
   socket_.close();
 }
 
@@ -288,7 +293,7 @@ Result<std::pair<UniqueFd, UniqueFd>> PosixFdChannelFactory::make_pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
     return posix_error("make a pair of sockets", errno);
   }
-  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
+  return std::pair(UniqueFd::foreign(ends[0]), UniqueFd::foreign(ends[1]));
 }
 
 std::unique_ptr<FdChannel> PosixFdChannelFactory::adopt(UniqueFd socket) {

@@ -30,7 +30,7 @@ std::vector<UniqueFd> take_descriptors(msghdr& message) {
     for (std::size_t i = 0; i < count; ++i) {
       int descriptor = -1;
       std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof descriptor);
-      taken.emplace_back(descriptor);
+      taken.push_back(UniqueFd::foreign(descriptor));
     }
   }
   return taken;

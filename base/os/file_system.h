@@ -37,6 +37,16 @@ class FileSystem {
   virtual Result<std::optional<std::string>> read(const std::string& path,
                                                   std::size_t max_bytes) = 0;
 
+  /// As `read`, of a path in which nothing is a symbolic link, so that nobody who may write to one
+  /// of its folders leads elsewhere. ERRORS: kCorrupt also if a part of it is one.
+  virtual Result<std::optional<std::string>> read_without_links(const std::string& path,
+                                                                std::size_t max_bytes) = 0;
+
+  /// Where `path` leads: absolute, without links, "." and "..". It may lead elsewhere the next
+  /// moment: read_without_links reads what was found, or nothing.
+  /// ERRORS: kNotFound if nothing is there; kCorrupt for links that go round; kPermissionDenied.
+  virtual Result<std::string> real_path(const std::string& path) = 0;
+
   /// After success every reader, also one after loss of power, sees all of `content`; before it,
   /// the old file. (Temporary file, fsync, rename, fsync of the folder.) ERRORS: kCorrupt: a
   /// folder.

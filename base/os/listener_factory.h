@@ -23,7 +23,9 @@ struct SocketAccess {
   std::optional<std::uint32_t> group;
 };
 
-/// Binds listening sockets: non-blocking, close-on-exec, backlog kListenBacklog.
+/// Binds listening sockets: non-blocking, close-on-exec, backlog kListenBacklog. Those for streams
+/// are foreign: whoever they are lent to can make something else of them, which it takes long to
+/// close.
 /// THREADS: any.
 class ListenerFactory {
  public:
@@ -46,6 +48,10 @@ class ListenerFactory {
   /// Nothing listens there any more, whoever has a duplicate open yet: its address can be bound at
   /// once, and who waits in its queue is told that nobody comes.
   virtual void stop_listening(const UniqueFd& listener) = 0;
+
+  /// Closes it. What it was bound to is free when this returns, unless somebody has a duplicate or
+  /// has made something of it that it takes long to close.
+  virtual void close(UniqueFd listener) = 0;
 
   /// Where a listening socket is bound: "127.0.0.1:21000" or "unix:/run/...".
   virtual std::string describe(const UniqueFd& listener) const = 0;

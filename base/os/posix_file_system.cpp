@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -264,13 +265,14 @@ Result<std::optional<std::string>> read_all(const UniqueFd& file,
   return std::optional<std::string>();
 }
 
-}  // namespace
+/// What may be a FIFO, whose open() would wait: it is refused when it is open.
+constexpr int kToRead = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+constexpr int kToWalk = O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 
-Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path,
-                                                         std::size_t max_bytes) {
-  // A FIFO would make open() wait, so it is opened non-blocking and refused below.
-  const UniqueFd file(uninterrupted(
-      [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }));
+/// What was opened with kToRead; else errno says why not.
+Result<std::optional<std::string>> read_opened(const UniqueFd& file,
+                                               const std::string& path,
+                                               std::size_t max_bytes) {
   if (!file.is_open() && (errno == ENOENT || errno == ENOTDIR)) {
     return std::optional<std::string>();
   }
@@ -289,6 +291,55 @@ Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path
   }
   return Error(ErrorCode::kResourceExhausted,
                fmt::format("cannot read '{}': it is longer than {} bytes", path, max_bytes));
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> PosixFileSystem::read(const std::string& path,
+                                                         std::size_t max_bytes) {
+  return read_opened(UniqueFd(uninterrupted([&] { return ::open(path.c_str(), kToRead); })), path,
+                     max_bytes);
+}
+
+Result<std::optional<std::string>> PosixFileSystem::read_without_links(const std::string& path,
+                                                                       std::size_t max_bytes) {
+  if (!path.starts_with('/')) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot use '{}' as a path: it must be absolute", path));
+  }
+  UniqueFd folder(uninterrupted([] { return ::open("/", kToWalk); }));
+  std::string_view rest = path;
+  while (folder.is_open()) {
+    rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
+    const std::size_t end = rest.find('/');
+    const std::string part(rest.substr(0, end));
+    if (end == std::string_view::npos) {
+      return read_opened(open_in(folder, part, kToRead), path, max_bytes);
+    }
+    UniqueFd next = open_in(folder, part, kToWalk);
+    struct stat about {};
+    // A link is no folder either.
+    if (!next.is_open() && errno == ENOTDIR &&
+        ::fstatat(folder.get(), part.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(about.st_mode)) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("cannot read '{}': a part of the path is a symbolic link", path));
+    }
+    folder = std::move(next);
+    rest.remove_prefix(end);
+  }
+  return read_opened(UniqueFd(), path, max_bytes);
+}
+
+Result<std::string> PosixFileSystem::real_path(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &::free);
+  if (real != nullptr) {
+    return std::string(real.get());
+  }
+  if (errno == ENOENT || errno == ENOTDIR) {
+    return Error(ErrorCode::kNotFound, fmt::format("cannot find '{}': nothing is there", path));
+  }
+  return posix_error(doing("find", path), errno);
 }
 
 Status PosixFileSystem::replace_atomically(const std::string& path,

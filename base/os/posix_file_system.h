@@ -9,6 +9,9 @@ namespace voicectl {
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::optional<std::string>> read(const std::string& path, std::size_t max_bytes) override;
+  Result<std::optional<std::string>> read_without_links(const std::string& path,
+                                                        std::size_t max_bytes) override;
+  Result<std::string> real_path(const std::string& path) override;
   Status replace_atomically(const std::string& path,
                             std::string_view content,
                             FileMode mode) override;

@@ -13,11 +13,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
+#include "base/os/foreign_close.h"
 #include "base/os/posix_error.h"
 
 namespace voicectl {
 namespace {
+
+/// For a listener to be closed, so that its port is free: a hundred times what that takes, and
+/// still no time for the loop that waits.
+constexpr Duration kClosePatience = std::chrono::milliseconds(50);
 
 Error bind_error(const std::string& address, int number) {
   if (number == EADDRINUSE) {
@@ -129,12 +135,13 @@ Result<UniqueFd> PosixListenerFactory::bind_tcp(Port port) {
       ::listen(socket.get(), kListenBacklog) != 0) {
     return bind_error(where, errno);
   }
-  return socket;
+  return UniqueFd::foreign(socket.release());
 }
 
 Result<UniqueFd> PosixListenerFactory::bind_unix(const std::string& path,
                                                  const SocketAccess& access) {
-  return bind_path(path, access, SOCK_STREAM);
+  VC_TRY(UniqueFd socket, bind_path(path, access, SOCK_STREAM));
+  return UniqueFd::foreign(socket.release());
 }
 
 Result<UniqueFd> PosixListenerFactory::bind_unix_packets(const std::string& path,
@@ -144,6 +151,10 @@ Result<UniqueFd> PosixListenerFactory::bind_unix_packets(const std::string& path
 
 void PosixListenerFactory::stop_listening(const UniqueFd& listener) {
   (void)::shutdown(listener.get(), SHUT_RDWR);  // fails only for one that listens no more
+}
+
+void PosixListenerFactory::close(UniqueFd listener) {
+  (void)close_within(std::move(listener), kClosePatience);  // it is not in our hands when
 }
 
 std::string PosixListenerFactory::describe(const UniqueFd& listener) const {

@@ -85,7 +85,7 @@ std::vector<ServiceDescriptor> take_service_descriptors() {
   std::string_view names = text == nullptr ? std::string_view() : text;
   for (std::size_t i = 0; is_ours && i < count; ++i) {
     const std::string_view name = names.substr(0, names.find(':'));
-    UniqueFd descriptor(kFirstDescriptor + static_cast<int>(i));
+    UniqueFd descriptor = UniqueFd::foreign(kFirstDescriptor + static_cast<int>(i));
     if (::fcntl(descriptor.get(), F_SETFD, FD_CLOEXEC) == 0) {
       taken.push_back({std::string(name), std::move(descriptor)});
     } else {

@@ -4,11 +4,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/os/foreign_close.h"
+
 namespace voicectl {
+
+UniqueFd UniqueFd::foreign(int fd) {
+  UniqueFd made(fd);
+  made.is_foreign_ = fd >= 0;
+  return made;
+}
 
 UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
   if (this != &other) {
     close();
+    is_foreign_ = other.is_foreign_;
     fd_ = other.release();
   }
   return *this;
@@ -18,14 +27,25 @@ UniqueFd::~UniqueFd() {
   close();
 }
 
+int UniqueFd::release() {
+  is_foreign_ = false;
+  return std::exchange(fd_, -1);
+}
+
 void UniqueFd::close() {
-  if (fd_ >= 0) {
+  if (fd_ < 0) {
+    return;
+  }
+  if (is_foreign_) {
+    close_elsewhere(std::move(*this));
+  } else {
     ::close(std::exchange(fd_, -1));
   }
 }
 
 UniqueFd UniqueFd::duplicate() const {
-  return UniqueFd(fd_ < 0 ? -1 : ::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
+  const int copy = fd_ < 0 ? -1 : ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  return is_foreign_ ? foreign(copy) : UniqueFd(copy);
 }
 
 }  // namespace voicectl

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/json.h"
 #include "provisioner/model/desired_state_yaml.h"
@@ -76,6 +77,12 @@ bool says_known_keys(std::string_view text,
          });
 }
 
+/// Whether `path` is `folder` or below it. REQUIRES: neither has a slash at its end, but "/".
+bool is_within(std::string_view path, std::string_view folder) {
+  return folder == "/" || path == folder ||
+         (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
+}
+
 /// The instances read copies of the files of secrets, and always name a company.
 void point_at_installed(Json& backend, const TenantSpec& tenant, const DaemonPaths& paths) {
   if (tenant.backend.company.empty()) {
@@ -132,35 +139,35 @@ Status TenantFiles::make_secrets(const TenantId& tenant) {
   return write_owned(path, dump_json(secrets));
 }
 
-/// Whoever may write a document must not have the platform's own secrets sent to a host of theirs.
-Status TenantFiles::refuse_own_file(const std::string& source) const {
-  const std::string plain = std::filesystem::path(source).lexically_normal().string();
-  return plain.starts_with(paths().state + "/")
-             ? Status(Error(ErrorCode::kInvalidArgument,
-                            fmt::format("cannot take the credentials in '{}': what is in the "
-                                        "daemon's state folder is the platform's own; put them "
-                                        "into a file elsewhere",
-                                        source)))
-             : ok_status();
-}
-
-/// Copies a file of secrets to where the instances may read it. One that cannot be read leaves what
-/// was installed before; then nothing gets worse.
-Status TenantFiles::install_file(const std::string& source, const std::string& installed) {
-  if (source.empty()) {
-    return files_.remove(installed);
+/// Where links lead is what counts, and is what is read: whoever may write a document, or a folder
+/// on the way, must not have the platform's own secrets sent to a host of theirs.
+Result<std::optional<std::string>> TenantFiles::read_credentials(const std::string& source) const {
+  const Result<std::string> real = files_.real_path(source);
+  const bool is_missing = real.has_error() && real.error().code() == ErrorCode::kNotFound;
+  if (real.has_error() && !is_missing) {
+    return real.error();
   }
-  const Result<std::optional<std::string>> text = files_.read(source, kMaxKeyFile);
-  if (text.has_value() && *text && !trim(**text).empty()) {
-    return write_owned(installed, trim(**text) + "\n");
+  // Of one that is not there yet the name is all there is to tell.
+  const std::string found =
+      is_missing ? std::filesystem::path(source).lexically_normal().string() : *real;
+  VC_TRY(const std::string state, files_.real_path(paths().state));
+  if (is_within(found, state)) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot take the credentials in '{}': it leads to '{}', and what is in "
+                    "the daemon's state folder is the platform's own; put them into a "
+                    "file elsewhere",
+                    source, found));
   }
-  VC_TRY(const std::optional<std::string> before, read_known(installed, kMaxKeyFile));
-  if (before) {
-    return ok_status();
+  for (const std::string_view folder : {"/proc", "/sys", "/dev"}) {
+    if (is_within(found, folder)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("cannot take the credentials in '{}': what is in '{}' is the "
+                               "kernel's; put them into a file elsewhere",
+                               source, folder));
+    }
   }
-  return Error(
-      ErrorCode::kNotFound,
-      fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
+  return is_missing ? std::optional<std::string>() : files_.read_without_links(found, kMaxKeyFile);
 }
 
 Status TenantFiles::prepare(const TenantSpec& tenant,
@@ -315,24 +322,43 @@ Status TenantFiles::install_ultravox_key(const PlatformSpec& platform) {
 }
 
 TenantFiles::KeyState TenantFiles::look_at_ultravox_key(const PlatformSpec& platform) const {
-  return look_at(platform.ultravox.api_key_file, paths().ultravox_key());
+  const std::string& source = platform.ultravox.api_key_file;
+  return source.empty() ? KeyState::kInstalled
+                        : compare(files_.read(source, kMaxKeyFile), paths().ultravox_key());
 }
 
+/// Credentials that cannot be read leave what was installed before; then nothing gets worse.
 Status TenantFiles::install_credentials(const TenantSpec& tenant) {
-  VC_TRY(refuse_own_file(tenant.backend.credentials_file));
-  return install_file(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant));
+  const std::string& source = tenant.backend.credentials_file;
+  const std::string installed = paths().erpnext_credentials(tenant.tenant);
+  if (source.empty()) {
+    return files_.remove(installed);
+  }
+  const Result<std::optional<std::string>> text = read_credentials(source);
+  if (text.has_value() && *text && !trim(**text).empty()) {
+    return write_owned(installed, trim(**text) + "\n");
+  }
+  if (text.has_error() && text.error().code() == ErrorCode::kInvalidArgument) {
+    return text.error();
+  }
+  VC_TRY(const std::optional<std::string> before, read_known(installed, kMaxKeyFile));
+  if (before) {
+    return ok_status();
+  }
+  return Error(
+      ErrorCode::kNotFound,
+      fmt::format("cannot read '{}': it is missing or empty; write it, mode 0600", source));
 }
 
 TenantFiles::KeyState TenantFiles::look_at_credentials(const TenantSpec& tenant) const {
-  return look_at(tenant.backend.credentials_file, paths().erpnext_credentials(tenant.tenant));
+  const std::string& source = tenant.backend.credentials_file;
+  return source.empty()
+             ? KeyState::kInstalled
+             : compare(read_credentials(source), paths().erpnext_credentials(tenant.tenant));
 }
 
-TenantFiles::KeyState TenantFiles::look_at(const std::string& source,
+TenantFiles::KeyState TenantFiles::compare(const Result<std::optional<std::string>>& key,
                                            const std::string& installed) const {
-  if (source.empty()) {
-    return KeyState::kInstalled;
-  }
-  const Result<std::optional<std::string>> key = files_.read(source, kMaxKeyFile);
   if (key.has_error() || !*key || trim(**key).empty()) {
     return KeyState::kUnreadable;
   }

@@ -120,7 +120,9 @@ class TenantFiles {
   enum class KeyState { kInstalled, kNew, kUnreadable };
   KeyState look_at_ultravox_key(const PlatformSpec& platform) const;
 
-  /// The same for a tenant's credentials at its ERPNext.
+  /// The same for a tenant's credentials at its ERPNext: any file that is not the platform's own,
+  /// also by a link, and also one that other tenants name.
+  /// ERRORS: kInvalidArgument if it is.
   Status install_credentials(const TenantSpec& tenant);
   KeyState look_at_credentials(const TenantSpec& tenant) const;
 
@@ -148,9 +150,11 @@ class TenantFiles {
   Result<bool> is_there(const std::string& folder, const std::string& name) const;
   Result<Json> read_import_note(const std::string& folder) const;
   Status arrange_stage(const std::string& stage);
-  KeyState look_at(const std::string& source, const std::string& installed) const;
-  Status refuse_own_file(const std::string& source) const;
-  Status install_file(const std::string& source, const std::string& installed);
+  /// A tenant's file of secrets; nullopt if there is none. ERRORS: kInvalidArgument if it leads to
+  /// what is no tenant's to have.
+  Result<std::optional<std::string>> read_credentials(const std::string& source) const;
+  KeyState compare(const Result<std::optional<std::string>>& key,
+                   const std::string& installed) const;
   /// Made once, with the tenant's folder.
   Status make_secrets(const TenantId& tenant);
   Error secrets_are_lost(const TenantId& tenant) const;

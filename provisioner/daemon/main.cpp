@@ -129,6 +129,9 @@ int run(int argc, char** argv) {
     return 2;
   }
   options.log_level = *parsed;
+  for (std::string* const folder : {&options.paths.state, &options.paths.run, &options.paths.log}) {
+    *folder = plain_folder(*folder);
+  }
   // Copies are made of a file, not of a link to one. One that is missing is told when it is needed.
   std::error_code missing;
   if (const auto real = std::filesystem::canonical(options.runtime, missing); !missing) {

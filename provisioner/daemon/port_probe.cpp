@@ -62,11 +62,14 @@ class PortProbe::Search {
     if (!tried_.insert(port).second) {
       return seen_.observed.foreign_ports.contains(port);
     }
-    const Result<UniqueFd> bound = listeners_.bind_tcp(port);
+    Result<UniqueFd> bound = listeners_.bind_tcp(port);
     // Any other failure is for the action to tell.
     const bool is_taken = bound.has_error() && bound.error().code() == ErrorCode::kAlreadyExists;
     if (is_taken) {
       seen_.observed.foreign_ports.insert(port);
+    }
+    if (bound.has_value()) {
+      UniqueFd(bound->release()).close();  // nobody has had it
     }
     return is_taken;
   }

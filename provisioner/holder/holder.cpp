@@ -106,7 +106,8 @@ int Holder::run() {
 
 void Holder::accept_all() {
   while (true) {
-    UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd socket = UniqueFd::foreign(
+        ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.is_open() && (errno == EMFILE || errno == ENFILE)) {
       // Turned away rather than left in the queue, where it would keep us awake.
       reserve_.close();

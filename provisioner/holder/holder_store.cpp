@@ -347,7 +347,7 @@ Status HolderStore::send(const std::string& text, const std::vector<int>& descri
 Result<std::vector<UniqueFd>> HolderStore::own(const std::vector<int>& descriptors) {
   std::vector<UniqueFd> owned;
   for (const int descriptor : descriptors) {
-    UniqueFd borrowed(descriptor);
+    UniqueFd borrowed = UniqueFd::foreign(descriptor);
     owned.push_back(borrowed.duplicate());
     std::ignore = borrowed.release();
     if (!owned.back().is_open()) {

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "base/os/foreign_close.h"
 #include "provisioner/holder/words.h"
 #include "runtime/parking/protocol.h"
 
@@ -221,7 +222,8 @@ void Lanes::close(Lane& lane, Entry& entry) {
 }
 
 std::size_t Lanes::held() const {
-  std::size_t sum = 0;
+  // What nobody may hold up in the closing is open until it is closed.
+  std::size_t sum = still_closing();
   const auto add = [&sum](const std::deque<Batch>& batches) {
     for (const Batch& batch : batches) {
       sum += batch.sockets.size();

@@ -104,7 +104,7 @@ class Lanes {
   void park(Lane& lane, std::string_view words, std::vector<UniqueFd> sockets) const;
   static void leave(Lane& lane, std::string_view words);
   static void close(Lane& lane, Entry& entry);
-  /// Sockets of connections that are here, parked or on their way.
+  /// Sockets of connections that are here, parked, on their way or being closed.
   std::size_t held() const;
   void hear(Gift& gift);
   void withdraw(Gift& gift);

@@ -6,6 +6,12 @@
 #include <utility>
 
 namespace voicectl {
+namespace {
+
+/// A tenant's two, or the one of the admin port.
+constexpr std::size_t kMostListeners = 2;
+
+}  // namespace
 
 ControlLink::ControlLink(Reactor& reactor, std::unique_ptr<FdChannel> channel)
     : reactor_(reactor), channel_(std::move(channel)), peer_uid_(channel_->peer_uid()) {
@@ -71,10 +77,17 @@ void ControlLink::take(const std::string& text, std::vector<UniqueFd> descriptor
     return lose();
   }
   const auto found = pending_.find(*message->re);
+  const bool is_listener = message->type == control::reply::kListener;
+  // Nobody gets what nobody asked for: so a flood of it is one message long.
+  const bool wants_descriptors = is_listener && found != pending_.end() &&
+                                 found->second.on_listener && descriptors.size() <= kMostListeners;
+  if (!descriptors.empty() && !wants_descriptors) {
+    return lose();
+  }
   if (found == pending_.end()) {
     return;  // too late: who asked was told so
   }
-  if (message->type == control::reply::kListener) {
+  if (is_listener) {
     return take_listener(found->second, message->body, std::move(descriptors));
   }
   if (message->type == control::reply::kProgress) {

@@ -19,6 +19,10 @@ namespace voicectl {
 
 /// One connection to an instance: asks, and brings each answer to who asked.
 ///
+/// An instance may have been taken over. What it says that cannot be an answer breaks the protocol,
+/// and so do descriptors that nobody asked for, also those of a `listener` that comes too late. An
+/// answer that only comes too late does not.
+///
 /// Everything it tells comes in a turn of its own, so that a receiver may close or destroy it.
 /// THREADS: loop thread only.
 class ControlLink {

@@ -78,6 +78,7 @@ Status ListenerBank::bind(const TenantId& tenant,
   }
   Result<UniqueFd> tcp_listener = factory_.bind_tcp(port);
   if (tcp_listener.has_error()) {
+    factory_.close(std::move(*unix_listener));
     // A file that nobody keeps would look like an announced tenant.
     (void)files_.remove(unix_path);  // the reason to tell is the port
     return tcp_listener.error().with_context("binding tenant '" + tenant.str() + "'");
@@ -146,7 +147,10 @@ std::optional<ListenerDescriptors> ListenerBank::descriptors(const TenantId& ten
 }
 
 Status ListenerBank::release(const TenantId& tenant, const std::string& unix_path) {
-  held_.erase(tenant);
+  if (auto held = held_.extract(tenant); !held.empty()) {
+    factory_.close(std::move(held.mapped().unix_listener));
+    factory_.close(std::move(held.mapped().tcp_listener));
+  }
   store_.drop(kept_name(tenant));
   return files_.remove(unix_path);
 }

@@ -110,7 +110,7 @@ void SupervisedInstance::finish_stop() {
   tenants_.clear();
   drop_link(Error(ErrorCode::kUnavailable, fmt::format("cannot ask {}: it stopped", quoted())));
   log_.reset();
-  admin_listener_.close();
+  supervision_.deps.listeners.close(std::move(admin_listener_));
   Status removed =
       supervision_.deps.files.remove(supervision_.settings.paths.folder(options_.instance));
   if (removed.has_error()) {

@@ -1,11 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 
 namespace voicectl {
+
+/// `path` without slashes at its end, doubled ones and "." in between: names of files are compared
+/// with it. ".." stays, since what stands before it may be a link.
+inline std::string plain_folder(std::string_view path) {
+  std::string plain;
+  const bool is_absolute = path.starts_with('/');
+  while (!path.empty()) {
+    const std::size_t end = path.find('/');
+    const std::string_view part = path.substr(0, end);
+    if (!part.empty() && part != ".") {
+      plain += plain.empty() && !is_absolute ? "" : "/";
+      plain += part;
+    }
+    path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
+  }
+  return plain.empty() ? (is_absolute ? "/" : ".") : plain;
+}
 
 /// Where the daemon keeps what: see provisioner/daemon/README.md for the whole picture.
 struct DaemonPaths {

@@ -42,14 +42,24 @@ AcceptTrouble accept_trouble() {
   }
 }
 
+/// A connection inherits what others have set on the listener, and its close() could then take as
+/// long as its peer likes. From here on nobody else has it.
+void stop_lingering(const UniqueFd& socket) {
+  const linger off{};
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &off, sizeof off);  // only if it is gone
+}
+
 }  // namespace
 
 struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
   using Descriptor =
       boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
 
-  Inner(AsioReactor& loop, Handlers wanted)
-      : reactor(loop), descriptor(loop.context()), handlers(std::move(wanted)) {}
+  Inner(AsioReactor& loop, Handlers wanted, bool is_lent)
+      : reactor(loop),
+        descriptor(loop.context()),
+        handlers(std::move(wanted)),
+        is_foreign(is_lent) {}
 
   void wait() {
     descriptor.async_wait(Descriptor::wait_read,
@@ -66,6 +76,9 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
       UniqueFd socket(
           ::accept4(descriptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (socket.is_open()) {
+        if (is_foreign) {
+          stop_lingering(socket);
+        }
         handlers.on_connection(std::move(socket));
         continue;
       }
@@ -109,19 +122,21 @@ struct Acceptor::Inner : std::enable_shared_from_this<Acceptor::Inner> {
     if (descriptor.is_open()) {
       // Leaves epoll before closing: a duplicate elsewhere keeps the open file alive, and with it
       // a registration that was not taken back.
-      UniqueFd(descriptor.release()).close();
+      const int number = descriptor.release();
+      (is_foreign ? UniqueFd::foreign(number) : UniqueFd(number)).close();
     }
   }
 
   AsioReactor& reactor;
   Descriptor descriptor;
   Handlers handlers;
+  bool is_foreign;
   WorkAccountPtr account{present_account()};
   std::optional<TimerId> timer;
 };
 
 Acceptor::Acceptor(AsioReactor& reactor, UniqueFd listener, Handlers handlers)
-    : inner_(std::make_shared<Inner>(reactor, std::move(handlers))) {
+    : inner_(std::make_shared<Inner>(reactor, std::move(handlers), listener.is_foreign())) {
   const int flags = ::fcntl(listener.get(), F_GETFL);
   (void)::fcntl(listener.get(), F_SETFL, flags | O_NONBLOCK);  // fails only for a closed one
   boost::system::error_code error;

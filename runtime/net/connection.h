@@ -43,8 +43,8 @@ class Connection : public DeadlineEntry, public CopyEntry {
   virtual bool is_movable() const = 0;
   /// What another process needs to go on with it between two bytes. REQUIRES: it is movable.
   virtual ConnectionState state() const = 0;
-  /// Borrowed. REQUIRES: it is movable.
-  virtual int socket() const = 0;
+  /// Its socket, to be sent to another process; borrowed. REQUIRES: it is movable.
+  virtual int lend() = 0;
   /// Its answer comes in pieces, so that nobody else can go on with it.
   virtual bool is_in_pieces() const = 0;
   /// The others have gone on elsewhere, and it cannot: it ends with its present answer, one in

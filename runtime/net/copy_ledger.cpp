@@ -67,7 +67,7 @@ ConnectionChanges CopyLedger::take(std::size_t most, std::size_t most_bytes) {
     ConnectionChange& change = changes.changed.emplace_back();
     if (connection.copy_id_ == 0) {
       connection.copy_id_ = ++last_id_;
-      change.socket = connection.socket();
+      change.socket = connection.lend();
     }
     change.id = connection.copy_id_;
     change.state = connection.state();

@@ -67,7 +67,7 @@ class HttpConnection final : public Connection,
   bool is_websocket() const override { return false; }
   bool is_movable() const override { return phase_ == Phase::kReceiving; }
   ConnectionState state() const override;
-  int socket() const override { return wire_->number(); }
+  int lend() override { return wire_->lend(); }
   bool is_in_pieces() const override { return is_streaming(); }
   void stay() override;
   UniqueFd let_go() override;

@@ -52,7 +52,7 @@ class WebSocketConnection final : public WebSocket,
   bool is_websocket() const override { return true; }
   bool is_movable() const override { return is_live(); }
   ConnectionState state() const override;
-  int socket() const override { return wire_->number(); }
+  int lend() override { return wire_->lend(); }
   bool is_in_pieces() const override { return false; }
   void stay() override {}
   UniqueFd let_go() override;

@@ -301,6 +301,13 @@ void Wire::hang_up() {
   close();
 }
 
+int Wire::lend() {
+  if (socket_.is_open() && !socket_.is_foreign()) {
+    socket_ = UniqueFd::foreign(socket_.release());
+  }
+  return socket_.get();
+}
+
 UniqueFd Wire::release() {
   owner_ = nullptr;
   is_reading_ = false;

@@ -68,6 +68,9 @@ class Wire final : public std::enable_shared_from_this<Wire>, private PolledSock
   std::size_t unsent_size() const { return unsent_.size() - written_; }
   std::string_view unsent() const { return std::string_view(unsent_).substr(written_); }
   int number() const { return socket_.get(); }
+  /// The number, for whoever sends it to another process: what that one does with the socket holds
+  /// up nobody here.
+  int lend();
 
   /// Writes what is queued, then tells the peer that nothing follows and drops what it still
   /// sends, so that a reset cannot overtake the last answer. Ends with on_end or on_broken.

@@ -39,7 +39,8 @@ Result<UniqueFd> take_inherited(int number, std::string_view what) {
                              "voicectld",
                              what, number));
   }
-  return UniqueFd(number);
+  // Its copies have been with earlier processes of the instance.
+  return UniqueFd::foreign(number);
 }
 
 Status run(const Options& options) {

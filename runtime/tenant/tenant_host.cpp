@@ -81,7 +81,8 @@ Status require_descriptors(const TenantLease& lease) {
   const UniqueFd& any = lease.tcp_listener.is_open() ? lease.tcp_listener : lease.unix_listener;
   std::vector<UniqueFd> free;
   for (std::size_t i = 0; any.is_open() && i < kNeeded; ++i) {
-    free.push_back(any.duplicate());
+    // The lease keeps the listener open, so it takes no time to close a duplicate.
+    free.emplace_back(any.duplicate().release());
     if (!free.back().is_open()) {
       return Error(ErrorCode::kResourceExhausted,
                    "cannot serve the tenant: this process has no descriptors left");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/os/file_system.h"
@@ -162,6 +163,40 @@ TEST_P(FileSystemContract, FollowsNoLinkWhenReading) {
   ASSERT_THAT(files_.replace_link(at("link"), at("file")), IsOk());
 
   EXPECT_THAT(files_.read(at("link"), kPlenty), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_P(FileSystemContract, TellsWhereAPathLeads) {
+  ASSERT_THAT(files_.make_directory(at("real/inner"), kPrivateDirectory), IsOk());
+  ASSERT_THAT(write("real/inner/file", "x"), IsOk());
+  ASSERT_THAT(files_.replace_link(at("folder"), at("real/inner")), IsOk());
+  ASSERT_THAT(files_.replace_link(at("real/near"), "inner/file"), IsOk());
+  ASSERT_THAT(files_.replace_link(at("round"), at("round")), IsOk());
+
+  EXPECT_THAT(files_.real_path(at("folder/file")), IsOkAnd(at("real/inner/file")));
+  EXPECT_THAT(files_.real_path(at("real//./near")), IsOkAnd(at("real/inner/file")));
+  EXPECT_THAT(files_.real_path(at("folder/../inner/")), IsOkAnd(at("real/inner")));
+  EXPECT_THAT(files_.real_path("/"), IsOkAnd("/"));
+  EXPECT_THAT(files_.real_path(at("folder/missing")), FailsWith(ErrorCode::kNotFound));
+  EXPECT_THAT(files_.real_path(at("round")), FailsWith(ErrorCode::kCorrupt));
+}
+
+TEST_P(FileSystemContract, FollowsNoLinkAnywhereWhenThatIsAskedFor) {
+  ASSERT_THAT(files_.make_directory(at("real/inner"), kPrivateDirectory), IsOk());
+  ASSERT_THAT(write("real/inner/file", "secret"), IsOk());
+  ASSERT_THAT(files_.replace_link(at("folder"), at("real")), IsOk());
+  ASSERT_THAT(files_.replace_link(at("real/inner/link"), at("real/inner/file")), IsOk());
+  const auto read = [this](const std::string& name) {
+    return files_.read_without_links(at(name), 6);
+  };
+
+  EXPECT_THAT(read("real/inner/file"), IsOkAnd(::testing::Optional(std::string("secret"))));
+  EXPECT_THAT(read("folder/inner/file"), FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(read("real/inner/link"), FailsWith(ErrorCode::kCorrupt));
+  EXPECT_THAT(read("real/inner"), FailsWith(ErrorCode::kCorrupt)) << "a folder";
+  EXPECT_THAT(read("real/missing/file"), IsOkAnd(::testing::Eq(std::nullopt)));
+  EXPECT_THAT(read("real/inner/file/below"), IsOkAnd(::testing::Eq(std::nullopt)));
+  EXPECT_THAT(files_.read_without_links(at("real/inner/file"), 5),
+              FailsWith(ErrorCode::kResourceExhausted));
 }
 
 TEST_P(FileSystemContract, ReplacesALinkItselfWhenWriting) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/os/listener_factory.h"
 #include "tests/support/matchers.h"
@@ -56,11 +57,11 @@ TEST_P(ListenerContract, KeepsAPortUntilItsLastDuplicateIsClosed) {
   ASSERT_THAT(listener, IsOk());
   UniqueFd duplicate = listener->duplicate();
 
-  listener->close();
+  listeners_.close(std::move(*listener));
 
   EXPECT_EQ(listeners_.describe(duplicate), "127.0.0.1:" + port.str());
   EXPECT_THAT(listeners_.bind_tcp(port), FailsWith(ErrorCode::kAlreadyExists));
-  duplicate.close();
+  listeners_.close(std::move(duplicate));
   EXPECT_THAT(listeners_.bind_tcp(port), IsOk());
 }
 
@@ -114,8 +115,8 @@ TEST_P(ListenerContract, RefusesAPathWhereSomebodyListens) {
 }
 
 TEST_P(ListenerContract, ReplacesTheFileThatADeadListenerLeft) {
-  listeners_.bind_unix(at("socket"), access_).value().close();
-  listeners_.bind_unix_packets(at("packets"), access_).value().close();
+  listeners_.close(listeners_.bind_unix(at("socket"), access_).value());
+  listeners_.close(listeners_.bind_unix_packets(at("packets"), access_).value());
 
   EXPECT_THAT(listeners_.bind_unix(at("socket"), access_), IsOk());
   EXPECT_THAT(listeners_.bind_unix_packets(at("packets"), access_), IsOk());

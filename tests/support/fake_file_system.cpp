@@ -102,6 +102,59 @@ Result<std::optional<std::string>> FakeFileSystem::read(const std::string& path,
   return std::optional<std::string>(entry->content);
 }
 
+Result<std::optional<std::string>> FakeFileSystem::read_without_links(const std::string& path,
+                                                                      std::size_t max_bytes) {
+  for (std::size_t end = path.find('/', 1); end != std::string::npos;
+       end = path.find('/', end + 1)) {
+    const Entry* const part = find(path.substr(0, end));
+    if (part != nullptr && part->kind == Kind::kLink) {
+      return Error(ErrorCode::kCorrupt,
+                   fmt::format("cannot read '{}': a part of the path is a symbolic link", path));
+    }
+  }
+  return read(path, max_bytes);
+}
+
+Result<std::string> FakeFileSystem::real_path(const std::string& path) {
+  VC_TRY(admit());
+  return resolve(path);
+}
+
+Result<std::string> FakeFileSystem::resolve(const std::string& path) const {
+  constexpr int kMostLinks = 40;
+  std::string todo = path + "/";
+  std::string done;
+  int links = 0;
+  while (!todo.empty()) {
+    const std::size_t end = todo.find('/');
+    const std::string part = todo.substr(0, end);
+    todo.erase(0, end + 1);
+    if (part.empty() || part == ".") {
+      continue;
+    }
+    if (part == "..") {
+      done.erase(done.empty() ? 0 : done.rfind('/'));
+      continue;
+    }
+    const Entry* const entry = find(done + "/" + part);
+    if (entry == nullptr) {
+      return Error(ErrorCode::kNotFound, fmt::format("cannot find '{}': nothing is there", path));
+    }
+    if (entry->kind != Kind::kLink) {
+      done += "/" + part;
+      continue;
+    }
+    if (++links > kMostLinks) {
+      return Error(ErrorCode::kCorrupt, fmt::format("cannot find '{}': its links go round", path));
+    }
+    if (entry->content.starts_with('/')) {
+      done.clear();
+    }
+    todo.insert(0, entry->content + "/");
+  }
+  return done.empty() ? "/" : done;
+}
+
 Status FakeFileSystem::replace_atomically(const std::string& path,
                                           std::string_view content,
                                           FileMode mode) {

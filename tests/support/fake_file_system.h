@@ -28,6 +28,9 @@ class FakeFileSystem final : public FileSystem {
   };
 
   Result<std::optional<std::string>> read(const std::string& path, std::size_t max_bytes) override;
+  Result<std::optional<std::string>> read_without_links(const std::string& path,
+                                                        std::size_t max_bytes) override;
+  Result<std::string> real_path(const std::string& path) override;
   Status replace_atomically(const std::string& path,
                             std::string_view content,
                             FileMode mode) override;
@@ -79,6 +82,8 @@ class FakeFileSystem final : public FileSystem {
   Status admit_write(const std::string& path);
   Status require_parent(const std::string& path) const;
   bool is_directory(const std::string& path) const;
+  /// As real_path, which counts as a call.
+  Result<std::string> resolve(const std::string& path) const;
   /// Removes `path` and what is below it.
   void erase_tree(const std::string& path);
 

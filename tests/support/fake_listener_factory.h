@@ -94,6 +94,7 @@ class FakeListenerFactory final : public ListenerFactory {
   Result<UniqueFd> bind_unix(const std::string& path, const SocketAccess& access) override;
   Result<UniqueFd> bind_unix_packets(const std::string& path, const SocketAccess& access) override;
   void stop_listening(const UniqueFd& listener) override;
+  void close(UniqueFd listener) override { listener.close(); }
   std::string describe(const UniqueFd& listener) const override;
   bool is_same(const UniqueFd& one, const UniqueFd& other) const override;
 

@@ -183,6 +183,13 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::optional<std::string>> read(const std::string& path, std::size_t max_bytes) override {
     return plan_.run("read " + path, [&] { return inner_.read(path, max_bytes); });
   }
+  Result<std::optional<std::string>> read_without_links(const std::string& path,
+                                                        std::size_t max_bytes) override {
+    return plan_.run("read " + path, [&] { return inner_.read_without_links(path, max_bytes); });
+  }
+  Result<std::string> real_path(const std::string& path) override {
+    return plan_.run("resolve " + path, [&] { return inner_.real_path(path); });
+  }
   Status replace_atomically(const std::string& path,
                             std::string_view content,
                             FileMode mode) override {
@@ -257,6 +264,7 @@ class FaultyListenerFactory final : public ListenerFactory {
     return plan_.run("bind " + path, [&] { return inner_.bind_unix_packets(path, access); });
   }
   void stop_listening(const UniqueFd& listener) override { inner_.stop_listening(listener); }
+  void close(UniqueFd listener) override { inner_.close(std::move(listener)); }
   std::string describe(const UniqueFd& listener) const override {
     return inner_.describe(listener);
   }

@@ -16,6 +16,7 @@
 
 #include "base/os/posix_listener_factory.h"
 #include "tests/support/contract_fd_channel.h"
+#include "tests/support/lingering_connection.h"
 #include "tests/support/real_loop.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/without_descriptors.h"
@@ -53,6 +54,21 @@ std::unique_ptr<ChannelWorld> make_real() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Posix, FdChannelContract, ::testing::Values(&make_real));
+
+TEST(FdChannelCloseTest, WhatItsOtherEndHasSentAndNobodyReadHoldsUpNobody) {
+  RealLoop loop;
+  PosixFdChannelFactory factory(loop.reactor(), loop.reactor());
+  auto ends = factory.make_pair();
+  ASSERT_TRUE(ends.has_value());
+  std::unique_ptr<FdChannel> channel = factory.adopt(std::move(ends->first));
+  LingeringConnection connection = LingeringConnection::make();
+  ASSERT_EQ(send_fd_message(ends->second.get(), "x", {connection.mine.get()}), 0);
+  connection.mine.close();
+
+  channel.reset();
+
+  EXPECT_EQ(connection.drain(), connection.sent);
+}
 
 std::size_t count_open_descriptors() {
   const auto all = std::filesystem::directory_iterator("/proc/self/fd");

@@ -104,10 +104,11 @@ TEST_F(PosixListenerFactoryTest, MakesSocketsThatNeitherBlockNorLeakIntoPrograms
 TEST_F(PosixListenerFactoryTest, BindsAgainWhileOldConnectionsLingerInTimeWait) {
   const Port port = find_free_port();
   {
-    const auto first = factory_.bind_tcp(port);
+    auto first = factory_.bind_tcp(port);
     const UniqueFd client = connect_tcp(port);
     UniqueFd server(::accept(first->get(), nullptr, nullptr));
     server.close();  // the listener's side closes first and therefore keeps the port in TIME_WAIT
+    factory_.close(std::move(*first));
   }
 
   EXPECT_THAT(factory_.bind_tcp(port), IsOk());

@@ -15,6 +15,7 @@
 #include "runtime/parking/gift_reader.h"
 #include "runtime/parking/parking_lot.h"
 #include "tests/integration/provisioner/holder/real_holder_world.h"
+#include "tests/support/lingering_connection.h"
 #include "tests/support/matchers.h"
 
 namespace voicectl {
@@ -450,9 +451,56 @@ TEST_F(LanesTest, AHostileInstanceHurtsOnlyItself) {
   EXPECT_THAT(notes(*give("acme")), ElementsAre("17"));
 }
 
+TEST_F(LanesTest, AConnectionThatLingersHoldsUpNobody) {
+  auto good = start("shared-0", {"acme"});
+  const UniqueFd peer = connect(*good, "acme", "17");
+  world.settle();
+  const int holder = world.identity()->pid;
+  auto lane = store->open_lane(instance("dedicated-evil"));
+  ASSERT_THAT(lane, IsOk());
+  store->allow(instance("dedicated-evil"), tenant("evil"));
+  world.settle();
+  const std::size_t before = open_files(holder);
+  std::vector<UniqueFd> unread;
+  const auto send = [&](const std::string& text, bool is_hidden) {
+    LingeringConnection connection = LingeringConnection::make();
+    UniqueFd sent = std::move(connection.mine);
+    if (is_hidden) {
+      // In the queue of what is sent, where nobody can turn anything off.
+      int ends[2] = {-1, -1};
+      ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+      const UniqueFd far(ends[0]);
+      ASSERT_EQ(send_fd_message(far.get(), "x", {sent.get()}), 0);
+      sent = UniqueFd(ends[1]);
+    }
+    // The last copy is on its way before ours is closed.
+    ASSERT_EQ(send_fd_message(lane->get(), text, {sent.get()}), 0);
+    unread.push_back(std::move(connection.peer));
+  };
+
+  for (const bool is_hidden : {false, true}) {
+    send("park evil 0 1:1", is_hidden);
+    send("park evil 0 1:2", is_hidden);  // in its place
+    ASSERT_EQ(send_fd_message(lane->get(), "leave 1:2", {}), 0);
+    send("park acme 0 1:1", is_hidden);  // not its own
+    send("leave 7:7", is_hidden);
+    send("nonsense", is_hidden);
+  }
+  lane->close();
+
+  // It answers, and lets go of all of them, though their peers read nothing.
+  while (open_files(holder) >= before) {
+    EXPECT_EQ(world.count(), 0);
+  }
+  kill(good);
+  EXPECT_THAT(notes(*give("acme")), ElementsAre("17"));
+}
+
 /// The same object as in the program, without a daemon and a clock.
 class LanesLimitTest : public ::testing::Test {
  protected:
+  LanesLimitTest() { settle_closing(); }
+
   static std::pair<UniqueFd, UniqueFd> pair(int kind) {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::socketpair(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
@@ -485,6 +533,7 @@ class LanesLimitTest : public ::testing::Test {
     return std::move(ends.first);
   }
   std::size_t open_peers() const {
+    settle_closing();
     return static_cast<std::size_t>(
         std::count_if(peers.begin(), peers.end(), [](const UniqueFd& peer) {
           char byte = 0;

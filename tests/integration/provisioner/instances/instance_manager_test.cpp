@@ -38,7 +38,8 @@ Port free_port() {
   PosixListenerFactory listeners;
   for (int draw = 0; draw < 100; ++draw) {
     const Port port = *Port::make(static_cast<std::int64_t>(10'000 + random.below(20'000)));
-    if (!listeners.bind_tcp(port).has_error()) {
+    if (auto bound = listeners.bind_tcp(port); bound.has_value()) {
+      listeners.close(std::move(*bound));
       return port;
     }
   }

@@ -19,7 +19,8 @@ Port free_port() {
   SystemRandom random;
   for (int draw = 0; draw < 100; ++draw) {
     const Port port = *Port::make(static_cast<std::int64_t>(10'000 + random.below(20'000)));
-    if (PosixListenerFactory().bind_tcp(port).has_value()) {
+    if (auto bound = PosixListenerFactory().bind_tcp(port); bound.has_value()) {
+      PosixListenerFactory().close(std::move(*bound));
       return port;
     }
   }

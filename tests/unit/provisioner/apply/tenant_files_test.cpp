@@ -101,6 +101,25 @@ TEST_F(TenantFilesTest, MissingCredentialsAreRefusedButDoNotTakeAwayWhatIsInstal
   EXPECT_EQ(files.content_of("/state/tenants/alpha/erpnext.credentials"), "key:secret\n");
 }
 
+TEST_F(TenantFilesTest, ThePlatformsOwnFilesAreNoCredentials) {
+  TenantSpec tenant = a_tenant();
+  files.put("/state/tenants/rival/erpnext.credentials", "key:canary\n");
+  files.put("/proc/self/environ", "KEY=canary");
+  ASSERT_THAT(files.replace_link("/etc/state", "/state"), IsOk());
+
+  for (const char* const path :
+       {"/state/tenants/rival/erpnext.credentials",
+        "/etc/../state//tenants/rival/erpnext.credentials",
+        "/etc/state/tenants/rival/erpnext.credentials", "/proc/self/environ"}) {
+    tenant.backend = {BackendKind::kErpnext, "https://erp.example.com", "", path};
+    EXPECT_THAT(tenant_files.prepare(tenant, platform, Generation{1}, {}),
+                FailsWith(ErrorCode::kInvalidArgument))
+        << path;
+    EXPECT_EQ(tenant_files.look_at_credentials(tenant), TenantFiles::KeyState::kUnreadable);
+  }
+  EXPECT_EQ(files.find("/state/tenants/alpha/erpnext.credentials"), nullptr);
+}
+
 TEST_F(TenantFilesTest, FilesArePrivateAndBelongToTheUserOfTheInstances) {
   ASSERT_THAT(tenant_files.prepare(a_tenant(), platform, Generation{1}, {}), IsOk());
 

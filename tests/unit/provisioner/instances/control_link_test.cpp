@@ -156,6 +156,50 @@ TEST_F(ControlLinkTest, ClosesOnAnythingThatIsNoAnswer) {
   }
 }
 
+TEST_F(ControlLinkTest, DescriptorsThatNobodyAskedForBreakTheProtocol) {
+  struct Case {
+    const char* why;
+    const char* type;
+    std::uint64_t re;
+    std::vector<int> descriptors;
+    bool asks_for_listeners;
+    bool is_late;
+  };
+  for (const Case& one : {Case{"of a question that was never asked", "ok", 99, {0}, true, false},
+                          Case{"with an answer", "ok", 1, {0}, true, false},
+                          Case{"with an error", "error", 1, {0}, true, false},
+                          Case{"with progress", "progress", 1, {0}, true, false},
+                          Case{"not asked for", "listener", 1, {0, 0}, false, false},
+                          Case{"too many", "listener", 1, {0, 0, 0}, true, false},
+                          Case{"too late", "listener", 1, {0, 0}, true, true}}) {
+    SCOPED_TRACE(one.why);
+    FakeChannelHub::Pair pair = hub.make_pair();
+    ControlLink other(sim, std::move(pair.first));
+    int told = 0;
+    other.when_closed([&told] { ++told; });
+    pair.second->start({});
+    std::size_t listeners = 0;
+    std::optional<Result<std::string>> answer;
+    other.ask(
+        {.type = "regain", .timeout = one.is_late ? 1s : 5s},
+        [&](Result<std::string> result) { answer = std::move(result); },
+        one.asks_for_listeners ? [&](const std::string&, std::vector<UniqueFd>) { ++listeners; }
+                               : ControlLink::OnListener());
+    sim.advance(1s);
+
+    ASSERT_THAT(
+        pair.second->send(control::encode({one.type, std::nullopt, one.re, "{}"}), one.descriptors),
+        IsOk());
+    sim.settle();
+
+    EXPECT_EQ(told, 1);
+    EXPECT_FALSE(other.is_open());
+    EXPECT_EQ(listeners, 0U);
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_THAT(*answer, FailsWith(one.is_late ? ErrorCode::kTimeout : ErrorCode::kUnavailable));
+  }
+}
+
 TEST_F(ControlLinkTest, TellsNothingAfterItWasClosed) {
   link->close(Error(ErrorCode::kCancelled, "cannot go on: enough"));
   far.reset();
