@@ -208,10 +208,26 @@ EffectLine resources_line(const Json& forecast) {
   return {"memory", fmt::format("{}; processor: {}", memory, processor)};
 }
 
-EffectLine undo_line(const Json& forecast, std::size_t most) {
+/// A rollback goes back to what was recorded, and brings no edit back.
+bool repairs_an_edit(const Json& plan) {
+  const Json& steps = member(plan, "steps");
+  return steps.is_array() && std::any_of(steps.begin(), steps.end(), [](const Json& step) {
+           return string_or(step, "reason", "").starts_with("drift:") &&
+                  string_or(step, "kind", "") != "end_process";
+         });
+}
+
+EffectLine undo_line(const Json& plan, const Json& forecast, std::size_t most) {
   const Json& list = member(forecast, "cannot_undo");
   if (!list.is_array() || list.empty()) {
-    return {"undo", "all of it can be undone: 'voicectl rollback'"};
+    if (integer_or(plan, "base_generation", 0) == 0) {
+      return {"undo", "there is no earlier revision to go back to: it is the first"};
+    }
+    return {"undo",
+            std::string("'voicectl rollback REVISION' goes back; 'voicectl history' has "
+                        "the revisions") +
+                (repairs_an_edit(plan) ? "; what a person wrote and this writes over is put aside"
+                                       : "")};
   }
   return {"undo", "cannot be undone:", true, cases_of(list, most, [](const Json& each) {
             return string_or(each, "subject", "?") + ": " + string_or(each, "why", "");
@@ -240,7 +256,7 @@ std::vector<EffectLine> effect_lines(const Json& plan, std::size_t most) {
       ports_line(forecast),
       resources_line(forecast),
       {"takes", estimate_text(member(forecast, "duration"), "partly assumed")},
-      undo_line(forecast, most)};
+      undo_line(plan, forecast, most)};
   const Json& left = member(forecast, "left");
   if (left.is_number_integer() && left.get<std::int64_t>() > 0) {
     out.push_back(

@@ -26,6 +26,20 @@ TEST(EffectPrinterTest, SaysOfEachMomentWhatIsKnown) {
                         "processor: not known now, 0.08 cores afterwards\n"));
 }
 
+TEST(EffectPrinterTest, NamesAWayBackOnlyWhereThereIsOne) {
+  const auto of = [](int generation, const char* reason) {
+    return print_effect(Json{{"base_generation", generation},
+                             {"steps", {{{"kind", "restore_files"}, {"reason", reason}}}},
+                             {"forecast", Json::object()}},
+                        Palette(Palette::Mode::kOff));
+  };
+
+  EXPECT_THAT(of(0, "it is desired"), HasSubstr("no earlier revision to go back to"));
+  EXPECT_THAT(of(4, "it is desired"), HasSubstr("'voicectl rollback REVISION' goes back"));
+  EXPECT_THAT(of(4, "it is desired"), Not(HasSubstr("put aside")));
+  EXPECT_THAT(of(4, "drift: '/x' was edited by hand"), HasSubstr("put aside"));
+}
+
 TEST(EffectPrinterTest, LetsNoNameWriteToTheTerminal) {
   const std::string text = printed(
       {{"processes", {{{"instance", "a\x1b[2J"}, {"change", "start"}, {"replaces", "b\x1b[2J"}}}}});
