@@ -32,8 +32,8 @@ struct ReceivedFdMessage {
   std::vector<UniqueFd> descriptors;
 };
 
-/// Takes one message, without waiting. Descriptors are close-on-exec, and foreign whoever sent them:
-/// also a process that we trust passes on what others have had or still have.
+/// Takes one message, without waiting. Descriptors are close-on-exec, and foreign whoever sent
+/// them: also a process that we trust passes on what others have had or still have.
 ///
 /// COST: room for the longest message is kept once per thread, not per channel: an instance has one
 /// channel or more for each of its tenants.

@@ -109,9 +109,12 @@ Status PeerChannel::send_now(PeerMessage type) {
 }
 
 void PeerChannel::take(std::string_view piece, std::vector<UniqueFd> sockets) {
-  const bool fits = piece.size() >= kPieceHead && is_known(static_cast<std::uint8_t>(piece[0])) &&
-                    (piece[1] == 0 || (piece[1] == 1 && sockets.empty())) &&
-                    arriving_.size() + piece.size() <= kMaxPeerMessage;
+  const bool fits =
+      piece.size() >= kPieceHead && is_known(static_cast<std::uint8_t>(piece[0])) &&
+      (piece[1] == 0 || (piece[1] == 1 && sockets.empty())) &&
+      // Nobody gets sockets that are nobody's connection.
+      (sockets.empty() || static_cast<PeerMessage>(piece[0]) == PeerMessage::kBatch) &&
+      arriving_.size() + piece.size() <= kMaxPeerMessage;
   if (!fits) {
     lose();
     return;

@@ -244,6 +244,14 @@ TEST_F(PeerChannels, ALongMessageComesWholeWithItsSockets) {
   EXPECT_EQ(got_[1].body, "e");
 }
 
+TEST_F(PeerChannels, SocketsThatAreNobodysConnectionEndIt) {
+  ASSERT_THAT(first_.send(PeerMessage::kEnd, "e", {0}), IsOk());
+  sim_.settle();
+
+  EXPECT_TRUE(second_lost_);
+  EXPECT_TRUE(got_.empty());
+}
+
 TEST_F(PeerChannels, AnUnknownTypeEndsIt) {
   ASSERT_THAT(raw_->send(std::string("\x7f\0x", 3), {}), IsOk());
   sim_.settle();
