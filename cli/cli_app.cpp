@@ -13,6 +13,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/help.h"
+#include "cli/option_rules.h"
 #include "provisioner/model/suggest.h"
 
 namespace voicectl {
@@ -90,6 +91,7 @@ class CommandLine {
         app.footer("Examples:\n" + std::string(command.examples));
       }
       bodies_[std::string(command.path)] = command.declare(app);
+      complete_options(app);
     }
     // Only so that it is listed: its words are taken before CLI11 could read them as commands.
     add("help", "Show the help of a command").add_option("COMMAND", "words of the command");
@@ -224,7 +226,7 @@ ExitCode refuse_parse(CommandContext& context, CommandLine& line, const CLI::Par
                             did_you_mean(flag, known)),
                   path);
   }
-  return refuse(context, fmt::format("cannot read the command line: {}", problem.what()), path);
+  return refuse(context, fmt::format("cannot read the command line: {}", words_of(problem)), path);
 }
 
 ExitCode show_help(CommandContext& context, CommandLine& line, const std::string& path) {

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 #include "cli/seconds.h"
 
 namespace voicectl {
@@ -83,11 +84,11 @@ CommandBody declare(CLI::App& app) {
       ->check(check);
   app.add_option("--subject", options->subject, "only this subject, such as tenant/mario-pizza")
       ->type_name("SUBJECT");
-  app.add_option("--before", options->before, "only records before this one")->type_name("N");
+  app.add_option("--before", options->before, "only records before this one")
+      ->check(whole_number(1));
   app.add_option("--limit", options->limit,
                  fmt::format("most records to list, up to {}", kMostRecords))
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, kMostRecords))
+      ->check(whole_number(1, kMostRecords))
       ->capture_default_str();
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_audit(context, *options); };

@@ -8,9 +8,13 @@
 #include "cli/commands/commands.h"
 #include "cli/effect_printer.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 
 namespace voicectl {
 namespace {
+
+/// The daemon lists no more at a time.
+constexpr std::uint64_t kMostForecasts = 1000;
 
 struct Options {
   std::size_t limit = 20;
@@ -89,10 +93,12 @@ Result<ExitCode> list_forecasts(CommandContext& context, const Options& options)
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--limit", options->limit, "most plans to list")
-      ->type_name("N")
+  app.add_option("--limit", options->limit,
+                 fmt::format("most plans to list, up to {}", kMostForecasts))
+      ->check(whole_number(1, kMostForecasts))
       ->capture_default_str();
-  app.add_option("--before", options->before, "only those before this number")->type_name("N");
+  app.add_option("--before", options->before, "only those before this number")
+      ->check(whole_number(1));
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_forecasts(context, *options); };
 }

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 #include "cli/plan_printer.h"
 #include "cli/revisions.h"
 #include "provisioner/model/desired_state_yaml.h"
@@ -86,10 +87,10 @@ CommandBody declare_list(CLI::App& app) {
   auto options = std::make_shared<ListOptions>();
   app.add_option("--limit", options->limit,
                  fmt::format("most revisions to list, up to {}", kMostRevisions))
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, kMostRevisions))
+      ->check(whole_number(1, kMostRevisions))
       ->capture_default_str();
-  app.add_option("--before", options->before, "only revisions before this one")->type_name("N");
+  app.add_option("--before", options->before, "only revisions before this one")
+      ->check(whole_number(1));
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_history(context, *options); };
 }

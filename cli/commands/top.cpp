@@ -8,11 +8,14 @@
 #include <ostream>
 
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 #include "cli/top/curses_screen.h"
 #include "cli/top/top_view.h"
 
 namespace voicectl {
 namespace {
+
+constexpr std::uint64_t kMostLooks = 1'000'000'000;
 
 struct Options {
   double interval = 2;
@@ -137,14 +140,16 @@ Result<ExitCode> show_top(CommandContext& context, const Options& options) {
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--interval", options->interval, "seconds between looks")
-      ->check(CLI::Range(0.5, 60.0))
+      ->type_name("SECONDS")
+      ->check(number_between(0.5, 60))
       ->capture_default_str();
   app.add_option("-n,--count", options->count,
-                 "end after this many looks (default: never on a terminal, else 1)");
+                 "end after this many looks (default: never on a terminal, else 1)")
+      ->check(whole_number(0, kMostLooks));
   app.add_flag("--plain", options->is_plain, "print instead of drawing, as when nobody looks on");
   app.add_option("--sort", options->sort, "by what both tables are sorted at first")
       ->type_name("BY")
-      ->check(CLI::IsMember(TopView::sort_names()))
+      ->check(one_of(TopView::sort_names()))
       ->capture_default_str();
   app.add_option("--filter", options->filter,
                  "only tenants and instances that have this in a name; an instance with its "

@@ -116,7 +116,6 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->files, "file or folder of documents to apply")
       ->type_name("PATH");
   app.add_option("--allow-delete", options->allow_delete, "most tenants that may be deleted")
-      ->type_name("N")
       ->capture_default_str();
   app.add_option("--confirm", options->confirmation, "the word that a severe change asks for")
       ->type_name("WORD");

@@ -11,10 +11,14 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/effect_printer.h"
+#include "cli/option_rules.h"
 #include "cli/seconds.h"
 
 namespace voicectl {
 namespace {
+
+/// The daemon takes no more.
+constexpr std::uint64_t kMostInABatch = 1000;
 
 struct Options {
   std::string runtime;
@@ -165,10 +169,7 @@ CommandBody declare_upgrade(CLI::App& app) {
       ->check(check_seconds)
       ->capture_default_str();
   app.add_option("--batch", options->batch, "instances that are replaced at one time after it")
-      ->type_name("N")
-      ->check([](const std::string& text) {
-        return std::string(text == "0" ? "must be at least 1" : "");
-      })
+      ->check(whole_number(1, kMostInABatch))
       ->capture_default_str();
   app.add_flag("--allow-drops", options->allows_drops,
                "go on although WebSockets must be closed and come again");
