@@ -122,6 +122,7 @@ CommandBody declare_set(CLI::App& app) {
   auto options = std::make_shared<SetOptions>();
   app.add_option("POLICY", options->file, "default, or a file with 'monitor:'");
   app.add_option("--mode", options->mode, "off, observe or on")
+      ->type_name("MODE")
       ->check(one_of({"off", "observe", "on"}));
   add_message_option(app, options->message);
   add_lock_timeout(app, options->lock_patience);
