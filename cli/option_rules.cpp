@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,31 @@ namespace voicectl {
 namespace {
 
 constexpr std::string_view kNumberType = "N";
+
+/// What an argument of that name, or a flag of that type, names; and what stands before it in -o
+/// name.
+struct NamedKind {
+  std::string_view placeholder;
+  std::string_view prefix;
+  bool of_flags = true;
+};
+constexpr NamedKind kKinds[] = {
+    {"TENANT", "tenant/"},        {"SUBJECT", "tenant/", false},  // the audit's are of all kinds
+    {"INSTANCE", "instance/"},    {"WHO", "instance/"},
+    {"SESSION", "session/"},      {"KEY", "key/"},
+    {"ENTRY", "entry/"},          {"REVISION", "revision/"},
+    {"FROM", "revision/", false}, {"TO", "revision/", false}};
+
+/// What the values of `option` may begin with; empty for nothing.
+std::string_view prefix_of(const CLI::Option& option) {
+  const bool is_flag = option.nonpositional();
+  const std::string name = is_flag ? option.get_type_name() : option.get_name(true);
+  const auto* const found =
+      std::find_if(std::begin(kKinds), std::end(kKinds), [&](const NamedKind& kind) {
+        return kind.placeholder == name && (kind.of_flags || !is_flag);
+      });
+  return found == std::end(kKinds) ? std::string_view() : found->prefix;
+}
 
 std::optional<std::uint64_t> parse_whole(std::string_view text) {
   std::uint64_t number = 0;
@@ -119,12 +145,27 @@ ValueCheck one_of(std::vector<std::string> allowed) {
 
 void complete_options(CLI::App& app) {
   for (CLI::Option* const option : app.get_options([](CLI::Option*) { return true; })) {
+    if (const std::string_view prefix = prefix_of(*option); !prefix.empty()) {
+      option->transform([prefix](const std::string& text) {
+        return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+      });
+    }
     const std::string type = option->get_type_name();
     VC_CHECK(type != kNumberType, "a number gets its type here, with the check that comes with it");
     if (option->get_expected_max() > 0 && (type == "UINT" || type == "INT")) {
       option->type_name(std::string(kNumberType))->check(whole_number(0));
     }
   }
+}
+
+std::optional<std::string> find_empty_value(const CLI::App& app) {
+  for (const CLI::Option* const option : app.get_options()) {
+    const std::vector<std::string>& values = option->results();
+    if (option->count() > 0 && std::find(values.begin(), values.end(), "") != values.end()) {
+      return option->get_name();
+    }
+  }
+  return std::nullopt;
 }
 
 std::string words_of(const CLI::ParseError& problem) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,14 @@ ValueCheck number_between(double least, double most);
 /// One of these words; says which was meant.
 ValueCheck one_of(std::vector<std::string> allowed);
 
-/// Gives every option of `app` that takes a whole number the type N and a check without which CLI11
-/// reads -1 as the largest of all numbers. Runs once all of its options are declared.
+/// Rules for every option of `app`, once all are declared: one that takes a whole number gets the
+/// type N and a check, without which CLI11 reads -1 as the largest of all numbers; one that takes a
+/// tenant, an instance and the like takes "tenant/mario-pizza" too, as -o name prints it.
 /// REQUIRES: none of them has given itself the type N.
 void complete_options(CLI::App& app);
+
+/// The first option of `app` that was given an empty value: "--out" or "TENANT".
+std::optional<std::string> find_empty_value(const CLI::App& app);
 
 /// What CLI11 found wrong with a command line, in words of ours.
 std::string words_of(const CLI::ParseError& problem);

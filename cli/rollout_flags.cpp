@@ -81,10 +81,21 @@ void add_rollout_flags(CLI::App& app, RolloutFlags& flags) {
       ->check(whole_number(1, kMostTenantsInABatch));
   app.add_option("--pause", flags.pause, "how long a batch is watched before the next one goes")
       ->type_name("TIME")
-      ->check(check_seconds);
+      ->check(length_up_to(kLongestRolloutPause));
   app.add_option("--max-failures", flags.max_failures,
                  "tenants that may fail before no other one begins; default with batches: 0")
       ->check(whole_number(0, kMostTenantsInABatch));
+}
+
+bool pauses_between_nothing(const RolloutFlags& flags, const std::string& document) {
+  if (parse_seconds(flags.pause).value_or(0) == 0 || !flags.canary.empty() || flags.batch > 0) {
+    return false;
+  }
+  const Json parsed = Json::parse(document, nullptr, false);
+  const Json platform = parsed.is_object() ? parsed.value("platform", Json()) : Json();
+  const Json rollout = platform.is_object() ? platform.value("rollout", Json()) : Json();
+  return !rollout.is_object() || (rollout.value("canary", Json::array()).empty() &&
+                                  rollout.value("batch", Json()).is_null());
 }
 
 Json rollout_of(const RolloutFlags& flags) {

@@ -69,7 +69,10 @@ Result<ExitCode> list_audit(CommandContext& context, const Options& options) {
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   target += options.subject.empty() ? "" : "&subject=" + percent_encoded(options.subject);
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, audit_view(), options.format);
+  ListView view = audit_view();
+  const std::string nothing = fmt::format("Nothing before record {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 

@@ -75,11 +75,11 @@ ListView forecasts_view() {
                    Shown::kWide,
                    [](const Json& item) { return string_or(item, "plan_id", "").substr(0, 12); }},
                   estimate_column("TOOK", "outcome", "duration_us"),
-                  estimate_column("FORECAST", "forecast", "duration_us"),
+                  estimate_column("TOOK FORECAST", "forecast", "duration_us"),
                   estimate_column("MEMORY", "outcome", "memory_bytes"),
-                  estimate_column("FORECAST", "forecast", "memory_bytes"),
+                  estimate_column("MEMORY FORECAST", "forecast", "memory_bytes"),
                   estimate_column("CPU", "outcome", "cpu_milli", Shown::kWide),
-                  estimate_column("FORECAST", "forecast", "cpu_milli", Shown::kWide),
+                  estimate_column("CPU FORECAST", "forecast", "cpu_milli", Shown::kWide),
                   {{"COUNTS"}, Shown::kAlways, verdict_of}}};
 }
 
@@ -87,7 +87,10 @@ Result<ExitCode> list_forecasts(CommandContext& context, const Options& options)
   std::string target = fmt::format("/v1/forecasts?limit={}", options.limit);
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, forecasts_view(), options.format);
+  ListView view = forecasts_view();
+  const std::string nothing = fmt::format("Nothing before number {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 

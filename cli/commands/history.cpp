@@ -52,7 +52,10 @@ Result<ExitCode> list_history(CommandContext& context, const ListOptions& option
   std::string target = fmt::format("/v1/revisions?limit={}", options.limit);
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, history_view(), options.format);
+  ListView view = history_view();
+  const std::string nothing = fmt::format("Nothing before revision {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 

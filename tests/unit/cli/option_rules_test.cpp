@@ -80,7 +80,7 @@ TEST_F(OptionRulesTest, WhatIsWrongIsSaidInOurWords) {
       {{"history", "--limit=1", "--limit=2"}, "--limit is given more than once"},
       {{"top", "--interval=x"}, "--interval: found 'x', needed is a number from 0.5 to 60"},
       {{"policy", "compare", "week.vcload", "current"}, "POLICIES takes 2, found 1"},
-      {{"apply", "plan.json", "-f", "x"}, "--file and PLAN exclude each other: give one"}};
+      {{"apply", "plan.json", "-f", "x"}, "PLAN and --file exclude each other: give one"}};
   for (const auto& [line, words] : expected) {
     EXPECT_EQ(run(line), ExitCode::kUsage);
     EXPECT_THAT(err(), HasSubstr("voicectl: cannot read the command line: " + words + "\n"));
