@@ -17,7 +17,6 @@ void add_apply_flags(CLI::App& app, ApplyFlags& flags) {
   app.add_flag("--explain", flags.is_explained, "say why each step is there");
   app.add_option("--allow-delete", flags.allow_delete,
                  "most tenants that may be deleted without a question")
-      ->type_name("N")
       ->capture_default_str();
   add_rollout_flags(app, flags.rollout);
   add_output_option(app, flags.format, Formats::kLines);

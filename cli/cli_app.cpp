@@ -13,6 +13,8 @@
 
 #include "cli/commands/commands.h"
 #include "cli/help.h"
+#include "cli/option_rules.h"
+#include "cli/raw_arguments.h"
 #include "provisioner/model/suggest.h"
 
 namespace voicectl {
@@ -28,9 +30,21 @@ constexpr std::string_view kProgramFooter =
     "  voicectl apply -f platform.yaml     do it\n"
     "  voicectl ps                         see what runs\n"
     "\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage (with --detailed-exitcode: changes), 3 not "
-    "found,\n"
-    "4 conflict, 5 timeout, 6 partly done, 7 daemon not available, 130 interrupted.\n"
+    "Environment:\n"
+    "  VOICECTL_SOCKET      control socket of the daemon, if --socket names none; without both "
+    "that\n"
+    "                       of ./.voicectl (what 'voicectl up' made in the current folder), else\n"
+    "                       /run/voicectl/control.sock\n"
+    "  NO_COLOR, VOICECTL_NO_COLOR\n"
+    "                       if not empty, never colour the output, as --no-color; FORCE_COLOR: "
+    "colour\n"
+    "                       it also where it goes to no terminal, unless --no-color is given\n"
+    "\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, 5 timeout, 6 partly "
+    "done,\n"
+    "7 daemon not available, 130 interrupted. With --detailed-exitcode 2 says that there are "
+    "changes,\n"
+    "and wrong usage is 1.\n"
     "Run 'voicectl help COMMAND' for the help of a command.";
 
 /// What --version runs.
@@ -90,6 +104,7 @@ class CommandLine {
         app.footer("Examples:\n" + std::string(command.examples));
       }
       bodies_[std::string(command.path)] = command.declare(app);
+      complete_options(app);
     }
     // Only so that it is listed: its words are taken before CLI11 could read them as commands.
     add("help", "Show the help of a command").add_option("COMMAND", "words of the command");
@@ -105,6 +120,8 @@ class CommandLine {
     return found == bodies_.end() ? nullptr : &found->second;
   }
   const std::vector<std::string>& paths() const { return paths_; }
+  /// Flags of the program, and of the commands that may be meant.
+  std::set<std::string> flags() const;
   std::string help(const std::string& path) {
     CLI::App* const app = find(path);
     return app == nullptr ? "" : render_help(*app, path, program_);
@@ -167,6 +184,19 @@ std::vector<std::string> flags_of(const CLI::App& app) {
   return flags;
 }
 
+std::set<std::string> CommandLine::flags() const {
+  std::set<std::string> out;
+  const auto add = [&out](const CLI::App& app) {
+    const std::vector<std::string> flags = flags_of(app);
+    out.insert(flags.begin(), flags.end());
+  };
+  add(program_);
+  for (const auto& [path, app] : apps_) {
+    add(*app);
+  }
+  return out;
+}
+
 /// A word that names no command where a command has to stand: its path, the word, what is known.
 struct UnknownCommand {
   std::string group;
@@ -195,13 +225,6 @@ std::optional<UnknownCommand> find_unknown_command(CommandLine& line,
   return std::nullopt;
 }
 
-ExitCode refuse(CommandContext& context, const std::string& message, const std::string& path) {
-  context.console.err << "voicectl: " << safe_for_terminal(message) << "\n"
-                      << fmt::format("Run 'voicectl {}{}--help' to see how it is used.\n", path,
-                                     path.empty() ? "" : " ");
-  return ExitCode::kUsage;
-}
-
 std::string with_hint(std::string message, const std::string& hint) {
   return hint.empty() ? message : std::move(message) + "; " + hint;
 }
@@ -211,29 +234,28 @@ ExitCode refuse_parse(CommandContext& context, CommandLine& line, const CLI::Par
   const std::string path = line.chosen_path();
   for (const std::string& word : line.program().remaining(true)) {
     if (!word.starts_with('-')) {
-      return refuse(context, fmt::format("cannot use the argument '{}': none is expected", word),
-                    path);
+      return refuse_usage(context, path,
+                          fmt::format("cannot use the argument '{}': none is expected", word));
     }
     std::vector<std::string> known = flags_of(*line.find(path));
     for (const std::string& flag : flags_of(line.program())) {
       known.push_back(flag);
     }
     const std::string flag = word.substr(0, word.find('='));
-    return refuse(context,
-                  with_hint(fmt::format("cannot use the flag '{}': it is not known", flag),
-                            did_you_mean(flag, known)),
-                  path);
+    return refuse_usage(context, path,
+                        with_hint(fmt::format("cannot use the flag '{}': it is not known", flag),
+                                  did_you_mean(flag, known)));
   }
-  return refuse(context, fmt::format("cannot read the command line: {}", problem.what()), path);
+  return refuse_usage(context, path,
+                      fmt::format("cannot read the command line: {}", words_of(problem)));
 }
 
 ExitCode show_help(CommandContext& context, CommandLine& line, const std::string& path) {
   const std::string text = line.help(path);
   if (text.empty()) {
-    return refuse(context,
-                  with_hint(fmt::format("cannot find the command '{}'", path),
-                            did_you_mean(path, line.paths())),
-                  "");
+    return refuse_usage(context, "",
+                        with_hint(fmt::format("cannot find the command '{}'", path),
+                                  did_you_mean(path, line.paths())));
   }
   context.console.out << text;
   return ExitCode::kOk;
@@ -250,12 +272,32 @@ std::string path_in(const std::vector<std::string>& arguments) {
   return path;
 }
 
+/// The command that the words begin with.
+std::string command_in(CommandLine& line, const std::vector<std::string>& words) {
+  std::string path;
+  for (const std::string& word : words) {
+    const std::string longer = path + (path.empty() ? "" : " ") + word;
+    if (line.find(longer) == nullptr) {
+      break;
+    }
+    path = longer;
+  }
+  return path;
+}
+
+/// As from a variable that is not set: what would go on without it is not what was meant.
+ExitCode refuse_empty(CommandContext& context, const std::string& option, const std::string& path) {
+  return refuse_usage(
+      context, path,
+      fmt::format("cannot take an empty value for '{}': give one, or leave it out", option));
+}
+
 ExitCode run_command(CommandContext& context, CommandLine& line, const std::string& path) {
   const CommandBody* const body = line.find_body(path);
   if (body == nullptr) {
     // The program or a group alone: its help, and that a word was missing.
     context.console.err << line.help(path);
-    return ExitCode::kUsage;
+    return context.usage_code;
   }
   const Result<ExitCode> code = (*body)(context);
   if (code.has_error()) {
@@ -268,16 +310,21 @@ ExitCode run_command(CommandContext& context, CommandLine& line, const std::stri
 }  // namespace
 
 ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext& context) {
+  context.usage_code = asks_for_detailed_code(arguments) ? ExitCode::kFailure : ExitCode::kUsage;
   CommandLine line{Candidates(arguments)};
-  if (!arguments.empty() && arguments.front() == "help") {
-    return show_help(context, line, path_in(arguments));
+  const std::vector<std::string> words = without_program_flags(arguments);
+  if (!words.empty() && words.front() == "help") {
+    return show_help(context, line, path_in(words));
   }
-  if (const std::optional<UnknownCommand> unknown = find_unknown_command(line, arguments)) {
+  if (const std::optional<UnknownCommand> unknown = find_unknown_command(line, words)) {
     const std::string prefix = unknown->group.empty() ? "" : unknown->group + " ";
-    return refuse(context,
-                  with_hint(fmt::format("cannot find the command '{}{}'", prefix, unknown->word),
-                            did_you_mean(unknown->word, unknown->known)),
-                  unknown->group);
+    return refuse_usage(
+        context, unknown->group,
+        with_hint(fmt::format("cannot find the command '{}{}'", prefix, unknown->word),
+                  did_you_mean(unknown->word, unknown->known)));
+  }
+  if (const auto flag = find_empty_flag(arguments, line.flags())) {
+    return refuse_empty(context, *flag, command_in(line, words));
   }
   try {
     // CLI11 takes the words from the end of the list.
@@ -287,13 +334,18 @@ ExitCode run_voicectl(const std::vector<std::string>& arguments, CommandContext&
   } catch (const CLI::ParseError& problem) {
     return refuse_parse(context, line, problem);
   }
+  const std::string path = line.chosen_path();
+  for (const CLI::App* const app : {&line.program(), line.find(path)}) {
+    if (const auto option = find_empty_value(*app)) {
+      return refuse_empty(context, *option, path);
+    }
+  }
   if (line.wants_no_color()) {
     context.console.out_palette = Palette(Palette::Mode::kOff);
     context.console.err_palette = Palette(Palette::Mode::kOff);
   }
   context.console.never_asks = line.wants_no_input();
   context.socket_option = line.socket();
-  const std::string path = line.chosen_path();
   return run_command(context, line,
                      line.wants_version() && path.empty() ? std::string(kVersionPath) : path);
 }

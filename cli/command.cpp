@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command.h"
 
+#include <fmt/core.h>
+
 #include <CLI/App.hpp>
-#include <algorithm>
 #include <map>
+#include <ostream>
 
 #include "base/ids.h"
+#include "cli/interrupt.h"
+#include "cli/option_rules.h"
 #include "cli/workspace.h"
-#include "provisioner/model/suggest.h"
 
 namespace voicectl {
 namespace {
@@ -66,7 +69,14 @@ std::string find_socket(const CommandContext& context) {
 }
 
 std::unique_ptr<DaemonClient> daemon_of(const CommandContext& context) {
-  return context.connect(find_socket(context));
+  return with_moments(context.connect(find_socket(context)));
+}
+
+ExitCode refuse_usage(CommandContext& context, std::string_view command, std::string_view message) {
+  context.console.err << "voicectl: " << safe_for_terminal(message) << "\n"
+                      << fmt::format("Run 'voicectl {}{}--help' to see how it is used.\n", command,
+                                     command.empty() ? "" : " ");
+  return context.usage_code;
 }
 
 void add_output_option(CLI::App& app, OutputFormat& format, Formats formats) {
@@ -75,14 +85,7 @@ void add_output_option(CLI::App& app, OutputFormat& format, Formats formats) {
          "-o,--output", [&format](const std::string& name) { format = formats_by_name().at(name); },
          "how to print: " + joined(allowed))
       ->type_name("FORMAT")
-      ->check([allowed](const std::string& name) -> std::string {
-        if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) {
-          return "";
-        }
-        const std::string hint = did_you_mean(name, allowed);
-        return "found '" + name + "', allowed are " + joined(allowed) +
-               (hint.empty() ? "" : "; " + hint);
-      });
+      ->check(one_of(allowed));
 }
 
 void add_tenant_argument(CLI::App& app, std::string& slug) {

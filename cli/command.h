@@ -52,7 +52,12 @@ struct CommandContext {
   ConnectDaemon connect;
   /// --socket, or empty.
   std::string socket_option{};
+  /// What wrong usage ends with: with --detailed-exitcode its number says that there are changes.
+  ExitCode usage_code = ExitCode::kUsage;
 };
+
+/// Says what is wrong with how the command was called, and how to see what it takes.
+ExitCode refuse_usage(CommandContext& context, std::string_view command, std::string_view message);
 
 /// The control socket that the daemon is reached at: --socket, else VOICECTL_SOCKET, else that of
 /// the workspace ./.voicectl, else /run/voicectl/control.sock.

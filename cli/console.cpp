@@ -6,10 +6,13 @@
 #include <istream>
 #include <ostream>
 
+#include "cli/interrupt.h"
+
 namespace voicectl {
 namespace {
 
 std::string read_answer(Console& console, std::string_view question) {
+  const MomentScope asking(Moment::kAsking);
   console.err << question << ' ' << std::flush;
   while (console.wait_for_input && !console.wait_for_input(console.pause)) {
     if (console.while_waiting) {

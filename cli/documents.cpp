@@ -95,11 +95,10 @@ Result<LoadedDocument> read_state(const std::vector<SourceText>& sources,
                                   CommandContext& context) {
   ParsedState parsed = parse_desired_state(sources, read_file);
   if (!parsed.ok()) {
-    print_problems(parsed.problems, context.console);
-    const std::size_t count = parsed.problems.size();
+    print_problems(parsed, context.console);
     return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("cannot use the desired state: {} problem{} above", count,
-                             count == 1 ? "" : "s"));
+                 fmt::format("cannot use the desired state: {}{}", count_of_problems(parsed),
+                             parsed.left_out == 0 ? " above" : ""));
   }
   LoadedDocument out{
       with_absolute_paths(std::move(parsed.state), context.surroundings.working_directory), ""};
@@ -139,10 +138,21 @@ Result<std::vector<SourceText>> load_documents(const std::vector<std::string>& p
   return out;
 }
 
-void print_problems(const std::vector<Diagnostic>& problems, Console& console) {
-  for (const Diagnostic& problem : problems) {
+void print_problems(const ParsedState& parsed, Console& console) {
+  for (const Diagnostic& problem : parsed.problems) {
     console.err << safe_for_terminal(problem.str()) << '\n';
   }
+  if (parsed.left_out > 0) {
+    console.err << fmt::format("{} more problem{} not shown; mend these and ask again\n",
+                               parsed.left_out, parsed.left_out == 1 ? " is" : "s are");
+  }
+}
+
+std::string count_of_problems(const ParsedState& parsed) {
+  const std::size_t count = parsed.problems.size() + parsed.left_out;
+  return fmt::format(
+      "{} problem{}{}", count, count == 1 ? "" : "s",
+      parsed.left_out == 0 ? "" : fmt::format(", the first {} are shown", parsed.problems.size()));
 }
 
 Result<DesiredState> load_desired_state(const std::vector<std::string>& paths,

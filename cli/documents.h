@@ -37,7 +37,10 @@ Result<std::string> load_document(const std::vector<std::string>& paths, Command
 /// Reads files that documents name, relative to the working directory.
 FileReader file_reader(const CommandContext& context);
 
-/// Prints each problem on a line of its own.
-void print_problems(const std::vector<Diagnostic>& problems, Console& console);
+/// Prints each problem on a line of its own, and how many there are more.
+void print_problems(const ParsedState& parsed, Console& console);
+
+/// "1 problem", or "6000 problems, the first 100 are shown".
+std::string count_of_problems(const ParsedState& parsed);
 
 }  // namespace voicectl

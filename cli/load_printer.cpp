@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "base/units.h"
+#include "cli/option_rules.h"
 #include "cli/seconds.h"
 #include "cli/sparkline.h"
 
@@ -103,7 +104,7 @@ void add_load_options(CLI::App& app, LoadOptions& options) {
   app.add_option("--step", options.step,
                  "1m, 10m or 1h; default: the finest that is kept for so long")
       ->type_name("LENGTH")
-      ->check(CLI::IsMember({"1m", "10m", "1h"}));
+      ->check(one_of({"1m", "10m", "1h"}));
   add_output_option(app, options.format, Formats::kList);
 }
 

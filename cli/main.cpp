@@ -13,13 +13,16 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/os/posix_file_system.h"
 #include "base/os/system_clock.h"
 #include "cli/cli_app.h"
+#include "cli/interrupt.h"
 #include "cli/platform_lock.h"
 #include "cli/posix_program_host.h"
+#include "cli/standard_output.h"
 
 namespace voicectl {
 namespace {
@@ -56,9 +59,9 @@ std::string name_of_machine() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
-Console make_console() {
+Console make_console(std::ostream& out) {
   return Console{std::cin,
-                 std::cout,
+                 out,
                  std::cerr,
                  ::isatty(STDIN_FILENO) != 0,
                  ::isatty(STDOUT_FILENO) != 0,
@@ -109,15 +112,24 @@ Surroundings make_surroundings() {
 }
 
 void leave_on_interrupt(int) {
-  constexpr char kSaid[] = "\nvoicectl: interrupted; what was asked of the daemon goes on\n";
   // Only what is safe in a signal handler; whether it could be written changes nothing.
-  (void)!::write(STDERR_FILENO, kSaid, sizeof(kSaid) - 1);
+  for (const std::string_view part :
+       {std::string_view("\nvoicectl: "), words_of_interrupt(), std::string_view("\n")}) {
+    (void)!::write(STDERR_FILENO, part.data(), part.size());
+  }
   ::_exit(static_cast<int>(ExitCode::kInterrupted));
 }
 
 int run(int argc, char** argv) {
   std::signal(SIGINT, leave_on_interrupt);
-  Console console = make_console();
+  DescriptorBuffer written(STDOUT_FILENO, ::isatty(STDOUT_FILENO) != 0
+                                              ? DescriptorBuffer::Sent::kAtLineEnds
+                                              : DescriptorBuffer::Sent::kWhenFull);
+  std::ostream out(&written);
+  // What is asked or said comes behind what was printed before it.
+  std::cin.tie(&out);
+  std::cerr.tie(&out);
+  Console console = make_console(out);
   PosixFileSystem files;
   PosixProgramHost programs;
   const SystemWallClock clock;
@@ -129,8 +141,10 @@ int run(int argc, char** argv) {
   context.connect = [from](const std::string& socket) { return make_daemon_client(socket, from); };
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const ExitCode code = run_voicectl(arguments, context);
-  std::cout.flush();
-  return static_cast<int>(code);
+  out.flush();
+  std::cin.tie(nullptr);
+  std::cerr.tie(nullptr);
+  return code_after_output(code, written.problem(), std::cerr);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ class Palette {
   enum class Mode { kOff, kOn };
   explicit Palette(Mode mode) : mode_(mode) {}
   std::string paint(Color color, std::string_view text) const;
+  bool is_on() const { return mode_ == Mode::kOn; }
 
  private:
   Mode mode_;

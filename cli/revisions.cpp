@@ -62,8 +62,13 @@ void add_message_option(CLI::App& app, std::string& message) {
   app.add_option("-m,--message", message, "why, for 'voicectl history'")
       ->type_name("TEXT")
       ->check([](const std::string& text) {
-        const bool fits = text.size() <= kLongestMessage && !find_unprintable(text, Lines::kOne);
-        return std::string(fits ? "" : "one line of at most 800 bytes is needed");
+        if (text.size() > kLongestMessage) {
+          return fmt::format("found {} bytes, allowed are {}", text.size(), kLongestMessage);
+        }
+        return std::string(find_unprintable(text, Lines::kOne)
+                               ? "found bytes that are not UTF-8, a line end or another control "
+                                 "character; needed is one line of text"
+                               : "");
       });
 }
 

@@ -4,11 +4,11 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/clock.h"
+#include "cli/option_rules.h"
 #include "cli/output.h"
 #include "cli/seconds.h"
 #include "provisioner/model/rollout_spec.h"
@@ -71,16 +71,6 @@ std::string print_rules(const Json& rollout) {
                                         count_of(static_cast<std::size_t>(most), "tenant")));
 }
 
-/// What is wrong with a number of tenants, or nothing.
-std::string check_number(const std::string& text, std::int64_t least) {
-  std::int64_t number = -1;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_number = problem == std::errc() && end == text.data() + text.size();
-  return is_number && number >= least && number <= kMostTenantsInABatch
-             ? ""
-             : fmt::format("must be a number from {} to {}", least, kMostTenantsInABatch);
-}
-
 }  // namespace
 
 void add_rollout_flags(CLI::App& app, RolloutFlags& flags) {
@@ -88,15 +78,24 @@ void add_rollout_flags(CLI::App& app, RolloutFlags& flags) {
       ->type_name("SLUG,...")
       ->delimiter(',');
   app.add_option("--batch", flags.batch, "tenants that go at one time after them")
-      ->type_name("N")
-      ->check([](const std::string& text) { return check_number(text, 1); });
+      ->check(whole_number(1, kMostTenantsInABatch));
   app.add_option("--pause", flags.pause, "how long a batch is watched before the next one goes")
       ->type_name("TIME")
-      ->check(check_seconds);
+      ->check(length_up_to(kLongestRolloutPause));
   app.add_option("--max-failures", flags.max_failures,
                  "tenants that may fail before no other one begins; default with batches: 0")
-      ->type_name("N")
-      ->check([](const std::string& text) { return check_number(text, 0); });
+      ->check(whole_number(0, kMostTenantsInABatch));
+}
+
+bool pauses_between_nothing(const RolloutFlags& flags, const std::string& document) {
+  if (parse_seconds(flags.pause).value_or(0) == 0 || !flags.canary.empty() || flags.batch > 0) {
+    return false;
+  }
+  const Json parsed = Json::parse(document, nullptr, false);
+  const Json platform = parsed.is_object() ? parsed.value("platform", Json()) : Json();
+  const Json rollout = platform.is_object() ? platform.value("rollout", Json()) : Json();
+  return !rollout.is_object() || (rollout.value("canary", Json::array()).empty() &&
+                                  rollout.value("batch", Json()).is_null());
 }
 
 Json rollout_of(const RolloutFlags& flags) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -25,6 +26,12 @@ struct RolloutFlags {
 
 /// Adds --canary, --batch, --pause and --max-failures. REQUIRES: `flags` outlives `app`.
 void add_rollout_flags(CLI::App& app, RolloutFlags& flags);
+
+/// Whether they ask for a pause where neither they nor `document`, a canonical one, has a canary or
+/// batches that it would come between.
+bool pauses_between_nothing(const RolloutFlags& flags, const std::string& document);
+inline constexpr std::string_view kPauseBetweenNothing =
+    "cannot pause between batches: there are none; add --batch or --canary to --pause";
 
 /// The "rollout" of a request: only what was said; null if nothing was.
 Json rollout_of(const RolloutFlags& flags);

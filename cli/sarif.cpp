@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/sarif.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -57,7 +59,7 @@ Json result_of(const Diagnostic& problem) {
 
 }  // namespace
 
-Json problems_as_sarif(const std::vector<Diagnostic>& problems) {
+Json problems_as_sarif(const std::vector<Diagnostic>& problems, std::size_t left_out) {
   Json results = Json::array();
   for (const Diagnostic& problem : problems) {
     results.push_back(result_of(problem));
@@ -67,11 +69,20 @@ Json problems_as_sarif(const std::vector<Diagnostic>& problems) {
                      {"defaultConfiguration", {{"level", "error"}}}};
   const Json driver = {
       {"name", "voicectl"}, {"version", VOICECTL_VERSION}, {"rules", Json::array({rule})}};
+  Json run = {
+      {"tool", {{"driver", driver}}}, {"columnKind", "unicodeCodePoints"}, {"results", results}};
+  if (left_out > 0) {
+    const Json note = {
+        {"level", "warning"},
+        {"message",
+         {{"text",
+           fmt::format("{} more problems are not shown; mend these and ask again", left_out)}}}};
+    run["invocations"] = Json::array(
+        {{{"executionSuccessful", true}, {"toolExecutionNotifications", Json::array({note})}}});
+  }
   return {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
           {"version", "2.1.0"},
-          {"runs", Json::array({{{"tool", {{"driver", driver}}},
-                                 {"columnKind", "unicodeCodePoints"},
-                                 {"results", results}}})}};
+          {"runs", Json::array({run})}};
 }
 
 }  // namespace voicectl

@@ -19,10 +19,6 @@ struct Options {
 };
 
 Result<ExitCode> adopt(CommandContext& context, const Options& options) {
-  if (!options.is_undo && options.why.empty()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "cannot adopt it without a reason: add --why, for whoever finds it later");
-  }
   Json body = {{"name", options.name}, {"who", context.surroundings.user}, {"why", options.why}};
   if (!options.state.empty()) {
     body["state"] = options.state;
@@ -47,11 +43,19 @@ CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("NAME", options->name, "<kind>/<name>, as 'voicectl drift -o name' shows it")
       ->required();
-  app.add_option("--why", options->why, "why it is to stay so; kept and shown")->type_name("TEXT");
+  CLI::Option* const why =
+      app.add_option("--why", options->why, "why it is to stay so; needed, except with --undo")
+          ->type_name("TEXT");
   app.add_option("--state", options->state,
                  "adopt only this, as 'voicectl drift -o json' shows it; another state is refused")
       ->type_name("STATE");
-  app.add_flag("--undo", options->is_undo, "give it up: it is drift again");
+  CLI::Option* const undo =
+      app.add_flag("--undo", options->is_undo, "give it up: it is drift again");
+  app.final_callback([why, undo] {
+    if (why->empty() && undo->empty()) {
+      throw CLI::RequiredError("--why TEXT, for whoever finds it later,");
+    }
+  });
   return [options](CommandContext& context) { return adopt(context, *options); };
 }
 

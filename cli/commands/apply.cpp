@@ -41,6 +41,9 @@ Result<ExitCode> apply(CommandContext& context, const Options& options) {
     return apply_saved_plan(context, saved, options.saved_plan, how);
   }
   VC_TRY(const std::string document, load_document(options.files, context));
+  if (pauses_between_nothing(options.flags.rollout, document)) {
+    return refuse_usage(context, "apply", kPauseBetweenNothing);
+  }
   return apply_document(context, document, how);
 }
 
@@ -58,7 +61,7 @@ CommandBody declare(CLI::App& app) {
     }
   });
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
-               "end with 0 for no changes, 2 for changes made, 1 for an error");
+               "end with 0 for no changes, 2 for changes made, 1 or another code for an error");
   add_force_conflicts(app, options->is_forced);
   add_apply_flags(app, options->flags);
   return [options](CommandContext& context) { return apply(context, *options); };

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 #include "cli/seconds.h"
 
 namespace voicectl {
@@ -68,7 +69,10 @@ Result<ExitCode> list_audit(CommandContext& context, const Options& options) {
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   target += options.subject.empty() ? "" : "&subject=" + percent_encoded(options.subject);
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, audit_view(), options.format);
+  ListView view = audit_view();
+  const std::string nothing = fmt::format("Nothing before record {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 
@@ -83,11 +87,11 @@ CommandBody declare(CLI::App& app) {
       ->check(check);
   app.add_option("--subject", options->subject, "only this subject, such as tenant/mario-pizza")
       ->type_name("SUBJECT");
-  app.add_option("--before", options->before, "only records before this one")->type_name("N");
+  app.add_option("--before", options->before, "only records before this one")
+      ->check(whole_number(1));
   app.add_option("--limit", options->limit,
                  fmt::format("most records to list, up to {}", kMostRecords))
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, kMostRecords))
+      ->check(whole_number(1, kMostRecords))
       ->capture_default_str();
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_audit(context, *options); };

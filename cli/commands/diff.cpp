@@ -58,7 +58,7 @@ CommandBody declare(CLI::App& app) {
   app.get_option("FROM")->required();
   add_revision_argument(app, "TO", options->to);
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
-               "end with 0 for no differences, 2 for differences, 1 for an error");
+               "end with 0 for no differences, 2 for differences, 1 or another code for an error");
   add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return show_difference(context, *options); };
 }

@@ -54,8 +54,10 @@ std::int64_t count_sessions(DaemonClient& daemon) {
 /// Live calls end with the platform, so somebody has to agree; nobody is asked about none.
 Answer agree(CommandContext& context, DaemonClient& daemon, const Options& options) {
   const std::int64_t sessions = count_sessions(daemon);
-  return ask_yes_no(context.console, fmt::format("This ends {} live sessions. Go on?", sessions),
-                    options.is_agreed || sessions == 0 ? Consent::kGiven : Consent::kAsk);
+  return ask_yes_no(
+      context.console,
+      fmt::format("This ends {} live session{}. Go on?", sessions, sessions == 1 ? "" : "s"),
+      options.is_agreed || sessions == 0 ? Consent::kGiven : Consent::kAsk);
 }
 
 /// All data of all tenants go with the workspace, and nothing brings them back.

@@ -115,7 +115,8 @@ Result<ExitCode> show_drift(CommandContext& context, const Options& options) {
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
-               "end with 0 for no drift, 2 for drift that is not adopted, 1 for an error");
+               "end with 0 for no drift, 2 for drift that is not adopted, 1 or another code for an "
+               "error");
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return show_drift(context, *options); };
 }

@@ -62,9 +62,7 @@ Result<ExitCode> show_events(CommandContext& context, const Options& options) {
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_flag("-f,--follow", options->is_following, "go on with new events");
-  app.add_option("--after", options->after, "only events after this number")
-      ->type_name("N")
-      ->capture_default_str();
+  app.add_option("--after", options->after, "only events after this number")->capture_default_str();
   add_output_option(app, options->format, Formats::kLines);
   return [options](CommandContext& context) { return show_events(context, *options); };
 }

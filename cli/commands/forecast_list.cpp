@@ -8,9 +8,13 @@
 #include "cli/commands/commands.h"
 #include "cli/effect_printer.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 
 namespace voicectl {
 namespace {
+
+/// The daemon lists no more at a time.
+constexpr std::uint64_t kMostForecasts = 1000;
 
 struct Options {
   std::size_t limit = 20;
@@ -71,11 +75,11 @@ ListView forecasts_view() {
                    Shown::kWide,
                    [](const Json& item) { return string_or(item, "plan_id", "").substr(0, 12); }},
                   estimate_column("TOOK", "outcome", "duration_us"),
-                  estimate_column("FORECAST", "forecast", "duration_us"),
+                  estimate_column("TOOK FORECAST", "forecast", "duration_us"),
                   estimate_column("MEMORY", "outcome", "memory_bytes"),
-                  estimate_column("FORECAST", "forecast", "memory_bytes"),
+                  estimate_column("MEMORY FORECAST", "forecast", "memory_bytes"),
                   estimate_column("CPU", "outcome", "cpu_milli", Shown::kWide),
-                  estimate_column("FORECAST", "forecast", "cpu_milli", Shown::kWide),
+                  estimate_column("CPU FORECAST", "forecast", "cpu_milli", Shown::kWide),
                   {{"COUNTS"}, Shown::kAlways, verdict_of}}};
 }
 
@@ -83,16 +87,21 @@ Result<ExitCode> list_forecasts(CommandContext& context, const Options& options)
   std::string target = fmt::format("/v1/forecasts?limit={}", options.limit);
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, forecasts_view(), options.format);
+  ListView view = forecasts_view();
+  const std::string nothing = fmt::format("Nothing before number {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--limit", options->limit, "most plans to list")
-      ->type_name("N")
+  app.add_option("--limit", options->limit,
+                 fmt::format("most plans to list, up to {}", kMostForecasts))
+      ->check(whole_number(1, kMostForecasts))
       ->capture_default_str();
-  app.add_option("--before", options->before, "only those before this number")->type_name("N");
+  app.add_option("--before", options->before, "only those before this number")
+      ->check(whole_number(1));
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_forecasts(context, *options); };
 }

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 #include "cli/plan_printer.h"
 #include "cli/revisions.h"
 #include "provisioner/model/desired_state_yaml.h"
@@ -51,7 +52,10 @@ Result<ExitCode> list_history(CommandContext& context, const ListOptions& option
   std::string target = fmt::format("/v1/revisions?limit={}", options.limit);
   target += options.before > 0 ? fmt::format("&before={}", options.before) : "";
   VC_TRY(const Json answer, daemon_of(context)->get(target));
-  print_list(context.console, answer, history_view(), options.format);
+  ListView view = history_view();
+  const std::string nothing = fmt::format("Nothing before revision {}.", options.before);
+  view.when_empty = options.before > 0 ? nothing : view.when_empty;
+  print_list(context.console, answer, view, options.format);
   return ExitCode::kOk;
 }
 
@@ -86,10 +90,10 @@ CommandBody declare_list(CLI::App& app) {
   auto options = std::make_shared<ListOptions>();
   app.add_option("--limit", options->limit,
                  fmt::format("most revisions to list, up to {}", kMostRevisions))
-      ->type_name("N")
-      ->check(CLI::Range(std::size_t{1}, kMostRevisions))
+      ->check(whole_number(1, kMostRevisions))
       ->capture_default_str();
-  app.add_option("--before", options->before, "only revisions before this one")->type_name("N");
+  app.add_option("--before", options->before, "only revisions before this one")
+      ->check(whole_number(1));
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_history(context, *options); };
 }

@@ -9,6 +9,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 #include "cli/plan_printer.h"
 
 namespace voicectl {
@@ -97,8 +98,7 @@ CommandBody declare(CLI::App& app) {
                                         "hand one tenant over at a time; default: side by side");
   app.add_option("--parallel", options->parallel,
                  fmt::format("most tenants that are handed over at one time, up to {}", kMostMoves))
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, kMostMoves))
+      ->check(whole_number(1, kMostMoves))
       ->excludes(one);
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   add_lock_timeout(app, options->lock_patience);

@@ -7,6 +7,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 
 namespace voicectl {
 namespace {
@@ -54,14 +55,12 @@ CommandBody declare(CLI::App& app) {
   app.add_option("--tenant", options->tenant, "only entries of this tenant")->type_name("TENANT");
   app.add_option("--state", options->state, "only entries that are pending, or dead")
       ->type_name("STATE")
-      ->check(CLI::IsMember({"pending", "dead"}));
+      ->check(one_of({"pending", "dead"}));
   app.add_option("--limit", options->limit,
                  fmt::format("most entries of a tenant, up to {}", kMostEntries))
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, kMostEntries))
+      ->check(whole_number(1, kMostEntries))
       ->capture_default_str();
-  app.add_option("--after", options->after, "only entries with a higher number")
-      ->type_name("ENTRY");
+  app.add_option("--after", options->after, "only entries with a higher number");
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_outbox(context, *options); };
 }

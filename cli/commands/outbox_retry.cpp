@@ -21,7 +21,8 @@ Result<ExitCode> retry_entries(CommandContext& context, const Options& options) 
   const std::string base = "/v1/outbox/" + percent_encoded(options.tenant);
   if (options.all_dead) {
     VC_TRY(const Json answer, daemon_of(context)->call("POST", base + "/retry", ""));
-    context.console.out << fmt::format("Retrying {} dead entries of {}.\n", cell(answer, "retried"),
+    context.console.out << fmt::format("Retrying {} dead entr{} of {}.\n", cell(answer, "retried"),
+                                       integer_or(answer, "retried", 0) == 1 ? "y" : "ies",
                                        safe_for_terminal(options.tenant));
     return ExitCode::kOk;
   }

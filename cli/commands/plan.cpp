@@ -7,11 +7,11 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/documents.h"
+#include "cli/output_file.h"
 #include "cli/ownership_printer.h"
 #include "cli/plan_markdown.h"
 #include "cli/rollout_flags.h"
 #include "cli/saved_plan.h"
-#include "cli/workspace.h"
 
 namespace voicectl {
 namespace {
@@ -32,10 +32,12 @@ Status save_plan(CommandContext& context,
                  const std::string& path) {
   const SavedPlanNote note{document, format_wall_time(context.clock.now()),
                            context.surroundings.user};
-  VC_TRY(
-      context.files.replace_atomically(absolute_path(context.surroundings.working_directory, path),
-                                       render_saved_plan(answer, note), kPrivateFile));
-  context.console.err << "Saved. To apply exactly this: voicectl apply " << path << '\n';
+  VC_TRY(const OutputPlace place,
+         write_output_file(context, path, render_saved_plan(answer, note), kPrivateFile));
+  if (!place.is_device) {
+    context.console.err << "Saved. To apply exactly this: voicectl apply "
+                        << safe_for_terminal(path) << '\n';
+  }
   return ok_status();
 }
 
@@ -54,6 +56,9 @@ void print(CommandContext& context, const Json& plan, const Options& options) {
 Result<ExitCode> show_plan(CommandContext& context, const Options& options) {
   say_at_once(context.console, "Planning ...");
   VC_TRY(const std::string document, load_document(options.files, context));
+  if (pauses_between_nothing(options.rollout, document)) {
+    return refuse_usage(context, "plan", kPauseBetweenNothing);
+  }
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const Json answer, fetch_plan(*daemon, document, options.rollout));
   print(context, answer.at("plan"), options);
@@ -77,7 +82,7 @@ CommandBody declare(CLI::App& app) {
       });
   app.add_flag("--explain", options->wants_explanation, "say why each step is there");
   app.add_flag("--detailed-exitcode", options->wants_detailed_code,
-               "end with 0 for no changes, 2 for changes, 1 for an error");
+               "end with 0 for no changes, 2 for changes, 1 or another code for an error");
   add_rollout_flags(app, options->rollout);
   add_output_option(app, options->format, Formats::kPlan);
   return [options](CommandContext& context) { return show_plan(context, *options); };

@@ -10,6 +10,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 #include "cli/policies.h"
 #include "cli/revisions.h"
 #include "provisioner/model/names.h"
@@ -121,7 +122,8 @@ CommandBody declare_set(CLI::App& app) {
   auto options = std::make_shared<SetOptions>();
   app.add_option("POLICY", options->file, "default, or a file with 'monitor:'");
   app.add_option("--mode", options->mode, "off, observe or on")
-      ->check(CLI::IsMember({"off", "observe", "on"}));
+      ->type_name("MODE")
+      ->check(one_of({"off", "observe", "on"}));
   add_message_option(app, options->message);
   add_lock_timeout(app, options->lock_patience);
   app.add_flag("-y,--yes", options->is_agreed, "apply without asking");

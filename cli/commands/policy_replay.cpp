@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "cli/commands/commands.h"
+#include "cli/output_file.h"
 #include "cli/policies.h"
 #include "cli/workspace.h"
 #include "monitor/replay_page.h"
@@ -132,9 +133,7 @@ Status write_page(CommandContext& context,
   for (std::size_t i = 0; i < results.size(); ++i) {
     sides.push_back({options.policies[i], results[i]});
   }
-  VC_TRY(context.files.replace_atomically(
-      absolute_path(context.surroundings.working_directory, options.page),
-      render_replay_page(sides), kReadableFile));
+  VC_TRY(write_output_file(context, options.page, render_replay_page(sides), kReadableFile));
   context.console.err << fmt::format("The timeline is in '{}'.\n", safe_for_terminal(options.page));
   return ok_status();
 }

@@ -5,9 +5,13 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 
 namespace voicectl {
 namespace {
+
+/// More than there are tenants.
+constexpr std::uint64_t kMostMoves = 1'000'000;
 
 struct Options {
   std::optional<std::uint32_t> max_moves;
@@ -35,10 +39,7 @@ Result<ExitCode> rebalance(CommandContext& context, const Options& options) {
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--max-moves", options->max_moves, "most tenants to move; default: all it takes")
-      ->type_name("N")
-      ->check([](const std::string& text) {
-        return std::string(text == "0" ? "must be at least 1" : "");
-      });
+      ->check(whole_number(1, kMostMoves));
   app.add_flag("--dry-run", options->is_dry_run, "show what would be done, and do nothing");
   app.add_flag("--explain", options->is_explained, "show the reason of each move");
   app.add_flag("-y,--yes", options->is_agreed, "move without asking");

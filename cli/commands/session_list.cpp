@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/list_printer.h"
+#include "cli/option_rules.h"
 
 namespace voicectl {
 namespace {
@@ -72,8 +73,7 @@ CommandBody declare(CLI::App& app) {
                  "the next page: what the page before named, or its \"next\" in -o json and yaml")
       ->type_name("CURSOR");
   app.add_option("--limit", options->limit, fmt::format("most sessions, up to {}", kMostSessions))
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, kMostSessions))
+      ->check(whole_number(1, kMostSessions))
       ->capture_default_str();
   add_output_option(app, options->format, Formats::kList);
   return [options](CommandContext& context) { return list_sessions(context, *options); };

@@ -29,8 +29,9 @@ std::string edge_line(const Json& edge) {
     return "none";
   }
   const bool running = edge.value("running", false);
-  return fmt::format("{} ({}), http {}, https {}, {} reloads", running ? "running" : "not running",
-                     mode, cell(edge, "http"), cell(edge, "https"), cell(edge, "reloads"));
+  return fmt::format("{} ({}), http {}, https {}, {} reload{}", running ? "running" : "not running",
+                     mode, cell(edge, "http"), cell(edge, "https"), cell(edge, "reloads"),
+                     integer_or(edge, "reloads", 0) == 1 ? "" : "s");
 }
 
 /// Questions to tenants through the edge, and who does not answer.

@@ -9,7 +9,7 @@
 #include "cli/apply_flow.h"
 #include "cli/archive_program.h"
 #include "cli/commands/commands.h"
-#include "cli/workspace.h"
+#include "cli/output_file.h"
 #include "provisioner/model/desired_state_yaml.h"
 
 namespace voicectl {
@@ -74,7 +74,12 @@ void print_outcome(Console& console, const Json& outcome) {
 }
 
 Result<ExitCode> export_tenant(CommandContext& context, const Options& options) {
-  const std::string path = absolute_path(context.surroundings.working_directory, options.file);
+  VC_TRY(const OutputPlace place, find_output_place(context, options.file));
+  if (place.is_device) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot write '{}': it is a device; name a file", options.file));
+  }
+  const std::string& path = place.path;
   VC_TRY(check_free(context, options, path));
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(const std::string document, document_of(*daemon, options.slug));

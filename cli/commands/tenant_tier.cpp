@@ -8,6 +8,7 @@
 
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 #include "cli/revisions.h"
 #include "provisioner/model/names.h"
 
@@ -65,7 +66,7 @@ CommandBody declare_any(CLI::App& app) {
   add_tenant_argument(app, options->slug);
   app.add_option("TIER", *tier, "auto, pooled or dedicated")
       ->required()
-      ->check(CLI::IsMember({"auto", "pooled", "dedicated"}));
+      ->check(one_of({"auto", "pooled", "dedicated"}));
   add_options(app, *options);
   return [options, tier](CommandContext& context) {
     return set_tier(context, *options, *find_value<Tier>(*tier),

@@ -8,11 +8,14 @@
 #include <ostream>
 
 #include "cli/commands/commands.h"
+#include "cli/option_rules.h"
 #include "cli/top/curses_screen.h"
 #include "cli/top/top_view.h"
 
 namespace voicectl {
 namespace {
+
+constexpr std::uint64_t kMostLooks = 1'000'000'000;
 
 struct Options {
   double interval = 2;
@@ -69,25 +72,33 @@ std::chrono::milliseconds interval_of(const Options& options) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(options.interval * 1000));
 }
 
-void run_on_screen(CommandContext& context, const Options& options) {
-  CursesScreen screen;
+Status run_on_screen(CommandContext& context, const Options& options) {
+  const std::unique_ptr<CursesScreen> screen =
+      CursesScreen::open(context.console.out_palette.is_on());
+  if (screen == nullptr) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("cannot draw: the terminal '{}' is not known; set TERM, or add --plain",
+                    context.surroundings.variable("TERM").value_or("")));
+  }
   TopView view = view_of(options);
   begin(context, view);
   for (unsigned looks = 1; options.count == 0 || looks <= options.count; ++looks) {
     look_again(context, view);
     const MonoTime until = context.programs.now() + interval_of(options);
     while (true) {
-      screen.draw(view.lines(screen.size()));
+      screen->draw(view.lines(screen->size()));
       const auto left =
           std::chrono::duration_cast<std::chrono::milliseconds>(until - context.programs.now());
       if (left.count() <= 0) {
         break;
       }
-      if (const std::optional<Key> key = screen.wait_key(left); key && view.press(*key)) {
-        return;
+      if (const std::optional<Key> key = screen->wait_key(left); key && view.press(*key)) {
+        return ok_status();
       }
     }
   }
+  return ok_status();
 }
 
 Status print_look(CommandContext& context, const Options& options, TopView& view) {
@@ -130,21 +141,25 @@ Result<ExitCode> show_top(CommandContext& context, const Options& options) {
     return run_plain(context, options);
   }
   VC_TRY(daemon_of(context)->get("/v1/version"));
-  run_on_screen(context, options);
+  VC_TRY(run_on_screen(context, options));
   return ExitCode::kOk;
 }
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--interval", options->interval, "seconds between looks")
-      ->check(CLI::Range(0.5, 60.0))
+      ->type_name("SECONDS")
+      ->check(number_between(0.5, 60))
       ->capture_default_str();
   app.add_option("-n,--count", options->count,
-                 "end after this many looks (default: never on a terminal, else 1)");
+                 "end after this many looks (default: never on a terminal, else 1)")
+      ->check(whole_number(0, kMostLooks));
   app.add_flag("--plain", options->is_plain, "print instead of drawing, as when nobody looks on");
-  app.add_option("--sort", options->sort, "by what both tables are sorted at first")
+  app.add_option("--sort", options->sort,
+                 "by what both tables are sorted at first: cpu, sessions, requests, events, "
+                 "latency, memory or name")
       ->type_name("BY")
-      ->check(CLI::IsMember(TopView::sort_names()))
+      ->check(one_of(TopView::sort_names()))
       ->capture_default_str();
   app.add_option("--filter", options->filter,
                  "only tenants and instances that have this in a name; an instance with its "

@@ -16,10 +16,11 @@
 namespace voicectl {
 namespace {
 
+constexpr const char* kUsualWorkspace = "./.voicectl";
 constexpr const char* kPlatformFile = "config/platform.yaml";
 
 struct Options {
-  std::string workspace = "./.voicectl";
+  std::string workspace = kUsualWorkspace;
   std::vector<std::string> files;
   std::size_t allow_delete = 0;
   std::string confirmation;
@@ -104,6 +105,11 @@ Result<ExitCode> start_platform(CommandContext& context, const Options& options)
   context.console.err << fmt::format(
       "{} voicectld, workspace {}\n",
       started == Started::kNow ? "Started" : "Found running:", workspace.folder());
+  if (workspace.folder() != absolute_path(around.working_directory, kUsualWorkspace)) {
+    // Where the other commands look for themselves is another one.
+    context.console.err << fmt::format("For the other commands: export VOICECTL_SOCKET={}\n",
+                                       context.socket_option);
+  }
   return loaded ? apply_files(context, workspace, *loaded, options)
                 : Result<ExitCode>(ExitCode::kOk);
 }
@@ -116,7 +122,6 @@ CommandBody declare(CLI::App& app) {
   app.add_option("-f,--file", options->files, "file or folder of documents to apply")
       ->type_name("PATH");
   app.add_option("--allow-delete", options->allow_delete, "most tenants that may be deleted")
-      ->type_name("N")
       ->capture_default_str();
   app.add_option("--confirm", options->confirmation, "the word that a severe change asks for")
       ->type_name("WORD");

@@ -11,10 +11,15 @@
 #include "cli/apply_flow.h"
 #include "cli/commands/commands.h"
 #include "cli/effect_printer.h"
+#include "cli/option_rules.h"
 #include "cli/seconds.h"
 
 namespace voicectl {
 namespace {
+
+/// The daemon takes no more.
+constexpr std::uint64_t kMostInABatch = 1000;
+constexpr std::chrono::seconds kLongestWatch = std::chrono::hours(24);
 
 struct Options {
   std::string runtime;
@@ -108,9 +113,6 @@ bool is_nothing(const Json& forecast) {
 }
 
 Result<ExitCode> upgrade(CommandContext& context, const Options& options) {
-  if (options.is_rollback && !options.runtime.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "cannot use --rollback with --runtime: name one");
-  }
   const std::unique_ptr<DaemonClient> daemon = daemon_of(context);
   VC_TRY(Json request, make_request(context, options));
   std::unique_ptr<PlatformLock> lock;
@@ -151,24 +153,22 @@ Result<ExitCode> upgrade(CommandContext& context, const Options& options) {
 
 CommandBody declare_upgrade(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--runtime", options->runtime,
-                 "voice-runtime to go to; default: the one that is installed")
-      ->type_name("PATH");
-  app.add_flag("--rollback", options->is_rollback,
-               "go back to the program before the last upgrade");
+  CLI::Option* const runtime =
+      app.add_option("--runtime", options->runtime,
+                     "voice-runtime to go to; default: the one that is installed")
+          ->type_name("PATH");
+  app.add_flag("--rollback", options->is_rollback, "go back to the program before the last upgrade")
+      ->excludes(runtime);
   app.add_option("--canary", options->canary,
                  "who goes first: an instance, or tenant/<slug>; default: the shared instance with "
                  "the fewest tenants")
       ->type_name("WHO");
   app.add_option("--watch", options->watch, "how long it must answer before the others follow")
       ->type_name("TIME")
-      ->check(check_seconds)
+      ->check(length_up_to(kLongestWatch))
       ->capture_default_str();
   app.add_option("--batch", options->batch, "instances that are replaced at one time after it")
-      ->type_name("N")
-      ->check([](const std::string& text) {
-        return std::string(text == "0" ? "must be at least 1" : "");
-      })
+      ->check(whole_number(1, kMostInABatch))
       ->capture_default_str();
   app.add_flag("--allow-drops", options->allows_drops,
                "go on although WebSockets must be closed and come again");

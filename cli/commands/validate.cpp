@@ -28,16 +28,14 @@ Result<ExitCode> validate(CommandContext& context, const Options& options) {
   VC_TRY(const std::vector<SourceText> sources, load_documents(options.files, context));
   const ParsedState parsed = parse_desired_state(sources, file_reader(context));
   if (options.format == OutputFormat::kTable) {
-    print_problems(parsed.problems, context.console);
-    context.console.out << (parsed.ok()
-                                ? fmt::format("Valid: {} tenant{}, platform '{}'.\n",
-                                              parsed.state.tenants.size(),
-                                              parsed.state.tenants.size() == 1 ? "" : "s",
-                                              parsed.state.platform.domain)
-                                : fmt::format("Not valid: {} problem{}.\n", parsed.problems.size(),
-                                              parsed.problems.size() == 1 ? "" : "s"));
+    print_problems(parsed, context.console);
+    context.console.out << (parsed.ok() ? fmt::format("Valid: {} tenant{}, platform '{}'.\n",
+                                                      parsed.state.tenants.size(),
+                                                      parsed.state.tenants.size() == 1 ? "" : "s",
+                                                      parsed.state.platform.domain)
+                                        : "Not valid: " + count_of_problems(parsed) + ".\n");
   } else if (options.format == OutputFormat::kSarif) {
-    context.console.out << dump_json(problems_as_sarif(parsed.problems)) << '\n';
+    context.console.out << dump_json(problems_as_sarif(parsed.problems, parsed.left_out)) << '\n';
   } else {
     Json problems = Json::array();
     for (const Diagnostic& problem : parsed.problems) {
@@ -46,7 +44,8 @@ Result<ExitCode> validate(CommandContext& context, const Options& options) {
     const Json document = {{"schema", "voicectl/validation/v1"},
                            {"valid", parsed.ok()},
                            {"tenants", parsed.state.tenants.size()},
-                           {"problems", std::move(problems)}};
+                           {"problems", std::move(problems)},
+                           {"more", parsed.left_out}};
     context.console.out << render_document(document, options.format);
   }
   return parsed.ok() ? ExitCode::kOk : ExitCode::kFailure;

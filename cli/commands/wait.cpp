@@ -18,20 +18,16 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kConditions = {"ready", "promoted", "pooled", "deleted",
                                                          "applied"};
-constexpr std::string_view kTenantPrefix = "tenant/";
 
 struct Options {
-  std::string subject;
+  std::string slug;
   std::string condition = "ready";
   std::string timeout = "60s";
   OutputFormat format = OutputFormat::kTable;
 };
 
 std::string check_subject(const std::string& text) {
-  if (!text.starts_with(kTenantPrefix)) {
-    return "found '" + text + "', needed is tenant/SLUG";
-  }
-  const Result<TenantId> tenant = TenantId::parse(text.substr(kTenantPrefix.size()));
+  const Result<TenantId> tenant = TenantId::parse(text);
   return tenant.has_error() ? tenant.error().message() : "";
 }
 
@@ -43,9 +39,9 @@ std::string check_condition(const std::string& text) {
 }
 
 Result<ExitCode> wait(CommandContext& context, const Options& options) {
-  const std::string slug = options.subject.substr(kTenantPrefix.size());
+  const std::string subject = "tenant/" + options.slug;
   const std::string target =
-      fmt::format("/v1/tenants/{}/wait?for={}&timeout_s={}", percent_encoded(slug),
+      fmt::format("/v1/tenants/{}/wait?for={}&timeout_s={}", percent_encoded(options.slug),
                   options.condition, parse_seconds(options.timeout).value_or(0));
   std::string text;
   VC_TRY(daemon_of(context)->stream("GET", target, "", [&](std::string_view line) -> Status {
@@ -61,19 +57,21 @@ Result<ExitCode> wait(CommandContext& context, const Options& options) {
   if (options.format == OutputFormat::kJson) {
     context.console.out << text << '\n';
   } else if (is_met) {
-    context.console.out << fmt::format("{} is {}.\n", options.subject, options.condition);
+    context.console.out << fmt::format("{} is {}.\n", subject, options.condition);
   }
   if (is_met) {
     return ExitCode::kOk;
   }
   return Error(ErrorCode::kTimeout,
-               fmt::format("cannot wait any longer for '{}' to be {}: {}", options.subject,
+               fmt::format("cannot wait any longer for '{}' to be {}: {}", subject,
                            options.condition, string_or(*answer, "why_not", "no reason given")));
 }
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("SUBJECT", options->subject, "tenant/SLUG")->required()->check(check_subject);
+  app.add_option("SUBJECT", options->slug, "tenant/SLUG, or the slug alone")
+      ->required()
+      ->check(check_subject);
   app.add_option("--for", options->condition, "ready, promoted, pooled, deleted or applied")
       ->type_name("CONDITION")
       ->capture_default_str()

@@ -15,7 +15,7 @@ namespace voicectl {
 namespace {
 
 struct Options {
-  std::string subject;
+  std::string slug;
   OutputFormat format = OutputFormat::kTable;
 };
 
@@ -155,16 +155,9 @@ void print_answer(Console& console, const Json& answer) {
   print_history(console, answer);
 }
 
-Result<std::string> slug_of(const std::string& subject) {
-  constexpr std::string_view kKind = "tenant/";
-  const std::string slug = subject.starts_with(kKind) ? subject.substr(kKind.size()) : subject;
-  VC_TRY(const TenantId tenant, TenantId::parse(slug));
-  return tenant.str();
-}
-
 Result<ExitCode> explain(CommandContext& context, const Options& options) {
-  VC_TRY(const std::string slug, slug_of(options.subject));
-  VC_TRY(const Json answer, daemon_of(context)->get("/v1/tenants/" + slug + "/why"));
+  VC_TRY(const TenantId tenant, TenantId::parse(options.slug));
+  VC_TRY(const Json answer, daemon_of(context)->get("/v1/tenants/" + tenant.str() + "/why"));
   if (options.format == OutputFormat::kTable) {
     print_answer(context.console, answer);
   } else {
@@ -175,7 +168,7 @@ Result<ExitCode> explain(CommandContext& context, const Options& options) {
 
 CommandBody declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("SUBJECT", options->subject, "tenant/SLUG, or the slug alone")->required();
+  app.add_option("SUBJECT", options->slug, "tenant/SLUG, or the slug alone")->required();
   add_output_option(app, options->format, Formats::kDocument);
   return [options](CommandContext& context) { return explain(context, *options); };
 }

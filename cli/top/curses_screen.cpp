@@ -3,6 +3,7 @@
 
 #include <clocale>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
 // Functions instead of macros with short names.
@@ -65,10 +66,14 @@ int key_of(int pressed) {
 
 }  // namespace
 
-CursesScreen::CursesScreen() {
+std::unique_ptr<CursesScreen> CursesScreen::open(bool is_coloured) {
   // For characters beyond ASCII; the numbers we print do not change with it.
   std::setlocale(LC_CTYPE, "");
-  ::initscr();
+  // initscr() would end the program.
+  if (::newterm(nullptr, stdout, stdin) == nullptr) {
+    return nullptr;
+  }
+  std::unique_ptr<CursesScreen> out(new CursesScreen());
   std::signal(SIGINT, leave);
   std::signal(SIGTERM, leave);
   ::cbreak();
@@ -77,12 +82,13 @@ CursesScreen::CursesScreen() {
   ::keypad(stdscr, TRUE);
   // How long an escape may be the begin of a longer key.
   ::set_escdelay(50);
-  if (::has_colors() && std::getenv("NO_COLOR") == nullptr) {
+  if (::has_colors() && is_coloured) {
     ::start_color();
     ::use_default_colors();
     ::init_pair(kWarningPair, COLOR_YELLOW, -1);
     ::init_pair(kBadPair, COLOR_RED, -1);
   }
+  return out;
 }
 
 CursesScreen::~CursesScreen() {

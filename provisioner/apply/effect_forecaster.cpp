@@ -157,8 +157,8 @@ std::vector<std::string> unknown_of(const Plan& plan,
     add_hooks(hooks, out);
   }
   if (forecast.unsampled > 0) {
-    out.push_back(fmt::format("the live sessions of {} tenants, whose instances have not told yet",
-                              forecast.unsampled));
+    out.push_back(fmt::format("the live sessions of {} tenant{}, whose instances have not told yet",
+                              forecast.unsampled, forecast.unsampled == 1 ? "" : "s"));
   }
   if (!forecast.tenants.empty()) {
     out.emplace_back("sessions that begin or end before it is carried out");

@@ -298,9 +298,10 @@ void RolloutDriver::finish() {
   if (!story->stopped.empty()) {
     outcome.skipped += story->planned - std::min(story->planned, story->told);
     outcome.remedy = fmt::format(
-        "the rollout was stopped: {}. {} not begun and stay as they are; mend what failed, then "
-        "run 'voicectl apply' again to go on",
-        story->stopped, count_of(state_.held.size()));
+        "the rollout was stopped: {}. {} not begun and {} as {}; mend what failed, then run "
+        "'voicectl apply' again to go on",
+        story->stopped, count_of(state_.held.size()) + (state_.held.size() == 1 ? " was" : " were"),
+        state_.held.size() == 1 ? "stays" : "stay", state_.held.size() == 1 ? "it is" : "they are");
     if (!story->unrecorded.empty()) {
       outcome.remedy += fmt::format("; that could not be recorded yet ({})", story->unrecorded);
     }

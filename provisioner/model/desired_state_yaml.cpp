@@ -66,6 +66,7 @@ class StateReader {
       check_canaries(platform_, tenants_, problems_);
     }
     ParsedState out;
+    out.left_out = problems_.left_out();
     out.problems = problems_.take();
     if (!out.ok()) {
       return out;

@@ -40,6 +40,8 @@ struct Diagnostic {
 struct ParsedState {
   DesiredState state;
   std::vector<Diagnostic> problems;
+  /// Problems beyond those: a person mends the first ones and asks again.
+  std::size_t left_out = 0;
   /// Fields that the documents name, whatever they say of them: the others have their defaults
   /// because nobody said anything. None for documents of our own (LaterRules::kSkip).
   FieldNames named{};

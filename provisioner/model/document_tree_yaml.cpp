@@ -25,7 +25,8 @@ Place place_of(const YAML::Mark& mark) {
 /// and expand aliases without limit, so they are not used.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const std::string& file, const YamlBudget& budget) : file_(file), budget_(budget) {}
+  TreeBuilder(const SourceText& source, const YamlBudget& budget)
+      : file_(source.name), text_(source.text), budget_(budget) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (document_start_ == mark.pos) {
@@ -96,7 +97,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   /// Something that the parser itself refused.
   void refuse(const YAML::Mark& mark, std::string message, std::string suggestion) {
-    const Place place = mark.is_null() ? Place{} : place_of(mark);
+    const Place place = mark.is_null() ? Place{} : within_text(place_of(mark));
     read_.problems.push_back(
         {file_, place.line, place.column, "", std::move(message), std::move(suggestion)});
   }
@@ -137,6 +138,18 @@ class TreeBuilder final : public YAML::EventHandler {
     return out;
   }
 
+  /// What the parser misses at the end of the text is missed behind its last character: it sees
+  /// lines there that the file has not.
+  Place within_text(Place place) const {
+    const std::string_view text = text_.ends_with('\n') ? text_.substr(0, text_.size() - 1) : text_;
+    const auto lines = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
+    if (place.line <= lines) {
+      return place;
+    }
+    const std::size_t line_start = text.rfind('\n') + 1;  // npos + 1 is 0
+    return Place{lines, static_cast<int>(text.size() - line_start) + 1};
+  }
+
   void report(Place place, std::string message, std::string suggestion) {
     read_.problems.push_back(
         {file_, place.line, place.column, path(), std::move(message), std::move(suggestion)});
@@ -144,7 +157,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   /// Over budget or without meaning: what follows is not looked at any more.
   void stop(const YAML::Mark& mark, std::string message) {
-    report(place_of(mark), std::move(message), "");
+    report(within_text(place_of(mark)), std::move(message), "");
     stopped_ = true;
   }
 
@@ -260,6 +273,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   std::string file_;
+  std::string_view text_;
   YamlBudget budget_;
   ReadDocuments read_;
   std::vector<OpenNode> stack_;
@@ -351,7 +365,7 @@ ReadDocuments read_yaml_documents(const SourceText& source, const YamlBudget& bu
     return ReadDocuments{{}, {std::move(*unreadable)}};
   }
   std::istringstream stream(source.text + "\n...\n");
-  TreeBuilder builder(source.name, budget);
+  TreeBuilder builder(source, budget);
   try {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder) && !builder.is_stopped()) {

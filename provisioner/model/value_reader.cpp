@@ -89,10 +89,6 @@ std::vector<Diagnostic> Problems::take() {
     const auto file_b = std::find(files.begin(), files.end(), b.file);
     return std::tie(file_a, a.line, a.column) < std::tie(file_b, b.line, b.column);
   });
-  if (left_out_ > 0) {
-    list_.push_back({"", 0, 0, "", fmt::format("{} more problems are not shown", left_out_),
-                     "mend these and ask again"});
-  }
   return std::move(list_);
 }
 

@@ -25,7 +25,8 @@ class Problems {
   std::size_t count() const { return list_.size() + left_out_; }
   /// What comes now is only counted, and needs no suggestion.
   bool is_full() const { return list_.size() >= kMostProblems; }
-  /// Everything collected, with a last line that says how many were left out.
+  std::size_t left_out() const { return left_out_; }
+  /// Everything collected.
   std::vector<Diagnostic> take();
 
  private:

@@ -135,5 +135,37 @@ TEST_F(CiOutputTest, AskingIsAnErrorWithNoInputEvenOnATerminal) {
   EXPECT_EQ(run({"--no-input", "tenant", "create", "acme", "--yes"}), ExitCode::kOk) << err();
 }
 
+TEST_F(CiOutputTest, ProblemsThatAreNotShownAreCountedAndNoEntries) {
+  std::string text = "apiVersion: voicectl/v1\ntenants:\n";
+  for (int i = 0; i < 2000; ++i) {
+    text += "  - {}\n";
+  }
+  const auto validate = [&](const std::string& format) {
+    in_.clear();
+    in_.str(text);
+    EXPECT_EQ(run({"validate", "-f", "-", "-o", format}), ExitCode::kFailure);
+  };
+
+  validate("table");
+  EXPECT_EQ(out(), "Not valid: 6000 problems, the first 100 are shown.\n");
+  EXPECT_THAT(err(), HasSubstr("\n5900 more problems are not shown; mend these and ask again\n"));
+
+  validate("json");
+  const Json document = Json::parse(out());
+  EXPECT_EQ(document["more"], 5900);
+  EXPECT_EQ(document["problems"].size(), 100U);
+  for (const Json& problem : document["problems"]) {
+    EXPECT_EQ(problem["file"], "stdin");
+    EXPECT_GT(problem["line"], 0);
+  }
+
+  validate("sarif");
+  const Json log = Json::parse(out());
+  expect_sarif(log);
+  EXPECT_EQ(log["runs"][0]["results"].size(), 100U);
+  EXPECT_THAT(log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"],
+              "5900 more problems are not shown; mend these and ask again");
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -146,5 +146,86 @@ TEST_F(CliAppTest, VersionIsKnownWithoutADaemon) {
   EXPECT_EQ(Json::parse(out())["daemon"]["version"], "9.9");
 }
 
+TEST_F(CliAppTest, FlagsOfTheProgramMayStandAroundHelp) {
+  const std::vector<std::vector<std::string>> lines = {
+      {"--no-color", "help", "apply"},
+      {"--socket", "/x.sock", "help", "apply"},
+      {"--socket=/x.sock", "--no-input", "help", "apply"},
+      {"help", "--socket", "/x.sock", "apply"},
+      {"help", "apply", "--no-color"}};
+  for (const auto& line : lines) {
+    EXPECT_EQ(run(line), ExitCode::kOk) << line.front();
+    EXPECT_EQ(out(), help_text("apply")) << line.front();
+  }
+  EXPECT_EQ(run({"--socket", "/x.sock", "help"}), ExitCode::kOk);
+  EXPECT_EQ(out(), help_text(""));
+  EXPECT_EQ(run({"--no-color", "staus"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("did you mean 'status'?"));
+}
+
+TEST_F(CliAppTest, WithADetailedExitCodeWrongUsageIsNoChange) {
+  EXPECT_EQ(run({"plan", "--detailed-exitcode"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"plan", "--detailed-exitcode", "-f", "x", "--nonsense"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"--no-color", "apply", "-f", "x", "--detailed-exitcode", "--allow-delete=-1"}),
+            ExitCode::kFailure);
+  EXPECT_EQ(run({"plan", "--out=", "--detailed-exitcode"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"drift", "--detailed-exitcode", "now"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"plna", "--detailed-exitcode"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"plan"}), ExitCode::kUsage);
+  daemon_.answer("GET /v1/drift", Error(ErrorCode::kUnavailable, "cannot reach it: no"));
+  EXPECT_EQ(run({"drift", "--detailed-exitcode"}), ExitCode::kDaemonUnavailable);
+}
+
+TEST_F(CliAppTest, AnEmptyValueIsRefusedAndSwallowsNothing) {
+  files_.put("/home/ann/platform.yaml", "");
+  const std::pair<std::vector<std::string>, std::string> expected[] = {
+      {{"plan", "-f", "platform.yaml", "--out=", "--explain"}, "--out"},
+      {{"plan", "-f", "platform.yaml", "--out", ""}, "--out"},
+      {{"apply", "--file=", "platform.yaml"}, "--file"},
+      {{"apply", "-f", "platform.yaml", "--message=", "--yes"}, "--message"},
+      {{"--socket=", "tenant", "list"}, "--socket"},
+      {{"--socket", "", "tenant", "list"}, "--socket"},
+      {{"up", "--workspace", ""}, "--workspace"},
+      {{"up", "--workspace=", "-f", "platform.yaml"}, "--workspace"},
+      {{"session", "show", ""}, "SESSION"}};
+  for (const auto& [line, name] : expected) {
+    EXPECT_EQ(run(line), ExitCode::kUsage) << name;
+    EXPECT_THAT(err(), HasSubstr("voicectl: cannot take an empty value for '" + name + "'"));
+  }
+  EXPECT_TRUE(daemon_.questions.empty());
+  EXPECT_TRUE(programs_.programs.empty());
+}
+
+TEST_F(CliAppTest, WhatOutputNamesPrintsCanBeGivenBack) {
+  const std::pair<std::vector<std::string>, std::string> expected[] = {
+      {{"tenant", "show", "tenant/bakery"}, "GET /v1/tenants/bakery"},
+      {{"why", "tenant/bakery"}, "GET /v1/tenants/bakery/why"},
+      {{"why", "bakery"}, "GET /v1/tenants/bakery/why"},
+      {{"wait", "bakery"}, "GET /v1/tenants/bakery/wait?for=ready&timeout_s=60"},
+      {{"wait", "tenant/bakery"}, "GET /v1/tenants/bakery/wait?for=ready&timeout_s=60"},
+      {{"history", "show", "revision/32"}, "GET /v1/revisions/32"},
+      {{"diff", "revision/5", "6"}, "GET /v1/revisions/5"},
+      {{"session", "show", "session/bakery_1"}, "GET /v1/sessions/bakery_1"},
+      {{"outbox", "show", "tenant/bakery", "entry/17"}, "GET /v1/outbox/bakery/17"},
+      {{"outbox", "retry", "bakery", "entry/17"}, "POST /v1/outbox/bakery/17/retry"},
+      {{"tenant", "key", "revoke", "bakery", "key/2f9c"}, "DELETE /v1/tenants/bakery/keys/2f9c"},
+      {{"logs", "--tenant", "tenant/bakery"}, "GET /v1/logs?follow=0&tenant=bakery"}};
+  for (const auto& [line, question] : expected) {
+    run(line);
+    EXPECT_TRUE(daemon_.was_asked(question)) << question << "; " << err();
+    daemon_.questions.clear();
+  }
+  daemon_.answer("GET /v1/instances", Json{{"instances", Json::array()}});
+  run({"instance", "restart", "instance/shared-2"});
+  EXPECT_THAT(err(), HasSubstr("cannot replace instance 'shared-2'"));
+  EXPECT_EQ(run({"tenant", "show", "instance/bakery"}), ExitCode::kUsage);
+}
+
+TEST_F(CliAppTest, TheHelpSaysHowTheDaemonIsFound) {
+  EXPECT_THAT(help_text(""),
+              testing::AllOf(HasSubstr("VOICECTL_SOCKET"), HasSubstr("VOICECTL_NO_COLOR"),
+                             HasSubstr("./.voicectl"), HasSubstr("/run/voicectl/control.sock")));
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -98,7 +98,8 @@ TEST_F(DriftCommandsTest, AdoptingNeedsAReasonAndSaysWho) {
   daemon_.answer("POST /v1/drift/adopt",
                  Json{{"name", "process/7"}, {"adopted", true}, {"state", "4711"}});
 
-  EXPECT_EQ(run({"adopt", "process/7"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"adopt", "process/7"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--why TEXT, for whoever finds it later, is required"));
   EXPECT_FALSE(daemon_.was_asked("POST /v1/drift/adopt"));
   EXPECT_EQ(run({"adopt", "process/7", "--state", "4711", "--why", "a look"}), ExitCode::kOk)
       << err();

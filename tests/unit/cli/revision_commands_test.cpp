@@ -170,7 +170,7 @@ TEST_F(RevisionCommandsTest, WhatIsKeptAsTheReasonIsWhatWasTyped) {
 TEST_F(RevisionCommandsTest, AMessageIsOneShortLine) {
   EXPECT_EQ(run({"tenant", "promote", "acme", "-m", "two\nlines"}), ExitCode::kUsage);
   EXPECT_EQ(run({"tenant", "promote", "acme", "-m", std::string(801, 'x')}), ExitCode::kUsage);
-  EXPECT_THAT(err(), HasSubstr("one line of at most 800 bytes"));
+  EXPECT_THAT(err(), HasSubstr("found 801 bytes, allowed are 800"));
 }
 
 TEST(DocumentDifferenceTest, ThingsInListsAreKnownByTheirNames) {
@@ -244,11 +244,30 @@ TEST_F(RevisionCommandsTest, ForecastsAreListedBesideWhatCameOfThem) {
                            HasSubstr("not carried out in whole"), Not(HasSubstr("abcdef")),
                            HasSubstr("50.0 MiB"), HasSubstr("40.0 MiB"), HasSubstr("as forecast"),
                            Not(HasSubstr("0.25 cores"))));
-  EXPECT_THAT(out(), ::testing::ContainsRegex("TOOK +FORECAST +MEMORY +FORECAST +COUNTS\n"));
+  EXPECT_THAT(out(),
+              ::testing::ContainsRegex("TOOK +TOOK FORECAST +MEMORY +MEMORY FORECAST +COUNTS\n"));
   EXPECT_EQ(run({"forecast", "list", "-o", "wide"}), ExitCode::kOk);
   EXPECT_THAT(out(), AllOf(HasSubstr("0.25 cores"), HasSubstr("0.02 cores")));
   EXPECT_EQ(run({"forecast", "list", "-o", "name"}), ExitCode::kOk);
   EXPECT_EQ(out(), "forecast/9\nforecast/7\nforecast/8\n");
+}
+
+TEST_F(RevisionCommandsTest, NothingBeforeANumberIsNotNothingAtAll) {
+  daemon_.answer("GET /v1/revisions?limit=50&before=1", Json{{"revisions", Json::array()}});
+  daemon_.answer("GET /v1/forecasts?limit=20&before=1", Json{{"forecasts", Json::array()}});
+  daemon_.answer("GET /v1/audit?limit=100&before=1", Json{{"records", Json::array()}});
+
+  EXPECT_EQ(run({"history", "--before=1"}), ExitCode::kOk);
+  EXPECT_EQ(err(), "Nothing before revision 1.\n");
+  EXPECT_EQ(run({"forecast", "list", "--before=1"}), ExitCode::kOk);
+  EXPECT_EQ(err(), "Nothing before number 1.\n");
+  EXPECT_EQ(run({"audit", "--before=1"}), ExitCode::kOk);
+  EXPECT_EQ(err(), "Nothing before record 1.\n");
+}
+
+TEST_F(RevisionCommandsTest, AMessageThatIsNoTextIsNotCalledTooLong) {
+  EXPECT_EQ(run({"rollback", "3", "-m", "\xff"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--message: found bytes that are not UTF-8"));
 }
 
 }  // namespace

@@ -128,5 +128,24 @@ TEST_F(RolloutFlagsTest, StatusSaysWhoWaits) {
   EXPECT_THAT(out(), HasSubstr("failed  acme: cannot take it"));
 }
 
+TEST_F(RolloutFlagsTest, APauseBetweenNothingIsWrongUsage) {
+  serve({}, plan_json(1));
+  std::ofstream(folder_.path("plain.yaml")) << "apiVersion: voicectl/v1\n";
+  std::ofstream(folder_.path("batches.yaml"))
+      << "apiVersion: voicectl/v1\nplatform: {domain: a.example, rollout: {batch: 5}}\n";
+
+  EXPECT_EQ(run({"plan", "-f", "plain.yaml", "--pause=5s"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("add --batch or --canary to --pause"));
+  EXPECT_EQ(run({"apply", "-f", "plain.yaml", "--pause=5s", "--yes"}), ExitCode::kUsage);
+  EXPECT_EQ(run({"plan", "-f", "plain.yaml", "--pause=5s", "--detailed-exitcode"}),
+            ExitCode::kFailure);
+  EXPECT_EQ(run({"plan", "-f", "plain.yaml", "--pause=99h", "--batch=1"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--pause: found '99h', allowed is a length such as 10m or 24h, at "
+                               "most 24h"));
+  EXPECT_TRUE(daemon_.questions.empty());
+  EXPECT_EQ(run({"plan", "-f", "plain.yaml", "--pause=5s", "--batch=1"}), ExitCode::kOk) << err();
+  EXPECT_EQ(run({"plan", "-f", "batches.yaml", "--pause=5s"}), ExitCode::kOk) << err();
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -356,5 +356,15 @@ TEST(AbsolutePathTest, HasNoDotsLeft) {
   EXPECT_EQ(absolute_path("/home/ann", "/srv"), "/srv");
 }
 
+TEST_F(UpDownTest, UpSaysWhereTheOtherCommandsFindADaemonThatTheyWouldNotFindThemselves) {
+  EXPECT_EQ(run({"up"}), ExitCode::kOk) << err();
+  EXPECT_THAT(err(), Not(HasSubstr("VOICECTL_SOCKET")));
+
+  EXPECT_EQ(run({"up", "--workspace", "/tmp/x-platform"}), ExitCode::kOk) << err();
+  EXPECT_THAT(
+      err(),
+      HasSubstr("For the other commands: export VOICECTL_SOCKET=" + daemon_.sockets.back() + "\n"));
+}
+
 }  // namespace
 }  // namespace voicectl

@@ -136,7 +136,8 @@ TEST_F(UpgradeCommandsTest, WhatRunsAlreadyIsLeftAlone) {
 }
 
 TEST_F(UpgradeCommandsTest, WhatCannotBeIsRefusedBeforeAnybodyIsAsked) {
-  EXPECT_EQ(run({"upgrade", "--rollback", "--runtime", "/bin/true", "--yes"}), ExitCode::kFailure);
+  EXPECT_EQ(run({"upgrade", "--rollback", "--runtime", "/bin/true", "--yes"}), ExitCode::kUsage);
+  EXPECT_THAT(err(), HasSubstr("--runtime and --rollback exclude each other"));
   EXPECT_EQ(run({"upgrade", "--runtime", "/no/such/program", "--yes"}), ExitCode::kNotFound);
   EXPECT_EQ(run({"upgrade", "--batch", "0", "--yes"}), ExitCode::kUsage);
   EXPECT_EQ(run({"upgrade", "--watch", "soon", "--yes"}), ExitCode::kUsage);

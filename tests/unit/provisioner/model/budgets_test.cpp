@@ -126,8 +126,17 @@ TEST(BudgetsTest, StopsShowingProblemsAfterAHundred) {
   const ParsedState parsed =
       parse("apiVersion: voicectl/v1\ntenants:\n" + repeated("  - {}\n", 60));
 
-  EXPECT_THAT(parsed.problems, SizeIs(Problems::kMostProblems + 1));
-  EXPECT_EQ(parsed.problems.back().message, "80 more problems are not shown");
+  EXPECT_THAT(parsed.problems, SizeIs(Problems::kMostProblems));
+  EXPECT_EQ(parsed.left_out, 80U);
+}
+
+TEST(BudgetsTest, WhatIsMissedAtTheEndIsMissedInTheLastLine) {
+  EXPECT_THAT(first_problem("apiVersion: voicectl/v1\ntenants: ["),
+              HasSubstr("platform.yaml:2:11:"));
+  EXPECT_THAT(first_problem("apiVersion: voicectl/v1\ntenants: [\n"),
+              HasSubstr("platform.yaml:2:11:"));
+  EXPECT_THAT(first_problem("apiVersion: voicectl/v1\nplatform: {domain: \"a\n"),
+              HasSubstr("platform.yaml:2:"));
 }
 
 }  // namespace
