@@ -120,15 +120,28 @@ void leave_on_interrupt(int) {
   ::_exit(static_cast<int>(ExitCode::kInterrupted));
 }
 
+/// What is asked or said comes behind what was printed before it. The standard streams outlive it.
+class Ties {
+ public:
+  explicit Ties(std::ostream& out) {
+    std::cin.tie(&out);
+    std::cerr.tie(&out);
+  }
+  ~Ties() {
+    std::cin.tie(nullptr);
+    std::cerr.tie(nullptr);
+  }
+  Ties(const Ties&) = delete;
+  Ties& operator=(const Ties&) = delete;
+};
+
 int run(int argc, char** argv) {
   std::signal(SIGINT, leave_on_interrupt);
   DescriptorBuffer written(STDOUT_FILENO, ::isatty(STDOUT_FILENO) != 0
                                               ? DescriptorBuffer::Sent::kAtLineEnds
                                               : DescriptorBuffer::Sent::kWhenFull);
   std::ostream out(&written);
-  // What is asked or said comes behind what was printed before it.
-  std::cin.tie(&out);
-  std::cerr.tie(&out);
+  const Ties ties(out);
   Console console = make_console(out);
   PosixFileSystem files;
   PosixProgramHost programs;
@@ -142,8 +155,6 @@ int run(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const ExitCode code = run_voicectl(arguments, context);
   out.flush();
-  std::cin.tie(nullptr);
-  std::cerr.tie(nullptr);
   return code_after_output(code, written.problem(), std::cerr);
 }
 

@@ -131,8 +131,9 @@ Result<ExitCode> record(CommandContext& context, const Options& options) {
       const std::uint64_t frames,
       record_into(file, context, first, interval,
                   length ? std::optional<Duration>(std::chrono::seconds(*length)) : std::nullopt));
-  context.console.out << fmt::format("{} samples of {} tenants are in '{}'.\n", frames,
-                                     first.size(), safe_for_terminal(options.file));
+  context.console.out << fmt::format(
+      "{} sample{} of {} tenant{} {} in '{}'.\n", frames, frames == 1 ? "" : "s", first.size(),
+      first.size() == 1 ? "" : "s", frames == 1 ? "is" : "are", safe_for_terminal(options.file));
   return ExitCode::kOk;
 }
 

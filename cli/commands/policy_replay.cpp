@@ -116,9 +116,10 @@ void print_tenants(Console& console, const ReplayResult& result) {
 }
 
 void print_head(Console& console, const ReplayResult& result) {
-  console.out << fmt::format("{} tenants, {} from {}, a sample every {}.\n\n",
-                             result.tenants.size(), format_duration(result.length),
-                             format_wall_time(result.began), format_duration(result.interval));
+  console.out << fmt::format("{} tenant{}, {} from {}, a sample every {}.\n\n",
+                             result.tenants.size(), result.tenants.size() == 1 ? "" : "s",
+                             format_duration(result.length), format_wall_time(result.began),
+                             format_duration(result.interval));
   if (result.left_over > 0) {
     console.err << fmt::format(
         "The recording ends within a sample ({} bytes): it grows, or its writer was killed.\n",

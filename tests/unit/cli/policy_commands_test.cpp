@@ -119,7 +119,7 @@ TEST_F(PolicyCommandsTest, RecordsWhatCanBeReplayed) {
   EXPECT_EQ(run({"policy", "record", "a.vcload", "--interval", "15s", "--for", "1m"}),
             ExitCode::kOk);
 
-  EXPECT_EQ(out(), "4 samples of 1 tenants are in 'a.vcload'.\n");
+  EXPECT_EQ(out(), "4 samples of 1 tenant are in 'a.vcload'.\n");
   EXPECT_THAT(err(), HasSubstr("there is a gap until it does"));
   const std::string bytes = file("a.vcload");
   Result<RecordingReader> reader = RecordingReader::open(bytes);
@@ -147,7 +147,7 @@ TEST_F(PolicyCommandsTest, SaysWhatAPolicyWouldHaveDone) {
 
   EXPECT_EQ(run({"policy", "replay", "hour.vcload", "--policy", "eager.yaml"}), ExitCode::kOk);
 
-  EXPECT_THAT(out(), HasSubstr("1 tenants, 59m00s from "));
+  EXPECT_THAT(out(), HasSubstr("1 tenant, 59m00s from "));
   EXPECT_THAT(out(), ContainsRegex("promotions +1\n"));
   EXPECT_THAT(out(), ContainsRegex("acme +1 "));
 }

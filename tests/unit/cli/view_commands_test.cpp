@@ -411,6 +411,10 @@ TEST_F(ViewCommandsTest, OutboxEntriesAreRetriedOneByOneOrAllDeadOnes) {
   EXPECT_EQ(run({"outbox", "retry", "acme", "--dead"}), ExitCode::kOk);
 
   EXPECT_THAT(out(), HasSubstr("Retrying 3 dead entries of acme.\n"));
+
+  daemon_.answers["POST /v1/outbox/acme/retry"] = {Json{{"retried", 1}}};
+  EXPECT_EQ(run({"outbox", "retry", "acme", "--dead"}), ExitCode::kOk);
+  EXPECT_EQ(out(), "Retrying 1 dead entry of acme.\n");
 }
 
 TEST_F(ViewCommandsTest, DroppingAnOutboxEntryIsAgreedTo) {
