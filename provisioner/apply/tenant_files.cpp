@@ -167,7 +167,19 @@ Result<std::optional<std::string>> TenantFiles::read_credentials(const std::stri
                                source, folder));
     }
   }
-  return is_missing ? std::optional<std::string>() : files_.read_without_links(found, kMaxKeyFile);
+  if (is_missing) {
+    return std::optional<std::string>();
+  }
+  VC_TRY(std::optional<std::string> text, files_.read_without_links(found, kMaxKeyFile));
+  // Its source may be anywhere, under any name; what was installed of it is known.
+  VC_TRY(const std::optional<std::string> key, files_.read(paths().ultravox_key(), kMaxKeyFile));
+  if (text && key && !trim(*text).empty() && trim(*text) == trim(*key)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("cannot take the credentials in '{}': that is the platform's Ultravox "
+                             "key; put the tenant's own into a file of its own",
+                             source));
+  }
+  return text;
 }
 
 Status TenantFiles::prepare(const TenantSpec& tenant,

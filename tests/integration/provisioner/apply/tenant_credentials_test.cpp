@@ -129,6 +129,18 @@ TEST_F(TenantCredentialsTest, AFileElsewhereIsTakenAlsoByALinkAndAlsoForTwo) {
             TenantFiles::KeyState::kInstalled);
 }
 
+TEST_F(TenantCredentialsTest, ThePlatformsKeyIsNoTenantsWhereverItsFileIs) {
+  put(at("ultravox.key"), "uv-key\n");
+  ASSERT_EQ(::link(at("ultravox.key").c_str(), at("harmless").c_str()), 0);
+  std::filesystem::create_directories(at("state/keys"));
+  put(at("state/keys/ultravox.key"), "uv-key\n");
+
+  for (const char* const name : {"ultravox.key", "harmless"}) {
+    EXPECT_THAT(install(at(name)), FailsWith(ErrorCode::kInvalidArgument)) << name;
+  }
+  EXPECT_EQ(installed(), std::nullopt);
+}
+
 TEST_F(TenantCredentialsTest, WhatIsNoSmallFileIsNotRead) {
   ASSERT_EQ(::mkfifo(at("fifo").c_str(), 0600), 0);
   put(at("endless"), std::string(5000, 'x'));
