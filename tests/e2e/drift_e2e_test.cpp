@@ -109,7 +109,7 @@ TEST_F(DriftE2e, AnAdoptedConfigurationStaysUntilItIsGivenUp) {
   append(nginx_conf(), "# by hand\n");
   const std::string name = "file/run/edge/nginx.conf";
 
-  EXPECT_EQ(platform.voicectl({"adopt", name}).code, 1) << "a reason must be given";
+  EXPECT_EQ(platform.voicectl({"adopt", name}).code, 2) << "a reason must be given";
   const Finished adopted = platform.voicectl({"adopt", name, "--why", "a campaign"});
   ASSERT_EQ(adopted.code, 0) << adopted.out << adopted.err;
   const Finished shown = platform.voicectl({"drift", "--detailed-exitcode", "-o", "wide"});

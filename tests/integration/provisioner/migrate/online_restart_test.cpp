@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -163,7 +165,8 @@ TEST_F(OnlineRestart, ReasonFourStateWasInconsistent) {
                   },
                   [] {}});
   const auto say = [&](handoff::PeerMessage type, const std::string& body) {
-    EXPECT_THAT(channel->send(std::string{static_cast<char>(type), '\0'} + body, {0}), IsOk());
+    const std::vector<int> sockets(type == handoff::PeerMessage::kBatch ? 1 : 0, STDIN_FILENO);
+    EXPECT_THAT(channel->send(std::string{static_cast<char>(type), '\0'} + body, sockets), IsOk());
   };
   handoff::Offer offer = good_offer();
   offer.token = pair.last_token;
