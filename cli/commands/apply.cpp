@@ -64,7 +64,17 @@ CommandBody declare(CLI::App& app) {
                "end with 0 for no changes, 2 for changes made, 1 or another code for an error");
   add_force_conflicts(app, options->is_forced);
   add_apply_flags(app, options->flags);
-  return [options](CommandContext& context) { return apply(context, *options); };
+  return [options](CommandContext& context) {
+    const Result<ExitCode> code = apply(context, *options);
+    if (code.has_error() && options->flags.format == OutputFormat::kJson) {
+      // Whoever reads lines must not have to read the words on standard error as well.
+      context.console.out << dump_json({{"type", "error"},
+                                        {"code", name_of(code.error().code())},
+                                        {"message", code.error().text()}})
+                          << '\n';
+    }
+    return code;
+  };
 }
 
 }  // namespace

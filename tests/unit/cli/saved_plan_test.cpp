@@ -138,10 +138,15 @@ TEST_F(SavedPlanTest, TheDifferenceIsALineOfJsonInCi) {
 
   EXPECT_EQ(run({"apply", "plan.json", "--yes", "-o", "json"}), ExitCode::kConflict);
 
-  const Json line = Json::parse(out());
+  const std::string lines = out();
+  const Json line = Json::parse(lines.substr(0, lines.find('\n')));
   EXPECT_EQ(line["type"], "refused");
   EXPECT_EQ(line["removed"][0]["text"], "create tenant t0");
   EXPECT_TRUE(line["added"].empty());
+  const Json last = Json::parse(lines.substr(lines.find('\n') + 1));
+  EXPECT_EQ(last["type"], "error");
+  EXPECT_EQ(last["code"], "conflict");
+  EXPECT_THAT(last["message"].get<std::string>(), HasSubstr("plan again"));
 }
 
 TEST_F(SavedPlanTest, OneThatWasChangedIsRefusedBeforeAnybodyIsAsked) {
