@@ -79,8 +79,7 @@ std::vector<std::string> hosts_of_tenant(const PlatformSpec& platform, const Ten
 
 std::size_t reloads_of(const std::vector<Step>& steps, const Snapshot& before) {
   const auto is_rewritten = [](const DriftFinding& finding) {
-    return finding.repair == DriftRepair::kPublishEdge && finding.kind != DriftKind::kAccess &&
-           !finding.is_held;
+    return finding.repair == DriftRepair::kPublishEdge && !finding.is_held;
   };
   const std::vector<DriftFinding>& drift = before.observed.drift;
   bool is_due = std::any_of(drift.begin(), drift.end(), is_rewritten);

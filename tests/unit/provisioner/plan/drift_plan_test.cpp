@@ -76,15 +76,6 @@ TEST_F(DriftPlanTest, AnEditedConfigurationOfTheEdgeIsPublishedAgain) {
   EXPECT_EQ(reloads_of(plan.steps, world), 1U);
 }
 
-TEST_F(DriftPlanTest, AnotherModeOfTheEdgesConfigurationIsRepairedWithoutAReload) {
-  find(DriftKind::kAccess, DriftRepair::kPublishEdge);
-
-  const Plan plan = plan_of(desired, world);
-
-  ASSERT_THAT(plan.steps, SizeIs(1));
-  EXPECT_EQ(plan.summary.edge_reloads, 0U);
-}
-
 TEST_F(DriftPlanTest, AnEdgeThatDoesNotRunIsStartedAndNotReloaded) {
   find(DriftKind::kEdited, DriftRepair::kPublishEdge);
   world.observed.edge_fingerprint.clear();
