@@ -2,7 +2,10 @@
 #include "cli/apply_flags.h"
 
 #include <CLI/App.hpp>
+#include <nlohmann/json.hpp>
+#include <ostream>
 
+#include "base/json.h"
 #include "cli/revisions.h"
 
 namespace voicectl {
@@ -36,6 +39,18 @@ ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed) 
           .why = reason_of(deed, flags.message),
           .rollout = flags.rollout,
           .lock_patience = flags.lock_patience};
+}
+
+Result<ExitCode> with_error_line(CommandContext& context,
+                                 const ApplyFlags& flags,
+                                 Result<ExitCode> outcome) {
+  if (outcome.has_error() && flags.format == OutputFormat::kJson) {
+    context.console.out << dump_json({{"type", "error"},
+                                      {"code", name_of(outcome.error().code())},
+                                      {"message", outcome.error().text()}})
+                        << '\n';
+  }
+  return outcome;
 }
 
 }  // namespace voicectl

@@ -33,4 +33,10 @@ void add_force_conflicts(CLI::App& app, bool& is_forced);
 /// What they come to. `deed` is what is kept as the reason, with the message behind it.
 ApplyOptions apply_options_of(const ApplyFlags& flags, const std::string& deed);
 
+/// What came of it. Where lines of JSON are asked for, an error is one too: whoever reads them must
+/// not have to read the words on standard error as well.
+Result<ExitCode> with_error_line(CommandContext& context,
+                                 const ApplyFlags& flags,
+                                 Result<ExitCode> outcome);
+
 }  // namespace voicectl

@@ -65,15 +65,7 @@ CommandBody declare(CLI::App& app) {
   add_force_conflicts(app, options->is_forced);
   add_apply_flags(app, options->flags);
   return [options](CommandContext& context) {
-    const Result<ExitCode> code = apply(context, *options);
-    if (code.has_error() && options->flags.format == OutputFormat::kJson) {
-      // Whoever reads lines must not have to read the words on standard error as well.
-      context.console.out << dump_json({{"type", "error"},
-                                        {"code", name_of(code.error().code())},
-                                        {"message", code.error().text()}})
-                          << '\n';
-    }
-    return code;
+    return with_error_line(context, options->flags, apply(context, *options));
   };
 }
 

@@ -42,7 +42,9 @@ CommandBody declare(CLI::App& app) {
   add_revision_argument(app, "REVISION", options->number);
   app.get_option("REVISION")->required();
   add_apply_flags(app, options->flags);
-  return [options](CommandContext& context) { return roll_back(context, *options); };
+  return [options](CommandContext& context) {
+    return with_error_line(context, options->flags, roll_back(context, *options));
+  };
 }
 
 }  // namespace

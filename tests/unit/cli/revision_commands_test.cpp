@@ -139,6 +139,16 @@ TEST_F(RevisionCommandsTest, ARevisionThatIsNotKeptIsNotFound) {
   EXPECT_THAT(err(), HasSubstr("found '0', needed is a number from 1"));
 }
 
+TEST_F(RevisionCommandsTest, ARollbackThatIsRefusedIsALineOfJsonWhereLinesAreAskedFor) {
+  daemon_.answer("GET /v1/revisions/77", Error(ErrorCode::kNotFound, "cannot find revision '77'"));
+
+  EXPECT_EQ(run({"rollback", "77", "--yes", "-o", "json"}), ExitCode::kNotFound);
+
+  const Json line = Json::parse(out());
+  EXPECT_EQ(line["type"], "error");
+  EXPECT_EQ(line["code"], "not_found");
+}
+
 TEST_F(RevisionCommandsTest, EveryChangeOfATenantSaysWhoAndWhy) {
   serve(state_of({"acme"}), plan_json(1));
   daemon_.answers["GET /v1/desired"] = {Json{
